@@ -1,0 +1,48 @@
+"""Django's admin, for looking things up; work goes through the services."""
+
+from django.contrib import admin
+
+from annotation.models import Campaign, Contributor, ImageryLayer, Job, Membership, Nomenclature
+
+
+@admin.register(ImageryLayer)
+class ImageryLayerAdmin(admin.ModelAdmin):
+    """Imagery layers."""
+
+    list_display = ["slug", "title", "vintage", "width", "height", "gsd_m", "licence"]
+    readonly_fields = ["crs", "transform", "width", "height", "gsd_m", "bands", "dtype", "files", "folder", "stretch"]
+
+
+@admin.register(Campaign)
+class CampaignAdmin(admin.ModelAdmin):
+    """Campaigns."""
+
+    list_display = ["slug", "title", "state", "layer", "nomenclature", "redundancy", "review_policy"]
+    readonly_fields = ["layer", "nomenclature", "tile_px", "n_rows", "n_cols", "n_usable", "seed"]
+
+
+@admin.register(Membership)
+class MembershipAdmin(admin.ModelAdmin):
+    """Roles."""
+
+    list_display = ["campaign", "user", "role"]
+    list_filter = ["role", "campaign"]
+
+
+@admin.register(Job)
+class JobAdmin(admin.ModelAdmin):
+    """Jobs, read-only."""
+
+    list_display = ["id", "kind", "state", "progress", "worker", "created_at", "finished_at"]
+    list_filter = ["state", "kind"]
+
+    def has_add_permission(self, request: object) -> bool:
+        """Jobs are queued by what needs them."""
+        return False
+
+    def has_change_permission(self, request: object, obj: object = None) -> bool:
+        """A job's row belongs to its worker."""
+        return False
+
+
+admin.site.register([Contributor, Nomenclature])

@@ -1,0 +1,103 @@
+"""From rows to the API's bodies; no decision is taken here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from annotation.models import Annotation, AnnotationRevision, Campaign, Lease, Ticket, Tile
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def tile_body(tile: Tile, campaign: Campaign) -> dict[str, Any]:
+    """A tile's place."""
+    west, south, east, north = campaign.tile_grid.bounds_wgs84(tile.row, tile.col)
+    return {
+        "id": tile.pk,
+        "campaign": campaign.slug,
+        "row": tile.row,
+        "col": tile.col,
+        "tile_px": campaign.tile_px,
+        "origin_px": [tile.col * campaign.tile_px, tile.row * campaign.tile_px],
+        "role_visible": "control" if tile.role == Tile.Role.HOLDOUT else "pool",
+        "state": tile.state,
+        "gsd_m": campaign.layer.gsd_m,
+        "bounds_wgs84": [west, south, east, north],
+    }
+
+
+def annotation_body(annotation: Annotation | None, revision: AnnotationRevision | None = None) -> dict[str, Any]:
+    """An annotation at its head, or at the revision given."""
+    if annotation is None or annotation.head is None:
+        version = 0 if annotation is None else annotation.version
+        return {"version": version, "state": "new", "features": [], "saved_at": None, "review": None}
+    shown = revision or annotation.head
+    return {
+        "version": shown.number,
+        "state": annotation.state,
+        "features": shown.features,
+        "saved_at": shown.created_at,
+        "review": outcome_body(annotation),
+    }
+
+
+def outcome_body(annotation: Annotation) -> dict[str, Any] | None:
+    """The latest verdict, or None. Reads a prefetched list where there is one."""
+    latest = next(iter(annotation.reviews.all()), None)
+    if latest is None:
+        return None
+    return {"verdict": latest.verdict, "reason": latest.reason, "comment": latest.comment, "at": latest.created_at}
+
+
+def why_body(ticket: Ticket | None, annotation: Annotation | None) -> dict[str, Any] | None:
+    """The reason a tile was given, as logged when its round was opened."""
+    sent_back = annotation is not None and annotation.state == Annotation.State.SENT_BACK
+    if ticket is None and not sent_back:
+        return None
+    return {
+        "kind": "sent_back" if sent_back or ticket is None else ticket.kind,
+        "function": ticket.round.function if ticket else "",
+        "score": ticket.score if ticket else None,
+        "rank": ticket.rank if ticket else None,
+        "round": ticket.round.number if ticket else None,
+        "model_version": ticket.round.model_version if ticket else "",
+        "probability": ticket.probability if ticket else None,
+    }
+
+
+def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[str, Any]:
+    """A tile with this person's lease and labels on it."""
+    campaign = tile.campaign
+    annotation = (
+        Annotation.objects.select_related("head")
+        .prefetch_related("reviews")
+        .filter(tile=tile, annotator=annotator)
+        .first()
+    )
+    ticket = None
+    if lease is not None and lease.ticket_id is not None:
+        ticket = Ticket.objects.select_related("round").get(pk=lease.ticket_id)
+    held = lease is not None and lease.state == Lease.State.ACTIVE
+    return {
+        "lease": {
+            "token": lease.token,
+            "expires_at": lease.expires_at,
+            "heartbeat_seconds": settings.HEARTBEAT_SECONDS,
+        }
+        if lease is not None and held
+        else None,
+        "tile": tile_body(tile, campaign),
+        "why": why_body(ticket, annotation),
+        "annotation": annotation_body(annotation),
+        "draft_available": draft_is_offered(tile),
+    }
+
+
+def draft_is_offered(tile: Tile) -> bool:
+    """Whether the model's draft may be shown: never on the hold-out, and only once a model has been published."""
+    if tile.role != Tile.Role.POOL:
+        return False
+    return tile.campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists()

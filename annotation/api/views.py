@@ -1,0 +1,507 @@
+"""The API of people's work: translate, call one service, translate back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.contrib.gis.geos import Polygon
+from django.db.models import Count, Q
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import generics, status
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.views import APIView
+
+from annotation.api import presenters
+from annotation.api import serializers as s
+from annotation.core.tile_geometry import parse_geojson
+from annotation.errors import NotThere, StaleRevision, UserError
+from annotation.models import Annotation, Campaign, Job, Lease, Tile
+from annotation.services import annotations as labels
+from annotation.services import jobs, queue, reviews
+from annotation.services.people import contributor_of, role_in
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description='Version the write was made from, "0" when new.'
+)
+ERRORS: dict[int | str, Any] = {
+    code: OpenApiResponse(s.ErrorSerializer, description=text)
+    for code, text in {
+        404: "Not there, or not for you to see",
+        409: "No longer in the state this needs",
+        412: "Someone saved since",
+        422: "A feature is not usable; details give its id and place",
+        428: "If-Match is missing",
+    }.items()
+}
+
+
+def person(request: Request) -> User:
+    """The signed-in caller; the default permission has refused everyone else."""
+    if not isinstance(request.user, User):
+        raise NotThere("Sign in first.")
+    return request.user
+
+
+def expected_version(request: Request) -> int | None:
+    """The version in If-Match, or None when the header is absent.
+
+    Raises: UserError: it is not a version.
+    """
+    raw = request.headers.get("If-Match")
+    if raw is None:
+        return None
+    found = re.fullmatch(r'(?:W/)?"?(\d{1,9})"?', raw.strip())
+    if found is None:
+        raise UserError(f'If-Match is {raw[:40]!r}: send the version number, as "3".')
+    return int(found.group(1))
+
+
+def campaign_or_404(slug: str) -> Campaign:
+    """A campaign with what most answers need."""
+    campaign = Campaign.objects.select_related("layer", "nomenclature", "holdout").filter(slug=slug).first()
+    if campaign is None:
+        raise NotThere(f"There is no campaign {slug!r}: see the list of campaigns.")
+    return campaign
+
+
+def tile_or_404(tile_id: int) -> Tile:
+    """A tile that people may look at; the buffer around the hold-out is nobody's."""
+    tile = (
+        Tile.objects.select_related("campaign__layer", "campaign__nomenclature", "campaign__holdout")
+        .exclude(role=Tile.Role.BUFFER)
+        .filter(pk=tile_id)
+        .first()
+    )
+    if tile is None:
+        raise NotThere(f"There is no tile {tile_id} for you to work on.")
+    return tile
+
+
+def with_etag(body: dict[str, Any], version: int, http_status: int = status.HTTP_200_OK) -> Response:
+    """An answer that carries the version to send back in If-Match."""
+    return Response(body, status=http_status, headers={"ETag": f'"{version}"'})
+
+
+class MeView(APIView):
+    """Who I am."""
+
+    @extend_schema(responses=s.MeSerializer)
+    def get(self, request: Request) -> Response:
+        """The caller, with their roles."""
+        user = person(request)
+        contributor = contributor_of(user)
+        roles = dict(user.memberships.values_list("campaign__slug", "role"))
+        body = {
+            "username": user.username,
+            "public_id": contributor.public_id,
+            "language": contributor.language,
+            "roles": roles,
+            "is_staff": user.is_staff,
+        }
+        return Response(s.MeSerializer(body).data)
+
+
+class MyAnnotationsView(generics.ListAPIView):
+    """My work and its outcomes, newest first."""
+
+    serializer_class = s.MyAnnotationSerializer
+
+    class Pages(CursorPagination):
+        ordering = "-created_at"
+        page_size = 50
+
+    pagination_class = Pages
+
+    def get_queryset(self) -> Any:
+        """One's own, nothing else."""
+        if getattr(self, "swagger_fake_view", False):
+            return Annotation.objects.none()
+        return (
+            Annotation.objects.of(self.request.user)
+            .select_related("tile__campaign", "head")
+            .prefetch_related("reviews")
+        )
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Flatten each row to what a person wants to know of it."""
+        page = self.paginate_queryset(self.get_queryset()) or []
+        rows = [
+            {
+                "tile_id": item.tile_id,
+                "campaign": item.tile.campaign.slug,
+                "row": item.tile.row,
+                "col": item.tile.col,
+                "state": item.state,
+                "version": item.version,
+                "submitted_at": item.submitted_at,
+                "decided_at": item.decided_at,
+                "review": presenters.outcome_body(item),
+            }
+            for item in page
+        ]
+        return self.get_paginated_response(s.MyAnnotationSerializer(rows, many=True).data)
+
+
+class CampaignListView(generics.ListAPIView):
+    """The campaigns."""
+
+    permission_classes = [AllowAny]
+    pagination_class = None
+    serializer_class = s.CampaignSummarySerializer
+    queryset = Campaign.objects.all()
+
+
+class CampaignView(APIView):
+    """One campaign."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses={200: s.CampaignSerializer, 404: ERRORS[404]})
+    def get(self, request: Request, slug: str) -> Response:
+        """A campaign with its layer, nomenclature and progress."""
+        campaign = campaign_or_404(slug)
+        campaign.progress = campaign_progress(campaign)  # type: ignore[attr-defined]
+        campaign.my_role = role_in(campaign=campaign, user=request.user)  # type: ignore[attr-defined, arg-type]
+        return Response(s.CampaignSerializer(campaign).data)
+
+
+def campaign_progress(campaign: Campaign) -> dict[str, int]:
+    """Counts shown on the campaign's page; three indexed queries whatever the size."""
+    tiles = campaign.tiles.aggregate(
+        submitted=Count("pk", filter=Q(state="submitted")),
+        accepted=Count("pk", filter=Q(state="accepted")),
+        sent_back=Count("pk", filter=Q(state="sent_back")),
+    )
+    tickets = campaign.tickets.aggregate(
+        queued=Count("pk", filter=Q(state="open")), in_progress=Count("pk", filter=Q(state="leased"))
+    )
+    return {"tiles_total": campaign.n_usable, "holdout_tiles": campaign.holdout.n_tiles, **tiles, **tickets}
+
+
+class ClaimView(APIView):
+    """The next tile."""
+
+    @extend_schema(
+        request=s.ClaimSerializer,
+        responses={200: s.AssignmentSerializer, 204: OpenApiResponse(description="Nothing left for you"), **ERRORS},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Claim the best-ranked tile this person may still do."""
+        wanted = s.ClaimSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        campaign = campaign_or_404(slug)
+        user = person(request)
+        lease = queue.claim_next_tile(campaign=campaign, annotator=user, ahead=wanted.validated_data["ahead"])
+        if lease is None:
+            return Response(status=status.HTTP_204_NO_CONTENT)
+        return assignment(tile_or_404(lease.tile_id), user, lease)
+
+
+class PickView(APIView):
+    """A tile chosen on the map."""
+
+    @extend_schema(request=s.PickSerializer, responses={200: s.AssignmentSerializer, **ERRORS})
+    def post(self, request: Request, slug: str) -> Response:
+        """Take the tile at a row and column."""
+        place = s.PickSerializer(data=request.data)
+        place.is_valid(raise_exception=True)
+        user = person(request)
+        lease = queue.pick_tile(campaign=campaign_or_404(slug), annotator=user, **place.validated_data)
+        return assignment(tile_or_404(lease.tile_id), user, lease)
+
+
+class TilePickView(APIView):
+    """A known tile, taken again or from a list."""
+
+    @extend_schema(request=None, responses={200: s.AssignmentSerializer, **ERRORS})
+    def post(self, request: Request, tile_id: int) -> Response:
+        """Take this tile."""
+        tile = tile_or_404(tile_id)
+        user = person(request)
+        lease = queue.pick_tile(campaign=tile.campaign, annotator=user, row=tile.row, col=tile.col)
+        return assignment(tile, user, lease)
+
+
+def assignment(tile: Tile, user: User, lease: Lease | None) -> Response:
+    """The answer to every way of getting a tile."""
+    body = presenters.assignment_body(tile, user, lease)
+    return with_etag(s.AssignmentSerializer(body).data, body["annotation"]["version"])
+
+
+class TileView(APIView):
+    """A tile."""
+
+    @extend_schema(responses={200: s.AssignmentSerializer, 404: ERRORS[404]})
+    def get(self, request: Request, tile_id: int) -> Response:
+        """A tile with my lease and labels, if any."""
+        tile = tile_or_404(tile_id)
+        user = person(request)
+        return assignment(tile, user, Lease.objects.filter(tile=tile, annotator=user).first())
+
+
+class HeartbeatView(APIView):
+    """Still working."""
+
+    @extend_schema(request=None, responses={200: s.HeartbeatSerializer, 404: ERRORS[404], 409: ERRORS[409]})
+    def post(self, request: Request, token: str) -> Response:
+        """Keep a tile while working on it."""
+        lease = queue.heartbeat_lease(token=token, annotator=person(request))
+        return Response(s.HeartbeatSerializer({"expires_at": lease.expires_at}).data)
+
+
+class ReleaseLeaseView(APIView):
+    """Give a tile back."""
+
+    @extend_schema(request=s.ReleaseLeaseSerializer, responses={204: None, 404: ERRORS[404]})
+    def post(self, request: Request, token: str) -> Response:
+        """Leave, skip, or say that the imagery does not allow a label."""
+        given = s.ReleaseLeaseSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        queue.release_lease(token=token, annotator=person(request), **given.validated_data)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AnnotationView(APIView):
+    """My labels of a tile."""
+
+    throttle_classes = [ScopedRateThrottle]
+    throttle_scope = "save"
+
+    @extend_schema(responses={200: s.AnnotationSerializer, 404: ERRORS[404]})
+    def get(self, request: Request, tile_id: int) -> Response:
+        """The latest saved revision."""
+        body = current_annotation(tile_or_404(tile_id), person(request))
+        return with_etag(s.AnnotationSerializer(body).data, body["version"])
+
+    @extend_schema(parameters=[IF_MATCH], request=s.SaveSerializer, responses={200: s.AnnotationSerializer, **ERRORS})
+    def put(self, request: Request, tile_id: int) -> Response:
+        """Save the whole coverage as a new revision."""
+        tile = tile_or_404(tile_id)
+        given = s.SaveSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        values = given.validated_data
+        saved = stale_with_current(
+            tile,
+            person(request),
+            labels.save_annotation,
+            features=values["features"],
+            operation_id=values["operation_id"],
+            expected_version=expected_version(request),
+            seconds_spent=values["seconds_spent"],
+            draft_model=values.get("draft_model") or "",
+        )
+        return saved_answer(saved)
+
+
+class GeoJSONView(APIView):
+    """Labels drawn elsewhere."""
+
+    throttle_classes = [ScopedRateThrottle]
+    throttle_scope = "save"
+
+    @extend_schema(
+        parameters=[IF_MATCH], request=s.GeoJSONSaveSerializer, responses={200: s.GeoJSONSavedSerializer, **ERRORS}
+    )
+    def post(self, request: Request, tile_id: int) -> Response:
+        """Save a GeoJSON FeatureCollection (longitude, latitude), snapped to the tile's grid."""
+        tile = tile_or_404(tile_id)
+        given = s.GeoJSONSaveSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        features, moved_m = parse_geojson(
+            given.validated_data["collection"],
+            grid=tile.campaign.tile_grid,
+            row=tile.row,
+            col=tile.col,
+            class_codes=labels.class_codes(tile.campaign),
+        )
+        saved = stale_with_current(
+            tile,
+            person(request),
+            labels.save_annotation,
+            features=[feature.as_json() for feature in features],
+            operation_id=given.validated_data["operation_id"],
+            expected_version=expected_version(request),
+        )
+        return saved_answer(saved, moved_m=moved_m)
+
+
+class SubmitView(APIView):
+    """Hand in."""
+
+    @extend_schema(parameters=[IF_MATCH], request=s.SubmitSerializer, responses={200: s.AnnotationSerializer, **ERRORS})
+    def post(self, request: Request, tile_id: int) -> Response:
+        """Submit the latest revision."""
+        tile = tile_or_404(tile_id)
+        given = s.SubmitSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        saved = stale_with_current(
+            tile,
+            person(request),
+            labels.submit_annotation,
+            operation_id=given.validated_data["operation_id"],
+            expected_version=expected_version(request),
+        )
+        return saved_answer(saved)
+
+
+def current_annotation(tile: Tile, user: User) -> dict[str, Any]:
+    """This person's labels as the server has them."""
+    annotation = (
+        Annotation.objects.select_related("head").prefetch_related("reviews").filter(tile=tile, annotator=user).first()
+    )
+    return presenters.annotation_body(annotation)
+
+
+def stale_with_current(tile: Tile, user: User, write: Any, **arguments: Any) -> labels.Saved:
+    """Do the write; a stale one answers with both versions, so that nothing is overwritten unseen (R3)."""
+    try:
+        return write(tile=tile, annotator=user, **arguments)
+    except StaleRevision as stale:
+        current = s.AnnotationSerializer(current_annotation(tile, user)).data
+        stale.details = {"yours": stale.details["yours"], "current": current}
+        raise
+
+
+def saved_answer(saved: labels.Saved, **more: Any) -> Response:
+    """The annotation as it was after this write, also when the write is a repeat."""
+    revision = saved.annotation.revisions.filter(number=saved.version).first()
+    body = presenters.annotation_body(saved.annotation, revision) | more
+    serializer = s.GeoJSONSavedSerializer(body) if more else s.AnnotationSerializer(body)
+    return with_etag(serializer.data, saved.version)
+
+
+class NextReviewView(APIView):
+    """The next submission to judge."""
+
+    @extend_schema(
+        responses={200: s.SubmissionSerializer, 204: OpenApiResponse(description="Nothing waits"), 404: ERRORS[404]}
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """The oldest submission that is not one's own and that nobody else is judging."""
+        user = person(request)
+        campaign = campaign_or_404(slug)
+        if not Campaign.objects.reviewed_by(user).filter(pk=campaign.pk).exists():
+            raise NotThere(f"You are not a reviewer of {slug!r}: ask one of its maintainers.")
+        annotation = reviews.next_submission(campaign=campaign, reviewer=user)
+        if annotation is None:
+            return Response(status=status.HTTP_204_NO_CONTENT)
+        tile = tile_or_404(annotation.tile_id)
+        body = {
+            "annotation_id": annotation.pk,
+            "tile": presenters.tile_body(tile, campaign),
+            "author": contributor_of(annotation.annotator).public_id,
+            "submitted_at": annotation.submitted_at,
+            "annotation": presenters.annotation_body(annotation),
+            "draft_available": presenters.draft_is_offered(tile),
+        }
+        return with_etag(s.SubmissionSerializer(body).data, annotation.version)
+
+
+class ReviewView(APIView):
+    """A verdict."""
+
+    @extend_schema(
+        parameters=[IF_MATCH],
+        request=s.ReviewInputSerializer,
+        responses={200: s.ReviewedSerializer, 403: OpenApiResponse(s.ErrorSerializer, "Your own work"), **ERRORS},
+    )
+    def post(self, request: Request, annotation_id: int) -> Response:
+        """Accept a submission or send it back."""
+        given = s.ReviewInputSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        review = reviews.record_review(
+            annotation_id=annotation_id,
+            reviewer=person(request),
+            expected_version=expected_version(request),
+            **given.validated_data,
+        )
+        return Response(s.ReviewedSerializer({"verdict": review.verdict, "state": review.annotation.state}).data)
+
+
+class CampaignTilesView(APIView):
+    """Tiles on the map."""
+
+    permission_classes = [AllowAny]
+    MOST = 20_000
+
+    @extend_schema(
+        parameters=[OpenApiParameter("bbox", OpenApiTypes.STR, description="west,south,east,north in degrees")],
+        responses={(200, "application/geo+json"): OpenApiTypes.OBJECT, 404: ERRORS[404]},
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """Tiles that have a row, as GeoJSON; hold-out tiles are shown as control tiles."""
+        tiles = Tile.objects.filter(campaign=campaign_or_404(slug)).exclude(role=Tile.Role.BUFFER)
+        bbox = request.query_params.get("bbox")
+        if bbox:
+            tiles = tiles.filter(footprint__bboverlaps=bbox_polygon(bbox))
+        rows = tiles.values_list("pk", "row", "col", "state", "priority", "role", "footprint").order_by("pk")
+        features = [
+            {
+                "type": "Feature",
+                "id": pk,
+                "geometry": {"type": "Polygon", "coordinates": [[list(point) for point in footprint[0]]]},
+                "properties": {
+                    "id": pk,
+                    "row": row,
+                    "col": col,
+                    "state": state,
+                    "priority": priority,
+                    "role": "control" if role == Tile.Role.HOLDOUT else "pool",
+                },
+            }
+            for pk, row, col, state, priority, role, footprint in rows[: self.MOST]
+        ]
+        return Response({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")
+
+
+def bbox_polygon(text: str) -> Polygon:
+    """West, south, east, north in degrees.
+
+    Raises: UserError.
+    """
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"bbox is {text[:60]!r}: send west,south,east,north in degrees.") from None
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise UserError(f"bbox is {text[:60]!r}: west < east within ±180 and south < north within ±90.")
+    return Polygon.from_bbox((west, south, east, north))
+
+
+class JobView(APIView):
+    """A job."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses={200: s.JobSerializer, 304: None, 404: ERRORS[404]})
+    def get(self, request: Request, job_id: str) -> Response:
+        """State and progress; with If-None-Match, 304 while nothing has changed."""
+        job = job_or_404(request, job_id)
+        etag = f'"{job.state}-{job.progress:.4f}-{job.fence}"'
+        if request.headers.get("If-None-Match") == etag:
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
+        return Response(s.JobSerializer(job).data, headers={"ETag": etag})
+
+
+class CancelJobView(APIView):
+    """Stop a job."""
+
+    @extend_schema(request=None, responses={200: s.JobSerializer, 404: ERRORS[404]})
+    def post(self, request: Request, job_id: str) -> Response:
+        """Ask a job to stop."""
+        return Response(s.JobSerializer(jobs.cancel_job(job=job_or_404(request, job_id))).data)
+
+
+def job_or_404(request: Request, job_id: str) -> Job:
+    """A job this person may see."""
+    job = Job.objects.visible_to(person(request)).filter(pk=job_id).first()
+    if job is None:
+        raise NotThere(f"There is no job {job_id} for you to see.")
+    return job

@@ -1,0 +1,1 @@
+"""Pure land-cover computations: grids, features, coverages, labels, nomenclatures, hold-out, agreement."""

@@ -1,0 +1,113 @@
+"""How far people, or a person and a map, agree on the same pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotation.errors import UnusableLabels
+
+UInt8Array = NDArray[np.uint8]
+IntArray = NDArray[np.int64]
+
+_VALUES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class PairAgreement:
+    """Agreement of two label rasters on the pixels both label.
+
+    Args:
+        compared_px: pixels that both label.
+        overall: share of them with the same class; None when there are none.
+        iou: intersection over union of each class asked for, 0 to 1; None for a class neither uses there.
+    """
+
+    compared_px: int
+    overall: float | None
+    iou: Mapping[str, float | None]
+
+
+def compare_labels(
+    first: UInt8Array, second: UInt8Array, *, class_codes: Mapping[int, str], unlabelled: int = 0
+) -> PairAgreement:
+    """Overall agreement and IoU per class of two label rasters; symmetric in the two.
+
+    Args:
+        first, second: uint8, same shape.
+        class_codes: class code of each raster value to report.
+        unlabelled: value of pixels left out; they are left out when either raster has it.
+
+    Raises: UnusableLabels: wrong type or shapes, or a value that is neither unlabelled nor a class.
+    """
+    stack = _stacked([first, second])
+    _require_known(stack, class_codes=class_codes, unlabelled=unlabelled)
+    both = (stack != unlabelled).all(axis=0)
+    left, right = stack[0][both].astype(np.int64), stack[1][both].astype(np.int64)
+    pairs = np.bincount(left * _VALUES + right, minlength=_VALUES**2).reshape(_VALUES, _VALUES)
+    total = int(pairs.sum())
+    same = np.diagonal(pairs)
+    union = pairs.sum(axis=0) + pairs.sum(axis=1) - same
+    return PairAgreement(
+        compared_px=total,
+        overall=int(same.sum()) / total if total else None,
+        iou={
+            code: int(same[value]) / int(union[value]) if union[value] else None
+            for value, code in class_codes.items()
+            if value != unlabelled
+        },
+    )
+
+
+def krippendorff_alpha(rasters: Sequence[UInt8Array], *, unlabelled: int = 0) -> float | None:
+    """Krippendorff's alpha, nominal, of two or more label rasters; each pixel is a unit, and may lack labels.
+
+    1 is perfect agreement, 0 what chance gives with these class shares, below 0 is systematic disagreement.
+
+    Args:
+        rasters: uint8, same shape, one a person.
+        unlabelled: value of a missing label.
+
+    Returns: alpha, or None where it is undefined: no pixel has two labels, or all labels are of one class.
+
+    Raises: UnusableLabels.
+
+    Source: Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C.
+    """
+    stack = _stacked(rasters).reshape(len(rasters), -1)
+    values = [int(value) for value in np.unique(stack) if value != unlabelled]
+    labels_per_pixel = (stack != unlabelled).sum(axis=0)
+    paired = labels_per_pixel >= 2
+    labels = labels_per_pixel[paired]
+    totals: list[int] = []  # n_c, labels of class c on paired pixels
+    agreeing = 0.0  # Σ o_cc, coincidences of a class with itself
+    for value in values:
+        count = (stack[:, paired] == value).sum(axis=0)
+        totals.append(int(count.sum()))
+        agreeing += float((count * (count - 1) / (labels - 1)).sum())
+    n = sum(totals)
+    chance = sum(total * (total - 1) for total in totals)
+    if n == 0 or chance == n * (n - 1):
+        return None
+    return ((n - 1) * agreeing - chance) / (n * (n - 1) - chance)
+
+
+def _stacked(rasters: Sequence[UInt8Array]) -> UInt8Array:
+    if len(rasters) < 2:
+        raise UnusableLabels(f"Agreement needs two rasters or more, not {len(rasters)}.")
+    for raster in rasters:
+        if raster.dtype != np.uint8 or raster.shape != rasters[0].shape:
+            raise UnusableLabels(
+                f"Rasters must be uint8 of one shape, not {raster.dtype} {raster.shape} "
+                f"beside {rasters[0].dtype} {rasters[0].shape}."
+            )
+    return np.stack(rasters)
+
+
+def _require_known(stack: UInt8Array, *, class_codes: Mapping[int, str], unlabelled: int) -> None:
+    for value in np.unique(stack).tolist():
+        if value != unlabelled and value not in class_codes:
+            raise UnusableLabels(f"The raster value {value} is neither unlabelled ({unlabelled}) nor a class.")

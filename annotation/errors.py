@@ -1,0 +1,259 @@
+"""Errors of the annotation side, split by who can act on them.
+
+`UserError` is for the person who sent the request: its message holds the value met and the next step, its
+`code` is stable, its `details` are JSON. Any other `SolcommunError` is for the people who run the platform.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SolcommunError(Exception):
+    """Base of every error raised on purpose by Solcommun."""
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, details: dict[str, object] | None = None) -> None:
+        """Keep the message (value met, next step) and JSON-ready details."""
+        super().__init__(message)
+        self.details: dict[str, object] = details or {}
+
+
+class UserError(SolcommunError):
+    """The sender can correct it; `status` is the HTTP status (4xx) of the answer."""
+
+    code: ClassVar[str] = "bad_request"
+    status: ClassVar[int] = 400
+
+
+# --- raised by annotation.core ------------------------------------------------------------------------------
+
+
+class InvalidFeature(UserError):
+    """A feature is malformed, outside its tile, or not a valid polygon."""
+
+    code: ClassVar[str] = "invalid_feature"
+    status: ClassVar[int] = 422
+
+    def __init__(self, message: str, *, feature_id: str | None = None, at: tuple[int, int] | None = None) -> None:
+        """`at` is the place of the fault in subpixels of the tile, when it has one."""
+        super().__init__(message, details={"feature_id": feature_id, "at": list(at) if at else None})
+        self.feature_id = feature_id
+        self.at = at
+
+
+class UnknownClass(InvalidFeature):
+    """A feature carries a class code that the nomenclature does not offer."""
+
+    code: ClassVar[str] = "unknown_class"
+
+
+class OverlappingFeatures(UserError):
+    """Two features of one tile share ground; `at` is a place inside the shared ground, in subpixels."""
+
+    code: ClassVar[str] = "overlapping_features"
+    status: ClassVar[int] = 422
+
+    def __init__(self, message: str, *, first_id: str, second_id: str, at: tuple[int, int]) -> None:
+        """Name both features and the place."""
+        super().__init__(
+            message,
+            details={"feature_id": second_id, "first_id": first_id, "second_id": second_id, "at": list(at)},
+        )
+        self.first_id = first_id
+        self.second_id = second_id
+        self.at = at
+
+
+class LabelsTooDetailed(UserError):
+    """A label raster has more regions than a tile may hold, even after small ones were merged."""
+
+    code: ClassVar[str] = "labels_too_detailed"
+    status: ClassVar[int] = 422
+
+
+class UnusableLabels(SolcommunError):
+    """A label raster has the wrong shape, type or values for the computation asked."""
+
+    code: ClassVar[str] = "unusable_labels"
+
+
+class UnusableGrid(UserError):
+    """A pixel grid is not north-up, not finite, or empty."""
+
+    code: ClassVar[str] = "unusable_grid"
+
+
+class UnlocatedGrid(UserError):
+    """A grid's CRS cannot be related to longitude and latitude."""
+
+    code: ClassVar[str] = "unlocated_grid"
+
+
+class TileOutsideGrid(UserError):
+    """A (row, column) or an index names no tile of the grid."""
+
+    code: ClassVar[str] = "tile_outside_grid"
+
+
+class NotANomenclature(UserError):
+    """A file is not a nomenclature: wrong members, or classes that do not form a tree."""
+
+    code: ClassVar[str] = "not_a_nomenclature"
+    status: ClassVar[int] = 422
+
+
+class NotAMapping(UserError):
+    """A file is not a mapping between two nomenclatures."""
+
+    code: ClassVar[str] = "not_a_mapping"
+    status: ClassVar[int] = 422
+
+
+class HoldoutImpossible(UserError):
+    """No hold-out with these parameters leaves tiles to label."""
+
+    code: ClassVar[str] = "holdout_impossible"
+
+
+# --- raised by annotation.services --------------------------------------------------------------------------
+
+
+class NotThere(UserError):
+    """What was asked for does not exist, or is not for this person to see."""
+
+    code: ClassVar[str] = "not_found"
+    status: ClassVar[int] = 404
+
+
+class NotAllowed(UserError):
+    """The person's role does not cover this."""
+
+    code: ClassVar[str] = "permission_denied"
+    status: ClassVar[int] = 403
+
+
+class OwnWork(NotAllowed):
+    """Nobody reviews their own work."""
+
+    code: ClassVar[str] = "own_work"
+
+
+class Conflict(UserError):
+    """The thing is no longer in the state the request needs."""
+
+    code: ClassVar[str] = "conflict"
+    status: ClassVar[int] = 409
+
+
+class CampaignClosed(Conflict):
+    """The campaign takes no more work."""
+
+    code: ClassVar[str] = "campaign_closed"
+
+
+class LeaseLost(Conflict):
+    """The tile was given to someone else; what was drawn can still be saved."""
+
+    code: ClassVar[str] = "lease_lost"
+
+
+class NotClaimed(Conflict):
+    """The person never took this tile."""
+
+    code: ClassVar[str] = "not_claimed"
+
+
+class NoFreeSlot(Conflict):
+    """As many people as wanted already work or have worked on this tile."""
+
+    code: ClassVar[str] = "no_free_slot"
+
+
+class TileNotWorkable(Conflict):
+    """The tile lies in the buffer around the hold-out, or shows no usable imagery."""
+
+    code: ClassVar[str] = "tile_not_workable"
+
+
+class AlreadyAccepted(Conflict):
+    """An accepted annotation is closed."""
+
+    code: ClassVar[str] = "already_accepted"
+
+
+class NotSubmitted(Conflict):
+    """A verdict needs a submission that waits for one."""
+
+    code: ClassVar[str] = "not_submitted"
+
+
+class OperationMismatch(Conflict):
+    """An operation id was used before for something else."""
+
+    code: ClassVar[str] = "operation_mismatch"
+
+
+class NothingToSubmit(UserError):
+    """An empty tile cannot be submitted."""
+
+    code: ClassVar[str] = "nothing_to_submit"
+    status: ClassVar[int] = 422
+
+
+class ReasonRequired(UserError):
+    """Sending back says why."""
+
+    code: ClassVar[str] = "reason_required"
+    status: ClassVar[int] = 422
+
+
+class VersionRequired(UserError):
+    """A write names the version it was made from."""
+
+    code: ClassVar[str] = "version_required"
+    status: ClassVar[int] = 428
+
+
+class StaleRevision(UserError):
+    """Someone (perhaps the same person in another tab) has saved since."""
+
+    code: ClassVar[str] = "stale_revision"
+    status: ClassVar[int] = 412
+
+
+class NameTaken(Conflict):
+    """A slug or version is already used."""
+
+    code: ClassVar[str] = "name_taken"
+
+
+class TooFewTiles(UserError):
+    """The layer has too few usable tiles for the campaign asked."""
+
+    code: ClassVar[str] = "too_few_tiles"
+
+
+class NomenclatureChanged(Conflict):
+    """A loaded version of a nomenclature differs from the file: versions never change."""
+
+    code: ClassVar[str] = "nomenclature_changed"
+
+
+class JobAlreadyRunning(Conflict):
+    """An unfinished job does the same thing."""
+
+    code: ClassVar[str] = "job_already_running"
+
+
+class JobCancelled(SolcommunError):
+    """Somebody asked the job to stop."""
+
+    code: ClassVar[str] = "job_cancelled"
+
+
+class JobLost(SolcommunError):
+    """Another worker has taken the job over."""
+
+    code: ClassVar[str] = "job_lost"

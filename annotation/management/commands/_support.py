@@ -1,0 +1,53 @@
+"""Shared by the commands: waiting for a job with a visible progress, and errors as one clear line."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from django.core.management.base import CommandError
+
+from annotation.errors import SolcommunError
+from annotation.jobs.registry import run_job
+from annotation.models import Job
+
+
+@contextmanager
+def errors_for_people() -> Iterator[None]:
+    """Turn our own errors into a command's one-line error."""
+    try:
+        yield
+    except SolcommunError as error:
+        raise CommandError(str(error)) from error
+
+
+def follow_job(job: Job, *, out: TextIO, here: bool) -> Job:
+    """Do the job in this process (`here`) or wait for a worker to, showing progress on a terminal.
+
+    Raises: CommandError when it does not succeed.
+    """
+    if here:
+        run_job(str(job.id))
+        job.refresh_from_db()
+    shown = ""
+    while not job.is_finished:
+        line = f"{job.kind}: {job.state} {100 * job.progress:3.0f} % {job.message}"
+        if line != shown and out.isatty():
+            out.write(f"\r{line:<100}")
+            out.flush()
+        shown = line
+        time.sleep(0.5)
+        job.refresh_from_db()
+    if shown and out.isatty():
+        out.write("\n")
+    if job.state != Job.State.SUCCEEDED:
+        raise CommandError((job.error.split("\n", 1)[0] or f"The job ended {job.state}.").strip())
+    return job
+
+
+def progress_stream(json_output: bool) -> TextIO:
+    """Where progress goes: the error stream, so that JSON on the output stays clean."""
+    return sys.stderr if json_output else sys.stdout

@@ -1,0 +1,42 @@
+"""What the platform remembers of people's work."""
+
+from annotation.models.annotations import (
+    AnnotatedFeature,
+    Annotation,
+    AnnotationRevision,
+    Operation,
+    Review,
+)
+from annotation.models.campaigns import Campaign, Holdout, Membership, Tile
+from annotation.models.imagery import ImageryLayer
+from annotation.models.jobs import Job
+from annotation.models.nomenclatures import (
+    MappingEntry,
+    Nomenclature,
+    NomenclatureClass,
+    NomenclatureMapping,
+)
+from annotation.models.people import Contributor
+from annotation.models.queue import Lease, QueueRound, Ticket
+
+__all__ = [
+    "AnnotatedFeature",
+    "Annotation",
+    "AnnotationRevision",
+    "Campaign",
+    "Contributor",
+    "Holdout",
+    "ImageryLayer",
+    "Job",
+    "Lease",
+    "MappingEntry",
+    "Membership",
+    "Nomenclature",
+    "NomenclatureClass",
+    "NomenclatureMapping",
+    "Operation",
+    "QueueRound",
+    "Review",
+    "Ticket",
+    "Tile",
+]

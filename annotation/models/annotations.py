@@ -1,0 +1,167 @@
+"""Labels: append-only revisions of one person's coverage of one tile, and what reviewers said of them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.gis.db import models
+from django.contrib.gis.db.models import PolygonField
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from annotation.querysets import AnnotationQuerySet
+
+
+class ImageryPolygonField(PolygonField):
+    """A polygon in whatever CRS its imagery has: stored as it is, never transformed on the way in.
+
+    A type modifier of SRID 0 leaves PostGIS free to hold any; each value carries its own.
+    """
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs["srid"] = 0
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def get_placeholder(self, value: object, compiler: object, connection: object) -> str:
+        """Pass the value through; Django would wrap it in ST_Transform to SRID 0."""
+        return "%s"
+
+
+class Annotation(models.Model):
+    """One person's labels of one tile; the state of the latest revision in the review."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("being drawn")
+        SUBMITTED = "submitted", _("waiting for review")
+        SENT_BACK = "sent_back", _("sent back")
+        ACCEPTED = "accepted", _("accepted")
+
+    tile = models.ForeignKey("annotation.Tile", on_delete=models.PROTECT, related_name="annotations")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="annotations")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    version = models.PositiveIntegerField(default=0)
+    head = models.ForeignKey(
+        "annotation.AnnotationRevision", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    is_extra = models.BooleanField(
+        default=False
+    )  # saved after its lease was given to someone else: kept, and counted apart
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    # A submission shown to one reviewer is not shown to another for a few minutes.
+    shown_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    shown_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AnnotationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tile", "annotator"], name="annotation_one_a_person_a_tile"),
+            models.CheckConstraint(
+                condition=~Q(state__in=["submitted", "accepted"]) | Q(head__isnull=False),
+                name="annotation_submitted_has_revision",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["submitted_at"], name="annotation_to_review", condition=Q(state="submitted")),
+            models.Index(fields=["annotator", "-created_at"], name="annotation_mine"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.annotator} on {self.tile} v{self.version}"
+
+
+class AnnotationRevision(models.Model):
+    """One saved state of an annotation. Rows are only ever added (database trigger)."""
+
+    annotation = models.ForeignKey(Annotation, on_delete=models.PROTECT, related_name="revisions")
+    number = models.PositiveIntegerField()
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    features = models.JSONField()  # as DESIGN D1: integer rings in 1/8 pixel
+    sha256 = models.CharField(max_length=64)  # of the features' canonical JSON
+    seconds_spent = models.FloatField(default=0.0)
+    draft_model = models.CharField(max_length=120, blank=True)  # version of the model whose draft was shown
+    licence = models.CharField(max_length=30)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["annotation", "number"], name="revision_number_unique"),
+            models.CheckConstraint(
+                condition=Q(number=1, parent__isnull=True) | Q(number__gt=1, parent__isnull=False),
+                name="revision_has_its_parent",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.number} of annotation {self.annotation_id}"
+
+
+class AnnotatedFeature(models.Model):
+    """A polygon of a submitted revision, in the imagery's CRS, for maps, exports and spatial questions."""
+
+    revision = models.ForeignKey(AnnotationRevision, on_delete=models.CASCADE, related_name="polygons")
+    feature_id = models.CharField(max_length=40)
+    class_code = models.CharField(max_length=60)
+    provenance = models.CharField(max_length=12)
+    geometry = ImageryPolygonField()
+    area_m2 = models.FloatField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["revision", "feature_id"], name="feature_id_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.class_code} {self.feature_id}"
+
+
+class Operation(models.Model):
+    """A client's write, by the id the client gave it: sent twice, it happens once (R2)."""
+
+    id = models.UUIDField(primary_key=True)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20)
+    annotation = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="operations")
+    version = models.PositiveIntegerField()  # of the annotation after the write
+    answer = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Review(models.Model):
+    """A verdict on one revision by someone other than its author (database check)."""
+
+    class Verdict(models.TextChoices):
+        ACCEPT = "accept", _("accepted")
+        SEND_BACK = "send_back", _("sent back")
+
+    class Reason(models.TextChoices):
+        GEOMETRY = "geometry", _("outlines are not on the ground's limits")
+        CLASS = "class", _("a class is wrong")
+        INCOMPLETE = "incomplete", _("visible ground is not labelled")
+        IMAGERY = "imagery", _("the imagery does not allow a label here")
+        OTHER = "other", _("another reason")
+
+    annotation = models.ForeignKey(Annotation, on_delete=models.PROTECT, related_name="reviews")
+    revision = models.ForeignKey(AnnotationRevision, on_delete=models.PROTECT, related_name="reviews")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews_made")
+    verdict = models.CharField(max_length=10, choices=Verdict.choices)
+    reason = models.CharField(max_length=12, choices=Reason.choices, blank=True)
+    comment = models.TextField(blank=True, max_length=2000)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(reviewer=F("author")), name="review_never_of_ones_own_work"),
+            models.UniqueConstraint(fields=["revision", "reviewer"], name="review_once_a_revision"),
+            models.CheckConstraint(condition=Q(verdict="accept") | ~Q(reason=""), name="review_send_back_has_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} by {self.reviewer}"

@@ -1,0 +1,146 @@
+"""Campaigns and the tiles they have had to write down; all other tiles are virtual (docs/adr/0004)."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.gis.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from annotation.core.grid import TileGrid
+from annotation.querysets import CampaignQuerySet, TileQuerySet
+
+
+class Campaign(models.Model):
+    """People labelling one imagery layer with one nomenclature, cut into tiles on the imagery's own pixels."""
+
+    class ReviewPolicy(models.TextChoices):
+        REVIEW = "review", _("every submission is reviewed")
+        NONE = "none", _("submissions are accepted as they come")
+
+    class State(models.TextChoices):
+        OPEN = "open", _("open")
+        CLOSED = "closed", _("closed")
+
+    slug = models.SlugField(max_length=60, unique=True)
+    title = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    layer = models.ForeignKey("annotation.ImageryLayer", on_delete=models.PROTECT, related_name="campaigns")
+    nomenclature = models.ForeignKey("annotation.Nomenclature", on_delete=models.PROTECT, related_name="campaigns")
+    tile_px = models.PositiveSmallIntegerField()
+    n_rows = models.PositiveIntegerField()
+    n_cols = models.PositiveIntegerField()
+    n_usable = models.PositiveIntegerField()  # tiles with enough valid pixels
+    redundancy = models.PositiveSmallIntegerField(default=1)
+    review_policy = models.CharField(max_length=10, choices=ReviewPolicy.choices, default=ReviewPolicy.REVIEW)
+    control_share = models.FloatField(default=0.2)  # share of a round's tickets that are hold-out tiles
+    random_share = models.FloatField(default=0.1)  # share of a round's pool tickets drawn at random
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    seed = models.BigIntegerField(default=0)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CampaignQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(redundancy__gte=1, redundancy__lte=15), name="campaign_redundancy_1_15"),
+            models.CheckConstraint(condition=Q(tile_px__gte=64, tile_px__lte=2048), name="campaign_tile_px_64_2048"),
+            models.CheckConstraint(
+                condition=Q(control_share__gte=0, control_share__lt=1, random_share__gte=0, random_share__lte=1),
+                name="campaign_shares_are_shares",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def tile_grid(self) -> TileGrid:
+        """The campaign's tiles as the pure core knows them."""
+        return TileGrid(pixels=self.layer.pixel_grid, tile_px=self.tile_px)
+
+
+class Membership(models.Model):
+    """What a person may do in a campaign beyond labelling, which anyone signed in may do."""
+
+    class Role(models.TextChoices):
+        ANNOTATOR = "annotator", _("annotator")
+        REVIEWER = "reviewer", _("reviewer")
+        MAINTAINER = "maintainer", _("maintainer")
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "user"], name="membership_one_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.role} in {self.campaign}"
+
+
+class Holdout(models.Model):
+    """The probability sample of tiles kept for evaluation, drawn before anything else in a campaign."""
+
+    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, related_name="holdout")
+    block_tiles = models.PositiveSmallIntegerField()
+    buffer_tiles = models.PositiveSmallIntegerField()
+    fraction = models.FloatField()
+    seed = models.BigIntegerField()
+    inclusion_probability = models.FloatField()
+    blocks = models.JSONField()  # [[block_row, block_col], …]
+    n_tiles = models.PositiveIntegerField()
+    drawn_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(inclusion_probability__gt=0, inclusion_probability__lte=1),
+                name="holdout_probability_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"hold-out of {self.campaign}: {self.n_tiles} tiles"
+
+
+class Tile(models.Model):
+    """A tile that is in the hold-out, in a queue, picked or labelled; its role never changes (database trigger)."""
+
+    class Role(models.TextChoices):
+        POOL = "pool", _("pool")
+        HOLDOUT = "holdout", _("hold-out")
+        BUFFER = "buffer", _("buffer around the hold-out")
+
+    class State(models.TextChoices):
+        OPEN = "open", _("to do")
+        SUBMITTED = "submitted", _("waiting for review")
+        SENT_BACK = "sent_back", _("sent back")
+        ACCEPTED = "accepted", _("accepted")
+        UNUSABLE = "unusable", _("reported unusable")
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="tiles")
+    row = models.PositiveIntegerField()
+    col = models.PositiveIntegerField()
+    role = models.CharField(max_length=8, choices=Role.choices)
+    inclusion_probability = models.FloatField(null=True, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    priority = models.FloatField(null=True, blank=True)  # score in the latest round that queued it
+    footprint = models.PolygonField(srid=4326)
+
+    objects = TileQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "row", "col"], name="tile_one_row_a_place"),
+            models.CheckConstraint(
+                condition=~Q(role="holdout") | Q(inclusion_probability__isnull=False),
+                name="tile_holdout_has_probability",
+            ),
+        ]
+        indexes = [models.Index(fields=["campaign", "state"], name="tile_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign.slug} r{self.row} c{self.col}"

@@ -1,0 +1,67 @@
+"""Imagery layers: one georeferenced raster of one vintage, rewritten as our own files."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.gis.db import models
+
+from annotation.core.grid import PixelGrid
+from annotation.querysets import ImageryLayerQuerySet
+
+
+class ImageryLayer(models.Model):
+    """A raster of one vintage on its own pixel grid; listed only once all of its files are in place."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    title = models.CharField(max_length=200)
+    vintage = models.PositiveSmallIntegerField()
+    acquired_on = models.DateField(null=True, blank=True)
+    licence = models.CharField(max_length=60)
+    attribution = models.CharField(max_length=300)
+    crs = models.TextField()
+    transform = models.JSONField()  # affine a, b, c, d, e, f
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    gsd_m = models.FloatField()
+    bands = models.JSONField()
+    dtype = models.CharField(max_length=10)
+    nodata = models.FloatField(null=True, blank=True)
+    folder = models.CharField(max_length=200, unique=True)
+    files = models.JSONField(default=dict)  # file name → sha256
+    stretch = models.JSONField(default=dict)
+    footprint = models.PolygonField(srid=4326, null=True, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ImageryLayerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(width__gt=0, height__gt=0, gsd_m__gt=0), name="imagery_has_size"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def pixel_grid(self) -> PixelGrid:
+        """The layer's grid as the pure core knows it."""
+        return PixelGrid(
+            crs=self.crs,
+            transform=tuple(self.transform),
+            width=self.width,
+            height=self.height,  # type: ignore[arg-type]
+        )
+
+    @property
+    def native_max_zoom(self) -> int:
+        """The zoom at which one map-tile pixel is one image pixel."""
+        return max(0, math.ceil(math.log2(max(self.width, self.height) / 256)))
+
+    def path(self, name: str) -> Path:
+        """Where one of the layer's files lies."""
+        return Path(settings.IMAGERY_DIR) / self.folder / name

@@ -1,0 +1,121 @@
+"""The queue: ranked tickets of a round, and the leases people hold on tiles (docs/adr/0004)."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from annotation.querysets import TicketQuerySet
+
+
+class QueueRound(models.Model):
+    """One ranking of a campaign's tiles; opening the next one closes it."""
+
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="rounds")
+    number = models.PositiveIntegerField()
+    function = models.CharField(max_length=40)  # acquisition function, or "initial"
+    model_version = models.CharField(max_length=120, blank=True)
+    random_share = models.FloatField(default=0.0)
+    control_share = models.FloatField(default=0.0)
+    seed = models.BigIntegerField(default=0)
+    opened_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["campaign", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "number"], name="round_number_unique"),
+            models.UniqueConstraint(
+                fields=["campaign"], condition=Q(closed_at__isnull=True), name="round_one_open_a_campaign"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} round {self.number}"
+
+
+class Ticket(models.Model):
+    """The right to label a tile once, at a rank. A tile wanted by k people has k tickets, one a slot."""
+
+    class Kind(models.TextChoices):
+        UNCERTAINTY = "uncertainty", _("the model doubts here")
+        RANDOM = "random", _("drawn at random")
+        CONTROL = "control", _("control tile")
+        INITIAL = "initial", _("first round")
+        REPORTED = "reported", _("reported by someone")
+        PICKED = "picked", _("chosen on the map")
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        LEASED = "leased"
+        DONE = "done"
+        VOID = "void"
+
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="tickets")
+    round = models.ForeignKey(QueueRound, on_delete=models.CASCADE, related_name="tickets")
+    rank = models.PositiveIntegerField()
+    tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="tickets")
+    slot = models.PositiveSmallIntegerField()
+    slots = models.PositiveSmallIntegerField()  # redundancy wanted when the ticket was written
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    score = models.FloatField(null=True, blank=True)
+    probability = models.FloatField(null=True, blank=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
+    leased_until = models.DateTimeField(null=True, blank=True)
+
+    objects = TicketQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["round", "rank"]
+        constraints = [
+            models.UniqueConstraint(fields=["round", "rank"], name="ticket_rank_unique"),
+            # Redundancy is a property of the database: a tile has `slots` slots and each is given once.
+            models.UniqueConstraint(fields=["tile", "slot"], condition=~Q(state="void"), name="ticket_slot_given_once"),
+            models.CheckConstraint(condition=Q(slot__lt=F("slots")), name="ticket_slot_below_redundancy"),
+        ]
+        indexes = [
+            models.Index(fields=["campaign", "rank"], name="ticket_open_by_rank", condition=Q(state="open")),
+            models.Index(fields=["campaign", "leased_until"], name="ticket_leased", condition=Q(state="leased")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.round} rank {self.rank}"
+
+
+class Lease(models.Model):
+    """One person on one tile, for as long as they work on it."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        RELEASED = "released"
+        DONE = "done"
+
+    class Reason(models.TextChoices):
+        LEFT = "left", _("left")
+        SKIP = "skip", _("skipped")
+        BAD_IMAGERY = "bad_imagery", _("imagery unusable")
+        CANNOT_TELL = "cannot_tell", _("cannot tell what is there")
+
+    token = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="leases")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="leases")
+    ticket = models.ForeignKey(Ticket, null=True, blank=True, on_delete=models.SET_NULL, related_name="leases")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
+    ahead = models.BooleanField(default=False)
+    granted_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    release_reason = models.CharField(max_length=12, choices=Reason.choices, blank=True)
+    comment = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tile", "annotator"], name="lease_one_a_person_a_tile")]
+        indexes = [
+            models.Index(fields=["annotator", "expires_at"], name="lease_active", condition=Q(state="active")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.annotator} on {self.tile}"

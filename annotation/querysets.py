@@ -1,0 +1,102 @@
+"""The questions one may ask. Whatever a person may not see is not in the answer (404, never 403)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from annotation.models import Annotation, Campaign, ImageryLayer, Job, Ticket, Tile  # noqa: F401
+
+    Person = User | AnonymousUser
+
+
+class ImageryLayerQuerySet(models.QuerySet["ImageryLayer"]):
+    """Imagery layers are public: what is shown on the map may be seen by anyone."""
+
+
+class CampaignQuerySet(models.QuerySet["Campaign"]):
+    """Campaigns are public to read; what a person may do is `role_of`."""
+
+    def open(self) -> CampaignQuerySet:
+        """Campaigns that take contributions."""
+        return self.filter(state="open")
+
+    def maintained_by(self, user: Person) -> CampaignQuerySet:
+        """Campaigns where this person may start training, publish and change settings."""
+        if user.is_anonymous:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(memberships__user=user, memberships__role="maintainer")
+
+    def reviewed_by(self, user: Person) -> CampaignQuerySet:
+        """Campaigns where this person may review."""
+        if user.is_anonymous:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(memberships__user=user, memberships__role__in=["reviewer", "maintainer"])
+
+
+class TileQuerySet(models.QuerySet["Tile"]):
+    """Tiles that have a row."""
+
+    def workable(self) -> TileQuerySet:
+        """Tiles a person may label: the buffer around the hold-out belongs to nobody."""
+        return self.exclude(role="buffer").filter(campaign__state="open")
+
+
+class TicketQuerySet(models.QuerySet["Ticket"]):
+    """Tickets of a campaign's queue."""
+
+    def open_for(self, user: Any) -> TicketQuerySet:
+        """Open tickets on tiles this person has never been given."""
+        return self.filter(state="open").exclude(tile__leases__annotator=user)
+
+
+class AnnotationQuerySet(models.QuerySet["Annotation"]):
+    """Annotations."""
+
+    def of(self, user: Any) -> AnnotationQuerySet:
+        """This person's own."""
+        return self.filter(annotator=user)
+
+    def readable_by(self, user: Person) -> AnnotationQuerySet:
+        """One's own, and those of the campaigns one reviews. Others' drafts stay theirs."""
+        if user.is_anonymous:
+            return self.none()
+        if user.is_superuser:
+            return self
+        reviewed = Q(
+            tile__campaign__memberships__user=user,
+            tile__campaign__memberships__role__in=["reviewer", "maintainer"],
+        ) & ~Q(state="draft")
+        return self.filter(Q(annotator=user) | reviewed).distinct()
+
+    def to_review_by(self, user: Person) -> AnnotationQuerySet:
+        """Submissions waiting for a verdict this person may give: never their own."""
+        return self.readable_by(user).filter(state="submitted").exclude(annotator=user.pk)
+
+    def usable_as_labels(self) -> AnnotationQuerySet:
+        """Annotations that count: accepted, whatever the way they were."""
+        return self.filter(state="accepted", head__isnull=False)
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """Long work."""
+
+    def visible_to(self, user: Person) -> JobQuerySet:
+        """One's own jobs, and those of the campaigns one maintains."""
+        if user.is_anonymous:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(
+            Q(owner=user) | Q(campaign__memberships__user=user, campaign__memberships__role="maintainer")
+        ).distinct()

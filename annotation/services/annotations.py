@@ -1,0 +1,203 @@
+"""Saving and submitting labels: append-only revisions, one effect a request, no silent overwrite."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.db import transaction
+from pyproj import CRS
+
+from annotation.core.tile_geometry import Feature, check_coverage, parse_features, to_crs
+from annotation.errors import (
+    AlreadyAccepted,
+    CampaignClosed,
+    NotClaimed,
+    NothingToSubmit,
+    OperationMismatch,
+    StaleRevision,
+    VersionRequired,
+)
+from annotation.models import AnnotatedFeature, Annotation, AnnotationRevision, Campaign, Lease, Operation, Tile
+from annotation.services.clock import database_now
+from annotation.services.queue import finish_lease
+from annotation.services.tiles import refresh_tile_state
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a write answers: the annotation, the version it then had, and whether this was a repeat."""
+
+    annotation: Annotation
+    version: int
+    repeated: bool
+
+
+def save_annotation(
+    *,
+    tile: Tile,
+    annotator: User,
+    features: object,
+    operation_id: UUID,
+    expected_version: int | None,
+    seconds_spent: float = 0.0,
+    draft_model: str = "",
+) -> Saved:
+    """Store one person's labels of a tile as a new revision; earlier revisions stay.
+
+    `features` is the payload as received; it is checked here (class codes, integer grid, coverage) and refused, never
+    repaired. The same operation id again answers as the first time and changes nothing.
+
+    Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted,
+        InvalidFeature, UnknownClass, OverlappingFeatures.
+    """
+    repeat = _repeated(operation_id, annotator, "save", tile)
+    if repeat is not None:
+        return repeat
+    if expected_version is None:
+        raise VersionRequired('Send If-Match with the version these labels were drawn on ("0" for a new tile).')
+    parsed = parse_features(features, tile_px=tile.campaign.tile_px, class_codes=class_codes(tile.campaign))
+    check_coverage(parsed)
+    with transaction.atomic():
+        annotation = _locked_annotation(tile, annotator)
+        repeat = _repeated(operation_id, annotator, "save", tile)
+        if repeat is not None:
+            return repeat
+        _require_version(annotation, expected_version)
+        revision = _append_revision(annotation, parsed, seconds_spent=seconds_spent, draft_model=draft_model)
+        annotation.version, annotation.head = revision.number, revision
+        annotation.state = Annotation.State.DRAFT
+        lease = Lease.objects.filter(tile=tile, annotator=annotator).first()
+        annotation.is_extra = lease is not None and lease.state == Lease.State.RELEASED
+        annotation.save(update_fields=["version", "head", "state", "is_extra"])
+        refresh_tile_state(tile)
+        _remember(operation_id, annotator, "save", annotation)
+    return Saved(annotation=annotation, version=annotation.version, repeated=False)
+
+
+def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expected_version: int | None) -> Saved:
+    """Hand the latest revision in: to review, or accepted at once where the campaign has none.
+
+    Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted,
+        NothingToSubmit.
+    """
+    repeat = _repeated(operation_id, annotator, "submit", tile)
+    if repeat is not None:
+        return repeat
+    if expected_version is None:
+        raise VersionRequired("Send If-Match with the version you submit.")
+    with transaction.atomic():
+        annotation = _locked_annotation(tile, annotator)
+        repeat = _repeated(operation_id, annotator, "submit", tile)
+        if repeat is not None:
+            return repeat
+        _require_version(annotation, expected_version)
+        if annotation.head is None or not annotation.head.features:
+            raise NothingToSubmit(
+                "Nothing is labelled on this tile yet: draw at least one area, or skip the tile with a reason."
+            )
+        _write_polygons(annotation.head, tile)
+        reviewed = tile.campaign.review_policy == Campaign.ReviewPolicy.REVIEW
+        annotation.state = Annotation.State.SUBMITTED if reviewed else Annotation.State.ACCEPTED
+        annotation.submitted_at = database_now()
+        annotation.decided_at = None if reviewed else annotation.submitted_at
+        annotation.save(update_fields=["state", "submitted_at", "decided_at"])
+        finish_lease(tile=tile, annotator=annotator)
+        refresh_tile_state(tile)
+        _remember(operation_id, annotator, "submit", annotation)
+    return Saved(annotation=annotation, version=annotation.version, repeated=False)
+
+
+def class_codes(campaign: Campaign) -> frozenset[str]:
+    """Codes that a label in this campaign may carry."""
+    return frozenset(campaign.nomenclature.classes.filter(selectable=True).values_list("code", flat=True))
+
+
+def canonical_sha256(features: list[dict[str, Any]]) -> str:
+    """Hash of features as they are stored: the identity of a revision's content (R15)."""
+    return hashlib.sha256(json.dumps(features, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _repeated(operation_id: UUID, actor: User, kind: str, tile: Tile) -> Saved | None:
+    operation = Operation.objects.select_related("annotation").filter(pk=operation_id).first()
+    if operation is None:
+        return None
+    if operation.actor_id != actor.pk or operation.kind != kind or operation.annotation.tile_id != tile.pk:
+        raise OperationMismatch(
+            f"Operation {operation_id} was used before for something else: make a new id for each write."
+        )
+    return Saved(annotation=operation.annotation, version=operation.version, repeated=True)
+
+
+def _remember(operation_id: UUID, actor: User, kind: str, annotation: Annotation) -> None:
+    Operation.objects.create(id=operation_id, actor=actor, kind=kind, annotation=annotation, version=annotation.version)
+
+
+def _locked_annotation(tile: Tile, annotator: User) -> Annotation:
+    if tile.campaign.state != Campaign.State.OPEN:
+        raise CampaignClosed(f"Campaign {tile.campaign.slug!r} is closed: your work stays in this browser.")
+    if not Lease.objects.filter(tile=tile, annotator=annotator).exists():
+        raise NotClaimed("You have not taken this tile: ask for the next one or choose it on the map.")
+    annotation, _created = Annotation.objects.get_or_create(tile=tile, annotator=annotator)
+    annotation = Annotation.objects.select_for_update(of=("self",)).select_related("head").get(pk=annotation.pk)
+    return annotation
+
+
+def _require_version(annotation: Annotation, expected_version: int) -> None:
+    if annotation.state == Annotation.State.ACCEPTED:
+        raise AlreadyAccepted("This tile is accepted and closed: report a wrong place instead of editing it.")
+    if annotation.version != expected_version:
+        raise StaleRevision(
+            f"These labels were drawn on version {expected_version}, the server has version {annotation.version}: "
+            "compare the two before saving.",
+            details={"yours": expected_version, "annotation": annotation.pk, "current_version": annotation.version},
+        )
+
+
+def _append_revision(
+    annotation: Annotation, features: tuple[Feature, ...], *, seconds_spent: float, draft_model: str
+) -> AnnotationRevision:
+    content = [feature.as_json() for feature in features]
+    return AnnotationRevision.objects.create(
+        annotation=annotation,
+        number=annotation.version + 1,
+        parent=annotation.head,
+        author=annotation.annotator,
+        features=content,
+        sha256=canonical_sha256(content),
+        seconds_spent=seconds_spent,
+        draft_model=draft_model,
+        licence=settings.CONTRIBUTION_LICENCE,
+    )
+
+
+def _write_polygons(revision: AnnotationRevision, tile: Tile) -> None:
+    if revision.polygons.exists():
+        return
+    grid = tile.campaign.tile_grid
+    srid = CRS.from_user_input(grid.pixels.crs).to_epsg() or 0
+    unit_m2 = tile.campaign.layer.gsd_m**2
+    a, _, _, _, e, _ = grid.pixels.transform
+    rows = []
+    for item in revision.features:
+        rings = tuple(tuple((x, y) for x, y in ring) for ring in item["rings"])
+        polygon = to_crs(rings, grid=grid, row=tile.row, col=tile.col)
+        rows.append(
+            AnnotatedFeature(
+                revision=revision,
+                feature_id=item["id"],
+                class_code=item["class_code"],
+                provenance=item["provenance"],
+                geometry=cast(Polygon, GEOSGeometry(memoryview(polygon.wkb), srid=srid)),
+                area_m2=polygon.area / abs(a * e) * unit_m2,
+            )
+        )
+    AnnotatedFeature.objects.bulk_create(rows, batch_size=1000)

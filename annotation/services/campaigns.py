@@ -1,0 +1,165 @@
+"""Opening a campaign: hold-out first, then the first round; everything else stays virtual."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+from django.db import transaction
+
+from annotation.core.grid import TileGrid
+from annotation.core.holdout import draw_holdout, iter_holdout_tiles
+from annotation.errors import NameTaken, TooFewTiles, UserError
+from annotation.models import Campaign, Holdout, ImageryLayer, Membership, Nomenclature, Ticket
+from annotation.services.people import set_role
+from annotation.services.queue import QueuedTile, open_queue_round
+from annotation.services.tiles import materialise_tiles, pool_mask, usable_mask
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+DEFAULT_HOLDOUT_SHARE = 0.15
+MAX_HOLDOUT_TILES = 600  # enough for per-class figures; a larger sample is asked for by its share
+
+
+@transaction.atomic
+def open_campaign(
+    *,
+    slug: str,
+    title: str,
+    layer: ImageryLayer,
+    nomenclature: Nomenclature,
+    tile_px: int,
+    created_by: User | None,
+    redundancy: int = 1,
+    review_policy: str = Campaign.ReviewPolicy.REVIEW,
+    control_share: float = 0.2,
+    random_share: float = 0.1,
+    holdout_share: float | None = None,
+    holdout_block_tiles: int = 2,
+    holdout_buffer_tiles: int = 1,
+    first_round: int = 50,
+    seed: int = 0,
+    description: str = "",
+) -> Campaign:
+    """Open a campaign on a layer's own pixel grid.
+
+    Draws the hold-out before anything else, writes its tiles, and opens a first round of `first_round` pool tiles
+    drawn at random (there is no model yet to doubt).
+
+    Raises: NameTaken, UnusableGrid, TooFewTiles, HoldoutImpossible, UserError (a value out of range).
+    """
+    _check_values(slug, tile_px, redundancy, control_share, random_share, holdout_share, first_round)
+    if Campaign.objects.filter(slug=slug).exists():
+        raise NameTaken(f"A campaign {slug!r} exists: choose another --slug.")
+    grid = TileGrid(pixels=layer.pixel_grid, tile_px=tile_px)
+    valid = layer.path("valid.npy")
+    usable = usable_mask(
+        layer_valid_path=str(valid) if valid.exists() else None, n_rows=grid.n_rows, n_cols=grid.n_cols, tile_px=tile_px
+    )
+    n_usable = int(usable.sum())
+    if n_usable < 8:
+        raise TooFewTiles(
+            f"Layer {layer.slug!r} gives {n_usable} usable tiles of {tile_px} px ({layer.width} × {layer.height} px): "
+            "take smaller tiles or a larger layer; 8 is the least."
+        )
+    share = holdout_share or min(DEFAULT_HOLDOUT_SHARE, MAX_HOLDOUT_TILES / n_usable)
+    draw = draw_holdout(
+        n_rows=grid.n_rows,
+        n_cols=grid.n_cols,
+        usable=usable,
+        block_tiles=holdout_block_tiles,
+        buffer_tiles=holdout_buffer_tiles,
+        fraction=share,
+        seed=seed,
+    )
+    kept = list(
+        iter_holdout_tiles(
+            draw, n_rows=grid.n_rows, n_cols=grid.n_cols, block_tiles=holdout_block_tiles, usable=usable
+        )
+    )
+    campaign = Campaign.objects.create(
+        slug=slug,
+        title=title,
+        description=description,
+        layer=layer,
+        nomenclature=nomenclature,
+        tile_px=tile_px,
+        n_rows=grid.n_rows,
+        n_cols=grid.n_cols,
+        n_usable=n_usable,
+        redundancy=redundancy,
+        review_policy=review_policy,
+        control_share=control_share,
+        random_share=random_share,
+        seed=seed,
+        created_by=created_by,
+    )
+    Holdout.objects.create(
+        campaign=campaign,
+        block_tiles=holdout_block_tiles,
+        buffer_tiles=holdout_buffer_tiles,
+        fraction=share,
+        seed=seed,
+        inclusion_probability=draw.inclusion_probability,
+        blocks=[list(block) for block in draw.blocks],
+        n_tiles=len(kept),
+    )
+    materialise_tiles(campaign=campaign, places=kept)
+    if created_by is not None:
+        set_role(campaign=campaign, user=created_by, role=Membership.Role.MAINTAINER)
+    _open_first_round(campaign, first_round)
+    return campaign
+
+
+def _open_first_round(campaign: Campaign, size: int) -> None:
+    pool = np.flatnonzero(pool_mask(campaign))
+    if pool.size == 0:
+        raise TooFewTiles(
+            f"The hold-out and its buffer leave no tile to label among {campaign.n_usable}: "
+            "lower --holdout-share, --holdout-block or --holdout-buffer."
+        )
+    rng = np.random.default_rng([campaign.seed, 1])
+    chosen = rng.choice(pool, size=min(size, pool.size), replace=False)
+    open_queue_round(
+        campaign=campaign,
+        function="initial",
+        seed=campaign.seed,
+        random_share=1.0,
+        tickets=[
+            QueuedTile(
+                row=int(index) // campaign.n_cols,
+                col=int(index) % campaign.n_cols,
+                kind=Ticket.Kind.INITIAL,
+                probability=chosen.size / pool.size,
+            )
+            for index in chosen
+        ],
+    )
+
+
+def _check_values(
+    slug: str,
+    tile_px: int,
+    redundancy: int,
+    control_share: float,
+    random_share: float,
+    holdout_share: float | None,
+    first_round: int,
+) -> None:
+    problems = [
+        (
+            not re.fullmatch(r"[a-z0-9-]{1,60}", slug),
+            f"slug {slug!r}: lower-case letters, digits and dashes, at most 60",
+        ),
+        (not 64 <= tile_px <= 2048, f"tile size {tile_px} px: between 64 and 2048"),
+        (not 1 <= redundancy <= 15, f"redundancy {redundancy}: between 1 and 15"),
+        (not 0 <= control_share < 1, f"control share {control_share}: from 0 to below 1"),
+        (not 0 <= random_share <= 1, f"random share {random_share}: from 0 to 1"),
+        (holdout_share is not None and not 0 < holdout_share < 1, f"hold-out share {holdout_share}: between 0 and 1"),
+        (first_round < 1, f"first round of {first_round} tiles: at least 1"),
+    ]
+    for wrong, message in problems:
+        if wrong:
+            raise UserError(f"Not usable: {message}.")

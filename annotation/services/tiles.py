@@ -1,0 +1,113 @@
+"""Tiles: which are usable, what role each has, and writing down those that need a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from django.contrib.gis.geos import Polygon
+from numpy.typing import NDArray
+
+from annotation.core.holdout import role_of
+from annotation.core.validity import tile_valid_fraction
+from annotation.errors import TileOutsideGrid
+from annotation.models import Campaign, Tile
+
+Place = tuple[int, int]  # (row, col)
+MIN_VALID_FRACTION = 0.5  # a tile with less imagery than this is offered to nobody
+
+
+def usable_mask(*, layer_valid_path: str | None, n_rows: int, n_cols: int, tile_px: int) -> NDArray[np.bool_]:
+    """Tiles with enough valid pixels: bool (n_rows, n_cols). Without a validity file every tile counts."""
+    if layer_valid_path is None:
+        return np.ones((n_rows, n_cols), dtype=bool)
+    cells = np.load(layer_valid_path, mmap_mode="r", allow_pickle=False)
+    fraction = tile_valid_fraction(cells, tile_px=tile_px, n_rows=n_rows, n_cols=n_cols)
+    return fraction >= MIN_VALID_FRACTION
+
+
+def usable_tiles(campaign: Campaign) -> NDArray[np.bool_]:
+    """Tiles of the campaign that show enough imagery: bool (n_rows, n_cols)."""
+    path = campaign.layer.path("valid.npy")
+    return usable_mask(
+        layer_valid_path=str(path) if path.exists() else None,
+        n_rows=campaign.n_rows,
+        n_cols=campaign.n_cols,
+        tile_px=campaign.tile_px,
+    )
+
+
+def role_of_tile(campaign: Campaign, row: int, col: int) -> str:
+    """ "pool", "holdout" or "buffer", for any tile, row or no row."""
+    holdout = campaign.holdout
+    blocks = {(int(block_row), int(block_col)) for block_row, block_col in holdout.blocks}
+    return role_of(row, col, blocks, block_tiles=holdout.block_tiles, buffer_tiles=holdout.buffer_tiles)
+
+
+def pool_mask(campaign: Campaign) -> NDArray[np.bool_]:
+    """Tiles that may be queued for training: usable, outside the hold-out and its buffer."""
+    mask = usable_tiles(campaign)
+    holdout = campaign.holdout
+    size, margin = holdout.block_tiles, holdout.buffer_tiles
+    for block_row, block_col in holdout.blocks:
+        top, left = max(0, block_row * size - margin), max(0, block_col * size - margin)
+        mask[top : (block_row + 1) * size + margin, left : (block_col + 1) * size + margin] = False
+    return mask
+
+
+def materialise_tiles(*, campaign: Campaign, places: Iterable[Place]) -> dict[Place, Tile]:
+    """Give tiles their database rows; those that have one keep it.
+
+    Raises: TileOutsideGrid.
+    """
+    wanted = list(dict.fromkeys(places))
+    grid = campaign.tile_grid
+    blocks = {(int(block_row), int(block_col)) for block_row, block_col in campaign.holdout.blocks}
+    rows = []
+    for row, col in wanted:
+        if not (0 <= row < campaign.n_rows and 0 <= col < campaign.n_cols):
+            raise TileOutsideGrid(
+                f"Tile (row {row}, column {col}) does not exist: rows go to {campaign.n_rows - 1}, "
+                f"columns to {campaign.n_cols - 1}."
+            )
+        role = role_of(
+            row, col, blocks, block_tiles=campaign.holdout.block_tiles, buffer_tiles=campaign.holdout.buffer_tiles
+        )
+        rows.append(
+            Tile(
+                campaign=campaign,
+                row=row,
+                col=col,
+                role=role,
+                inclusion_probability=campaign.holdout.inclusion_probability if role == "holdout" else None,
+                footprint=Polygon(grid.polygon_wgs84(row, col), srid=4326),
+            )
+        )
+    Tile.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2000)
+    found: dict[Place, Tile] = {}
+    for start in range(0, len(wanted), 2000):
+        part = wanted[start : start + 2000]
+        chosen = Tile.objects.filter(
+            campaign=campaign, row__in={row for row, _ in part}, col__in={col for _, col in part}
+        )
+        keep = set(part)
+        found.update({(tile.row, tile.col): tile for tile in chosen if (tile.row, tile.col) in keep})
+    return found
+
+
+def refresh_tile_state(tile: Tile) -> None:
+    """Set the tile's state from its annotations; called in the transaction that changed one."""
+    states = list(tile.annotations.values_list("state", flat=True))
+    if states.count("accepted") >= tile.campaign.redundancy:
+        state = Tile.State.ACCEPTED
+    elif "submitted" in states:
+        state = Tile.State.SUBMITTED
+    elif "sent_back" in states:
+        state = Tile.State.SENT_BACK
+    elif tile.state == Tile.State.UNUSABLE:
+        state = Tile.State.UNUSABLE
+    else:
+        state = Tile.State.OPEN
+    if state != tile.state:
+        tile.state = state
+        Tile.objects.filter(pk=tile.pk).update(state=state)

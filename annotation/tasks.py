@@ -1,0 +1,20 @@
+"""Celery's envelopes: short, idempotent, carrying ids only."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from annotation.jobs import registry
+from annotation.services import jobs
+
+
+@shared_task(name="annotation.tasks.run_job")
+def run_job(job_id: str) -> None:
+    """Look at one job row and do its work if it waits or was lost."""
+    registry.run_job(job_id)
+
+
+@shared_task(name="annotation.tasks.sweep_jobs")
+def sweep_jobs() -> None:
+    """Find jobs that no worker has picked up or whose worker died."""
+    jobs.sweep_jobs()

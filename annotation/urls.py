@@ -1,0 +1,19 @@
+"""Imagery tiles and the pages of people's work."""
+
+from django.urls import path, re_path
+
+from annotation import map_views, views
+
+urlpatterns = [
+    re_path(
+        r"^imagery/(?P<slug>[-\w]+)/(?P<grid>native|web)/(?P<z>\d{1,2})/(?P<x>\d{1,8})/(?P<y>\d{1,8})\.jpg$",
+        lambda request, slug, grid, z, x, y: map_views.imagery_tile(request, slug, grid, int(z), int(x), int(y)),
+        name="imagery-tile",
+    ),
+    path("", views.HomeView.as_view(), name="home"),
+    path("campaigns/", views.CampaignListView.as_view(), name="campaigns"),
+    path("campaigns/<slug:slug>/", views.CampaignView.as_view(), name="campaign"),
+    path("campaigns/<slug:slug>/studio/", views.StudioView.as_view(), name="studio"),
+    path("campaigns/<slug:slug>/review/", views.ReviewView.as_view(), name="review"),
+    path("me/", views.MyWorkView.as_view(), name="my-work"),
+]

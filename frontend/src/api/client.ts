@@ -1,0 +1,145 @@
+import type {
+  Annotation,
+  Assignment,
+  Campaign,
+  ModelDraft,
+  ReleaseReason,
+  ReviewReason,
+  ReviewTask,
+  SaveBody,
+} from "./types";
+
+type Id = number | string;
+
+/** An answer of the server that is a refusal: its code, its words and what it says of the place. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly details: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+
+  /** The session is over: the same request will pass once the person has signed in again. */
+  get needsSignIn(): boolean {
+    const codes = ["not_authenticated", "authentication_failed", "login_required", "csrf_failed"];
+    return this.status === 401 || (this.status === 403 && codes.includes(this.code));
+  }
+
+  /** Nothing is wrong with the request; the server could not take it now. */
+  get isTransient(): boolean {
+    return this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** No answer came: the network is down, or the server is. */
+export class NetworkError extends Error {
+  constructor(cause: unknown) {
+    super("No answer from the server", { cause });
+    this.name = "NetworkError";
+  }
+}
+
+function csrfToken(): string {
+  const found = /(?:^|;\s*)(?:__Host-|__Secure-)?csrftoken=([^;]*)/.exec(document.cookie);
+  return found?.[1] ? decodeURIComponent(found[1]) : "";
+}
+
+interface Call {
+  readonly method?: "GET" | "POST" | "PUT";
+  readonly body?: unknown;
+  readonly version?: number;
+}
+
+interface ErrorPayload {
+  readonly error?: { readonly code?: string; readonly message?: string; readonly details?: Record<string, unknown> };
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  let error: ErrorPayload["error"];
+  try {
+    error = ((await response.json()) as ErrorPayload).error;
+  } catch {
+    error = undefined;
+  }
+  const fallback = response.status === 401 ? "not_authenticated" : `http_${response.status}`;
+  return new ApiError(response.status, error?.code ?? fallback, error?.message ?? response.statusText, error?.details);
+}
+
+const TIMEOUT_MS = 30_000;
+
+async function request(path: string, { method = "GET", body, version }: Call): Promise<Response> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
+  if (version !== undefined) headers["If-Match"] = `"${version}"`;
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1/${path}`, {
+      method,
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: "error",
+    });
+  } catch (cause) {
+    throw new NetworkError(cause);
+  }
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+/** The JSON of an answer, or null for "204 No content". An answer cut short counts as no answer. */
+async function call<T>(path: string, options: Call = {}): Promise<T | null> {
+  const response = await request(path, options);
+  if (response.status === 204) return null;
+  try {
+    return (await response.json()) as T;
+  } catch (cause) {
+    throw new NetworkError(cause);
+  }
+}
+
+async function need<T>(path: string, options: Call = {}): Promise<T> {
+  const answer = await call<T>(path, options);
+  if (answer === null) throw new ApiError(204, "empty_answer", `Nothing at ${path}`);
+  return answer;
+}
+
+const at = encodeURIComponent;
+
+export const api = {
+  campaign: (slug: string): Promise<Campaign> => need(`campaigns/${at(slug)}/`),
+
+  claim: (slug: string, ahead: boolean): Promise<Assignment | null> =>
+    call(`campaigns/${at(slug)}/claim/`, { method: "POST", body: { ahead } }),
+
+  pick: (tile: Id): Promise<Assignment> => need(`tiles/${at(tile)}/pick/`, { method: "POST", body: {} }),
+
+  heartbeat: (token: string): Promise<{ expires_at: string }> =>
+    need(`leases/${at(token)}/heartbeat/`, { method: "POST", body: {} }),
+
+  release: (token: string, reason: ReleaseReason, comment: string): Promise<null> =>
+    call<never>(`leases/${at(token)}/release/`, { method: "POST", body: { reason, comment } }),
+
+  save: (tile: Id, version: number, body: SaveBody): Promise<Annotation> =>
+    need(`tiles/${at(tile)}/annotation/`, { method: "PUT", body, version }),
+
+  submit: (tile: Id, version: number, operationId: string): Promise<Annotation> =>
+    need(`tiles/${at(tile)}/annotation/submit/`, { method: "POST", body: { operation_id: operationId }, version }),
+
+  modelDraft: (tile: Id): Promise<ModelDraft> => need(`tiles/${at(tile)}/draft/`),
+
+  nextReview: (slug: string): Promise<ReviewTask | null> => call(`campaigns/${at(slug)}/reviews/next/`),
+
+  review: (
+    annotation: Id,
+    version: number,
+    body: { operation_id: string; verdict: "accept" | "send_back"; reason: ReviewReason; comment: string },
+  ): Promise<{ verdict: string; state: string }> =>
+    need(`annotations/${at(annotation)}/reviews/`, { method: "POST", body, version }),
+};

@@ -1,0 +1,20 @@
+/** Words for people. `gettext` must keep this name: the catalogue is collected by it. */
+
+declare global {
+  interface Window {
+    gettext?: (message: string) => string;
+  }
+}
+
+/** The message in the page's language, or as written when no catalogue is loaded. */
+export function gettext(message: string): string {
+  return window.gettext ? window.gettext(message) : message;
+}
+
+/** Puts values in the places of a translated message: `interpolate(gettext("%(n)s shapes"), { n })`. */
+export function interpolate(message: string, values: Readonly<Record<string, string | number>>): string {
+  return message.replace(/%\((\w+)\)s/g, (place, name: string) => {
+    const value = values[name];
+    return value === undefined ? place : String(value);
+  });
+}

@@ -1,0 +1,124 @@
+import L from "leaflet";
+import { type Box, SUBPIXELS } from "../domain/geometry";
+import type { TileFrame } from "./frame";
+
+/** What a layer needs to draw in the tile's units. */
+export interface Viewport {
+  readonly context: CanvasRenderingContext2D;
+  /** Screen pixels to one unit. */
+  readonly scale: number;
+  /** The part of the plane in view, in units. */
+  readonly box: Box;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * A canvas over the map, drawn in the tile's units. It follows the map: redrawn as it moves, stretched while a zoom is
+ * animated, redrawn when it ends.
+ */
+export abstract class CanvasLayer extends L.Layer {
+  protected frame: TileFrame | null = null;
+  private canvas: HTMLCanvasElement | null = null;
+  private frameRequest = 0;
+
+  constructor(paneName: string) {
+    super({ pane: paneName });
+  }
+
+  protected abstract draw(view: Viewport): void;
+
+  setFrame(frame: TileFrame): this {
+    this.frame = frame;
+    return this.redraw();
+  }
+
+  override onAdd(map: L.Map): this {
+    this.canvas = L.DomUtil.create("canvas", "leaflet-zoom-animated studio-canvas", this.getPane());
+    this.canvas.setAttribute("aria-hidden", "true");
+    map.on("move viewreset zoomend resize", this.redraw, this);
+    map.on("zoomanim", this.stretch, this);
+    return this.redraw();
+  }
+
+  override onRemove(map: L.Map): this {
+    map.off("move viewreset zoomend resize", this.redraw, this);
+    map.off("zoomanim", this.stretch, this);
+    cancelAnimationFrame(this.frameRequest);
+    this.frameRequest = 0;
+    this.canvas?.remove();
+    this.canvas = null;
+    return this;
+  }
+
+  /** Draws at the next frame, once however often it is asked. */
+  redraw(): this {
+    if (this.canvas && this.frameRequest === 0) {
+      this.frameRequest = requestAnimationFrame(() => {
+        this.frameRequest = 0;
+        this.render();
+      });
+    }
+    return this;
+  }
+
+  private stretch(event: L.ZoomAnimEvent): void {
+    const map = this._map;
+    if (!this.canvas) return;
+    const corner = map.containerPointToLatLng([0, 0]);
+    const half = map.getSize().divideBy(2);
+    const shifted = map.project(corner, event.zoom).subtract(map.project(event.center, event.zoom)).add(half);
+    const position = map.containerPointToLayerPoint(shifted);
+    L.DomUtil.setTransform(this.canvas, position, map.getZoomScale(event.zoom));
+  }
+
+  private render(): void {
+    const map = this._map as L.Map | null;
+    const canvas = this.canvas;
+    const context = canvas?.getContext("2d");
+    if (!map || !canvas || !context) return;
+    const size = map.getSize();
+    const ratio = window.devicePixelRatio || 1;
+    const [width, height] = [Math.round(size.x * ratio), Math.round(size.y * ratio)];
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = width;
+      canvas.height = height;
+      canvas.style.width = `${size.x}px`;
+      canvas.style.height = `${size.y}px`;
+    }
+    L.DomUtil.setPosition(canvas, map.containerPointToLayerPoint([0, 0]));
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    const frame = this.frame;
+    if (!frame) return;
+    const scale = (map.options.crs as L.CRS).scale(map.getZoom()) / SUBPIXELS;
+    const origin = map.latLngToContainerPoint(frame.toLatLng([0, 0]));
+    context.setTransform(scale * ratio, 0, 0, scale * ratio, origin.x * ratio, origin.y * ratio);
+    const box = {
+      minX: -origin.x / scale,
+      minY: -origin.y / scale,
+      maxX: (size.x - origin.x) / scale,
+      maxY: (size.y - origin.y) / scale,
+    };
+    this.draw({ context, scale, box, width: size.x, height: size.y });
+  }
+}
+
+const paths = new WeakMap<object, Path2D>();
+
+/** The outline of rings that never change, built once. */
+export function pathOf(rings: readonly (readonly (readonly [number, number])[])[]): Path2D {
+  let path = paths.get(rings);
+  if (!path) {
+    path = new Path2D();
+    for (const ring of rings) {
+      ring.forEach(([x, y], i) => {
+        if (i === 0) path?.moveTo(x, y);
+        else path?.lineTo(x, y);
+      });
+      path.closePath();
+    }
+    paths.set(rings, path);
+  }
+  return path;
+}

@@ -1,0 +1,45 @@
+import L from "leaflet";
+import type { Layer, Tile } from "../api/types";
+
+/** Address of one native map tile. True colour is the server's default view and has the shortest address. */
+export function tileUrl(layer: string, view: string): string {
+  const query = view === "rgb" ? "" : `?view=${encodeURIComponent(view)}`;
+  return `/imagery/${encodeURIComponent(layer)}/native/{z}/{x}/{y}.jpg${query}`;
+}
+
+/** The band combinations that this layer's bands allow. */
+export function viewsOf(bands: readonly string[]): string[] {
+  const names = new Set(bands.map((band) => band.toLowerCase()));
+  const views = ["rgb"];
+  if (names.has("nir") && names.has("red") && names.has("green")) views.push("irc");
+  if (names.has("nir") && names.has("red")) views.push("ndvi");
+  const plain = new Set(["red", "green", "blue", "nir", "alpha"]);
+  return [...views, ...bands.filter((band) => !plain.has(band.toLowerCase())).map((band) => `band-${band}`)];
+}
+
+/** The layer's map tiles on its own pixel grid, enlarged without smoothing beyond the native zoom. */
+export function imageryLayer(layer: Layer, view: string): L.TileLayer {
+  const bounds = L.latLngBounds([0, 0], [layer.height, layer.width]);
+  return L.tileLayer(tileUrl(layer.slug, view), {
+    tileSize: 256,
+    minNativeZoom: 0,
+    maxNativeZoom: layer.native_max_zoom,
+    minZoom: 0,
+    maxZoom: layer.native_max_zoom + 5,
+    bounds,
+    noWrap: true,
+    keepBuffer: 3,
+    className: "imagery",
+  });
+}
+
+/** Asks for the pictures of a tile before they are needed, so that the next tile opens at once. */
+export function preloadImagery(layer: Layer, tile: Tile, view: string): void {
+  const z = layer.native_max_zoom;
+  const [x0, y0] = tile.origin_px;
+  for (let y = Math.floor(y0 / 256); y <= Math.floor((y0 + tile.tile_px - 1) / 256); y++) {
+    for (let x = Math.floor(x0 / 256); x <= Math.floor((x0 + tile.tile_px - 1) / 256); x++) {
+      new Image().src = tileUrl(layer.slug, view).replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
+    }
+  }
+}

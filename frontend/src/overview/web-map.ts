@@ -1,0 +1,106 @@
+// Public maps in Web Mercator. Leaflet is the one that django-leaflet put on the page (window.L), never bundled here.
+
+import type * as Leaflet from "leaflet";
+import { gettext } from "../i18n";
+
+declare global {
+  interface Window {
+    L: typeof Leaflet;
+  }
+}
+
+export type Overlay = "none" | "class" | "entropy";
+
+export interface MapBoot {
+  layer: string;
+  bounds: [[number, number], [number, number]];
+  attribution: string;
+  language: string;
+}
+
+/** Parse the JSON that the page carries in an element; throws when the element is missing, which is a template's fault. */
+export function pageData<T>(id: string): T {
+  const element = document.getElementById(id);
+  if (!element?.textContent) throw new Error(`the page has no #${id}`);
+  return JSON.parse(element.textContent) as T;
+}
+
+/** Imagery at the bottom, one model layer over it at a time. */
+export class WebMap {
+  private overlay: Leaflet.TileLayer | null = null;
+  private opacity = 0.7;
+
+  constructor(
+    readonly map: Leaflet.Map,
+    private readonly boot: MapBoot,
+    private prediction: number | null,
+  ) {
+    map.attributionControl.setPrefix("Leaflet");
+    window.L.tileLayer(`/imagery/${boot.layer}/web/{z}/{x}/{y}.jpg`, {
+      attribution: escapeText(boot.attribution),
+      maxNativeZoom: 20,
+      maxZoom: 22,
+      bounds: boot.bounds,
+    }).addTo(map);
+    map.fitBounds(boot.bounds);
+    map.setMinZoom(Math.max(0, map.getZoom() - 2));
+  }
+
+  setPrediction(id: number): void {
+    this.prediction = id;
+  }
+
+  show(overlay: Overlay): void {
+    this.overlay?.remove();
+    this.overlay = null;
+    if (overlay === "none" || this.prediction === null) return;
+    this.overlay = window.L.tileLayer(`/predictions/${this.prediction}/${overlay}/web/{z}/{x}/{y}.png`, {
+      opacity: this.opacity,
+      maxNativeZoom: 20,
+      maxZoom: 22,
+      bounds: this.boot.bounds,
+      className: "pixelated",
+    }).addTo(this.map);
+  }
+
+  setOpacity(share: number): void {
+    this.opacity = share;
+    this.overlay?.setOpacity(share);
+  }
+}
+
+/** Leaflet takes attribution as HTML: what people wrote must stay text. */
+export function escapeText(text: string): string {
+  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
+/** Wire the page's radio buttons named "overlay" and its opacity slider to a map. */
+export function wireOverlayControls(webMap: WebMap): void {
+  for (const radio of document.querySelectorAll<HTMLInputElement>('input[name="overlay"]')) {
+    radio.addEventListener("change", () => {
+      if (radio.checked) webMap.show(radio.value as Overlay);
+    });
+    if (radio.checked) webMap.show(radio.value as Overlay);
+  }
+  const slider = document.getElementById("opacity");
+  if (slider instanceof HTMLInputElement) {
+    slider.addEventListener("input", () => webMap.setOpacity(Number(slider.value) / 100));
+  }
+}
+
+/** An element with text and attributes; text is text, never markup. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  name: K,
+  text = "",
+  attributes: Record<string, string> = {},
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(name);
+  if (text) made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+export function formatNumber(value: number | null, digits: number, language: string): string {
+  if (value === null) return gettext("not measured");
+  return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}

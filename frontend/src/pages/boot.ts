@@ -1,0 +1,28 @@
+import type { Boot, Campaign } from "../api/types";
+import { type PaletteClass, withKeys } from "../domain/palette";
+
+/** What the server put beside the page. Throws when it is missing: the page cannot work without. */
+export function readBoot(): Boot {
+  const text = document.querySelector("#boot")?.textContent;
+  if (!text) throw new Error("The page has no #boot element");
+  return JSON.parse(text) as Boot;
+}
+
+/** The classes one may draw, in the nomenclature's order, in the page's language. */
+export function paletteOf(campaign: Campaign, language: Boot["language"]): PaletteClass[] {
+  return withKeys(
+    campaign.nomenclature.classes
+      .filter((c) => c.selectable)
+      .map((c) => ({
+        code: c.code,
+        name: c.name[language] || c.name.en,
+        definition: c.definition[language] || c.definition.en,
+        colour: c.colour,
+      })),
+  );
+}
+
+/** Every class has its colour, also those one may no longer draw. */
+export function coloursOf(campaign: Campaign): Map<string, string> {
+  return new Map(campaign.nomenclature.classes.map((c) => [c.code, c.colour]));
+}

@@ -1,0 +1,149 @@
+import { html, nothing, render, type TemplateResult } from "lit";
+import type { ReleaseReason, ReviewReason } from "../api/types";
+import type { Feature } from "../domain/draft";
+import { gettext, interpolate } from "../i18n";
+import { reasonWords } from "./why-card";
+
+/** Opens a native dialog; its buttons' values are the answer, "" when it was left by Escape. */
+function ask(title: string, body: TemplateResult, buttons: TemplateResult): Promise<{ answer: string; form: FormData }> {
+  const dialog = document.createElement("dialog");
+  dialog.className = "dialog";
+  dialog.setAttribute("aria-labelledby", "dialog-title");
+  render(
+    html`<form method="dialog">
+      <h2 id="dialog-title">${title}</h2>
+      ${body}
+      <div class="dialog-buttons">${buttons}</div>
+    </form>`,
+    dialog,
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      const form = dialog.querySelector("form");
+      resolve({ answer: dialog.returnValue, form: form ? new FormData(form) : new FormData() });
+      dialog.remove();
+    });
+  });
+}
+
+const cancelButton = (): TemplateResult => html`<button type="submit" value="" formnovalidate>${gettext("Cancel")}</button>`;
+
+export async function confirmDialog(title: string, text: string, yes: string): Promise<boolean> {
+  const { answer } = await ask(
+    title,
+    html`<p>${text}</p>`,
+    html`${cancelButton()}<button type="submit" value="yes" class="primary" data-testid="dialog-confirm" autofocus>${yes}</button>`,
+  );
+  return answer === "yes";
+}
+
+export interface Choice<R extends string> {
+  readonly reason: R;
+  readonly comment: string;
+}
+
+function choices<R extends string>(options: readonly (readonly [R, string])[], onChange?: (event: Event) => void): TemplateResult {
+  return html`<fieldset class="choices" @change=${onChange ?? nothing}>
+      <legend class="visually-hidden">${gettext("Reason")}</legend>
+      ${options.map(([value, words], i) => html`<label><input type="radio" name="reason" value=${value} ?checked=${i === 0} data-testid=${`reason-${value}`}> <span>${words}</span></label>`)}
+    </fieldset>
+    <label class="comment"><span>${gettext("Comment")}</span><textarea name="comment" rows="3" maxlength="1000"></textarea></label>`;
+}
+
+function chosen<R extends string>(form: FormData): Choice<R> {
+  return { reason: String(form.get("reason") ?? "") as R, comment: String(form.get("comment") ?? "").trim() };
+}
+
+export async function skipDialog(): Promise<Choice<ReleaseReason> | null> {
+  const { answer, form } = await ask(
+    gettext("Skip this tile?"),
+    html`<p>${gettext("It goes to someone else. What you drew here stays saved.")}</p>
+      ${choices<ReleaseReason>([
+        ["skip", gettext("I would rather do another one")],
+        ["bad_imagery", gettext("The image is unusable (cloud, blur, missing)")],
+        ["cannot_tell", gettext("I cannot tell what is on the ground")],
+      ])}`,
+    html`${cancelButton()}<button type="submit" value="yes" class="primary" data-testid="dialog-confirm">${gettext("Skip")}</button>`,
+  );
+  return answer === "yes" ? chosen<ReleaseReason>(form) : null;
+}
+
+export async function sendBackDialog(): Promise<Choice<ReviewReason> | null> {
+  const require = (event: Event): void => {
+    const fieldset = event.currentTarget as HTMLFieldSetElement;
+    const comment = fieldset.form?.elements.namedItem("comment") as HTMLTextAreaElement | null;
+    if (comment) comment.required = (event.target as HTMLInputElement).value === "other";
+  };
+  const reasons: ReviewReason[] = ["geometry", "class", "incomplete", "imagery", "other"];
+  const { answer, form } = await ask(
+    gettext("Send back to the author"),
+    html`<p>${gettext("Say what to change. The author reads it with the tile.")}</p>
+      ${choices<ReviewReason>(reasons.map((reason) => [reason, reasonWords(reason)] as const), require)}`,
+    html`${cancelButton()}<button type="submit" value="yes" class="primary" data-testid="dialog-confirm">${gettext("Send back")}</button>`,
+  );
+  return answer === "yes" ? chosen<ReviewReason>(form) : null;
+}
+
+function thumbnail(features: readonly Feature[], side: number, colours: ReadonlyMap<string, string>): TemplateResult {
+  const outline = (f: Feature): string => f.rings.map((ring) => `M${ring.map(([x, y]) => `${x} ${y}`).join("L")}Z`).join("");
+  const background = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  background.setAttribute("viewBox", `0 0 ${side} ${side}`);
+  background.setAttribute("class", "thumbnail");
+  for (const feature of features) {
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    path.setAttribute("d", outline(feature));
+    path.setAttribute("fill", colours.get(feature.class_code) ?? "#888888");
+    path.setAttribute("fill-rule", "evenodd");
+    background.append(path);
+  }
+  return html`${background}`;
+}
+
+export interface Version {
+  readonly features: readonly Feature[];
+  readonly at: string | null;
+}
+
+/** Both versions side by side. Escape is no answer: one of the two must be chosen, or the other would go unseen. */
+export async function conflictDialog(
+  mine: Version,
+  theirs: Version,
+  side: number,
+  colours: ReadonlyMap<string, string>,
+  language: string,
+): Promise<"mine" | "theirs"> {
+  const card = (title: string, version: Version): TemplateResult => html`<section class="version">
+    <h3>${title}</h3>
+    ${thumbnail(version.features, side, colours)}
+    <p>${interpolate(gettext("Shapes: %(n)s"), { n: version.features.length })}</p>
+    <p class="quiet">${version.at ? new Date(version.at).toLocaleString(language) : ""}</p>
+  </section>`;
+  const asked = (): Promise<{ answer: string }> => ask(
+    gettext("This tile was changed elsewhere"),
+    html`<p>${gettext("It was saved from another window or by another person since you opened it. Nothing is lost yet: choose what stays.")}</p>
+      <div class="versions">${card(gettext("In this browser"), mine)}${card(gettext("On the server"), theirs)}</div>`,
+    html`<button type="submit" value="theirs" data-testid="conflict-theirs">${gettext("Take the server's")}</button>
+      <button type="submit" value="mine" class="primary" data-testid="conflict-mine">${gettext("Keep mine")}</button>`,
+  );
+  for (;;) {
+    const { answer } = await asked();
+    if (answer === "mine" || answer === "theirs") return answer;
+  }
+}
+
+export type Keys = readonly (readonly [keys: string, what: string])[];
+
+export async function helpDialog(groups: readonly (readonly [title: string, keys: Keys])[]): Promise<void> {
+  await ask(
+    gettext("Keys and gestures"),
+    html`<div class="help-groups">
+      ${groups.map(([title, keys]) => html`<section>
+        <h3>${title}</h3>
+        <dl>${keys.map(([key, what]) => html`<dt>${key.split(" ").map((k) => html`<kbd>${k}</kbd> `)}</dt><dd>${what}</dd>`)}</dl>
+      </section>`)}
+    </div>`,
+    html`<button type="submit" value="yes" class="primary" autofocus>${gettext("Close")}</button>`,
+  );
+}

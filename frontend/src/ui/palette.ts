@@ -1,0 +1,89 @@
+import { html, nothing, type TemplateResult } from "lit";
+import { type PaletteClass, search } from "../domain/palette";
+import { gettext } from "../i18n";
+import { LightElement } from "./element";
+import { swatch } from "./icons";
+
+/** The classes of the nomenclature, by key, by search or among those used last. Fires "class-chosen". */
+export class ClassPalette extends LightElement {
+  static override properties = {
+    classes: { attribute: false },
+    active: { attribute: false },
+    recent: { attribute: false },
+    counts: { attribute: false },
+    words: { state: true },
+  };
+
+  declare classes: readonly PaletteClass[];
+  declare active: string;
+  declare recent: readonly string[];
+  declare counts: ReadonlyMap<string, number>;
+  declare words: string;
+
+  constructor() {
+    super();
+    this.classes = [];
+    this.active = "";
+    this.recent = [];
+    this.counts = new Map();
+    this.words = "";
+  }
+
+  focusSearch(): void {
+    this.querySelector("input")?.focus();
+  }
+
+  private choose(code: string): void {
+    this.dispatchEvent(new CustomEvent("class-chosen", { detail: code }));
+  }
+
+  private onSearchKey(event: KeyboardEvent): void {
+    if (event.key === "Enter") {
+      const first = search(this.classes, this.words)[0];
+      if (first) this.choose(first.code);
+    }
+    if (event.key === "Enter" || event.key === "Escape") {
+      this.words = "";
+      (event.target as HTMLElement).blur();
+    }
+  }
+
+  private item(c: PaletteClass): TemplateResult {
+    const count = this.counts.get(c.code) ?? 0;
+    return html`<li>
+      <button type="button" class="class-item" data-testid=${`class-${c.code}`} title=${c.definition}
+        aria-pressed=${c.code === this.active ? "true" : "false"} @click=${() => { this.choose(c.code); }}>
+        ${swatch(c.colour)}
+        <span class="class-code">${c.code}</span>
+        <span class="class-name">${c.name}</span>
+        ${count > 0 ? html`<span class="class-count">${count}</span>` : nothing}
+        ${c.key === null ? nothing : html`<kbd>${c.key.toUpperCase()}</kbd>`}
+      </button>
+    </li>`;
+  }
+
+  private recentItem(c: PaletteClass): TemplateResult {
+    return html`<button type="button" class="recent-item" title=${c.name} aria-label=${`${c.code} ${c.name}`}
+      aria-pressed=${c.code === this.active ? "true" : "false"} @click=${() => { this.choose(c.code); }}>
+      ${swatch(c.colour)}<span class="class-code">${c.code}</span>
+    </button>`;
+  }
+
+  protected override render(): TemplateResult {
+    const found = search(this.classes, this.words);
+    const recent = this.recent.flatMap((code) => this.classes.find((c) => c.code === code) ?? []);
+    return html`
+      <label class="search">
+        <span class="visually-hidden">${gettext("Search a class")}</span>
+        <input type="search" autocomplete="off" spellcheck="false" placeholder=${gettext("Search a class")} .value=${this.words}
+          @input=${(event: InputEvent) => { this.words = (event.target as HTMLInputElement).value; }} @keydown=${(event: KeyboardEvent) => { this.onSearchKey(event); }}>
+        <kbd>/</kbd>
+      </label>
+      ${recent.length > 1 ? html`<div class="recent" role="group" aria-label=${gettext("Used last")}>${recent.map((c) => this.recentItem(c))}</div>` : nothing}
+      <ul class="class-list">${found.map((c) => this.item(c))}</ul>
+      ${found.length === 0 ? html`<p class="quiet">${gettext("No class has these words.")}</p>` : nothing}
+    `;
+  }
+}
+
+customElements.define("sc-palette", ClassPalette);

@@ -1,0 +1,151 @@
+"""Bodies of the learning side's API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from annotation.api.serializers import FeatureSerializer, JobSerializer
+from annotation.models import QueueRound
+from learning.models import TrainedModel, TrainingRun
+
+
+class DraftFeatureSerializer(FeatureSerializer):
+    """A polygon of a model's draft."""
+
+    confidence = serializers.FloatField(min_value=0, max_value=1)
+
+
+class DraftSerializer(serializers.Serializer[Any]):
+    """A model's drawing of a tile."""
+
+    model_version = serializers.CharField()
+    features = DraftFeatureSerializer(many=True)
+
+
+class StartTrainingSerializer(serializers.Serializer[Any]):
+    """How to start a training run."""
+
+    force = serializers.BooleanField(
+        default=False, help_text="Train although nothing new was accepted, or the new batch looks suspect."
+    )
+
+
+class StartedSerializer(serializers.Serializer[Any]):
+    """The job that was queued; follow it at jobs/{id}/."""
+
+    job = JobSerializer()
+
+
+class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
+    """A training run."""
+
+    training_set = serializers.IntegerField(source="training_set.number")
+    n_tiles = serializers.IntegerField(source="training_set.n_tiles")
+    job = serializers.UUIDField(source="job_id", allow_null=True)
+    state = serializers.CharField(source="job.state", default=None, allow_null=True)
+    model_version = serializers.CharField(source="trained_model.version", default=None, allow_null=True)
+    loss_curve = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
+
+    class Meta:
+        model = TrainingRun
+        fields = [
+            "id",
+            "training_set",
+            "n_tiles",
+            "job",
+            "state",
+            "step",
+            "loss_curve",
+            "model_version",
+            "code_commit",
+            "seed",
+            "created_at",
+            "finished_at",
+        ]
+
+
+class RoundSerializer(serializers.ModelSerializer[QueueRound]):
+    """A round of the queue with the loop's figures at that moment; the first has none of them."""
+
+    labelled_tiles = serializers.IntegerField(source="acquisition.labelled_tiles", default=0)
+    holdout_miou = serializers.FloatField(source="acquisition.holdout_miou", default=None, allow_null=True)
+    published_miou = serializers.FloatField(
+        source="acquisition.published_miou", default=None, allow_null=True
+    )
+    mean_entropy_nats = serializers.FloatField(
+        source="acquisition.mean_entropy_nats", default=None, allow_null=True
+    )
+    promoted = serializers.BooleanField(source="acquisition.promoted", default=None, allow_null=True)
+    tickets = serializers.IntegerField(source="n_tickets")
+
+    class Meta:
+        model = QueueRound
+        fields = [
+            "number",
+            "opened_at",
+            "closed_at",
+            "labelled_tiles",
+            "function",
+            "model_version",
+            "holdout_miou",
+            "published_miou",
+            "mean_entropy_nats",
+            "promoted",
+            "tickets",
+        ]
+
+
+class GateSerializer(serializers.Serializer[Any]):
+    """Why a model was or was not published; differences are of the mean IoU, candidate minus baseline."""
+
+    promote = serializers.BooleanField()
+    reason = serializers.CharField()
+    delta = serializers.FloatField(allow_null=True, default=None)
+    low = serializers.FloatField(allow_null=True, default=None)
+    high = serializers.FloatField(allow_null=True, default=None)
+    baseline = serializers.CharField(allow_null=True, default=None)
+    against = serializers.CharField(allow_null=True, default=None)
+    n_tiles = serializers.IntegerField(default=0)
+
+
+class ModelSerializer(serializers.ModelSerializer[TrainedModel]):
+    """A trained model, with its latest figures on the hold-out."""
+
+    version = serializers.CharField()
+    miou = serializers.FloatField(allow_null=True)
+    miou_low = serializers.FloatField(allow_null=True)
+    miou_high = serializers.FloatField(allow_null=True)
+    overall_accuracy = serializers.FloatField(allow_null=True)
+    holdout_tiles = serializers.IntegerField(allow_null=True)
+    prediction = serializers.IntegerField(source="prediction_id", allow_null=True)
+    training_set = serializers.IntegerField(source="run.training_set.number")
+    training_tiles = serializers.IntegerField(source="run.training_set.n_tiles")
+    gate = serializers.SerializerMethodField()
+
+    class Meta:
+        model = TrainedModel
+        fields = [
+            "version",
+            "number",
+            "state",
+            "sha256",
+            "training_set",
+            "training_tiles",
+            "miou",
+            "miou_low",
+            "miou_high",
+            "overall_accuracy",
+            "holdout_tiles",
+            "gate",
+            "prediction",
+            "created_at",
+            "decided_at",
+        ]
+
+    @extend_schema_field(GateSerializer(allow_null=True))
+    def get_gate(self, model: TrainedModel) -> dict[str, Any] | None:
+        """The decision; None while it is pending."""
+        return dict(GateSerializer(model.gate).data) if model.gate else None

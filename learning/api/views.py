@@ -1,0 +1,93 @@
+"""The API of the machine's work: translate, call one service, translate back."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.views import APIView
+
+from annotation.api.views import ERRORS, campaign_or_404, person, tile_or_404
+from annotation.errors import NotThere
+from annotation.models import Campaign
+from learning import querysets
+from learning.api import serializers as s
+from learning.services import drafts, training
+
+
+class DraftView(APIView):
+    """A model's start on a tile."""
+
+    @extend_schema(responses={200: s.DraftSerializer, 404: ERRORS[404]})
+    def get(self, request: Request, tile_id: int) -> Response:
+        """The published model's drawing of a tile; 404 `no_draft` without one, `blind_tile` on controls."""
+        draft = drafts.draft_of(tile=tile_or_404(tile_id), user=person(request))
+        return Response({"model_version": draft.model_version, "features": draft.features})
+
+
+class TrainingRunsView(APIView):
+    """Training runs of a campaign, for its maintainers."""
+
+    throttle_classes = [ScopedRateThrottle]
+    throttle_scope = "start"
+
+    def get_throttles(self) -> list[ScopedRateThrottle]:  # type: ignore[override]
+        """Only starting a run is scarce; looking is not."""
+        return super().get_throttles() if self.request.method == "POST" else []  # type: ignore[return-value]
+
+    @extend_schema(responses={200: s.TrainingRunSerializer(many=True), 404: ERRORS[404]})
+    def get(self, request: Request, slug: str) -> Response:
+        """Runs, newest first, with their loss curves."""
+        runs = querysets.runs_of(maintained_or_404(request, slug))[:50]
+        return Response(s.TrainingRunSerializer(runs, many=True).data)
+
+    @extend_schema(
+        request=s.StartTrainingSerializer,
+        responses={
+            202: OpenApiResponse(s.StartedSerializer, description="Queued"),
+            404: ERRORS[404],
+            409: ERRORS[409],
+        },
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Freeze what was accepted and queue a run; 409 says why not."""
+        campaign = maintained_or_404(request, slug)
+        given = s.StartTrainingSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        job = training.start_training_run(
+            campaign=campaign, actor=person(request), force=given.validated_data["force"]
+        )
+        return Response(s.StartedSerializer({"job": job}).data, status=status.HTTP_202_ACCEPTED)
+
+
+class RoundsView(APIView):
+    """The loop, round by round."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses={200: s.RoundSerializer(many=True), 404: ERRORS[404]})
+    def get(self, request: Request, slug: str) -> Response:
+        """Rounds in order, with what the model was worth when each was opened."""
+        return Response(s.RoundSerializer(querysets.rounds_of(campaign_or_404(slug)), many=True).data)
+
+
+class ModelsView(APIView):
+    """The models of a campaign."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses={200: s.ModelSerializer(many=True), 404: ERRORS[404]})
+    def get(self, request: Request, slug: str) -> Response:
+        """Models, newest first, with figures and the gate's decision."""
+        return Response(s.ModelSerializer(querysets.models_of(campaign_or_404(slug)), many=True).data)
+
+
+def maintained_or_404(request: Request, slug: str) -> Campaign:
+    """A campaign the caller maintains; to others it says no more than that there is none."""
+    campaign = Campaign.objects.maintained_by(person(request)).filter(slug=slug).first()
+    if campaign is None:
+        raise NotThere(f"There is no campaign {slug!r} that you maintain: ask one of its maintainers.")
+    return campaign

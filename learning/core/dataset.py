@@ -1,0 +1,262 @@
+"""Labelled tiles, what they weigh, and patches drawn from them. numpy only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.errors import InvalidTrainingTile, NothingToLearn
+
+UNLABELLED = 0
+MAX_CLASS_WEIGHT = 10.0  # one lucky rare pixel must not steer a whole step
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTile:
+    """One training or hold-out tile.
+
+    Args:
+        image: uint8 or uint16 (band, row, col), raw sensor values, bands in the network's order.
+        labels: uint8 (row, col): 0 = unlabelled (ignored), k = class_codes[k - 1].
+        weight: how much its pixels count, > 0 (reliability of who labelled it).
+        valid: bool (row, col), False where the imagery has no data; None = all valid.
+
+    Raises: InvalidTrainingTile: with the shapes or values met.
+    """
+
+    image: NDArray[np.uint8] | NDArray[np.uint16]
+    labels: NDArray[np.uint8]
+    weight: float = 1.0
+    valid: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together."""
+        if self.image.ndim != 3 or self.image.dtype not in (np.uint8, np.uint16):
+            raise InvalidTrainingTile(
+                f"Image {self.image.dtype} {self.image.shape}: expected uint8 or uint16 (band, row, col)."
+            )
+        if self.labels.dtype != np.uint8 or self.labels.shape != self.image.shape[1:]:
+            raise InvalidTrainingTile(
+                f"Labels {self.labels.dtype} {self.labels.shape}: expected uint8 {self.image.shape[1:]}."
+            )
+        if self.valid is not None and (self.valid.dtype != np.bool_ or self.valid.shape != self.labels.shape):
+            raise InvalidTrainingTile(f"Valid mask {self.valid.shape}: expected bool {self.labels.shape}.")
+        if not (np.isfinite(self.weight) and self.weight > 0):
+            raise InvalidTrainingTile(f"Tile weight {self.weight}: expected a positive number.")
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """How raw values become network input: (value - mean) / std, per band, in raw units of `dtype`."""
+
+    dtype: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def apply(self, image: NDArray[np.generic], valid: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+        """Normalise (band, row, col) to float32; pixels without data become 0, the mean."""
+        mean = np.asarray(self.mean, np.float32)[:, None, None]
+        std = np.asarray(self.std, np.float32)[:, None, None]
+        out: NDArray[np.float32] = (image.astype(np.float32) - mean) / std
+        if valid is not None:
+            out *= valid
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSummary:
+    """One pass over a training set: what it holds, in numbers.
+
+    Args:
+        class_pixels: int64 (class,), labelled valid pixels per class.
+        labelled_tiles: indices of the tiles with at least one labelled pixel.
+        sha256: digest of every array and weight, in order.
+    """
+
+    class_pixels: NDArray[np.int64]
+    labelled_tiles: tuple[int, ...]
+    normalisation: Normalisation
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatchOptions:
+    """How patches are drawn; jitter is in units of the band's standard deviation, 0 = none."""
+
+    crop_px: int
+    augment: bool = True
+    brightness: float = 0.2
+    contrast: float = 0.2
+
+
+def summarise(tiles: Sequence[LabelledTile], *, n_bands: int, n_classes: int) -> TrainingSummary:
+    """Read every tile once: class frequencies, per-band mean and deviation over valid pixels, digest.
+
+    Raises:
+        InvalidTrainingTile: a tile has another number of bands, another type, or a label above n_classes.
+        NothingToLearn: no tile, no labelled pixel, or a single class.
+    """
+    counts = np.zeros(n_classes, np.int64)
+    moments = np.zeros((3, n_bands))  # pixels, sum, sum of squares
+    labelled: list[int] = []
+    digest = hashlib.sha256(f"{n_bands} bands, {n_classes} classes".encode())
+    dtype = tiles[0].image.dtype if len(tiles) else np.dtype(np.uint8)
+    for index in range(len(tiles)):
+        tile = tiles[index]
+        if tile.image.shape[0] != n_bands or tile.image.dtype != dtype:
+            raise InvalidTrainingTile(
+                f"Tile {index} is {tile.image.dtype} with {tile.image.shape[0]} bands; expected {dtype} with {n_bands}."
+            )
+        labels = usable_labels(tile)
+        if labels.max(initial=0) > n_classes:
+            raise InvalidTrainingTile(f"Tile {index} holds label {labels.max()}; only {n_classes} classes exist.")
+        found = np.bincount(labels.ravel(), minlength=n_classes + 1)[1:]
+        counts += found
+        if found.any():
+            labelled.append(index)
+        moments += _moments(tile)
+        _update_digest(digest, tile)
+    _refuse_nothing(counts, n_tiles=len(tiles))
+    return TrainingSummary(counts, tuple(labelled), _normalisation(moments, dtype), digest.hexdigest())
+
+
+def usable_labels(tile: LabelledTile) -> NDArray[np.uint8]:
+    """Labels with pixels that have no imagery set to unlabelled."""
+    if tile.valid is None:
+        return tile.labels
+    return np.where(tile.valid, tile.labels, np.uint8(UNLABELLED)).astype(np.uint8)
+
+
+def class_weights(class_pixels: NDArray[np.int64], *, power: float) -> NDArray[np.float32]:
+    """Loss weight of each class: frequency ** -power, scaled so that the average pixel weighs 1.
+
+    Args:    power: 0 = all equal, 1 = every class counts the same in total; between is usual.
+    Returns: float32 (class,), at most 10 before scaling of the others; 1 for classes never seen.
+    """
+    seen = class_pixels > 0
+    share = class_pixels[seen] / class_pixels.sum()
+    raw = share**-power
+    raw /= (share * raw).sum()
+    weights = np.ones(len(class_pixels), np.float32)
+    weights[seen] = np.minimum(raw, MAX_CLASS_WEIGHT)
+    return weights
+
+
+def draw_batch(
+    tiles: Sequence[LabelledTile],
+    *,
+    labelled_tiles: Sequence[int],
+    batch_size: int,
+    normalisation: Normalisation,
+    options: PatchOptions,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
+    """Draw a batch of patches, tiles uniformly and with replacement.
+
+    Returns: images float32 (batch, band, crop, crop), labels uint8 (batch, crop, crop), weights float32
+    (batch,).
+    """
+    images, labels, weights = [], [], []
+    for choice in rng.integers(len(labelled_tiles), size=batch_size):
+        tile = tiles[labelled_tiles[choice]]
+        image, label = draw_patch(tile, normalisation=normalisation, options=options, rng=rng)
+        images.append(image)
+        labels.append(label)
+        weights.append(tile.weight)
+    return np.stack(images), np.stack(labels), np.asarray(weights, np.float32)
+
+
+def draw_patch(
+    tile: LabelledTile, *, normalisation: Normalisation, options: PatchOptions, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Cut a square patch that holds at least one labelled pixel of the tile, turned, flipped and jittered.
+
+    A tile smaller than the crop is mirrored outwards, and the mirrored part is unlabelled.
+
+    Returns: image float32 (band, crop, crop) normalised, labels uint8 (crop, crop).
+    """
+    labels = usable_labels(tile)
+    crop = options.crop_px
+    # Placing the crop around a labelled pixel keeps sparse labels from yielding empty patches.
+    candidates = np.flatnonzero(labels)
+    row, col = np.unravel_index(candidates[rng.integers(len(candidates))], labels.shape)
+    rows = _span(int(row), length=labels.shape[0], crop=crop, rng=rng)
+    cols = _span(int(col), length=labels.shape[1], crop=crop, rng=rng)
+    inside = _inside(rows, labels.shape[0])[:, None] & _inside(cols, labels.shape[1])[None, :]
+    mirrored = np.ix_(mirror(rows, labels.shape[0]), mirror(cols, labels.shape[1]))
+    valid = None if tile.valid is None else tile.valid[mirrored]
+    image = normalisation.apply(tile.image[:, mirrored[0], mirrored[1]], valid)
+    patch = np.where(inside, labels[mirrored], np.uint8(UNLABELLED)).astype(np.uint8)
+    if options.augment:
+        image, patch = _augment(image, patch, options=options, rng=rng)
+    return np.ascontiguousarray(image), np.ascontiguousarray(patch)
+
+
+def mirror(positions: NDArray[np.intp], length: int) -> NDArray[np.intp]:
+    """Fold positions outside [0, length) back inside by reflection without repeating the edge."""
+    if length == 1:
+        return np.zeros_like(positions)
+    period = 2 * (length - 1)
+    folded = np.abs(positions) % period
+    return np.where(folded < length, folded, period - folded)
+
+
+def _augment(
+    image: NDArray[np.float32], labels: NDArray[np.uint8], *, options: PatchOptions, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    turns = int(rng.integers(4))
+    image, labels = np.rot90(image, turns, axes=(1, 2)), np.rot90(labels, turns)
+    if rng.random() < 0.5:
+        image, labels = image[:, :, ::-1], labels[:, ::-1]
+    gain = np.float32(1 + rng.uniform(-options.contrast, options.contrast))
+    shift = np.float32(rng.uniform(-options.brightness, options.brightness))
+    return image * gain + shift, labels
+
+
+def _span(around: int, *, length: int, crop: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Positions of a crop that covers `around`, inside the tile whenever the tile is large enough."""
+    low, high = max(0, around - crop + 1), min(around, length - crop)
+    start = int(rng.integers(low, high + 1)) if length >= crop else -((crop - length) // 2)
+    return np.arange(start, start + crop)
+
+
+def _inside(positions: NDArray[np.intp], length: int) -> NDArray[np.bool_]:
+    return (positions >= 0) & (positions < length)
+
+
+def _moments(tile: LabelledTile) -> NDArray[np.float64]:
+    pixels = tile.image.reshape(tile.image.shape[0], -1)
+    if tile.valid is not None:
+        pixels = pixels[:, tile.valid.ravel()]
+    values = pixels.astype(np.float64)
+    count = np.full(values.shape[0], values.shape[1], np.float64)
+    return np.stack([count, values.sum(axis=1), (values**2).sum(axis=1)])
+
+
+def _normalisation(moments: NDArray[np.float64], dtype: np.dtype[np.generic]) -> Normalisation:
+    count, total, squares = moments
+    mean = total / np.maximum(count, 1)
+    std = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0))
+    # A constant band carries nothing; dividing by at least one raw unit keeps it at zero.
+    return Normalisation(str(dtype), tuple(mean.tolist()), tuple(np.maximum(std, 1.0).tolist()))
+
+
+def _update_digest(digest: hashlib._Hash, tile: LabelledTile) -> None:
+    digest.update(f"{tile.image.dtype}{tile.image.shape}{tile.weight!r}{tile.valid is None}".encode())
+    for array in (tile.image, tile.labels, tile.valid):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).tobytes())
+
+
+def _refuse_nothing(counts: NDArray[np.int64], *, n_tiles: int) -> None:
+    if not counts.any():
+        raise NothingToLearn(f"{n_tiles} tiles hold no labelled pixel; label some tiles, then train again.")
+    if np.count_nonzero(counts) == 1:
+        only = int(np.flatnonzero(counts)[0])
+        raise NothingToLearn(
+            f"All {int(counts.sum())} labelled pixels have one class (number {only + 1}); label a second class first."
+        )

@@ -1,0 +1,346 @@
+"""Class and entropy maps of a whole raster, by overlapping windows, in constant memory.
+
+The window grid is fixed by `core_px` and the raster's upper-left corner, and a batch never crosses a row of
+windows: the bytes do not depend on which worker computes which row. Only uint8 maps and integer sums leave
+the device.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import torch
+from numpy.typing import NDArray
+from rasterio.windows import Window
+from torch import Tensor
+
+from learning.core.dataset import mirror
+from learning.core.map_files import (
+    ENTROPY_LEVELS,
+    SUM_LEVELS,
+    PredictionPlan,
+    PredictionResult,
+    RowSums,
+    assemble,
+    claim_work_dir,
+    finish_row,
+    row_profile,
+)
+from learning.core.model_file import TrainedModel, match_imagery
+from learning.core.network import STRIDE
+from learning.core.precision import autocast, on_device, resolve_precision
+from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, PredictionStopped
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
+class _Patch:
+    """One window as read: image and validity with margins, and where its core lies in the raster."""
+
+    image: Pixels
+    valid: NDArray[np.bool_]
+    left: int
+    width: int
+
+
+def predict_raster(
+    model: TrainedModel,
+    source: Path,
+    *,
+    class_path: Path,
+    entropy_path: Path,
+    scores_path: Path,
+    histogram_path: Path,
+    tile_px: int,
+    colours: Mapping[str, str],
+    bands: Sequence[str] | None = None,
+    gsd_m: float | None = None,
+    core_px: int = 1024,
+    margin_px: int | None = None,
+    batch_size: int = 1,
+    device: str = "cpu",
+    precision: str = "auto",
+    work_dir: Path | None = None,
+    on_progress: Callable[[float], None] = lambda share: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> PredictionResult:
+    """Predict a raster on one worker; interrupted, it goes on from its last finished row of windows.
+
+    See map_files.assemble for what each path receives and plan_prediction for the other arguments. To share
+    the work, call plan_prediction and claim_work_dir once, predict_core_row for each row anywhere, then
+    map_files.assemble.
+
+    Args:    on_progress: share done, from 0 to 1.
+    Raises:  ModelCannotUseImagery, InvalidPredictionGrid; PredictionStopped when `should_stop` says so.
+    """
+    plan = plan_prediction(
+        model, source, tile_px=tile_px, bands=bands, gsd_m=gsd_m, core_px=core_px, margin_px=margin_px,
+        batch_size=batch_size, device=device, precision=precision,
+        work_dir=work_dir or class_path.with_name(class_path.name + ".rows"),
+    )  # fmt: skip
+    claim_work_dir(plan)
+    for core_row in range(plan.n_core_rows):
+        if not plan.is_done(core_row):
+            before = core_row
+
+            def row_progress(share: float, before: int = before) -> None:
+                on_progress((before + share) / plan.n_core_rows)
+
+            predict_core_row(model, plan, core_row, device=device, on_progress=row_progress, should_stop=should_stop)
+        on_progress((core_row + 1) / plan.n_core_rows)
+    return assemble(
+        plan, class_path=class_path, entropy_path=entropy_path, scores_path=scores_path,
+        histogram_path=histogram_path, colours=colours, tags={"MODEL_SHA256": model.sha256},
+    )  # fmt: skip
+
+
+def plan_prediction(
+    model: TrainedModel,
+    source: Path,
+    *,
+    tile_px: int,
+    work_dir: Path,
+    bands: Sequence[str] | None = None,
+    gsd_m: float | None = None,
+    core_px: int = 1024,
+    margin_px: int | None = None,
+    batch_size: int = 1,
+    device: str = "cpu",
+    precision: str = "auto",
+) -> PredictionPlan:
+    """Fix everything that decides the bytes of a prediction.
+
+    Args:
+        tile_px: side of a campaign tile, for the scores.
+        bands: names of the source's bands in file order; None = the file's own band descriptions.
+        gsd_m: ground size of a source pixel; None = not checked.
+        core_px: kept side of a window; margin_px: context, None = what the model asks for. Multiples of 32.
+
+    Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used.
+    """
+    margin_px = model.metadata.margin_px if margin_px is None else margin_px
+    for name, value, least in (("core_px", core_px, STRIDE), ("margin_px", margin_px, 0)):
+        if value < least or value % STRIDE:
+            raise InvalidPredictionGrid(f"{name} = {value}: give a multiple of {STRIDE}, at least {least}.")
+    if tile_px < 1 or batch_size < 1:
+        raise InvalidPredictionGrid(f"tile_px = {tile_px}, batch_size = {batch_size}: give 1 or more.")
+    with rasterio.open(source, driver="GTiff") as dataset:
+        names = tuple(bands) if bands is not None else tuple(d or "" for d in dataset.descriptions)
+        if len(names) != dataset.count:
+            raise ModelCannotUseImagery(f"{len(names)} band names for a file of {dataset.count} bands; give one each.")
+        indexes = match_imagery(model.metadata, bands=names, dtype=dataset.dtypes[0], gsd_m=gsd_m)
+        width, height = dataset.width, dataset.height
+    state = source.stat()
+    return PredictionPlan(
+        source=source,
+        width=width,
+        height=height,
+        band_indexes=tuple(i + 1 for i in indexes),
+        class_codes=model.metadata.spec.class_codes,
+        tile_px=tile_px,
+        core_px=core_px,
+        margin_px=margin_px,
+        batch_size=batch_size,
+        precision=resolve_precision(precision, torch.device(device)),
+        work_dir=work_dir,
+        fingerprint=f"{model.sha256} {state.st_size} {state.st_mtime_ns}",
+    )
+
+
+def predict_core_row(
+    model: TrainedModel,
+    plan: PredictionPlan,
+    core_row: int,
+    *,
+    device: str = "cpu",
+    on_progress: Callable[[float], None] = lambda share: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Predict one row of windows into the plan's work folder.
+
+    Raises: PredictionStopped: `should_stop` said so; the row is left unfinished and without trace.
+    """
+    top, bottom = plan.core_rows_px(core_row)
+    first, last = top // plan.tile_px, (bottom - 1) // plan.tile_px
+    n_classes = len(plan.class_codes)
+    entropy = np.zeros((last - first + 1, plan.n_cols + 1), np.int64)
+    histogram = np.zeros((*entropy.shape, n_classes), np.int64)
+    target = torch.device(device)
+    network = on_device(model.network, target)
+    partial = plan.row_path(core_row).with_suffix(".partial.tif")
+    with rasterio.open(partial, "w", **row_profile(plan, core_row)) as out, _forgotten_on_error(partial):
+        for batch in _batches(plan, core_row):
+            if should_stop():
+                raise PredictionStopped(f"Stopped in row {core_row} of {plan.n_core_rows}; start it again to go on.")
+            images = torch.from_numpy(np.stack([p.image for p in batch])).to(target)
+            valid = torch.from_numpy(np.stack([p.valid for p in batch])).to(target)
+            classes, nats = _forward(network, images, valid, model, precision=plan.precision)
+            for k, patch in enumerate(batch):
+                core = np.s_[k, plan.margin_px : plan.margin_px + bottom - top,
+                             plan.margin_px : plan.margin_px + patch.width]  # fmt: skip
+                share = nats[core] / math.log(n_classes)
+                rows = _tile_of(top, bottom, plan.tile_px) - first
+                cols = np.minimum(_tile_of(patch.left, patch.left + patch.width, plan.tile_px), plan.n_cols)
+                entropy += _tile_sums(share, rows, cols, entropy.shape)
+                class_map = classes[core].cpu().numpy()
+                histogram += _tile_histogram(class_map, rows, cols, histogram.shape)
+                levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[core] > 0)
+                window = Window(patch.left, 0, patch.width, bottom - top)
+                out.write(np.stack([class_map, levels.to(torch.uint8).cpu().numpy()]), window=window)
+            on_progress((batch[-1].left + batch[-1].width) / plan.width)
+    finish_row(plan, core_row, partial=partial, sums=RowSums(first, entropy, histogram))
+
+
+def predict_window(
+    model: TrainedModel,
+    image: Pixels,
+    *,
+    valid: NDArray[np.bool_] | None = None,
+    margin_px: int = 0,
+    device: str = "cpu",
+    precision: str = "auto",
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Predict one image in memory, such as a hold-out tile with its surroundings.
+
+    Args:
+        image: uint8 or uint16 (band, row, col), bands in the model's order; mirrored to a multiple of 32.
+        valid: bool (row, col); None = all valid.
+        margin_px: context already present on each side of `image`, cut off from the answer.
+
+    Returns: class uint8 (row, col), k = class k - 1, 0 = no imagery; entropy float32 (row, col) in nats, 0
+    there.
+    Raises:  ModelCannotUseImagery: another number of bands or another data type than the model's.
+    """
+    spec, dtype = model.metadata.spec, model.metadata.normalisation.dtype
+    if image.ndim != 3 or image.shape[0] != len(spec.bands) or image.dtype != dtype:
+        raise ModelCannotUseImagery(
+            f"Image {image.dtype} {image.shape}: the model needs {dtype} with bands {', '.join(spec.bands)}."
+        )
+    height, width = image.shape[1:]
+    valid = np.ones((height, width), np.bool_) if valid is None else valid
+    rows, cols = (mirror(np.arange(_round_up(n)), n) for n in (height, width))
+    grid = np.ix_(rows, cols)
+    target = torch.device(device)
+    network = on_device(model.network, target)
+    classes, nats = _forward(
+        network,
+        torch.from_numpy(np.ascontiguousarray(image[:, grid[0], grid[1]]))[None].to(target),
+        torch.from_numpy(valid[grid])[None].to(target),
+        model,
+        precision=resolve_precision(precision, target),
+    )
+    core = np.s_[0, margin_px : height - margin_px, margin_px : width - margin_px]
+    return classes[core].cpu().numpy(), nats[core].cpu().numpy()
+
+
+@torch.inference_mode()
+def _forward(
+    network: torch.nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str
+) -> tuple[Tensor, Tensor]:
+    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), on the
+    device.
+
+    Entropy needs no softmax: with d = z - max z and s = Σ exp d, H = ln s - Σ d · exp d / s.
+    """
+    norm = model.metadata.normalisation
+    mean, std = (
+        torch.tensor(v, dtype=torch.float32, device=images.device)[:, None, None] for v in (norm.mean, norm.std)
+    )
+    inputs = ((images.to(torch.float32) - mean) / std) * valid[:, None]
+    with autocast(precision, images.device):
+        logits = network(inputs.contiguous(memory_format=torch.channels_last))
+    logits = logits.float()
+    highest, index = logits.max(dim=1, keepdim=True)
+    distance = logits - highest
+    exponential = distance.exp()
+    total = exponential.sum(dim=1)
+    entropy = total.log() - (exponential * distance).sum(dim=1) / total
+    return (index[:, 0] + 1).to(torch.uint8) * valid, entropy.clamp(min=0) * valid
+
+
+def _batches(plan: PredictionPlan, core_row: int) -> Iterator[list[_Patch]]:
+    """Windows of a row, equal shapes together, the next batch read while the current one is computed."""
+    lefts = list(range(0, plan.width, plan.core_px))
+    groups = [lefts[:-1], lefts[-1:]] if plan.width % plan.core_px else [lefts]
+    chunks = [g[i : i + plan.batch_size] for g in groups for i in range(0, len(g), plan.batch_size)]
+    with contextlib.ExitStack() as stack:
+        dataset = stack.enter_context(rasterio.open(plan.source, driver="GTiff"))
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+
+        def read(chunk: list[int]) -> list[_Patch]:
+            return [_read_patch(dataset, plan, core_row, left) for left in chunk]
+
+        coming: Future[list[_Patch]] = pool.submit(read, chunks[0])
+        for following in [*chunks[1:], None]:
+            batch = coming.result()
+            if following is not None:
+                coming = pool.submit(read, following)
+            yield batch
+
+
+def _read_patch(dataset: Any, plan: PredictionPlan, core_row: int, left: int) -> _Patch:
+    """Read a window with its margins; what lies outside the raster is mirrored."""
+    top, bottom = plan.core_rows_px(core_row)
+    width = min(plan.core_px, plan.width - left)
+    rows = _mirrored_span(top, bottom - top, plan.margin_px, plan.height)
+    cols = _mirrored_span(left, width, plan.margin_px, plan.width)
+    window = Window.from_slices((int(rows.min()), int(rows.max()) + 1), (int(cols.min()), int(cols.max()) + 1))
+    image = dataset.read(list(plan.band_indexes), window=window)
+    valid = dataset.dataset_mask(window=window) > 0
+    grid = np.ix_(rows - rows.min(), cols - cols.min())
+    return _Patch(np.ascontiguousarray(image[:, grid[0], grid[1]]), valid[grid], left, width)
+
+
+def _mirrored_span(start: int, core: int, margin: int, length: int) -> NDArray[np.intp]:
+    """Raster positions of a core with margins, rounded up to whole network strides and mirrored at the
+    edges."""
+    begin = start - margin
+    return mirror(np.arange(begin, begin + _round_up(core + 2 * margin)), length)
+
+
+def _round_up(length: int) -> int:
+    return -(-length // STRIDE) * STRIDE
+
+
+def _tile_of(start: int, stop: int, tile_px: int) -> NDArray[np.intp]:
+    return np.arange(start, stop) // tile_px
+
+
+def _tile_sums(
+    share: Tensor, rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Sum of entropy (share of its maximum) per tile in whole 65,535ths, so that order cannot matter."""
+    whole = (share * SUM_LEVELS).round().to(torch.int64)
+    by_row = torch.zeros((shape[0], whole.shape[1]), dtype=torch.int64, device=share.device)
+    by_row.index_add_(0, torch.from_numpy(rows).to(share.device), whole)
+    by_tile = torch.zeros(shape, dtype=torch.int64, device=share.device)
+    by_tile.index_add_(1, torch.from_numpy(cols).to(share.device), by_row)
+    sums: NDArray[np.int64] = by_tile.cpu().numpy()
+    return sums
+
+
+def _tile_histogram(
+    classes: NDArray[np.uint8], rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    n_values = shape[2] + 1
+    place = (rows[:, None] * shape[1] + cols[None, :]) * n_values + classes
+    counts = np.bincount(place.ravel(), minlength=shape[0] * shape[1] * n_values)
+    return counts.reshape(shape[0], shape[1], n_values)[:, :, 1:]
+
+
+@contextlib.contextmanager
+def _forgotten_on_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

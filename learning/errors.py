@@ -1,0 +1,208 @@
+"""Errors of the learning side, split by who can act: a person (`UserError`) or the operator (`LearningError`).
+
+Imports nothing from Django, so that `learning.core` may raise them.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from annotation.errors import SolcommunError, UserError
+
+
+class LearningError(SolcommunError):
+    """Base of everything the learning side raises."""
+
+    code: ClassVar[str] = "learning_error"
+
+
+class LearningUserError(LearningError, UserError):
+    """A learning error that the person who asked can act on."""
+
+    code: ClassVar[str] = "learning_refused"
+
+
+class NothingToLearn(LearningUserError):
+    """The training set holds no labelled pixel, or a single class."""
+
+    code: ClassVar[str] = "nothing_to_learn"
+
+
+class InvalidTrainingTile(LearningError):
+    """A training tile's arrays do not fit together or do not fit the network."""
+
+    code: ClassVar[str] = "invalid_training_tile"
+
+
+class InvalidTrainConfig(LearningUserError):
+    """A training option is outside what the code can honour."""
+
+    code: ClassVar[str] = "invalid_train_config"
+
+
+class UnsupportedNetwork(LearningUserError):
+    """The architecture, encoder, bands or classes asked for cannot be built."""
+
+    code: ClassVar[str] = "unsupported_network"
+
+
+class PretrainedWeightsUnavailable(LearningError):
+    """No installed package holds start weights for this encoder, or they do not fit it."""
+
+    code: ClassVar[str] = "pretrained_weights_unavailable"
+
+
+class IncompatibleInitialWeights(LearningUserError):
+    """A previous model cannot start this run: its architecture differs."""
+
+    code: ClassVar[str] = "incompatible_initial_weights"
+
+
+class TrainingStopped(LearningError):
+    """The run was asked to stop; its last step is in a checkpoint."""
+
+    code: ClassVar[str] = "training_stopped"
+
+
+class TrainingDiverged(LearningError):
+    """The loss is no longer a finite number."""
+
+    code: ClassVar[str] = "training_diverged"
+
+
+class CheckpointMismatch(LearningError):
+    """The checkpoint folder belongs to another training set, network or configuration."""
+
+    code: ClassVar[str] = "checkpoint_mismatch"
+
+
+class InvalidModelFile(LearningUserError):
+    """A model file is not one of ours, is damaged, or asks for more than it should."""
+
+    code: ClassVar[str] = "invalid_model_file"
+
+
+class ModelCannotUseImagery(LearningUserError):
+    """The imagery lacks a band, or has a data type or ground resolution the model was not trained for."""
+
+    code: ClassVar[str] = "model_cannot_use_imagery"
+
+
+class PredictionStopped(LearningError):
+    """A prediction was asked to stop; finished rows stay in its work folder."""
+
+    code: ClassVar[str] = "prediction_stopped"
+
+
+class InvalidPredictionGrid(LearningError):
+    """Core, margin or tile size cannot cut the raster into windows."""
+
+    code: ClassVar[str] = "invalid_prediction_grid"
+
+
+class NotProbabilities(LearningError):
+    """The array does not hold class probabilities (logits passed by mistake, say)."""
+
+    code: ClassVar[str] = "not_probabilities"
+
+
+class InvalidScores(LearningError):
+    """Acquisition scores, mask or options do not fit together."""
+
+    code: ClassVar[str] = "invalid_scores"
+
+
+class InvalidEvaluation(LearningError):
+    """Truth, prediction or confusion matrices do not fit together."""
+
+    code: ClassVar[str] = "invalid_evaluation"
+
+
+class InvalidSample(LearningError):
+    """A reference sample cannot support an area estimate."""
+
+    code: ClassVar[str] = "invalid_sample"
+
+
+# --- raised by learning.services and learning.jobs -------------------------------------------------------------
+
+
+class NothingToTrain(LearningUserError):
+    """The accepted labels cannot make a training set, or hold nothing that was not already learnt."""
+
+    code: ClassVar[str] = "nothing_to_train"
+    status = 409
+
+
+class SuspectBatch(LearningUserError):
+    """The labels accepted since the last training set look like a mistake or an attack."""
+
+    code: ClassVar[str] = "suspect_batch"
+    status = 409
+
+
+class TrainingSetChanged(LearningError):
+    """What a frozen training set names is no longer what the database holds."""
+
+    code: ClassVar[str] = "training_set_changed"
+
+
+class HoldoutInTraining(LearningError):
+    """A training set names a tile kept for evaluation; the database refuses such rows, so something went round it."""
+
+    code = "holdout_in_training"
+
+
+class NotEvaluated(LearningError):
+    """A candidate has no figures to be judged by."""
+
+    code: ClassVar[str] = "not_evaluated"
+
+
+class CannotRollBack(LearningUserError):
+    """The model named was never published in this campaign, or is the published one."""
+
+    code: ClassVar[str] = "cannot_roll_back"
+    status = 409
+
+
+class NoPrediction(LearningUserError):
+    """No map of the published model is ready."""
+
+    code: ClassVar[str] = "no_prediction"
+    status = 409
+
+
+class NoDraft(LearningUserError):
+    """No model has drawn this tile yet."""
+
+    code: ClassVar[str] = "no_draft"
+    status = 404
+
+
+class BlindTile(LearningUserError):
+    """A control tile is labelled without seeing what the model thinks of it."""
+
+    code: ClassVar[str] = "blind_tile"
+    status = 404
+
+
+class NothingToPublish(LearningUserError):
+    """The campaign has no accepted label."""
+
+    code: ClassVar[str] = "nothing_to_publish"
+    status = 409
+
+
+class InvalidVersion(LearningUserError):
+    """A release version is not MAJOR.MINOR.PATCH, or not above the last one."""
+
+    code: ClassVar[str] = "invalid_version"
+    status = 422
+
+
+class VersionTaken(LearningUserError):
+    """A release of this version exists or is being made: published files never change."""
+
+    code: ClassVar[str] = "version_taken"
+    status = 409

@@ -1,0 +1,3 @@
+"""The work itself, callable without a queue. MODULES lists where job functions are registered."""
+
+MODULES = ["learning.jobs.training", "learning.jobs.prediction", "learning.jobs.releases"]

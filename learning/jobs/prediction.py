@@ -1,0 +1,92 @@
+"""The "predict" job: a model's class and entropy maps of its campaign's layer, then the next round."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from annotation.jobs.registry import job
+from annotation.services.jobs import JobContext
+from learning.errors import PredictionStopped
+from learning.jobs.options import CORE_PX, device_of
+from learning.models import Prediction, TrainedModel, TrainingRun
+from learning.services import acquisition, predictions
+
+FILES = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy")
+MAP_END = 0.98  # share of the progress bar
+
+
+@job("predict")
+def predict(context: JobContext) -> dict[str, Any]:
+    """Map the layer with one model, unless that was done, and open the round that follows."""
+    model = TrainedModel.objects.select_related(
+        "campaign__layer", "campaign__nomenclature", "run__training_set"
+    ).get(pk=context.payload["model"])
+    prediction = predictions.prediction_row(model)
+    if prediction.state != Prediction.State.READY:
+        _write_map(model, prediction, context)
+        prediction = predictions.finish_prediction(
+            prediction=prediction,
+            files={name: file_sha256(prediction.path(name)) for name in FILES},
+            scores=np.load(prediction.path("scores.npy"), allow_pickle=False),
+            job=context.job,
+        )
+    context.progress(MAP_END, "Opening the next round.")
+    run_id = context.payload.get("training_run")
+    run = TrainingRun.objects.select_related("training_set").get(pk=run_id) if run_id else None
+    candidate = TrainedModel.objects.filter(run=run).first() if run else None
+    opened = acquisition.open_acquisition_round(
+        campaign=model.campaign,
+        prediction=prediction,
+        training_run=run,
+        candidate=candidate,
+        after_round=None if run else context.payload.get("after_round"),
+    )
+    return {
+        "prediction": prediction.pk,
+        "mean_entropy_nats": prediction.mean_entropy_nats,
+        "round": opened.queue_round.number if opened else None,
+    }
+
+
+def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:
+    from learning.core.model_file import load_model
+    from learning.core.predict import predict_raster
+
+    campaign = model.campaign
+    work = prediction.path("rows")
+    if not work.exists() and all(prediction.path(name).exists() for name in FILES):
+        return  # the worker died between the last file and the row
+    loaded = load_model(model.path, sha256=model.sha256)
+    colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
+    prediction.path("").mkdir(parents=True, exist_ok=True)
+    try:
+        predict_raster(
+            loaded,
+            campaign.layer.path("analysis.tif"),
+            class_path=prediction.path("class.tif"),
+            entropy_path=prediction.path("entropy.tif"),
+            scores_path=prediction.path("scores.npy"),
+            histogram_path=prediction.path("histogram.npy"),
+            tile_px=campaign.tile_px,
+            colours=colours,
+            bands=campaign.layer.bands,
+            gsd_m=campaign.layer.gsd_m,
+            core_px=int(model.run.config.get("core_px", CORE_PX)),
+            device=device_of(model.run.config),
+            work_dir=work,
+            on_progress=lambda share: context.progress(MAP_END * share, "Mapping the imagery."),
+            should_stop=context.should_stop,
+        )
+    except PredictionStopped:
+        context.progress(0.0)  # says why: cancelled, or taken over by another worker
+        raise
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,72 @@
+"""The "release" job: stage, verify, rename, show. Killed anywhere, it can be run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from annotation.errors import JobLost
+from annotation.jobs.registry import job
+from annotation.services.jobs import JobContext
+from learning.models import Release
+from learning.release.bundle import discard_staged, publish_staged, stage_release
+from learning.services import releases
+from learning.services.release_contents import release_contents
+
+STAGED = 0.97  # share of the progress bar
+
+
+def no_fault(_point: str) -> None:
+    """No fault is planted; tests replace this to die at a named point."""
+
+
+faultpoint: Callable[[str], None] = no_fault
+
+
+@job("release")
+def publish(context: JobContext) -> dict[str, Any]:
+    """Make one release; on an error its version is free again."""
+    release = Release.objects.select_related(
+        "campaign__layer",
+        "campaign__nomenclature",
+        "campaign__holdout",
+        "trained_model__run__training_set__campaign__layer",
+    ).get(pk=context.payload["release"])
+    try:
+        release = _published(release, context)
+    except JobLost:
+        raise  # another worker makes it now: nothing of it is ours to remove
+    except Exception:
+        releases.fail_release(release=release)
+        raise
+    return {
+        "release": release.pk,
+        "version": release.version,
+        "folder": release.folder,
+        "artefacts": release.artefacts,
+        "size_bytes": release.size_bytes,
+        "manifest_sha256": release.manifest_sha256,
+    }
+
+
+def _published(release: Release, context: JobContext) -> Release:
+    if release.state == Release.State.PUBLISHED:
+        return release
+    staging, work = releases.staging_dir(release), releases.work_dir(release)
+    if not release.path.exists():
+        context.progress(0.0, "Reading what was accepted.")
+        discard_staged(work)
+        contents = release_contents(release, work_dir=work)
+        stage_release(
+            contents,
+            staging,
+            faultpoint=faultpoint,
+            progress=lambda share: context.progress(STAGED * share, "Writing the release's files."),
+        )
+        context.progress(STAGED, "Publishing.")
+        publish_staged(staging, release.path, faultpoint=faultpoint)
+    faultpoint("release:before-row")
+    finished = releases.finish_release(release=release)
+    faultpoint("release:after-row")
+    discard_staged(work)
+    return finished

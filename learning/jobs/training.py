@@ -1,0 +1,246 @@
+"""The "train" job: frozen set → weights → candidate → figures on the hold-out → gate → next round or map.
+
+Every step looks first whether it was done: a job killed anywhere and run again goes on where it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from annotation.errors import JobAlreadyRunning
+from annotation.jobs.registry import job
+from annotation.models import Campaign
+from annotation.services.jobs import JobContext
+from learning.core.evaluate import tile_confusion
+from learning.errors import IncompatibleInitialWeights, TrainingStopped
+from learning.jobs.options import device_of, read_options, resolved_options
+from learning.jobs.tiles import labels_of, read_with_context, training_tiles
+from learning.models import TrainedModel, TrainingRun
+from learning.services import acquisition, predictions, promotion, training
+from learning.services.holdout import HoldoutReference, holdout_reference
+from learning.services.labels import class_index
+
+if TYPE_CHECKING:
+    from learning.core.fit import FittedModel, StepReport
+    from learning.core.model_file import TrainedModel as LoadedModel
+
+READ_END, FIT_END, EVALUATION_END = 0.05, 0.8, 0.95  # shares of the progress bar
+SECONDS_BETWEEN_CURVES = 2.0
+
+
+@job("train")
+def train(context: JobContext) -> dict[str, Any]:
+    """Train, judge and place one model; the result says what became of it."""
+    run = TrainingRun.objects.select_related(
+        "training_set__campaign__layer", "training_set__campaign__nomenclature"
+    ).get(pk=context.payload["run"])
+    candidate = TrainedModel.objects.filter(run=run).select_related("campaign__layer", "run").first()
+    if candidate is None:
+        candidate = _fit(run, context)
+    shutil.rmtree(run.folder, ignore_errors=True)
+    reference = holdout_reference(candidate.campaign)
+    if candidate.state == TrainedModel.State.CANDIDATE:
+        _evaluate_contenders(candidate, reference, context)
+        context.progress(EVALUATION_END, "Comparing with the published model.")
+        candidate = promotion.promote_or_reject(candidate=candidate, reference=reference)
+    following = _open_what_follows(candidate, run)
+    return {
+        "model": candidate.version,
+        "state": candidate.state,
+        "reason": candidate.gate["reason"],
+        "training_set": run.training_set.number,
+        **following,
+    }
+
+
+def _fit(run: TrainingRun, context: JobContext) -> TrainedModel:
+    from learning.core.model_file import ModelMetadata, save_model
+
+    training_set, campaign = run.training_set, run.training_set.campaign
+    fitted, started_from = _fitted(run, context)
+    file = f"{campaign.slug}/run-{run.pk}.safetensors"
+    metadata = ModelMetadata(
+        spec=fitted.spec,
+        normalisation=fitted.normalisation,
+        nomenclature_code=campaign.nomenclature.code,
+        nomenclature_version=campaign.nomenclature.version,
+        gsd_m=campaign.layer.gsd_m,
+        training_set_sha256=training_set.sha256,
+        steps=len(fitted.losses),
+        notes={
+            "campaign": campaign.slug,
+            "training_set": str(training_set.number),
+            "run": str(run.pk),
+            "initial_model": started_from,
+            "code_commit": run.code_commit,
+            "licence": settings.CONTRIBUTION_LICENCE,
+            "attribution": campaign.layer.attribution,
+        },
+    )
+    context.progress(FIT_END, "Writing the model.")
+    sha256 = save_model(Path(settings.MODELS_DIR) / file, fitted.network, metadata)
+    return training.finish_training_run(run=run, file=file, sha256=sha256, losses=list(fitted.losses))
+
+
+def _fitted(run: TrainingRun, context: JobContext) -> tuple[FittedModel, str]:
+    """Train, or go on training; also the version of the model it started from."""
+    from learning.core.fit import fit
+
+    campaign = run.training_set.campaign
+    spec, config = read_options(
+        run.config, bands=campaign.layer.bands, class_codes=run.training_set.class_codes, seed=run.seed
+    )
+    training.record_options(run=run, options=resolved_options(run.config, spec, config))
+    tiles = training_tiles(
+        run.training_set,
+        on_progress=lambda share: context.progress(READ_END * share, "Reading the labels."),
+    )
+
+    def attempt(initial: LoadedModel | None) -> FittedModel:
+        return fit(
+            tiles,
+            spec,
+            config,
+            checkpoint_dir=run.folder,
+            device=device_of(run.config),
+            initial=initial,
+            on_step=_Reporter(run, context),
+            should_stop=context.should_stop,
+        )
+
+    initial = _initial_model(run)
+    try:
+        try:
+            return attempt(initial), run.initial_model.version if initial and run.initial_model else ""
+        except IncompatibleInitialWeights as error:
+            # Another encoder was asked for on purpose: begin from the packaged weights instead.
+            context.progress(READ_END, f"Starting afresh: {error}")
+            return attempt(None), ""
+    except TrainingStopped:
+        context.progress(READ_END)  # says why: cancelled, or taken over by another worker
+        raise
+
+
+def _initial_model(run: TrainingRun) -> LoadedModel | None:
+    from learning.core.model_file import load_model
+
+    if run.initial_model is None:
+        return None
+    return load_model(run.initial_model.path, sha256=run.initial_model.sha256)
+
+
+class _Reporter:
+    """Carries steps to the job's progress and to the run's loss curve, without a query a step."""
+
+    def __init__(self, run: TrainingRun, context: JobContext) -> None:
+        from time import monotonic
+
+        self._run, self._context, self._clock = run, context, monotonic
+        self._points: list[list[float]] = [list(point) for point in run.loss_curve]
+        self._stored_at = monotonic()
+
+    def __call__(self, report: StepReport) -> None:
+        """Note one step; raises JobCancelled or JobLost when the job is no longer ours."""
+        # After a resume the steps since the last checkpoint come again.
+        while self._points and self._points[-1][0] >= report.step:
+            self._points.pop()
+        self._points.append([report.step, report.loss])
+        share = report.step / report.steps
+        self._context.progress(
+            READ_END + (FIT_END - READ_END) * share,
+            f"Step {report.step} of {report.steps}, loss {report.loss:.3f}",
+        )
+        if self._clock() - self._stored_at > SECONDS_BETWEEN_CURVES:
+            self._stored_at = self._clock()
+            training.record_progress(run=self._run, step=report.step, losses=self._points)
+
+
+def _evaluate_contenders(candidate: TrainedModel, reference: HoldoutReference, context: JobContext) -> None:
+    """Figures of the candidate and of the published model on the same reference."""
+    if not reference.tiles:
+        return
+    published = promotion.published_model(candidate.campaign)
+    models = [model for model in (candidate, published) if model is not None]
+    for number, model in enumerate(models):
+        if promotion.evaluation_on(model, reference) is None:
+            evaluate_model(
+                model, reference, context=context, start=number / len(models), stop=(number + 1) / len(models)
+            )
+
+
+def evaluate_model(
+    model: TrainedModel,
+    reference: HoldoutReference,
+    *,
+    context: JobContext,
+    start: float = 0.0,
+    stop: float = 1.0,
+) -> None:
+    """Predict every reference tile with its surroundings and store the figures.
+
+    Args:   start, stop: the part of the evaluation's progress that this model is.
+    Raises: InvalidEvaluation (no labelled pixel), ModelCannotUseImagery.
+    """
+    from learning.core.model_file import load_model, match_imagery
+
+    campaign = model.campaign
+    loaded = load_model(model.path, sha256=model.sha256)
+    codes = list(loaded.metadata.spec.class_codes)
+    bands = match_imagery(
+        loaded.metadata, bands=campaign.layer.bands, dtype=campaign.layer.dtype, gsd_m=campaign.layer.gsd_m
+    )
+    values, device = class_index(codes), device_of(model.run.config)
+    confusions: dict[int, NDArray[np.int64]] = {}
+    for tile in reference.tiles:
+        truth = labels_of(campaign, tile.revision_ids, values=values)
+        predicted = _predict_tile(loaded, campaign, tile.row, tile.col, bands=bands, device=device)
+        confusions[tile.tile_id] = tile_confusion(truth, predicted, n_classes=len(codes))
+        share = start + (stop - start) * len(confusions) / len(reference.tiles)
+        context.progress(
+            FIT_END + (EVALUATION_END - FIT_END) * share, f"Evaluating {model.version} on the control tiles."
+        )
+    promotion.record_evaluation(model=model, reference=reference, confusions=confusions, class_codes=codes)
+
+
+def _predict_tile(
+    loaded: LoadedModel, campaign: Campaign, row: int, col: int, *, bands: tuple[int, ...], device: str
+) -> NDArray[np.uint8]:
+    from learning.core.predict import predict_window
+
+    margin = loaded.metadata.margin_px
+    image, valid = read_with_context(
+        campaign.layer.path("analysis.tif"), row=row, col=col, tile_px=campaign.tile_px, margin_px=margin
+    )
+    classes, _entropy = predict_window(
+        loaded, np.ascontiguousarray(image[list(bands)]), valid=valid, margin_px=margin, device=device
+    )
+    return classes
+
+
+def _open_what_follows(candidate: TrainedModel, run: TrainingRun) -> dict[str, Any]:
+    """Queue the new model's map; for a rejected one, the next round comes from the published model's map."""
+    if candidate.state == TrainedModel.State.PROMOTED:
+        return {"prediction_job": _queue_prediction(candidate, run)}
+    published = promotion.published_model(candidate.campaign)
+    if published is None:
+        return {"round": None}
+    ready = predictions.ready_prediction(published)
+    if ready is None:
+        return {"prediction_job": _queue_prediction(published, run)}
+    opened = acquisition.open_acquisition_round(
+        campaign=candidate.campaign, prediction=ready, training_run=run, candidate=candidate
+    )
+    return {"round": opened.queue_round.number if opened else None}
+
+
+def _queue_prediction(model: TrainedModel, run: TrainingRun) -> str:
+    try:
+        return str(predictions.start_prediction(model=model, training_run=run).id)
+    except JobAlreadyRunning as error:
+        return str(error.details["job"])

@@ -1,0 +1,89 @@
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from annotation.management.commands._support import errors_for_people
+from learning.jobs.options import read_options
+from learning.management.commands._support import campaign_named
+from learning.models import RetrainingPolicy
+from learning.services.training import set_retraining_policy
+from learning.services.training_sets import selectable_codes
+
+
+class Command(BaseCommand):
+    help = "Set when a campaign retrains by itself, how, and how many tiles a round asks for."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--campaign", required=True, help="short name of the campaign")
+        parser.add_argument("--every-hours", type=float, help="least time between two trainings")
+        parser.add_argument(
+            "--min-newly-accepted", type=int, help="accepted labels since the last training set"
+        )
+        parser.add_argument("--round-size", type=int, help="pool tiles a round asks for")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="OPTION=VALUE",
+            help="an option of the training, such as steps=200 (VALUE is JSON); repeat for more",
+        )  # fmt: skip
+        switch = parser.add_mutually_exclusive_group()
+        switch.add_argument(
+            "--on", dest="enabled", action="store_true", default=None, help="retrain by itself"
+        )
+        switch.add_argument(
+            "--off", dest="enabled", action="store_false", default=None, help="only when asked"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        campaign = campaign_named(options["campaign"])
+        given = {
+            "enabled": options["enabled"],
+            "period_hours": options["every_hours"],
+            "min_newly_accepted": options["min_newly_accepted"],
+            "round_size": options["round_size"],
+        }
+        values = {name: value for name, value in given.items() if value is not None}
+        for name in ("period_hours", "min_newly_accepted", "round_size"):
+            if name in values and values[name] <= 0:
+                raise CommandError(f"{name} is {values[name]}: give a number above 0.")
+        if options["set"]:
+            known = RetrainingPolicy.objects.filter(campaign=campaign).first()
+            training = {**(known.training if known else {}), **self.parsed(options["set"])}
+            with errors_for_people():
+                read_options(
+                    training, bands=campaign.layer.bands, class_codes=selectable_codes(campaign), seed=0
+                )
+            values["training"] = training
+        report = self.report(set_retraining_policy(campaign=campaign, **values))
+        if options["json"]:
+            self.stdout.write(json.dumps(report))
+            return
+        how = "on" if report["enabled"] else "off"
+        self.stdout.write(
+            f"Retraining of {campaign.slug} is {how}: at most every {report['period_hours']:g} h, from "
+            f"{report['min_newly_accepted']} newly accepted labels, rounds of {report['round_size']} tiles."
+        )
+
+    def parsed(self, pairs: list[str]) -> dict[str, Any]:
+        """Options from OPTION=VALUE; a value that is not JSON is text."""
+        found: dict[str, Any] = {}
+        for pair in pairs:
+            name, sign, value = pair.partition("=")
+            if not sign:
+                raise CommandError(f"--set {pair!r}: write OPTION=VALUE.")
+            try:
+                found[name] = json.loads(value)
+            except ValueError:
+                found[name] = value
+        return found
+
+    def report(self, policy: RetrainingPolicy) -> dict[str, Any]:
+        return {
+            "campaign": policy.campaign.slug,
+            "enabled": policy.enabled,
+            "period_hours": policy.period_hours,
+            "min_newly_accepted": policy.min_newly_accepted,
+            "round_size": policy.round_size,
+            "training": policy.training,
+            "last_refusal": policy.last_refusal,
+        }

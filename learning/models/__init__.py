@@ -1,0 +1,25 @@
+"""What the platform remembers of the machine's work."""
+
+from learning.models.releases import Release
+from learning.models.rounds import AcquisitionRound
+from learning.models.training import (
+    Evaluation,
+    Prediction,
+    RetrainingPolicy,
+    TrainedModel,
+    TrainingRun,
+    TrainingSet,
+    TrainingSetItem,
+)
+
+__all__ = [
+    "AcquisitionRound",
+    "Evaluation",
+    "Prediction",
+    "Release",
+    "RetrainingPolicy",
+    "TrainedModel",
+    "TrainingRun",
+    "TrainingSet",
+    "TrainingSetItem",
+]

@@ -1,0 +1,203 @@
+"""Training sets, runs, trained models, their evaluations and predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class TrainingSet(models.Model):
+    """The exact revisions a run learns from, frozen; hold-out tiles are refused by a database trigger."""
+
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.PROTECT, related_name="training_sets")
+    number = models.PositiveIntegerField()
+    class_codes = models.JSONField()  # index k of a label raster of this set is class_codes[k - 1]; 0 is unlabelled
+    sha256 = models.CharField(
+        max_length=64
+    )  # of campaign, class codes and the sorted (tile, revision, revision sha256)
+    n_tiles = models.PositiveIntegerField()
+    frozen_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    frozen_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["campaign", "number"]
+        constraints = [models.UniqueConstraint(fields=["campaign", "number"], name="training_set_number_unique")]
+
+    def __str__(self) -> str:
+        return f"training set {self.number} of {self.campaign}"
+
+
+class TrainingSetItem(models.Model):
+    """One accepted revision in a training set."""
+
+    training_set = models.ForeignKey(TrainingSet, on_delete=models.CASCADE, related_name="items")
+    tile = models.ForeignKey("annotation.Tile", on_delete=models.PROTECT, related_name="+")
+    revision = models.ForeignKey("annotation.AnnotationRevision", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["training_set", "revision"], name="training_item_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.tile} in {self.training_set}"
+
+
+class TrainingRun(models.Model):
+    """One training of a network on a frozen set."""
+
+    training_set = models.ForeignKey(TrainingSet, on_delete=models.PROTECT, related_name="runs")
+    config = models.JSONField(default=dict)
+    seed = models.BigIntegerField()
+    code_commit = models.CharField(max_length=60, blank=True)
+    initial_model = models.ForeignKey(
+        "learning.TrainedModel", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    job = models.OneToOneField(
+        "annotation.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="training_run"
+    )
+    step = models.PositiveIntegerField(default=0)
+    loss_curve = models.JSONField(default=list)  # [[step, loss], …]
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"run {self.pk} on {self.training_set}"
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoints of this run lie."""
+        return Path(settings.RUNS_DIR) / f"run-{self.pk}"
+
+
+class TrainedModel(models.Model):
+    """A network's weights with all that is needed to use them; at most one is promoted a campaign."""
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate", _("candidate")
+        PROMOTED = "promoted", _("published")
+        REJECTED = "rejected", _("not promoted")
+        RETIRED = "retired", _("replaced")
+
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.PROTECT, related_name="trained_models")
+    run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, related_name="trained_model")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.CANDIDATE)
+    file = models.CharField(max_length=300)  # relative to MODELS_DIR
+    sha256 = models.CharField(max_length=64)
+    gate = models.JSONField(default=dict)  # the decision and its figures
+    created_at = models.DateTimeField(auto_now_add=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["campaign", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "number"], name="trained_model_number_unique"),
+            models.UniqueConstraint(
+                fields=["campaign"], condition=Q(state="promoted"), name="trained_model_one_promoted"
+            ),
+            models.CheckConstraint(condition=~Q(sha256="") & ~Q(file=""), name="trained_model_has_file"),
+            models.CheckConstraint(
+                condition=Q(state="candidate") | ~Q(gate={}), name="trained_model_decided_with_figures"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.version
+
+    @property
+    def version(self) -> str:
+        """The name people and files know it by."""
+        return f"{self.campaign.slug}-m{self.number}"
+
+    @property
+    def path(self) -> Path:
+        """Where the weights lie."""
+        return Path(settings.MODELS_DIR) / self.file
+
+
+class Evaluation(models.Model):
+    """A model's figures on the hold-out as it was labelled at that moment."""
+
+    model = models.ForeignKey(TrainedModel, on_delete=models.CASCADE, related_name="evaluations")
+    holdout_sha256 = models.CharField(max_length=64)  # of the sorted (tile, revision) that were the reference
+    n_tiles = models.PositiveIntegerField()
+    class_codes = models.JSONField()
+    confusion = models.JSONField()  # rows truth, columns prediction, pixels
+    tile_confusions = models.JSONField()  # {tile id: K×K list}, for the paired bootstrap
+    miou = models.FloatField()
+    miou_low = models.FloatField()
+    miou_high = models.FloatField()
+    overall_accuracy = models.FloatField()
+    per_class = models.JSONField()  # {code: {iou, f1, support}}
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.model}: mIoU {self.miou:.3f}"
+
+
+class Prediction(models.Model):
+    """A model's map of a whole layer: classes, entropy, and per-tile scores from the same pass."""
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        READY = "ready"
+
+    model = models.ForeignKey(TrainedModel, on_delete=models.PROTECT, related_name="predictions")
+    layer = models.ForeignKey("annotation.ImageryLayer", on_delete=models.PROTECT, related_name="predictions")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
+    folder = models.CharField(
+        max_length=200
+    )  # relative to PREDICTIONS_DIR: class.tif, entropy.tif, scores.npy, histogram.npy
+    files = models.JSONField(default=dict)  # name → sha256
+    mean_entropy_nats = models.FloatField(null=True, blank=True)  # over the pool's tiles
+    job = models.OneToOneField(
+        "annotation.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="prediction"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "layer"], name="prediction_one_a_model_a_layer"),
+            models.CheckConstraint(
+                condition=Q(state="running") | Q(mean_entropy_nats__isnull=False), name="prediction_ready_has_scores"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} on {self.layer}"
+
+    def path(self, name: str) -> Path:
+        """Where one of the prediction's files lies."""
+        return Path(settings.PREDICTIONS_DIR) / self.folder / name
+
+
+class RetrainingPolicy(models.Model):
+    """When a campaign retrains by itself."""
+
+    campaign = models.OneToOneField("annotation.Campaign", on_delete=models.CASCADE, related_name="retraining_policy")
+    enabled = models.BooleanField(default=True)
+    period_hours = models.FloatField(default=24.0)
+    min_newly_accepted = models.PositiveIntegerField(default=20)
+    training = models.JSONField(default=dict)  # overrides of the training configuration (steps, crop_px, …)
+    round_size = models.PositiveIntegerField(default=200)
+    last_considered_at = models.DateTimeField(null=True, blank=True)
+    last_refusal = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(period_hours__gt=0, min_newly_accepted__gte=1, round_size__gte=1),
+                name="retraining_policy_sane",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"retraining of {self.campaign}"

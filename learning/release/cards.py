@@ -1,0 +1,230 @@
+"""The model in a release: weights, configuration, hold-out figures, code reference and card."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from learning.release import documents, layout
+from learning.release.contents import (
+    ClassScore,
+    HoldoutScores,
+    Interval,
+    MapRecord,
+    ModelRecord,
+    ReleaseContents,
+)
+from learning.release.errors import UnusableArtefact
+from learning.release.licences import licence_href, licence_name
+from learning.release.text import canonical_json, write_text
+from learning.release.weights import read_weights_header
+
+WEIGHTS = "weights.safetensors"
+ONNX = "model.onnx"
+CONFIG = "config.json"
+METRICS = "metrics.json"
+CODE = "code.json"
+
+
+def write_model(root: Path, contents: ReleaseContents, model: ModelRecord) -> str:
+    """Write the model's folder (weights, ONNX when given, config, metrics, code reference, card, licence).
+
+    Returns: the folder, relative to `root`.
+    Raises:  UnusableArtefact: the weights are not a readable safetensors file.
+    """
+    relative = layout.model_dir(model.name, model.version)
+    folder = root / relative
+    folder.mkdir(parents=True)
+    read_weights_header(model.weights_path)
+    shutil.copyfile(model.weights_path, folder / WEIGHTS)
+    if model.onnx_path is not None:
+        if model.onnx_path.stat().st_size == 0:
+            raise UnusableArtefact(f"{model.onnx_path.name} is empty; export the model again")
+        shutil.copyfile(model.onnx_path, folder / ONNX)
+    write_text(folder / CONFIG, canonical_json(model_config(model, contents)))
+    write_text(folder / METRICS, canonical_json(scores_json(model.scores)))
+    code = {
+        "repository": contents.code_url,
+        "commit": model.training.code_commit,
+        "entrypoint": "learning.core.predict",
+    }
+    write_text(folder / CODE, canonical_json({**code, "software": dict(model.training.software)}))
+    write_text(folder / "README.md", model_card(model, contents))
+    what = f"{model.name} {model.version}: weights, configuration and card"
+    documents.write_licence(folder / "LICENSE.txt", licence=model.licence, attribution=contents.attribution, what=what)
+    return relative
+
+
+def model_config(model: ModelRecord, contents: ReleaseContents) -> dict[str, object]:
+    """All that is needed to run the weights: architecture, bands, scaling, classes by output channel."""
+    values = contents.nomenclature.raster_values
+    return {
+        "name": model.name,
+        "version": model.version,
+        "architecture": model.architecture,
+        "encoder": model.encoder,
+        "architecture_options": dict(model.architecture_options),
+        "input": {
+            "bands": list(model.bands),
+            "mean": list(model.mean),
+            "std": list(model.std),
+            "patch_px": model.patch_px,
+            "gsd_m": contents.layer.gsd_m,
+            "scaling": "(value - mean) / std, band by band, on raw pixel values",
+        },
+        "output": [
+            {"channel": k, "code": code, "raster_value": values[code]} for k, code in enumerate(model.class_codes)
+        ],
+        "nomenclature": {"code": model.nomenclature_code, "version": model.nomenclature_version},
+        "parameters": model.parameters,
+        "training": {
+            "training_set_id": model.training.training_set_id,
+            "training_set_sha256": model.training.training_set_sha256,
+            "tiles": model.training.tiles,
+            "labelled_px": model.training.labelled_px,
+            "seed": model.training.seed,
+            "code_commit": model.training.code_commit,
+            "software": dict(model.training.software),
+            "hyperparameters": dict(model.training.hyperparameters),
+            "finished_at": model.training.finished_at.isoformat(),
+            "initial_weights": model.training.initial_weights,
+        },
+    }
+
+
+def scores_json(scores: HoldoutScores | None) -> dict[str, object]:
+    """Hold-out figures as JSON; without a hold-out, the words "not assessed"."""
+    if scores is None:
+        return {"status": "not assessed", "reason": "no hold-out score was computed for this model"}
+
+    def interval(value: Interval | None) -> dict[str, float] | None:
+        return None if value is None else {"estimate": value.estimate, "low": value.low, "high": value.high}
+
+    return {
+        "status": "assessed",
+        "holdout_id": scores.holdout_id,
+        "tiles": scores.tiles,
+        "pixels": scores.pixels,
+        "convention": scores.convention,
+        "independent_of_training": scores.independent_of_training,
+        "confidence": {
+            "level": scores.confidence_level,
+            "method": "bootstrap",
+            "replicates": scores.bootstrap_replicates,
+            "resampling_unit": scores.resampling_unit,
+        },
+        "miou": interval(scores.miou),
+        "overall_accuracy": interval(scores.overall_accuracy),
+        "classes": [
+            {"code": c.code, "iou": interval(c.iou), "f1": c.f1, "support_px": c.support_px} for c in scores.classes
+        ],
+        "confusion": {
+            "codes": list(scores.confusion_codes),
+            "pixels": [list(row) for row in scores.confusion],
+        },
+    }
+
+
+def accuracy_json(contents: ReleaseContents, maps: MapRecord) -> dict[str, object]:
+    """Accuracy and areas of the map: design-based figures when they exist, else "not assessed"."""
+    model = None if contents.model is None else scores_json(contents.model.scores)
+    areas: dict[str, object] = {
+        "status": "not assessed",
+        "reason": "no probability sample supports an area estimate; counting the map's pixels is not one",
+    }
+    if maps.area_statistics is not None:
+        areas = {"status": "assessed", **maps.area_statistics}
+    made_by = {"name": maps.model_name, "version": maps.model_version}
+    return {"prediction_id": maps.prediction_id, "model": made_by, "holdout": model, "areas": areas}
+
+
+def model_card(model: ModelRecord, contents: ReleaseContents) -> str:
+    """The model card: Hugging Face front matter, intended use, data, figures, limits, ten lines of use."""
+    front: dict[str, object] = {
+        "license": model.licence.lower(),
+        "library_name": "segmentation-models-pytorch",
+        "pipeline_tag": "image-segmentation",
+        "tags": ["land-cover", "aerial-imagery", "semantic-segmentation", model.architecture],
+    }
+    if model.base_model is not None:
+        front["base_model"] = model.base_model
+    if model.scores is not None:
+        dataset = {"type": contents.campaign.slug, "name": f"{contents.campaign.title} (hold-out)"}
+        metric = {"type": "mean_iou", "value": round(model.scores.miou.estimate, 4)}
+        result = {"task": {"type": "image-segmentation"}, "dataset": dataset, "metrics": [metric]}
+        front["model-index"] = [{"name": model.name, "results": [result]}]
+    training = model.training
+    return (
+        f"{documents.front_matter(front)}# {model.name} {model.version}\n\n"
+        f"{model.architecture} with a {model.encoder} encoder, {model.parameters:,} parameters. It gives "
+        "each pixel of "
+        f"aerial imagery ({', '.join(model.bands)}, {contents.layer.gsd_m:g} m) one of "
+        f"{len(model.class_codes)} classes "
+        f"of {model.nomenclature_code} {model.nomenclature_version}.\n\n"
+        "## Intended use\n\nDrafts for annotators, and land-cover maps read together with their accuracy. "
+        "It does not "
+        "tell land use, so it does not measure artificialisation on its own.\n\n"
+        f"## Training data\n\n{training.tiles} tiles, {training.labelled_px:,} labelled pixels (training set "
+        f"`{training.training_set_id}`, sha256 `{training.training_set_sha256}`), drawn by volunteers who "
+        "are known here "
+        "by random identifiers only, and chosen by active learning. "
+        f"Start: {training.initial_weights or 'random weights'}. Seed {training.seed}, code commit "
+        f"`{training.code_commit}`.\n\n"
+        f"## Evaluation\n\n{_score_table(model.scores, contents)}\n"
+        f"## Limits\n\n{_limits(model, contents)}\n"
+        f"## Use\n\n```python\n{_usage(model)}```\n\n"
+        f"## Licence\n\n{licence_name(model.licence)} ({licence_href(model.licence)}). "
+        f"{contents.attribution}\n"
+    )
+
+
+def _score_table(scores: HoldoutScores | None, contents: ReleaseContents) -> str:
+    if scores is None:
+        return "Not assessed: no hold-out score was computed.\n"
+    percent = f"{scores.confidence_level:.0%}"
+    names = {item.code: item.name["en"] for item in contents.nomenclature.classes}
+
+    def cell(value: Interval | None) -> str:
+        return "absent" if value is None else f"{value.estimate:.3f} ({value.low:.3f} to {value.high:.3f})"
+
+    def line(score: ClassScore) -> str:
+        f1 = "absent" if score.f1 is None else f"{score.f1:.3f}"
+        return f"| {score.code} {names.get(score.code, '')} | {cell(score.iou)} | {f1} | {score.support_px:,} |"
+
+    independent = "yes" if scores.independent_of_training else "no"
+    return (
+        f"On the hold-out `{scores.holdout_id}`: {scores.tiles} tiles, {scores.pixels:,} pixels. Hold-out "
+        "independent of "
+        f"training: {independent}. {scores.convention} Intervals: {percent}, {scores.bootstrap_replicates} "
+        "bootstrap "
+        f"replicates over {scores.resampling_unit}.\n\n"
+        f"Mean IoU: {cell(scores.miou)}. Overall accuracy: {cell(scores.overall_accuracy)}.\n\n"
+        "| class | IoU | F1 | pixels |\n|---|---|---|---|\n" + "\n".join(line(s) for s in scores.classes) + "\n"
+    )
+
+
+def _limits(model: ModelRecord, contents: ReleaseContents) -> str:
+    always = (
+        f"Trained on one vintage ({contents.layer.vintage}) of one campaign; other regions, seasons and "
+        "sensors are "
+        "not assessed.",
+        "Two maps made by different models do not show change of the ground.",
+    )
+    return "".join(f"- {text}\n" for text in (*always, *model.limits))
+
+
+def _usage(model: ModelRecord) -> str:
+    """Ten lines that load the weights and label one patch."""
+    return (
+        "import json, torch, segmentation_models_pytorch as smp\n"
+        "from safetensors.torch import load_file\n"
+        'config = json.load(open("config.json"))\n'
+        f'shape = {{"in_channels": {len(model.bands)}, "classes": {len(model.class_codes)}}}\n'
+        'network = smp.create_model(config["architecture"], config["encoder"], None, **shape,\n'
+        '                           **config["architecture_options"])\n'
+        f'network.load_state_dict(load_file("{WEIGHTS}"))\n'
+        'mean, std = (torch.tensor(config["input"][k])[:, None, None] for k in ("mean", "std"))\n'
+        "patch = (pixels - mean) / std  # pixels: float32 (band, row, col), in the config's order of bands\n"
+        "with torch.no_grad():\n"
+        "    channel = network.eval()(patch[None]).argmax(1)[0]  # then config['output'][channel]\n"
+    )

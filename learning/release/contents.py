@@ -1,0 +1,287 @@
+"""What a release holds, as plain records. Nothing here reads a clock, a database or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely import Polygon
+
+Affine6 = tuple[float, float, float, float, float, float]  # (a, b, c, d, e, f) as affine.Affine[:6]
+Role = Literal["pool", "holdout"]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignInfo:
+    """The campaign published, and how its hold-out was drawn."""
+
+    slug: str
+    title: str
+    description: str
+    tile_px: int
+    holdout_seed: int | None = None
+    holdout_inclusion_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """The imagery layer labelled: one north-up raster grid of one vintage.
+
+    `analysis_path` is the lossless copy from which the dataset's images are cut; `sha256` is its digest.
+    """
+
+    slug: str
+    title: str
+    crs: str
+    transform: Affine6
+    width: int
+    height: int
+    gsd_m: float
+    vintage: int
+    acquired_on: date | None
+    bands: tuple[str, ...]
+    dtype: str
+    nodata: float | None
+    licence: str
+    attribution: str
+    analysis_path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """One class; `raster_value` (1..255) is its value in masks and maps, None when it is never rasterised."""
+
+    code: str
+    parent: str | None
+    name: Mapping[str, str]
+    definition: Mapping[str, str]
+    colour: str
+    selectable: bool
+    raster_value: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NomenclatureInfo:
+    """The class tree in force."""
+
+    code: str
+    version: str
+    title: Mapping[str, str]
+    source: str
+    classes: tuple[ClassInfo, ...]
+
+    @property
+    def raster_values(self) -> dict[str, int]:
+        """Raster value by class code, for the classes that have one, in order of value."""
+        pairs = [(c.code, c.raster_value) for c in self.classes if c.raster_value is not None]
+        return dict(sorted(pairs, key=lambda pair: pair[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationRecord:
+    """One feature of one published revision; `geometry` is in the layer's CRS."""
+
+    annotation_id: str
+    revision_id: str
+    revision_number: int
+    tile_id: str
+    tile_row: int
+    tile_col: int
+    role: Role
+    feature_id: str
+    class_code: str
+    provenance: str
+    state: str
+    geometry: Polygon
+    contributor_id: str
+    reviewed_on: date | None
+    image_date: date | None
+    licence: str
+
+    @property
+    def sort_key(self) -> tuple[int, int, str, str]:
+        """Order of the records: tile row, tile column, annotation, feature (texts by code point)."""
+        return (self.tile_row, self.tile_col, self.annotation_id, self.feature_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetTile:
+    """One labelled tile: `mask` is uint8 (tile_px, tile_px) of class raster values, 0 = not labelled.
+
+    `block` is the spatial block (row, column) that the tile belongs to, so that a re-user can split by block.
+    """
+
+    tile_id: str
+    row: int
+    col: int
+    block: tuple[int, int]
+    role: Role
+    mask: NDArray[np.uint8]
+    revision_ids: tuple[str, ...]
+    image_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with the bounds of its confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """Hold-out score of one class; `iou` is None when the class does not occur there."""
+
+    code: str
+    iou: Interval | None
+    f1: float | None
+    support_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutScores:
+    """Figures measured on the hold-out, with the convention that makes them readable.
+
+    `convention` is one plain sentence (rows = truth or map, what is done with ignored and absent classes).
+    `confusion` has one row and one column a code of `confusion_codes`, in pixels.
+    """
+
+    holdout_id: str
+    tiles: int
+    pixels: int
+    convention: str
+    confidence_level: float
+    bootstrap_replicates: int
+    resampling_unit: str
+    independent_of_training: bool
+    miou: Interval
+    overall_accuracy: Interval | None
+    classes: tuple[ClassScore, ...]
+    confusion_codes: tuple[str, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSummary:
+    """What the model was trained on, enough to run the training again."""
+
+    training_set_id: str
+    training_set_sha256: str
+    tiles: int
+    labelled_px: int
+    seed: int
+    code_commit: str
+    software: Mapping[str, str]
+    hyperparameters: Mapping[str, object]
+    finished_at: datetime
+    initial_weights: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """One trained model.
+
+    `class_codes[k]` is the class of output channel k; `bands` are the input channels in order. Input is
+    (value - mean) / std a band, on the layer's raw values. `architecture_options` are passed to
+    `segmentation_models_pytorch.create_model` with architecture and encoder.
+    """
+
+    name: str
+    version: str
+    weights_path: Path
+    architecture: str
+    encoder: str
+    bands: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    patch_px: int
+    class_codes: tuple[str, ...]
+    nomenclature_code: str
+    nomenclature_version: str
+    parameters: int
+    framework_version: str
+    licence: str
+    training: TrainingSummary
+    scores: HoldoutScores | None
+    architecture_options: Mapping[str, object] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    onnx_path: Path | None = None
+    base_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MapFile:
+    """One piece of a prediction map: COGs already written, uint8, of classes and, if any, of entropy."""
+
+    class_path: Path
+    entropy_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MapRecord:
+    """A prediction map.
+
+    `class_values` gives the value of each class in the class rasters (those of the model that made it); None
+    means the nomenclature's raster values. Entropy in nats = stored value x `entropy_scale` +
+    `entropy_offset`. `area_statistics` is the design-based estimate (JSON-able); None publishes "not
+    assessed".
+    """
+
+    prediction_id: str
+    model_name: str
+    model_version: str
+    predicted_on: date
+    files: tuple[MapFile, ...]
+    class_values: Mapping[str, int] | None = None
+    class_nodata: int = 0
+    entropy_scale: float | None = None
+    entropy_offset: float = 0.0
+    entropy_nodata: int | None = None
+    area_statistics: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousRelease:
+    """The release before: its version, the address of its root seen from this root, its collections."""
+
+    version: str
+    root_href: str
+    collections: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseContents:
+    """Everything `bundle.stage_release` writes.
+
+    `annotations` come sorted by `AnnotationRecord.sort_key`, `tiles` by (row, col); both may be generators
+    and are read once. `published_on` carries a time zone. `account_names` are never written: a contributor id
+    that is one of them is refused.
+    """
+
+    version: str
+    title: Mapping[str, str]
+    description: Mapping[str, str]
+    published_on: datetime
+    licence: str
+    attribution: str
+    campaign: CampaignInfo
+    layer: LayerInfo
+    nomenclature: NomenclatureInfo
+    annotations: Iterable[AnnotationRecord]
+    tiles: Iterable[DatasetTile]
+    software_version: str
+    code_commit: str
+    code_url: str
+    model: ModelRecord | None = None
+    maps: MapRecord | None = None
+    previous: PreviousRelease | None = None
+    publisher: str = "Solcommun"
+    account_names: frozenset[str] = field(default_factory=frozenset, repr=False)

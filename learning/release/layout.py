@@ -1,0 +1,81 @@
+"""Names of the files and folders of a release, relative to its root, always with forward slashes."""
+
+from __future__ import annotations
+
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+README = "README.md"
+LICENCE = "LICENSE.txt"
+RELEASE = "release.json"
+NOMENCLATURE = "nomenclature.json"
+
+ANNOTATIONS_DIR = "annotations"
+ANNOTATIONS_PARQUET = "annotations/annotations.parquet"
+ANNOTATIONS_GPKG = "annotations/annotations.gpkg"
+ANNOTATIONS_GEOJSON = "annotations/annotations.geojson"
+ANNOTATIONS_LAYER = "annotations"
+
+DATASET_DIR = "dataset"
+TILES_PARQUET = "dataset/tiles.parquet"
+CLASSES_CSV = "dataset/classes.csv"
+DATASET_CARD = "dataset/README.md"
+TRAIN_CSV = "dataset/train.csv"
+TEST_CSV = "dataset/test.csv"
+
+MODELS_DIR = "models"
+MAPS_DIR = "maps"
+ACCURACY = "maps/accuracy.json"
+
+CATALOG = "catalog.json"
+STAC_DIR = "stac"
+COLLECTIONS = ("imagery", "annotations", "dataset", "models", "predictions")
+
+SPLIT_OF_ROLE = {"pool": "train", "holdout": "test"}
+
+
+def metadata_json(campaign_slug: str) -> str:
+    """Path of the per-image metadata file, named as FLAIR names its own."""
+    return f"{DATASET_DIR}/{campaign_slug}_aerial_metadata.json"
+
+
+def domain(campaign_slug: str, vintage: int) -> str:
+    """FLAIR domain of a campaign: its slug and the imagery's year, where FLAIR has département and year."""
+    return f"{campaign_slug}_{vintage}"
+
+
+def zone(block_row: int, block_col: int) -> str:
+    """FLAIR zone of a tile: the spatial block it belongs to."""
+    return f"Z{block_row:04d}_{block_col:04d}"
+
+
+def tile_number(*, row: int, col: int, n_cols: int) -> str:
+    """Number shared by IMG_, MSK_ and the metadata: the tile's rank in the campaign's grid, from 1.
+
+    It depends on the grid alone, so that a tile keeps its number from one release to the next.
+    """
+    return f"{row * n_cols + col + 1:06d}"
+
+
+def image_path(campaign_slug: str, split: str, domain_name: str, zone_name: str, number: str) -> str:
+    """Image of a tile, relative to `dataset/`."""
+    return f"{campaign_slug}_aerial_{split}/{domain_name}/{zone_name}/img/IMG_{number}.tif"
+
+
+def mask_path(campaign_slug: str, split: str, domain_name: str, zone_name: str, number: str) -> str:
+    """Mask of a tile, relative to `dataset/`."""
+    return f"{campaign_slug}_labels_{split}/{domain_name}/{zone_name}/msk/MSK_{number}.tif"
+
+
+def model_dir(name: str, version: str) -> str:
+    """Folder of one model."""
+    return f"{MODELS_DIR}/{name}-{version}"
+
+
+def collection_path(name: str) -> str:
+    """A STAC collection of the release."""
+    return f"{STAC_DIR}/{name}/collection.json"
+
+
+def item_path(collection: str, item_id: str) -> str:
+    """A STAC item of the release."""
+    return f"{STAC_DIR}/{collection}/{item_id}.json"

@@ -1,0 +1,93 @@
+"""Rows of prediction maps: one a model and a layer, ready once its files are in place."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, When
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from annotation.models import Campaign, Job
+from annotation.services.jobs import enqueue_job
+from annotation.services.tiles import pool_mask
+from learning.models import Prediction, TrainedModel, TrainingRun
+from learning.services.acquisition import latest_round_number
+
+
+def prediction_row(model: TrainedModel) -> Prediction:
+    """The model's prediction of its campaign's layer, written down at first need."""
+    layer = model.campaign.layer
+    prediction, _created = Prediction.objects.get_or_create(
+        model=model, layer=layer, defaults={"folder": f"{model.version}-{uuid4().hex[:8]}"}
+    )
+    return prediction
+
+
+def ready_prediction(model: TrainedModel) -> Prediction | None:
+    """The model's map of its campaign's layer, once its files are in place."""
+    ready = Prediction.objects.filter(state=Prediction.State.READY, model=model, layer=model.campaign.layer)
+    return ready.select_related("model__campaign", "model__run__training_set").first()
+
+
+def shown_prediction(campaign: Campaign) -> Prediction | None:
+    """The map people see: the published model's, or while that is being made, its predecessor's."""
+    ready = Prediction.objects.filter(
+        state=Prediction.State.READY,
+        model__campaign=campaign,
+        model__state__in=[TrainedModel.State.PROMOTED, TrainedModel.State.RETIRED],
+    )
+    promoted_first = Case(When(model__state=TrainedModel.State.PROMOTED, then=0), default=1)
+    return ready.select_related("model__campaign").order_by(promoted_first, "-model__decided_at").first()
+
+
+@transaction.atomic
+def start_prediction(*, model: TrainedModel, training_run: TrainingRun | None = None) -> Job:
+    """Queue the map of a model, after which the next round opens.
+
+    Args:   training_run: the run that led here; without one, a round opens only if no other opened meanwhile.
+    Raises: JobAlreadyRunning.
+    """
+    campaign = model.campaign
+    return enqueue_job(
+        kind="predict",
+        payload={
+            "model": model.pk,
+            "training_run": training_run.pk if training_run else None,
+            "after_round": latest_round_number(campaign),
+        },
+        owner=training_run.job.owner if training_run and training_run.job else None,
+        campaign=campaign,
+        queue=settings.JOB_GPU_QUEUE,
+        key=model.version,
+    )
+
+
+@transaction.atomic
+def finish_prediction(
+    *, prediction: Prediction, files: dict[str, str], scores: NDArray[np.float32], job: Job | None
+) -> Prediction:
+    """Mark a prediction ready. `files` are names with SHA-256, in place; `scores` as in scores.npy."""
+    prediction = (
+        Prediction.objects.select_for_update(of=("self",))
+        .select_related("model__campaign__layer")
+        .get(pk=prediction.pk)
+    )
+    if prediction.state == Prediction.State.READY:
+        return prediction
+    prediction.files = files
+    prediction.mean_entropy_nats = mean_pool_entropy(prediction.model.campaign, scores)
+    prediction.job = job
+    prediction.state = Prediction.State.READY
+    prediction.finished_at = timezone.now()
+    prediction.save()
+    return prediction
+
+
+def mean_pool_entropy(campaign: Campaign, scores: NDArray[np.float32]) -> float:
+    """Mean of the pool tiles' scores, in nats; 0 when no pool tile has one."""
+    values = scores[pool_mask(campaign) & np.isfinite(scores)]
+    return float(values.mean(dtype=np.float64)) if values.size else 0.0

@@ -1,0 +1,296 @@
+"""What a release holds, read from the database as it was when the release was asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+
+from annotation.core.tile_geometry import to_crs
+from annotation.models import Annotation, AnnotationRevision, Campaign, Contributor, Tile
+from annotation.services.people import contributor_of
+from learning.core.map_files import ENTROPY_LEVELS, NODATA
+from learning.models import Prediction, Release
+from learning.release.contents import (
+    AnnotationRecord,
+    CampaignInfo,
+    ClassInfo,
+    DatasetTile,
+    LayerInfo,
+    MapFile,
+    MapRecord,
+    ModelRecord,
+    NomenclatureInfo,
+    PreviousRelease,
+    ReleaseContents,
+)
+from learning.services.labels import class_index, label_raster
+from learning.services.predictions import ready_prediction
+from learning.services.provenance import code_commit, software_version
+from learning.services.release_maps import write_published_classes
+from learning.services.release_model import model_record
+
+DEFAULT_CODE_URL = "https://example.org/solcommun"
+DESCRIPTION = {
+    "en": "Land cover labelled by volunteers on {layer} ({vintage}), with the dataset, the model and the "
+    "maps made from it. {more}",
+    "fr": "Couverture du sol annotée par des volontaires sur {layer} ({vintage}), avec le jeu de données, "
+    "le modèle et les cartes qui en sont tirés. {more}",
+}
+CONTRIBUTORS = "contributors of Solcommun"
+Role = Literal["pool", "holdout"]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedLabel:
+    """An accepted annotation at the revision that is published."""
+
+    annotation_id: int
+    revision_id: int
+    revision_number: int
+    tile_id: int
+    row: int
+    col: int
+    role: Role
+    annotator_id: int
+    reviewed_on: date | None
+    licence: str
+
+
+def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
+    """Everything the bundle writer needs; annotations and tiles are streamed, tile by tile.
+
+    Args:   work_dir: for the map in its published form; the caller removes it.
+    Raises: UnusableArtefact.
+    """
+    campaign, layer = release.campaign, release.campaign.layer
+    labels = published_labels(campaign)
+    tree = nomenclature_info(campaign)
+    model = release.trained_model
+    record = model_record(model) if model else None
+    ready = ready_prediction(model) if model else None
+    more = release.notes or campaign.description
+    return ReleaseContents(
+        version=release.version,
+        title={"fr": release.title, "en": release.title},
+        description={
+            language: text.format(layer=layer.title, vintage=layer.vintage, more=more).strip()
+            for language, text in DESCRIPTION.items()
+        },
+        published_on=release.created_at,
+        licence=settings.CONTRIBUTION_LICENCE,
+        attribution=f"{layer.attribution}; {CONTRIBUTORS}",
+        campaign=campaign_info(campaign),
+        layer=layer_info(campaign),
+        nomenclature=tree,
+        annotations=annotation_records(campaign, labels),
+        tiles=dataset_tiles(campaign, labels, tree),
+        software_version=software_version(),
+        code_commit=code_commit(),
+        code_url=getattr(settings, "CODE_URL", DEFAULT_CODE_URL),
+        model=record,
+        maps=map_record(ready, record, tree, work_dir=work_dir) if ready and record else None,
+        previous=previous_release(release),
+        account_names=account_names(labels),
+    )
+
+
+def published_labels(campaign: Campaign) -> list[PublishedLabel]:
+    """Accepted annotations given under a licence, by tile row, column and annotation."""
+    rows = (
+        Annotation.objects.usable_as_labels()
+        .filter(tile__campaign=campaign, tile__role__in=[Tile.Role.POOL, Tile.Role.HOLDOUT])
+        .exclude(head__licence="")
+        .order_by("tile__row", "tile__col", "pk")
+        .values_list(
+            "pk", "head_id", "head__number", "tile_id", "tile__row", "tile__col", "tile__role",
+            "annotator_id", "decided_at", "head__licence",
+        )
+    )  # fmt: skip
+    return [
+        PublishedLabel(
+            annotation_id=annotation,
+            revision_id=revision,
+            revision_number=number,
+            tile_id=tile,
+            row=row,
+            col=col,
+            role=cast(Role, role),
+            annotator_id=annotator,
+            reviewed_on=decided.date() if decided else None,
+            licence=licence,
+        )
+        for annotation, revision, number, tile, row, col, role, annotator, decided, licence in rows
+        if revision is not None and number is not None and licence is not None
+    ]
+
+
+def annotation_records(campaign: Campaign, labels: list[PublishedLabel]) -> Iterator[AnnotationRecord]:
+    """Features in the order a release wants: tile, annotation and feature ids as text."""
+    aliases = public_ids(labels)
+    grid, image_date = campaign.tile_grid, campaign.layer.acquired_on
+    for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
+        tile_labels = sorted(group, key=lambda label: str(label.annotation_id))
+        contents = features_of(tile_labels)
+        for label in tile_labels:
+            for item in sorted(contents[label.revision_id], key=lambda feature: str(feature["id"])):
+                rings = tuple(tuple((x, y) for x, y in ring) for ring in item["rings"])
+                yield AnnotationRecord(
+                    annotation_id=str(label.annotation_id),
+                    revision_id=str(label.revision_id),
+                    revision_number=label.revision_number,
+                    tile_id=str(label.tile_id),
+                    tile_row=row,
+                    tile_col=col,
+                    role=label.role,
+                    feature_id=item["id"],
+                    class_code=item["class_code"],
+                    provenance=item["provenance"],
+                    state="accepted",
+                    geometry=to_crs(rings, grid=grid, row=row, col=col),
+                    contributor_id=aliases[label.annotator_id],
+                    reviewed_on=label.reviewed_on,
+                    image_date=image_date,
+                    licence=label.licence,
+                )
+
+
+def dataset_tiles(campaign: Campaign, labels: list[PublishedLabel], tree: NomenclatureInfo) -> Iterator[DatasetTile]:
+    """Labelled tiles with their merged masks, by row and column."""
+    block, values = campaign.holdout.block_tiles, tree.raster_values
+    for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
+        tile_labels = list(group)
+        contents = features_of(tile_labels)
+        yield DatasetTile(
+            tile_id=str(tile_labels[0].tile_id),
+            row=row,
+            col=col,
+            block=(row // block, col // block),
+            role=tile_labels[0].role,
+            mask=label_raster(
+                [contents[label.revision_id] for label in tile_labels],
+                tile_px=campaign.tile_px,
+                values=values,
+            ),
+            revision_ids=tuple(str(label.revision_id) for label in tile_labels),
+            image_date=campaign.layer.acquired_on,
+        )
+
+
+def features_of(labels: list[PublishedLabel]) -> dict[int, list[dict[str, Any]]]:
+    """Stored features by revision."""
+    wanted = [label.revision_id for label in labels]
+    return dict(AnnotationRevision.objects.filter(pk__in=wanted).values_list("pk", "features"))
+
+
+def public_ids(labels: list[PublishedLabel]) -> dict[int, str]:
+    """Random contributor id by account: all that a release says of a person."""
+    people = {label.annotator_id for label in labels}
+    known = dict(Contributor.objects.filter(user_id__in=people).values_list("user_id", "public_id"))
+    for user in get_user_model().objects.filter(pk__in=people - known.keys()):
+        known[user.pk] = contributor_of(user).public_id
+    return known
+
+
+def account_names(labels: list[PublishedLabel]) -> frozenset[str]:
+    """Names and addresses of the people whose work is published, which no file may hold."""
+    people = get_user_model().objects.filter(pk__in={label.annotator_id for label in labels})
+    return frozenset(word for pair in people.values_list("username", "email") for word in pair if word)
+
+
+def campaign_info(campaign: Campaign) -> CampaignInfo:
+    """The campaign and how its hold-out was drawn."""
+    return CampaignInfo(
+        slug=campaign.slug,
+        title=campaign.title,
+        description=campaign.description,
+        tile_px=campaign.tile_px,
+        holdout_seed=campaign.holdout.seed,
+        holdout_inclusion_probability=campaign.holdout.inclusion_probability,
+    )
+
+
+def layer_info(campaign: Campaign) -> LayerInfo:
+    """The imagery labelled."""
+    layer = campaign.layer
+    a, b, c, d, e, f = layer.transform
+    return LayerInfo(
+        slug=layer.slug,
+        title=layer.title,
+        crs=layer.crs,
+        transform=(a, b, c, d, e, f),
+        width=layer.width,
+        height=layer.height,
+        gsd_m=layer.gsd_m,
+        vintage=layer.vintage,
+        acquired_on=layer.acquired_on,
+        bands=tuple(layer.bands),
+        dtype=layer.dtype,
+        nodata=layer.nodata,
+        licence=layer.licence,
+        attribution=layer.attribution,
+        analysis_path=layer.path("analysis.tif"),
+        sha256=layer.files["analysis.tif"],
+    )
+
+
+def nomenclature_info(campaign: Campaign) -> NomenclatureInfo:
+    """The class tree in force."""
+    tree = campaign.nomenclature
+    return NomenclatureInfo(
+        code=tree.code,
+        version=tree.version,
+        title=tree.title,
+        source=tree.source,
+        classes=tuple(
+            ClassInfo(
+                code=item.code,
+                parent=item.parent_code or None,
+                name=item.name,
+                definition=item.definition,
+                colour=item.colour,
+                selectable=item.selectable,
+                raster_value=item.raster_value,
+            )
+            for item in tree.classes.order_by("position")
+        ),
+    )
+
+
+def map_record(prediction: Prediction, model: ModelRecord, tree: NomenclatureInfo, *, work_dir: Path) -> MapRecord:
+    """The published model's map, its classes written with the nomenclature's values and colours."""
+    published = work_dir / "class.tif"
+    values = {value: tree.raster_values[code] for code, value in class_index(model.class_codes).items()}
+    write_published_classes(prediction.path("class.tif"), published, values=values, classes=tree.classes)
+    finished = prediction.finished_at or prediction.created_at
+    nats_a_level = math.log(len(model.class_codes)) / ENTROPY_LEVELS
+    return MapRecord(
+        prediction_id=str(prediction.pk),
+        model_name=model.name,
+        model_version=model.version,
+        predicted_on=finished.date(),
+        files=(MapFile(class_path=published, entropy_path=prediction.path("entropy.tif")),),
+        # Stored: 0 without imagery, else 1 + 254 · H / ln K.
+        entropy_scale=nats_a_level,
+        entropy_offset=-nats_a_level,
+        entropy_nodata=NODATA,
+    )
+
+
+def previous_release(release: Release) -> PreviousRelease | None:
+    """The campaign's published release before this one."""
+    earlier = release.campaign.releases.public().exclude(pk=release.pk).order_by("-published_at").first()
+    if earlier is None:
+        return None
+    return PreviousRelease(
+        version=earlier.version,
+        root_href=f"../../{earlier.folder}/files/",
+        collections=frozenset(earlier.summary.get("collections", [])),
+    )

@@ -1,0 +1,109 @@
+"""A trained model as a release describes it, from its row, its file's header and its figures. No torch."""
+
+from __future__ import annotations
+
+import json
+from math import prod
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db.models import Sum
+
+from annotation.models import AnnotatedFeature
+from learning.core import evaluate
+from learning.models import Evaluation, TrainedModel
+from learning.release.contents import ClassScore, HoldoutScores, Interval, ModelRecord, TrainingSummary
+from learning.release.weights import read_weights_header
+from learning.services.provenance import UNKNOWN_COMMIT, software_versions
+
+CONVENTION = (
+    "Truth in rows, prediction in columns; pixels without a label or without imagery are left out; the "
+    "mean IoU is over the classes present in truth or prediction."
+)
+CONFIDENCE, REPLICATES = 0.95, 2000
+BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def model_record(model: TrainedModel) -> ModelRecord:
+    """The model's description for a release. Raises UnusableArtefact (the weights are not readable)."""
+    header = read_weights_header(model.path)
+    card: dict[str, Any] = json.loads(header.metadata["solcommun"])
+    spec, scaling = card["spec"], card["normalisation"]
+    evaluation = model.evaluations.order_by("-created_at").first()
+    return ModelRecord(
+        name=model.campaign.slug,
+        version=f"m{model.number}",
+        weights_path=model.path,
+        architecture=spec["architecture"],
+        encoder=spec["encoder"],
+        bands=tuple(spec["bands"]),
+        mean=tuple(scaling["mean"]),
+        std=tuple(scaling["std"]),
+        patch_px=int(model.run.config.get("crop_px", model.campaign.tile_px)),
+        class_codes=tuple(spec["class_codes"]),
+        nomenclature_code=card["nomenclature_code"],
+        nomenclature_version=card["nomenclature_version"],
+        parameters=sum(prod(shape) for name, shape in header.shapes.items() if not name.endswith(BUFFERS)),
+        framework_version=software_versions().get("torch", "unknown"),
+        licence=settings.CONTRIBUTION_LICENCE,
+        training=_training_summary(model, pretrained=bool(spec["pretrained"])),
+        scores=holdout_scores(evaluation) if evaluation else None,
+        architecture_options={"decoder_channels": spec["decoder_channels"]},
+    )
+
+
+def holdout_scores(evaluation: Evaluation) -> HoldoutScores:
+    """An evaluation's figures with the convention that makes them readable."""
+    stack = np.array([evaluation.tile_confusions[key] for key in sorted(evaluation.tile_confusions, key=int)])
+    counts = evaluate.resample_tiles(
+        len(stack), n_resamples=REPLICATES, rng=np.random.default_rng(evaluation.model.run.seed)
+    )
+    accuracies = evaluate.overall_accuracy(evaluate.resampled_confusions(stack, counts))
+    low, high = evaluate.interval(accuracies, confidence=CONFIDENCE)
+    return HoldoutScores(
+        holdout_id=evaluation.holdout_sha256[:16],
+        tiles=evaluation.n_tiles,
+        pixels=int(stack.sum()),
+        convention=CONVENTION,
+        confidence_level=CONFIDENCE,
+        bootstrap_replicates=REPLICATES,
+        resampling_unit="tiles",
+        independent_of_training=True,
+        miou=Interval(evaluation.miou, evaluation.miou_low, evaluation.miou_high),
+        overall_accuracy=Interval(evaluation.overall_accuracy, low, high),
+        classes=tuple(_class_score(code, evaluation.per_class[code]) for code in evaluation.class_codes),
+        confusion_codes=tuple(evaluation.class_codes),
+        confusion=tuple(tuple(row) for row in evaluation.confusion),
+    )
+
+
+def _class_score(code: str, figures: dict[str, Any]) -> ClassScore:
+    iou = None
+    if figures["iou"] is not None:
+        low, high = figures["iou_low"], figures["iou_high"]
+        iou = Interval(figures["iou"], figures["iou"] if low is None else low, figures["iou"] if high is None else high)
+    return ClassScore(code=code, iou=iou, f1=figures["f1"], support_px=figures["support_px"])
+
+
+def _training_summary(model: TrainedModel, *, pretrained: bool) -> TrainingSummary:
+    run, training_set = model.run, model.run.training_set
+    polygons = AnnotatedFeature.objects.filter(revision__in=training_set.items.values("revision_id"))
+    area_m2 = polygons.aggregate(total=Sum("area_m2"))["total"] or 0.0
+    start = None
+    if run.initial_model is not None:
+        start = run.initial_model.version
+    elif pretrained:
+        start = f"ImageNet weights of {run.config.get('encoder', 'the encoder')} (Apache-2.0)"
+    return TrainingSummary(
+        training_set_id=f"{training_set.campaign.slug}-set-{training_set.number}",
+        training_set_sha256=training_set.sha256,
+        tiles=training_set.n_tiles,
+        labelled_px=round(area_m2 / training_set.campaign.layer.gsd_m**2),
+        seed=run.seed,
+        code_commit=run.code_commit or UNKNOWN_COMMIT,
+        software=software_versions(),
+        hyperparameters=run.config,
+        finished_at=run.finished_at or model.created_at,
+        initial_weights=start,
+    )

@@ -1,0 +1,186 @@
+"""Publishing: a version is taken, staged, verified, renamed into place, and only then shown."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from annotation.models import Annotation, Campaign, Job
+from annotation.services.jobs import enqueue_job
+from learning.errors import InvalidVersion, NothingToPublish, VersionTaken
+from learning.models import Release
+from learning.release import layout
+from learning.release.bundle import STAGING_SUFFIX, discard_staged
+from learning.release.manifest import read_manifest
+from learning.services.promotion import published_model
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+State = Release.State
+FIRST_VERSION = "0.1.0"
+_VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
+
+
+@transaction.atomic
+def start_release(
+    *, campaign: Campaign, actor: User | None, version: str | None = None, title: str = "", notes: str = ""
+) -> Job:
+    """Take a version and queue its making. What is accepted when the job runs is what is published.
+
+    Args:   version: MAJOR.MINOR.PATCH above the last one; default: the next minor.
+    Raises: InvalidVersion, VersionTaken, NothingToPublish, JobAlreadyRunning.
+    """
+    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+    sweep_releases(campaign)
+    if not Annotation.objects.usable_as_labels().filter(tile__campaign=campaign).exists():
+        raise NothingToPublish(f"{campaign.slug} has no accepted label yet: review some submissions first.")
+    version = version or next_version(campaign)
+    _check_version(campaign, version)
+    folder = f"{campaign.slug}-{version}"
+    try:
+        with transaction.atomic():
+            release = Release.objects.create(
+                campaign=campaign,
+                version=version,
+                title=title or campaign.title,
+                notes=notes,
+                folder=folder,
+                trained_model=published_model(campaign),
+                created_by=actor,
+            )
+    except IntegrityError:
+        raise VersionTaken(f"Release {folder} exists: published files never change; choose another version.") from None
+    # The row is new, so whatever lies under its name was never shown.
+    shutil.rmtree(release.path, ignore_errors=True)
+    return enqueue_job(kind="release", payload={"release": release.pk}, owner=actor, campaign=campaign, key=folder)
+
+
+def unfinished_release_job(*, campaign: Campaign, version: str | None) -> Job | None:
+    """The job of a release that was begun and not finished, to be gone on with."""
+    staging = campaign.releases.filter(state=State.STAGING)
+    if version is not None:
+        staging = staging.filter(version=version)
+    keys = staging.values_list("folder", flat=True)
+    unfinished = [Job.State.QUEUED, Job.State.RUNNING]
+    return Job.objects.filter(kind="release", key__in=list(keys), state__in=unfinished).order_by("created_at").first()
+
+
+def next_version(campaign: Campaign) -> str:
+    """The next minor version after the campaign's highest, or the first."""
+    highest = _highest(campaign)
+    return FIRST_VERSION if highest is None else f"{highest[0]}.{highest[1] + 1}.0"
+
+
+def staging_dir(release: Release) -> Path:
+    """Where a release is written before it is renamed into place: beside its final folder."""
+    return Path(settings.RELEASES_DIR) / f"{release.folder}{STAGING_SUFFIX}"
+
+
+def work_dir(release: Release) -> Path:
+    """Where files are prepared that the release copies."""
+    return Path(settings.RELEASES_DIR) / f"{release.folder}.work{STAGING_SUFFIX}"
+
+
+@transaction.atomic
+def finish_release(*, release: Release) -> Release:
+    """Show a release whose folder is in place. The second call changes nothing."""
+    release = Release.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=release.pk)
+    if release.state == State.PUBLISHED:
+        return release
+    manifest = read_manifest(release.path)
+    release.manifest_sha256 = manifest.sha256
+    release.artefacts = len(manifest.files)
+    release.size_bytes = sum(entry.size for entry in manifest.files)
+    release.summary = _summary(release, {entry.path for entry in manifest.files})
+    release.state = State.PUBLISHED
+    release.published_at = timezone.now()
+    release.save()
+    return release
+
+
+@transaction.atomic
+def fail_release(*, release: Release) -> None:
+    """Give the version back: nothing of a failed release stays, neither its folder's name nor its files."""
+    release = Release.objects.select_for_update(of=("self",)).get(pk=release.pk)
+    if release.state != State.STAGING:
+        return
+    leftovers = [staging_dir(release), work_dir(release), release.path]
+    release.state, release.folder = State.FAILED, f"failed-{release.pk}"
+    release.save(update_fields=["state", "folder"])
+    for folder in leftovers:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_releases(campaign: Campaign) -> int:
+    """Free the versions of releases whose job ended without publishing; returns how many."""
+    swept = 0
+    for release in campaign.releases.filter(state=State.STAGING):
+        unfinished = Q(state=Job.State.QUEUED) | Q(state=Job.State.RUNNING)
+        if not Job.objects.filter(unfinished, kind="release", key=release.folder).exists():
+            fail_release(release=release)
+            swept += 1
+    return swept
+
+
+def remove_orphans() -> list[str]:
+    """Remove staging folders that belong to no release being made; returns their names."""
+    root = Path(settings.RELEASES_DIR)
+    making = Release.objects.filter(state=State.STAGING)
+    kept = {path.name for release in making for path in (staging_dir(release), work_dir(release))}
+    orphans = [path for path in sorted(root.glob(f"*{STAGING_SUFFIX}")) if path.name not in kept]
+    for path in orphans:
+        discard_staged(path)
+    return [path.name for path in orphans]
+
+
+def _summary(release: Release, paths: set[str]) -> dict[str, Any]:
+    """What the release's page shows, from the release's own files."""
+    described = json.loads((release.path / layout.RELEASE).read_text(encoding="utf-8"))
+    collections = [name for name in layout.COLLECTIONS if layout.collection_path(name) in paths]
+    model = release.trained_model
+    evaluation = model.evaluations.order_by("-created_at").first() if model else None
+    return {
+        "counts": described["counts"],
+        "licence": described["licence"],
+        "attribution": described["attribution"],
+        "collections": collections,
+        "model": model.version if model else None,
+        "miou": evaluation.miou if evaluation else None,
+        "miou_low": evaluation.miou_low if evaluation else None,
+        "miou_high": evaluation.miou_high if evaluation else None,
+        "maps": sorted(path for path in paths if path.startswith(f"{layout.MAPS_DIR}/") and path.endswith(".tif")),
+    }
+
+
+def _check_version(campaign: Campaign, version: str) -> None:
+    found = _VERSION.fullmatch(version)
+    if found is None:
+        raise InvalidVersion(
+            f"The version is {version[:40]!r}: give MAJOR.MINOR.PATCH, such as {next_version(campaign)}."
+        )
+    if campaign.releases.exclude(state=State.FAILED).filter(version=version).exists():
+        raise VersionTaken(
+            f"Release {campaign.slug} {version} exists: published files never change; "
+            f"the next is {next_version(campaign)}."
+        )
+    highest = _highest(campaign)
+    if highest is not None and tuple(int(part) for part in found.groups()) < highest:
+        shown = ".".join(map(str, highest))
+        raise InvalidVersion(
+            f"The version {version} is below {shown}, the last one: the next is {next_version(campaign)}."
+        )
+
+
+def _highest(campaign: Campaign) -> tuple[int, int, int] | None:
+    versions = campaign.releases.exclude(state=State.FAILED).values_list("version", flat=True)
+    parsed = [found.groups() for version in versions if (found := _VERSION.fullmatch(version))]
+    return max(((int(a), int(b), int(c)) for a, b, c in parsed), default=None)

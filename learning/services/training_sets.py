@@ -1,0 +1,132 @@
+"""Freezing what a model learns from: the accepted revisions of a moment, never a hold-out tile."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from annotation.models import AnnotatedFeature, Annotation, Campaign, Tile
+from learning.errors import NothingToTrain, SuspectBatch
+from learning.models import TrainingSet, TrainingSetItem
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+MIN_TILES = 2
+MIN_CLASSES = 2
+# Below this many new tiles, ground that holds one class only is chance; above, a mistake or an attack.
+SINGLE_CLASS_BATCH = 10
+
+Item = tuple[int, int, str]  # tile, revision, the revision's SHA-256
+
+
+@transaction.atomic
+def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool = False) -> TrainingSet:
+    """Write down the accepted revisions of the campaign's pool tiles; the same content gives the same set.
+
+    Class codes are all selectable classes of the nomenclature, in its order, so that models of different
+    rounds have the same output channels.
+
+    Args:   force: skip the look at what was accepted since the last set.
+    Raises: NothingToTrain (fewer than two labelled tiles or two classes), SuspectBatch.
+    """
+    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+    labels = _labels(campaign)
+    items: list[Item] = [
+        (tile, revision, sha256)
+        for tile, revision, sha256 in labels.order_by("tile_id", "head_id").values_list(
+            "tile_id", "head_id", "head__sha256"
+        )
+    ]
+    codes = selectable_codes(campaign)
+    last = campaign.training_sets.order_by("-number").first()
+    _refuse_too_little(campaign, items=items, labels=labels, codes=codes)
+    if last is not None and not force:
+        _refuse_single_class_batch(labels=labels, last=last)
+    sha256 = training_set_sha256(campaign=campaign, class_codes=codes, items=items)
+    if last is not None and last.sha256 == sha256:
+        return last
+    frozen = TrainingSet.objects.create(
+        campaign=campaign,
+        number=last.number + 1 if last else 1,
+        class_codes=codes,
+        sha256=sha256,
+        n_tiles=len({tile for tile, _revision, _sha in items}),
+        frozen_by=actor,
+    )
+    TrainingSetItem.objects.bulk_create(
+        [TrainingSetItem(training_set=frozen, tile_id=tile, revision_id=revision) for tile, revision, _sha in items],
+        batch_size=2_000,
+    )
+    return frozen
+
+
+def selectable_codes(campaign: Campaign) -> list[str]:
+    """Codes of the classes a person may choose in this campaign, in the nomenclature's order."""
+    return list(
+        campaign.nomenclature.classes.filter(selectable=True).order_by("position").values_list("code", flat=True)
+    )
+
+
+def training_set_sha256(*, campaign: Campaign, class_codes: list[str], items: list[Item]) -> str:
+    """Identity of a training set: campaign, class codes and the sorted (tile, revision, revision SHA-256)."""
+    content = {"campaign": campaign.slug, "class_codes": class_codes, "items": sorted(items)}
+    return hashlib.sha256(json.dumps(content, separators=(",", ":"), sort_keys=True).encode()).hexdigest()
+
+
+def newly_accepted(campaign: Campaign) -> int:
+    """Accepted pool annotations that the last training set does not hold."""
+    last = campaign.training_sets.order_by("-number").first()
+    return _not_in(_labels(campaign), last).count()
+
+
+def _labels(campaign: Campaign) -> QuerySet[Annotation]:
+    return Annotation.objects.usable_as_labels().filter(tile__campaign=campaign, tile__role=Tile.Role.POOL)
+
+
+def _not_in(labels: QuerySet[Annotation], last: TrainingSet | None) -> QuerySet[Annotation]:
+    if last is None:
+        return labels
+    return labels.exclude(head_id__in=TrainingSetItem.objects.filter(training_set=last).values("revision_id"))
+
+
+def _classes_of(labels: QuerySet[Annotation]) -> set[str]:
+    features = AnnotatedFeature.objects.filter(
+        revision=F("revision__annotation__head"), revision__annotation__in=labels
+    )
+    return set(features.values_list("class_code", flat=True).distinct())
+
+
+def _refuse_too_little(
+    campaign: Campaign, *, items: list[Item], labels: QuerySet[Annotation], codes: list[str]
+) -> None:
+    tiles = len({tile for tile, _revision, _sha in items})
+    if tiles < MIN_TILES:
+        raise NothingToTrain(
+            f"{campaign.slug} has {tiles} accepted tile(s) outside the hold-out; "
+            f"at least {MIN_TILES} are needed: label and review more tiles."
+        )
+    found = _classes_of(labels) & set(codes)
+    if len(found) < MIN_CLASSES:
+        raise NothingToTrain(
+            f"The accepted tiles of {campaign.slug} hold {len(found)} class(es) "
+            f"({', '.join(sorted(found)) or 'none'}); at least {MIN_CLASSES} are needed: label another class."
+        )
+
+
+def _refuse_single_class_batch(*, labels: QuerySet[Annotation], last: TrainingSet) -> None:
+    batch = _not_in(labels, last)
+    tiles = batch.values("tile_id").distinct().count()
+    if tiles < SINGLE_CLASS_BATCH:
+        return
+    found = _classes_of(batch)
+    if len(found) < MIN_CLASSES:
+        raise SuspectBatch(
+            f"The {tiles} tiles accepted since {last} hold {len(found)} class(es) "
+            f"({', '.join(sorted(found)) or 'none'}), where the set before had more: "
+            "look at who made them, then start again with force."
+        )

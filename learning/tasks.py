@@ -1,0 +1,15 @@
+"""Celery's envelopes of the learning side; the work of jobs goes through annotation.tasks.run_job."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from annotation.models import Campaign
+from learning.services import training
+
+
+@shared_task(name="learning.tasks.consider_retraining")  # type: ignore[untyped-decorator]
+def consider_retraining() -> None:
+    """Ask every campaign's policy whether it is time to train again."""
+    for campaign in Campaign.objects.open().filter(retraining_policy__enabled=True):
+        training.consider_retraining(campaign)

@@ -1,0 +1,41 @@
+"""Prediction map tiles and release downloads."""
+
+from django.urls import path, re_path, register_converter
+
+from learning import views
+
+
+class MapTileNumber:
+    """A map tile's zoom, column or row: at most eight digits."""
+
+    regex = r"\d{1,8}"
+
+    def to_python(self, value: str) -> int:
+        """The number."""
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        """The digits."""
+        return str(value)
+
+
+register_converter(MapTileNumber, "tile_number")
+
+_TILE = "<tile_number:z>/<tile_number:x>/<tile_number:y>.png"
+urlpatterns = [
+    *(
+        path(
+            f"predictions/<int:prediction_id>/{what}/{grid}/{_TILE}",
+            views.prediction_tile,
+            {"what": what, "grid": grid},
+            name=f"prediction-{what}-{grid}",
+        )
+        for what in ("class", "entropy")
+        for grid in ("native", "web")
+    ),
+    re_path(
+        r"^releases/(?P<version>[A-Za-z0-9][A-Za-z0-9._-]{0,119})/files/(?P<path>[A-Za-z0-9_][A-Za-z0-9._/-]{0,499})$",
+        views.release_file,
+        name="release-file",
+    ),
+]

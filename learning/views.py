@@ -1,0 +1,148 @@
+"""Files of the learning side: prediction maps as map tiles, and downloads of releases."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    StreamingHttpResponse,
+)
+from django.views.decorators.http import require_GET, require_safe
+
+from annotation.map_views import IMMUTABLE, tile_response
+from annotation.raster import map_tiles
+from learning.models import Prediction, Release
+from learning.release import layout
+from learning.release.manifest import FileEntry, file_sha256, read_manifest
+from learning.services.labels import class_index
+
+CHUNK_BYTES = 256 * 1024
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_TYPES = {".parquet": "application/vnd.apache.parquet", ".gpkg": "application/geopackage+sqlite3",
+          ".geojson": "application/geo+json", ".safetensors": "application/octet-stream",
+          ".tif": "image/tiff", ".md": "text/markdown; charset=utf-8"}  # fmt: skip
+
+
+@require_GET
+def prediction_tile(
+    request: HttpRequest, prediction_id: int, what: str, grid: str, z: int, x: int, y: int
+) -> HttpResponse:
+    """A PNG of a class or entropy map; 204 where it shows nothing. A ready map never changes."""
+    prediction = (
+        Prediction.objects.select_related("model__run__training_set", "model__campaign", "layer")
+        .filter(pk=prediction_id, state=Prediction.State.READY)
+        .first()
+    )
+    if prediction is None:
+        return HttpResponse(f"There is no map {prediction_id}.", status=404, content_type="text/plain")
+    etag = f'"{prediction.files[f"{what}.tif"][:24]}"'
+    if request.headers.get("If-None-Match") == etag:
+        return HttpResponseNotModified(headers={"ETag": etag, "Cache-Control": IMMUTABLE})
+    path, native = prediction.path(f"{what}.tif"), grid == "native"
+    if what == "entropy":
+        picture = map_tiles.entropy_tile(path, z, x, y, native=native)
+    else:
+        picture = map_tiles.class_tile(path, z, x, y, colours=class_colours(prediction), native=native)
+    return tile_response(picture, "image/png", etag)
+
+
+def class_colours(prediction: Prediction) -> dict[int, str]:
+    """Colour of each raster value of a class map."""
+    by_code = dict(prediction.model.campaign.nomenclature.classes.values_list("code", "colour"))
+    values = class_index(prediction.model.run.training_set.class_codes)
+    return {value: by_code[code] for code, value in values.items()}
+
+
+@require_safe
+def release_file(request: HttpRequest, version: str, path: str) -> HttpResponseBase:
+    """One file of a published release, whole or one range of it. Only what the manifest lists exists."""
+    release = Release.objects.named(version)
+    entry = None if release is None else listed_files(release.path, release.manifest_sha256).get(path)
+    if release is None or entry is None:
+        return HttpResponse(
+            "There is no such file in a published release.", status=404, content_type="text/plain"
+        )
+    etag = f'"{entry.sha256}"'
+    headers = {
+        "ETag": etag,
+        "Cache-Control": IMMUTABLE,
+        "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Disposition": f'attachment; filename="{Path(path).name}"',
+    }
+    if etag in [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]:
+        return HttpResponseNotModified(headers=headers)
+    span = requested_span(request, size=entry.size, etag=etag)
+    if span is None:
+        headers["Content-Range"] = f"bytes */{entry.size}"
+        return HttpResponse(status=416, headers=headers)
+    start, stop = span
+    headers["Content-Length"] = str(stop - start)
+    partial = (start, stop) != (0, entry.size)
+    if partial:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{entry.size}"
+    body = [] if request.method == "HEAD" else file_part(release.path / path, start, stop)
+    return StreamingHttpResponse(
+        body, status=206 if partial else 200, content_type=content_type_of(path), headers=headers
+    )
+
+
+@lru_cache(maxsize=32)
+def listed_files(root: Path, manifest_sha256: str) -> dict[str, FileEntry]:
+    """Files of a release by path, from its manifest, and the manifest itself with its sums.
+
+    The digest stands in the key because it names the content: a published manifest never changes.
+    """
+    files = {entry.path: entry for entry in read_manifest(root).files}
+    for name in (layout.MANIFEST, layout.SUMS):
+        files[name] = FileEntry(name, (root / name).stat().st_size, file_sha256(root / name))
+    return files
+
+
+def requested_span(request: HttpRequest, *, size: int, etag: str) -> tuple[int, int] | None:
+    """First byte and the one after the last; the whole file unless one valid range is asked; None = beyond.
+
+    Source: RFC 9110, section 14. Several ranges, or a stale If-Range, get the whole file, as it allows.
+    """
+    found = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    if found is None or found.group() == "bytes=-" or request.headers.get("If-Range", etag) != etag:
+        return 0, size
+    first, last = found.groups()
+    if not first:
+        length = int(last[:18])
+        return (max(0, size - length), size) if length else None
+    start = int(first[:18])
+    if last and int(last[:18]) < start:
+        return 0, size
+    stop = min(int(last[:18]) + 1, size) if last else size
+    return (start, stop) if start < size else None
+
+
+def file_part(path: Path, start: int, stop: int) -> Iterator[bytes]:
+    """Bytes [start, stop) of a file, in pieces."""
+    with path.open("rb") as stream:
+        stream.seek(start)
+        left = stop - start
+        while left > 0:
+            piece = stream.read(min(CHUNK_BYTES, left))
+            if not piece:
+                return
+            left -= len(piece)
+            yield piece
+
+
+def content_type_of(path: str) -> str:
+    """Media type by file name; never one that a browser would run."""
+    suffix = Path(path).suffix
+    if suffix in _TYPES:
+        return _TYPES[suffix]
+    guessed = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return "text/plain; charset=utf-8" if guessed.startswith(("text/html", "application/xhtml")) else guessed

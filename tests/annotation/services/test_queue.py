@@ -1,0 +1,279 @@
+"""The queue follows the rank, under real concurrency on real PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import scenes
+from django.db import IntegrityError, connection, connections, transaction
+from django.db.models.functions import Now
+
+from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable
+from annotation.models import Lease, Ticket, Tile
+from annotation.services.queue import (
+    QueuedTile,
+    claim_next_tile,
+    heartbeat_lease,
+    open_queue_round,
+    pick_tile,
+    release_lease,
+)
+from annotation.services.tiles import pool_mask
+
+
+def pool_places(campaign: Any, count: int) -> list[tuple[int, int]]:
+    mask = pool_mask(campaign)
+    places = [(row, col) for row in range(campaign.n_rows) for col in range(campaign.n_cols) if mask[row, col]]
+    return places[:count]
+
+
+def scored_round(campaign: Any, count: int) -> list[tuple[int, int]]:
+    """A round of `count` tiles whose scores fall with their rank; returns their places, best first."""
+    places = pool_places(campaign, count)
+    assert len(places) == count
+    open_queue_round(
+        campaign=campaign,
+        function="entropy",
+        model_version="m1",
+        control_share=0.0,
+        tickets=[
+            QueuedTile(row=row, col=col, kind="uncertainty", score=1.0 - position / count)
+            for position, (row, col) in enumerate(places)
+        ],
+    )
+    return places
+
+
+@pytest.mark.django_db
+def test_one_person_receives_tiles_in_the_order_of_their_scores() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    places = scored_round(campaign, 12)
+    ana = scenes.person("ana")
+    seen = []
+    for _ in range(12):
+        lease = claim_next_tile(campaign=campaign, annotator=ana)
+        assert lease is not None
+        seen.append((lease.tile.row, lease.tile.col))
+        release_lease(token=str(lease.token), annotator=ana, reason="skip")
+    assert seen == places
+    assert claim_next_tile(campaign=campaign, annotator=ana) is None
+
+
+@pytest.mark.django_db
+def test_asking_again_gives_the_tile_one_already_has() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    ana = scenes.person("ana")
+    first, second = (claim_next_tile(campaign=campaign, annotator=ana) for _ in range(2))
+    assert first is not None and second is not None
+    assert first.tile_id == second.tile_id
+    assert campaign.tickets.filter(state="leased").count() == 1
+
+
+@pytest.mark.django_db
+def test_the_next_tile_can_be_leased_ahead_but_never_a_third() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    ana = scenes.person("ana")
+    leases = [claim_next_tile(campaign=campaign, annotator=ana, ahead=ahead) for ahead in (False, True, True)]
+    assert len({lease.tile_id for lease in leases if lease}) == 2
+    assert Lease.objects.filter(annotator=ana, state="active").count() == 2
+
+
+@pytest.mark.django_db
+def test_a_tile_left_by_its_holder_is_offered_again_at_its_rank_also_to_them() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    places = scored_round(campaign, 3)
+    ana = scenes.person("ana")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    release_lease(token=str(lease.token), annotator=ana, reason="left")
+    again = claim_next_tile(campaign=campaign, annotator=ana)
+    assert again is not None and (again.tile.row, again.tile.col) == places[0]
+
+
+@pytest.mark.django_db
+def test_a_lapsed_lease_goes_to_the_next_person_before_any_new_tile_and_the_first_holder_is_told() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    places = scored_round(campaign, 3)
+    ana, ben = scenes.person("ana"), scenes.person("ben")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    Ticket.objects.filter(pk=lease.ticket_id).update(leased_until=Now() - timedelta(seconds=1))
+    taken = claim_next_tile(campaign=campaign, annotator=ben)
+    assert taken is not None and (taken.tile.row, taken.tile.col) == places[0]
+    with pytest.raises(LeaseLost, match="can still be saved"):
+        heartbeat_lease(token=str(lease.token), annotator=ana)
+
+
+@pytest.mark.django_db
+def test_a_lapsed_lease_that_nobody_took_is_kept_by_a_heartbeat() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    ana = scenes.person("ana")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    Ticket.objects.filter(pk=lease.ticket_id).update(leased_until=Now() - timedelta(hours=2))
+    heartbeat_lease(token=str(lease.token), annotator=ana)
+    assert not Ticket.objects.filter(pk=lease.ticket_id, leased_until__lt=Now()).exists()
+
+
+@pytest.mark.django_db
+def test_a_lease_of_someone_else_can_neither_be_kept_nor_released() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    ana, ben = scenes.person("ana"), scenes.person("ben")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    with pytest.raises(NotThere):
+        heartbeat_lease(token=str(lease.token), annotator=ben)
+    with pytest.raises(NotThere):
+        release_lease(token=str(lease.token), annotator=ben, reason="left")
+
+
+@pytest.mark.django_db
+def test_two_people_who_call_the_imagery_unusable_take_the_tile_out_of_the_queue() -> None:
+    campaign = scenes.campaign(tile_px=256, redundancy=3)
+    scored_round(campaign, 1)
+    for name in ("ana", "ben"):
+        someone = scenes.person(name)
+        lease = claim_next_tile(campaign=campaign, annotator=someone)
+        assert lease is not None
+        release_lease(token=str(lease.token), annotator=someone, reason="bad_imagery")
+    assert Tile.objects.get(pk=lease.tile_id).state == "unusable"
+    assert claim_next_tile(campaign=campaign, annotator=scenes.person("eve")) is None
+
+
+@pytest.mark.django_db
+def test_opening_a_round_voids_what_nobody_holds_and_keeps_what_someone_does() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    scored_round(campaign, 5)
+    ana = scenes.person("ana")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    scored_round(campaign, 5)
+    old = Ticket.objects.get(pk=lease.ticket_id)
+    assert old.state == "leased"
+    states = Counter(old.round.tickets.values_list("state", flat=True))
+    assert states == {"leased": 1, "void": 4}
+    # The tile someone holds has no free slot, so the new round asks for the other four only.
+    assert campaign.rounds.get(closed_at=None).tickets.count() == 4
+
+
+@pytest.mark.django_db
+def test_control_tiles_are_woven_in_at_the_share_asked() -> None:
+    campaign = scenes.campaign(tile_px=128, control_share=0.25, first_round=12)
+    kinds = list(campaign.tickets.order_by("rank").values_list("kind", flat=True))
+    assert kinds.count("control") == 4  # one ticket in four: 12 pool tiles and 4 control tiles
+    assert kinds[:4].count("control") == 1
+
+
+@pytest.mark.django_db
+def test_a_closed_campaign_gives_no_tile() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    campaign.state = "closed"
+    campaign.save()
+    with pytest.raises(CampaignClosed):
+        claim_next_tile(campaign=campaign, annotator=scenes.person("ana"))
+
+
+@pytest.mark.django_db
+def test_a_tile_can_be_picked_while_a_slot_is_free_and_not_in_the_hold_out_or_its_buffer() -> None:
+    campaign = scenes.campaign(tile_px=256, redundancy=1)
+    (row, col), *_ = pool_places(campaign, 1)
+    ana, ben = scenes.person("ana"), scenes.person("ben")
+    lease = pick_tile(campaign=campaign, annotator=ana, row=row, col=col)
+    assert lease.ticket is not None and lease.tile.row == row
+    with pytest.raises(NoFreeSlot):
+        pick_tile(campaign=campaign, annotator=ben, row=row, col=col)
+    holdout = campaign.tiles.filter(role="holdout").first()
+    with pytest.raises(TileNotWorkable, match="control tile"):
+        pick_tile(campaign=campaign, annotator=ben, row=holdout.row, col=holdout.col)
+
+
+@pytest.mark.django_db
+def test_the_database_refuses_a_second_ticket_for_a_slot_and_a_slot_above_the_redundancy() -> None:
+    campaign = scenes.campaign(tile_px=256, redundancy=2)
+    ticket = campaign.tickets.first()
+    copy = {"campaign": campaign, "round": ticket.round, "tile": ticket.tile, "slots": 2, "kind": "random"}
+    with pytest.raises(IntegrityError, match="ticket_slot_given_once"), transaction.atomic():
+        Ticket.objects.create(rank=10_000, slot=ticket.slot, **copy)
+    with pytest.raises(IntegrityError, match="ticket_slot_below_redundancy"), transaction.atomic():
+        Ticket.objects.create(rank=10_001, slot=2, **copy)
+
+
+@pytest.mark.django_db
+def test_the_role_of_a_tile_never_changes() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    tile = campaign.tiles.filter(role="holdout").first()
+    with pytest.raises(IntegrityError, match="tile_role_is_final"), transaction.atomic():
+        Tile.objects.filter(pk=tile.pk).update(role="pool")
+
+
+THREADS, TILES, REDUNDANCY = 32, 200, 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_thirty_two_people_claiming_two_hundred_tiles_never_exceed_redundancy_nor_meet_a_tile_twice() -> None:
+    """R6: 400 grants exactly; no tile over two people, none twice to one person, order follows the rank."""
+    campaign = scenes.campaign(tile_px=128, redundancy=REDUNDANCY, layer=scenes.virtual_layer(width=8192, height=8192))
+    scored_round(campaign, TILES)
+    people = [scenes.person(f"p{number}") for number in range(THREADS)]
+    grants: list[tuple[int, int, int]] = []  # (rank, tile, person), in the order in which they were granted
+    guard, barrier = threading.Lock(), threading.Barrier(THREADS)
+    failures: list[BaseException] = []
+
+    def work(someone: Any) -> None:
+        try:
+            barrier.wait()
+            while True:
+                lease = claim_next_tile(campaign=campaign, annotator=someone)
+                if lease is None:
+                    return
+                with guard:
+                    assert lease.ticket is not None
+                    grants.append((lease.ticket.rank, lease.tile_id, someone.pk))
+                Ticket.objects.filter(pk=lease.ticket_id).update(state="done", leased_until=None)
+                Lease.objects.filter(pk=lease.pk).update(state="done")
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(someone,)) for someone in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert not failures, failures
+    per_tile = Counter(tile for _, tile, _ in grants)
+    assert len(per_tile) == TILES and set(per_tile.values()) == {REDUNDANCY}
+    assert max(Counter((tile, who) for _, tile, who in grants).values()) == 1
+    # At any moment at most 32 claims are under way, so a rank is granted at most 32 grants out of its turn; a
+    # person who may not have a tile's second ticket passes over it, which widens the tail of the list only.
+    regret = [abs(position - rank) for position, (rank, _, _) in enumerate(grants[: len(grants) - 2 * THREADS])]
+    assert max(regret) <= 2 * THREADS, max(regret)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_of_one_person_asking_at_once_receive_the_same_tile() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    ana = scenes.person("ana")
+    tiles: list[int] = []
+    barrier = threading.Barrier(8)
+
+    def ask() -> None:
+        try:
+            barrier.wait()
+            lease = claim_next_tile(campaign=campaign, annotator=ana)
+            assert lease is not None
+            tiles.append(lease.tile_id)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(tiles) == 8 and len(set(tiles)) == 1

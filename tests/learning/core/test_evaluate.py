@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from learning.core.evaluate import (
+    class_iou,
+    evaluate,
+    expected_calibration_error,
+    mean_iou,
+    merge_classes,
+    overall_accuracy,
+    resample_tiles,
+    resampled_confusions,
+    tile_confusion,
+)
+from learning.errors import InvalidEvaluation
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def test_truth_is_in_rows_and_unlabelled_pixels_are_left_out():
+    truth = np.array([[1, 1, 2], [0, 2, 2]], np.uint8)
+    prediction = np.array([[1, 2, 2], [2, 1, 0]], np.uint8)
+    # kept pairs: (1,1) (1,2) (2,2) (2,1)
+    assert tile_confusion(truth, prediction, n_classes=2).tolist() == [[1, 1], [1, 1]]
+    only_false_road = tile_confusion(truth[:1, 1:2], prediction[:1, 1:2], n_classes=2)
+    assert only_false_road.tolist() == [[0, 1], [0, 0]]
+
+
+def test_figures_of_a_worked_matrix():
+    # truth a: 6 right, 2 as b; truth b: 1 as a, 3 right; class c absent
+    matrix = np.array([[[6, 2, 0], [1, 3, 0], [0, 0, 0]]])
+    result = evaluate(matrix, class_codes=("a", "b", "c"), rng=rng())
+    a, b, c = result.per_class
+    assert (a.iou, b.iou, c.iou) == (pytest.approx(6 / 9), pytest.approx(3 / 6), None)
+    assert (a.f1, b.f1) == (pytest.approx(12 / 15), pytest.approx(6 / 9))
+    assert (a.producer_accuracy, a.user_accuracy) == (pytest.approx(6 / 8), pytest.approx(6 / 7))
+    assert result.miou == pytest.approx((6 / 9 + 3 / 6) / 2)
+    assert result.overall_accuracy == pytest.approx(9 / 12)
+    assert (a.support_px, b.support_px, c.support_px) == (8, 4, 0)
+    assert (a.support_tiles, c.support_tiles) == (1, 0)
+    assert result.confusion == ((6, 2, 0), (1, 3, 0), (0, 0, 0))
+
+
+def test_a_class_only_ever_predicted_counts_as_zero_in_the_mean():
+    matrix = np.array([[4, 0, 1], [0, 5, 0], [0, 0, 0]])
+    assert class_iou(matrix).tolist() == [0.8, 1.0, 0.0]
+    assert mean_iou(matrix) == pytest.approx(0.6)
+
+
+def test_an_absent_class_does_not_lower_the_mean():
+    assert mean_iou(np.array([[5, 0], [0, 0]])) == 1.0
+    assert np.isnan(mean_iou(np.zeros((2, 2))))
+    assert np.isnan(overall_accuracy(np.zeros((2, 2))))
+
+
+def test_identical_tiles_have_an_interval_of_no_width():
+    matrix = np.tile(np.array([[3, 1], [0, 4]]), (12, 1, 1))
+    result = evaluate(matrix, class_codes=("a", "b"), rng=rng())
+    assert result.miou_low == pytest.approx(result.miou)
+    assert result.miou_high == pytest.approx(result.miou)
+
+
+def test_the_interval_comes_from_tiles_and_not_from_pixels():
+    right, wrong = np.array([[50, 0], [0, 50]]), np.array([[25, 25], [25, 25]])
+    tiles = np.stack([right] * 5 + [wrong] * 5)
+    few = evaluate(tiles, class_codes=("a", "b"), rng=rng())
+    more_pixels = evaluate(tiles * 100, class_codes=("a", "b"), rng=rng())
+    more_tiles = evaluate(np.tile(tiles, (20, 1, 1)), class_codes=("a", "b"), rng=rng())
+    assert (more_pixels.miou_low, more_pixels.miou_high) == (few.miou_low, few.miou_high)
+    width = few.miou_high - few.miou_low
+    assert width > 0.2
+    # twenty times the tiles: sqrt(20) = 4.5 times narrower
+    assert width / (more_tiles.miou_high - more_tiles.miou_low) == pytest.approx(4.47, rel=0.25)
+
+
+def test_a_resample_is_the_sum_of_its_tiles():
+    confusions = rng().integers(0, 100, (4, 3, 3))
+    counts = np.array([[2, 0, 1, 1]])
+    expected = 2 * confusions[0] + confusions[2] + confusions[3]
+    assert np.array_equal(resampled_confusions(confusions, counts)[0], expected)
+    assert (resample_tiles(9, n_resamples=5, rng=rng()).sum(axis=1) == 9).all()
+
+
+def test_scores_at_a_coarser_level_forgive_confusion_inside_a_group():
+    matrix = np.array([[5, 3, 1], [2, 6, 0], [1, 1, 7]])
+    merged = merge_classes(matrix, group_of=(0, 0, 1))
+    assert merged.tolist() == [[16, 1], [2, 7]]
+    with pytest.raises(InvalidEvaluation):
+        merge_classes(matrix, group_of=(0, 2, 2))
+
+
+def test_calibration_error_is_the_weighted_gap_between_confidence_and_accuracy():
+    confidence = np.array([0.9, 0.9, 0.9, 0.9, 0.5, 0.5])
+    correct = np.array([True, True, True, False, True, False])
+    # .9 bin: |.9 - .75| = .15 on 4 of 6; .5 bin: 0
+    assert expected_calibration_error(confidence, correct, n_bins=10) == pytest.approx(0.15 * 4 / 6)
+
+
+def test_a_hold_out_without_labels_or_with_other_classes_is_refused():
+    with pytest.raises(InvalidEvaluation, match="no labelled pixel"):
+        evaluate(np.zeros((3, 2, 2), np.int64), class_codes=("a", "b"), rng=rng())
+    with pytest.raises(InvalidEvaluation, match="expected"):
+        evaluate(np.ones((3, 2, 2), np.int64), class_codes=("a", "b", "c"), rng=rng())
+    with pytest.raises(InvalidEvaluation, match="Value 3"):
+        tile_confusion(np.array([[3]], np.uint8), np.array([[1]], np.uint8), n_classes=2)

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from learning.core.dataset import LabelledTile, Normalisation
+from learning.core.fit import TrainConfig, fit, learning_rate_at, segmentation_loss
+from learning.core.model_file import ModelMetadata, TrainedModel
+from learning.core.network import NetworkSpec, build_network
+from learning.core.precision import cpu_has_bf16, resolve_precision
+from learning.core.predict import predict_window
+from learning.errors import (
+    CheckpointMismatch,
+    IncompatibleInitialWeights,
+    InvalidTrainConfig,
+    NothingToLearn,
+    TrainingDiverged,
+    TrainingStopped,
+)
+
+torch.set_num_threads(1)
+SPEC = NetworkSpec(bands=("R", "G", "B"), class_codes=("field", "roof"), decoder_channels=(32, 24, 16, 16, 8))
+QUICK = TrainConfig(steps=6, batch_size=2, crop_px=64, checkpoint_every=2, precision="fp32", seed=3)
+
+
+def two_class_scene(seed: int, *, size: int = 96) -> LabelledTile:
+    """Green noise with red rectangles: class 2 where red, 1 elsewhere, a strip unlabelled."""
+    rng = np.random.default_rng(seed)
+    labels = np.ones((size, size), np.uint8)
+    for _ in range(4):
+        row, col = rng.integers(0, size - 24, 2)
+        labels[row : row + 24, col : col + 20] = 2
+    colours = np.array([[60, 140, 60], [170, 70, 60]])[labels - 1]
+    image = np.clip(colours + rng.normal(0, 12, (size, size, 3)), 0, 255).astype(np.uint8)
+    seen = labels.copy()
+    seen[:8] = 0
+    return LabelledTile(np.moveaxis(image, 2, 0).copy(), seen)
+
+
+TILES = [two_class_scene(s) for s in range(3)]
+
+
+def as_model(fitted) -> TrainedModel:
+    metadata = ModelMetadata(
+        spec=fitted.spec, normalisation=fitted.normalisation, nomenclature_code="demo",
+        nomenclature_version="1",
+        gsd_m=0.2, training_set_sha256=fitted.training_set_sha256,
+    )  # fmt: skip
+    return TrainedModel(fitted.network, metadata, sha256="0" * 64)
+
+
+def as_model_metadata(spec: NetworkSpec) -> ModelMetadata:
+    n = len(spec.bands)
+    return ModelMetadata(
+        spec=spec, normalisation=Normalisation("uint8", (100.0,) * n, (50.0,) * n), nomenclature_code="demo",
+        nomenclature_version="1", gsd_m=0.2, training_set_sha256="",
+    )  # fmt: skip
+
+
+def states_equal(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    one, two = a.state_dict(), b.state_dict()
+    return one.keys() == two.keys() and all(torch.equal(one[k], two[k]) for k in one)
+
+
+@pytest.fixture(scope="module")
+def finished_folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(finished_folder):
+    return fit(TILES, SPEC, QUICK, checkpoint_dir=finished_folder)
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    config = TrainConfig(steps=30, batch_size=3, crop_px=64, learning_rate=4e-3, precision="fp32")
+    return fit(TILES, SPEC, config, checkpoint_dir=tmp_path_factory.mktemp("learnt"))
+
+
+def test_a_small_network_learns_a_two_class_scene_it_has_not_seen(learnt):
+    assert np.mean(learnt.losses[-5:]) < 0.3 * learnt.losses[0]
+    unseen = two_class_scene(77)
+    classes, entropy = predict_window(as_model(learnt), unseen.image, precision="fp32")
+    known = unseen.labels > 0
+    assert (classes[known] == unseen.labels[known]).mean() > 0.95
+    right = classes == unseen.labels
+    assert entropy[known & ~right].mean() > entropy[known & right].mean()
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 4])
+def test_a_run_stopped_anywhere_and_resumed_ends_with_the_same_bits(tmp_path, uninterrupted, stop_at):
+    steps = []
+    with pytest.raises(TrainingStopped, match=f"step {stop_at} of 6"):
+        fit(
+            TILES, SPEC, QUICK, checkpoint_dir=tmp_path, on_step=steps.append,
+            should_stop=lambda: len(steps) == stop_at,
+        )  # fmt: skip
+    resumed = fit(TILES, SPEC, QUICK, checkpoint_dir=tmp_path, on_step=steps.append)
+    assert [r.step for r in steps] == [1, 2, 3, 4, 5, 6]
+    assert states_equal(resumed.network, uninterrupted.network)
+    assert resumed.losses == uninterrupted.losses
+
+
+def test_a_run_killed_between_checkpoints_repeats_the_lost_steps_to_the_same_bits(tmp_path, uninterrupted):
+    class Killed(BaseException):
+        pass
+
+    def die(report):
+        if report.step == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit(TILES, SPEC, QUICK, checkpoint_dir=tmp_path, on_step=die)
+    redone = []
+    resumed = fit(TILES, SPEC, QUICK, checkpoint_dir=tmp_path, on_step=redone.append)
+    assert redone[0].step == 5  # the checkpoint of step 4 was the last
+    assert states_equal(resumed.network, uninterrupted.network)
+
+
+def test_a_torn_last_checkpoint_falls_back_to_the_one_before(tmp_path, finished_folder, uninterrupted):
+    shutil.copytree(finished_folder, tmp_path, dirs_exist_ok=True)
+    last = sorted(tmp_path.glob("*.safetensors"))[-1]
+    last.write_bytes(last.read_bytes()[:-100])
+    redone = []
+    resumed = fit(TILES, SPEC, QUICK, checkpoint_dir=tmp_path, on_step=redone.append)
+    assert [r.step for r in redone] == [5, 6]
+    assert states_equal(resumed.network, uninterrupted.network)
+
+
+def test_a_finished_run_started_again_takes_no_step(finished_folder, uninterrupted):
+    again = []
+    result = fit(TILES, SPEC, QUICK, checkpoint_dir=finished_folder, on_step=again.append)
+    assert again == []
+    assert states_equal(result.network, uninterrupted.network)
+
+
+def test_another_seed_draws_another_first_batch(tmp_path, uninterrupted):
+    other = fit(TILES, SPEC, dataclasses.replace(QUICK, seed=4, steps=1), checkpoint_dir=tmp_path)
+    assert other.losses[0] != uninterrupted.losses[0]
+
+
+def test_training_leaves_the_callers_random_generators_alone(tmp_path):
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    fit(TILES, SPEC, dataclasses.replace(QUICK, steps=1), checkpoint_dir=tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_checkpoints_of_another_training_set_are_refused_unless_started_anew(tmp_path):
+    short = dataclasses.replace(QUICK, steps=1)
+    fit(TILES, SPEC, short, checkpoint_dir=tmp_path)
+    with pytest.raises(CheckpointMismatch, match="training_set"):
+        fit(TILES[:2], SPEC, short, checkpoint_dir=tmp_path)
+    fit(TILES[:2], SPEC, short, checkpoint_dir=tmp_path, resume=False)
+
+
+def test_a_set_with_a_single_class_is_refused_before_anything_is_written(tmp_path):
+    tile = TILES[0]
+    with pytest.raises(NothingToLearn, match="one class"):
+        fit(
+            [LabelledTile(tile.image, np.minimum(tile.labels, 1))],
+            SPEC,
+            QUICK,
+            checkpoint_dir=tmp_path / "run",
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    config = dataclasses.replace(QUICK, learning_rate=0.9, gradient_clip=1e30, steps=40)
+    broken = build_network(dataclasses.replace(SPEC, pretrained=False))
+    with torch.no_grad():
+        broken.segmentation_head[0].bias.fill_(float("nan"))
+    initial = TrainedModel(broken, as_model_metadata(SPEC), sha256="1")
+    with pytest.raises(TrainingDiverged, match="nan at step 1"):
+        fit(TILES, SPEC, config, checkpoint_dir=tmp_path, initial=initial)
+
+
+def test_a_warm_start_begins_where_the_previous_model_ended(tmp_path, learnt, uninterrupted):
+    one = dataclasses.replace(QUICK, steps=1)
+    warm = fit(TILES, SPEC, one, checkpoint_dir=tmp_path, initial=as_model(learnt))
+    assert warm.losses[0] < 0.5 * uninterrupted.losses[0]  # same seed, so the same first batch
+    assert warm.normalisation == learnt.normalisation
+
+
+def test_a_warm_start_from_another_architecture_is_refused(tmp_path):
+    other = dataclasses.replace(SPEC, decoder_channels=(16, 16, 16, 16, 16), pretrained=False)
+    initial = TrainedModel(build_network(other), as_model_metadata(other), sha256="1")
+    with pytest.raises(IncompatibleInitialWeights, match="decoder_channels"):
+        fit(TILES, SPEC, QUICK, checkpoint_dir=tmp_path, initial=initial)
+
+
+def test_the_running_average_resumes_to_the_same_bits_and_differs_from_the_last_weights(tmp_path, uninterrupted):
+    config = dataclasses.replace(QUICK, ema_decay=0.9, steps=3)
+    whole = fit(TILES, SPEC, config, checkpoint_dir=tmp_path / "a")
+    steps = []
+    with pytest.raises(TrainingStopped):
+        fit(
+            TILES, SPEC, config, checkpoint_dir=tmp_path / "b", on_step=steps.append,
+            should_stop=lambda: len(steps) == 2,
+        )  # fmt: skip
+    resumed = fit(TILES, SPEC, config, checkpoint_dir=tmp_path / "b")
+    assert states_equal(whole.network, resumed.network)
+    plain = fit(TILES, SPEC, dataclasses.replace(config, ema_decay=0.0), checkpoint_dir=tmp_path / "c")
+    assert plain.losses == whole.losses and not states_equal(whole.network, plain.network)
+
+
+@pytest.mark.parametrize("dice_share", [0.0, 0.5])
+def test_unlabelled_pixels_carry_no_gradient(dice_share):
+    torch.manual_seed(0)
+    logits = torch.randn(2, 3, 8, 8, requires_grad=True)
+    labels = torch.randint(0, 4, (2, 8, 8))
+    segmentation_loss(
+        logits, labels, class_weight=torch.ones(3), tile_weight=torch.ones(2), dice_share=dice_share
+    ).backward()
+    moved = logits.grad.abs().sum(dim=1) > 0
+    assert torch.equal(moved, labels > 0)
+
+
+def test_a_batch_without_labels_has_loss_zero_and_no_gradient():
+    logits = torch.randn(1, 2, 4, 4, requires_grad=True)
+    loss = segmentation_loss(
+        logits, torch.zeros(1, 4, 4, dtype=torch.long), class_weight=torch.ones(2), tile_weight=torch.ones(1)
+    )
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()
+
+
+def test_class_and_tile_weights_weigh_the_loss():
+    # probabilities .75/.25 everywhere: -ln .75 = .2877, -ln .25 = 1.3863
+    logits = torch.log(torch.tensor([0.75, 0.25])).reshape(1, 2, 1, 1).expand(2, 2, 1, 1)
+    labels = torch.tensor([[[1]], [[2]]])
+    loss = segmentation_loss(
+        logits, labels, class_weight=torch.tensor([1.0, 3.0]), tile_weight=torch.tensor([1.0, 2.0])
+    )
+    assert loss.item() == pytest.approx((0.28768 * 1 + 1.38629 * 6) / 7, abs=1e-4)
+
+
+def test_the_rate_rises_to_its_peak_then_falls_to_a_hundredth():
+    config = TrainConfig(steps=100, warmup_share=0.1, learning_rate=0.01)
+    rates = [learning_rate_at(s, config) for s in range(101)]
+    assert rates[0] == pytest.approx(0.001) and rates[9] == rates[10] == pytest.approx(0.01)
+    assert rates[55] == pytest.approx(0.01 * (0.01 + 0.99 * 0.5))
+    assert rates[100] == pytest.approx(0.0001)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+@pytest.mark.parametrize(
+    "change", [{"steps": 0}, {"crop_px": 100}, {"crop_px": 32}, {"precision": "int8"}, {"learning_rate": 0.0}]
+)
+def test_a_configuration_that_cannot_be_honoured_is_refused(change):
+    with pytest.raises(InvalidTrainConfig, match=next(iter(change))):
+        TrainConfig(**change)
+
+
+def test_precision_follows_what_the_processor_says_of_itself(tmp_path: Path):
+    cpu = torch.device("cpu")
+    (tmp_path / "with").write_text("flags : fpu avx512f avx512_bf16 sse\n")
+    (tmp_path / "without").write_text("flags : fpu avx512f sse\n")
+    assert cpu_has_bf16(tmp_path / "with") and not cpu_has_bf16(tmp_path / "without")
+    assert not cpu_has_bf16(tmp_path / "absent")
+    assert resolve_precision("auto", cpu) == ("bf16" if cpu_has_bf16() else "fp32")
+    assert resolve_precision("fp32", cpu) == "fp32"
+    with pytest.raises(InvalidTrainConfig, match="GPU"):
+        resolve_precision("fp16", cpu)
+
+
+def test_training_in_bf16_lowers_the_loss_too(tmp_path):
+    config = TrainConfig(steps=10, batch_size=2, crop_px=64, learning_rate=4e-3, precision="bf16")
+    fitted = fit(TILES, SPEC, config, checkpoint_dir=tmp_path)
+    assert fitted.precision == "bf16"
+    assert np.mean(fitted.losses[-4:]) < 0.7 * fitted.losses[0]
+    assert all(p.dtype == torch.float32 for p in fitted.network.parameters())

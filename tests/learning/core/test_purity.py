@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import learning.core
+
+NUMPY_ONLY = ("acquisition", "area", "dataset", "durable", "evaluate", "gate", "map_files")
+ROOT = Path(learning.core.__file__).resolve().parents[2]
+
+
+def loaded_by(modules: tuple[str, ...]) -> set[str]:
+    code = f"import sys, {', '.join(f'learning.core.{m}' for m in modules)}; print(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(answer.stdout.split())
+
+
+def test_evaluating_ranking_and_gating_never_import_torch_or_django():
+    loaded = loaded_by(NUMPY_ONLY)
+    assert "learning.core.gate" in loaded
+    assert not loaded & {"torch", "timm", "segmentation_models_pytorch", "django", "celery"}
+
+
+def test_every_raster_is_opened_with_its_driver_named():
+    for path in (ROOT / "learning" / "core").glob("*.py"):
+        for line in path.read_text().splitlines():
+            if "rasterio.open(" in line and '"w"' not in line:
+                assert 'driver="GTiff"' in line, f"{path.name}: {line.strip()}"
+
+
+def test_no_module_unpickles_what_it_receives():
+    for path in (ROOT / "learning" / "core").glob("*.py"):
+        text = path.read_text()
+        assert "import pickle" not in text and "allow_pickle=True" not in text
+        assert text.count("torch.load(") == text.count("weights_only=True"), path.name

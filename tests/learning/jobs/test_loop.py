@@ -1,0 +1,116 @@
+"""From labels to a published release through the jobs, on one small real layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from learning_rows import TINY_TRAINING
+from scenes import LabelledScene, labelled_scene
+
+from annotation.core.labels import rasterize_features
+from annotation.core.tile_geometry import check_coverage, parse_features
+from annotation.jobs.registry import run_job
+from annotation.models import Job
+from annotation.services.tiles import pool_mask
+from learning.errors import BlindTile, NoDraft
+from learning.jobs.prediction import FILES, file_sha256
+from learning.models import AcquisitionRound, Prediction, TrainedModel
+from learning.services.drafts import draft_of
+from learning.services.predictions import start_prediction
+from learning.services.training import start_training_run
+
+pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
+GOOD_TRAINING = {**TINY_TRAINING, "steps": 60, "batch_size": 4, "decoder_channels": [32, 32, 24, 16, 16]}
+
+
+def run_queued(kind: str) -> Job:
+    job = Job.objects.get(kind=kind, state="queued")
+    assert run_job(str(job.id))
+    job.refresh_from_db()
+    assert job.state == "succeeded", job.error
+    return job
+
+
+def trained(folder: Path) -> tuple[LabelledScene, TrainedModel]:
+    """A scene whose first model was good enough to be published."""
+    scene = labelled_scene(folder, pool_tiles=10)
+    tile = scene.campaign.tiles.filter(role="pool").first()
+    with pytest.raises(NoDraft):
+        draft_of(tile=tile, user=scene.annotators[0])
+    start_training_run(campaign=scene.campaign, actor=scene.maintainer, config=GOOD_TRAINING)
+    job = run_queued("train")
+    model = TrainedModel.objects.get()
+    assert model.state == "promoted", job.result["reason"]
+    return scene, model
+
+
+def test_a_promoted_model_maps_the_layer_and_its_doubts_order_the_next_round(tmp_path: Path) -> None:
+    scene, model = trained(tmp_path)
+    job = run_queued("predict")
+    prediction = Prediction.objects.get(model=model)
+    assert prediction.state == "ready" and prediction.job == job
+    assert prediction.files == {name: file_sha256(prediction.path(name)) for name in FILES}
+
+    with rasterio.open(prediction.path("class.tif"), driver="GTiff") as classes:
+        codes = model.run.training_set.class_codes
+        grey, green = codes.index("CS1.1.1.1") + 1, codes.index("CS2.2.1") + 1
+        truth = np.where(scene.truth == 1, grey, green)
+        assert (classes.read(1) == truth).mean() > 0.8
+
+    scores = np.load(prediction.path("scores.npy"))
+    pool = pool_mask(scene.campaign)
+    assert prediction.mean_entropy_nats == pytest.approx(float(scores[pool].mean(dtype=np.float64)))
+    opened = AcquisitionRound.objects.get(training_run=model.run)
+    assert opened.queue_round.number == job.result["round"] == 1 and opened.promoted
+    tickets = opened.queue_round.tickets.filter(kind="uncertainty").select_related("tile").order_by("rank")
+    assert [t.score for t in tickets] == sorted((t.score for t in tickets), reverse=True)
+    assert all(t.score == pytest.approx(float(scores[t.tile.row, t.tile.col])) for t in tickets)
+
+    # Delivered again, the job finds everything done.
+    before = prediction.finished_at
+    again = start_prediction(model=model, training_run=model.run)
+    assert run_job(str(again.id))
+    prediction.refresh_from_db()
+    assert prediction.finished_at == before and AcquisitionRound.objects.count() == 1
+
+    check_drafts(scene, prediction, tmp_path)
+
+
+def check_drafts(scene: LabelledScene, prediction: Prediction, folder: Path) -> None:
+    camp = scene.campaign
+    tile = camp.tiles.filter(role="pool", state="open").first()
+    draft = draft_of(tile=tile, user=scene.annotators[0])
+    assert draft.model_version == prediction.model.version
+    bare = [{k: v for k, v in feature.items() if k != "confidence"} for feature in draft.features]
+    codes = prediction.model.run.training_set.class_codes
+    features = parse_features(bare, tile_px=64, class_codes=codes)
+    check_coverage(features)
+    assert all(0 <= feature["confidence"] <= 1 for feature in draft.features)
+    drawn = rasterize_features(features, tile_px=64, class_index={c: n for n, c in enumerate(codes, 1)})
+    with rasterio.open(prediction.path("class.tif"), driver="GTiff") as source:
+        window = source.read(1)[tile.row * 64 : (tile.row + 1) * 64, tile.col * 64 : (tile.col + 1) * 64]
+    assert (drawn == window).mean() > 0.9, "what is offered is what the map says, outlines smoothed"
+    assert draft_of(tile=tile, user=scene.annotators[0]) == draft, "kept and given again"
+    with pytest.raises(BlindTile):
+        draft_of(tile=camp.tiles.filter(role="holdout").first(), user=scene.maintainer)
+
+
+def test_a_rejected_model_leaves_the_published_one_and_a_round_is_opened_from_its_map(tmp_path: Path) -> None:
+    scene, published = trained(tmp_path)
+    run_queued("predict")
+    # Two steps from scratch know nothing.
+    weak = {**TINY_TRAINING, "steps": 2, "warm_start": False}
+    start_training_run(campaign=scene.campaign, actor=None, config=weak, force=True)
+    job = run_queued("train")
+    candidate = TrainedModel.objects.get(number=2)
+    published.refresh_from_db()
+    assert (candidate.state, published.state) == ("rejected", "promoted")
+    assert candidate.gate["against"] == published.version and candidate.gate["delta"] < 0
+    opened = AcquisitionRound.objects.get(training_run=candidate.run)
+    assert job.result["round"] == opened.queue_round.number == 2 and not opened.promoted
+    assert opened.prediction.model == published and opened.candidate == candidate
+    assert opened.holdout_miou < opened.published_miou
+    assert not Job.objects.filter(kind="predict", state="queued").exists()

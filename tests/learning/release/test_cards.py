@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from learning.release.bundle import stage_release
+from learning.release.cards import model_card, scores_json
+from learning.release.contents import ReleaseContents
+from learning.release.errors import UnusableArtefact
+
+
+def front_matter(text: str) -> dict:
+    _, head, _ = text.split("---\n", 2)
+    return yaml.safe_load(head)
+
+
+def test_the_model_card_s_front_matter_is_what_hugging_face_reads(pristine: Path) -> None:
+    front = front_matter((pristine / "models/gers-unet-3/README.md").read_text())
+    assert front["license"] == "etalab-2.0"
+    assert front["pipeline_tag"] == "image-segmentation"
+    metric = front["model-index"][0]["results"][0]["metrics"][0]
+    assert metric == {"type": "mean_iou", "value": 0.61}
+
+
+def test_the_model_card_gives_figures_with_interval_and_convention(pristine: Path) -> None:
+    card = (pristine / "models/gers-unet-3/README.md").read_text()
+    assert "Mean IoU: 0.610 (0.550 to 0.660)" in card
+    assert "Rows are the truth; absent classes are left out of the mean." in card
+    assert "95%, 200 bootstrap replicates over tiles" in card
+    assert "Hold-out independent of training: yes" in card
+    assert "| CS2.2.1 Herbaceous | absent | absent | 0 |" in card
+    for heading in ("Intended use", "Training data", "Evaluation", "Limits", "Use", "Licence"):
+        assert f"\n## {heading}\n" in card
+
+
+def test_the_code_in_the_model_card_is_python_of_ten_lines(pristine: Path) -> None:
+    card = (pristine / "models/gers-unet-3/README.md").read_text()
+    code = card.split("```python\n")[1].split("```")[0]
+    compile(code, "card", "exec")
+    assert len(code.splitlines()) <= 11
+
+
+def test_a_model_without_score_says_not_assessed(contents: ReleaseContents) -> None:
+    assert contents.model is not None
+    unscored = replace(contents.model, scores=None)
+    card = model_card(unscored, contents)
+    assert "Not assessed" in card
+    assert "model-index" not in front_matter(card)
+    assert scores_json(None)["status"] == "not assessed"
+
+
+def test_the_config_gives_bands_scaling_and_the_class_of_each_channel(pristine: Path) -> None:
+    config = json.loads((pristine / "models/gers-unet-3/config.json").read_text())
+    assert config["input"]["bands"] == ["R", "G", "B", "NIR"]
+    assert config["input"]["mean"] == [105.0, 110.0, 101.0, 106.0]
+    assert config["output"] == [
+        {"channel": 0, "code": "CS1.1.1.1", "raster_value": 1},
+        {"channel": 1, "code": "CS1.2.2", "raster_value": 2},
+        {"channel": 2, "code": "CS2.2.1", "raster_value": 3},
+    ]
+    code = json.loads((pristine / "models/gers-unet-3/code.json").read_text())
+    assert code["commit"] == config["training"]["code_commit"] == "0123abc"
+
+
+def test_a_map_without_probability_sample_publishes_no_area(pristine: Path) -> None:
+    accuracy = json.loads((pristine / "maps/accuracy.json").read_text())
+    assert accuracy["areas"]["status"] == "not assessed"
+    assert accuracy["holdout"]["miou"] == {"estimate": 0.61, "low": 0.55, "high": 0.66}
+
+
+def test_weights_that_cannot_be_read_stop_the_release(
+    contents: ReleaseContents, changed: Callable[..., ReleaseContents], tmp_path: Path
+) -> None:
+    assert contents.model is not None
+    (tmp_path / "w.safetensors").write_bytes(b"\x80\x04pickle")
+    broken = changed(model=replace(contents.model, weights_path=tmp_path / "w.safetensors"))
+    with pytest.raises(UnusableArtefact, match="not safetensors"):
+        stage_release(broken, tmp_path / "r.staging")
+
+
+def test_the_root_documents_speak_french_and_english_and_name_the_source(pristine: Path) -> None:
+    readme, licence = (pristine / "README.md").read_text(), (pristine / "LICENSE.txt").read_text()
+    for text in ("## Français", "## English", "Sols du Gers", "Soils of Gers", "© IGN, BD ORTHO 2019"):
+        assert text in readme
+    assert "2 tuiles d'entraînement et 1 de test" in readme
+    assert "etalab-2.0" in licence
+    assert "© IGN, BD ORTHO 2019" in licence
+
+
+def test_r15_the_release_names_code_imagery_training_set_seed_and_revisions(pristine: Path) -> None:
+    release = json.loads((pristine / "release.json").read_text())
+    assert release["software"] == {"name": "solcommun", "version": "0.1.0", "commit": "0123abc"}
+    assert len(release["layer"]["sha256"]) == 64
+    assert release["campaign"]["holdout_seed"] == 5
+    assert release["counts"]["features"] == 4
+    training = json.loads((pristine / "models/gers-unet-3/config.json").read_text())["training"]
+    assert (training["training_set_id"], training["seed"]) == ("ts-1", 11)
+
+
+def test_a_release_of_annotations_alone_is_whole(changed: Callable[..., ReleaseContents], tmp_path: Path) -> None:
+    stage_release(changed(model=None, maps=None, previous=None), tmp_path / "r.staging")
+    names = {path.name for path in (tmp_path / "r.staging/stac").iterdir()}
+    assert names == {"imagery", "annotations", "dataset"}

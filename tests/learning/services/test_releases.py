@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from learning_rows import labelled_campaign, worker_environment
+from scenes import labelled_scene
+
+from annotation.jobs.registry import run_job
+from annotation.models import Job
+from learning.errors import InvalidVersion, NothingToPublish, VersionTaken
+from learning.jobs import releases as job_module
+from learning.models import Release
+from learning.release.bundle import FAULT_POINTS
+from learning.release.manifest import verify
+from learning.services.releases import next_version, start_release
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def published(campaign: Any, **options: Any) -> Release:
+    job = start_release(campaign=campaign, actor=None, **options)
+    assert run_job(str(job.id))
+    job.refresh_from_db()
+    assert job.state == "succeeded", job.error
+    return Release.objects.get(pk=job.result["release"])
+
+
+@pytest.mark.django_db
+def test_a_release_is_whole_listed_and_verifies(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path, pool_tiles=3)
+    release = published(scene.campaign, notes="First labels.")
+    assert (release.version, release.state) == ("0.1.0", "published")
+    report = verify(release.path, expected_manifest_sha256=release.manifest_sha256)
+    assert not report.faults and report.artefacts == release.artefacts > 5
+    holdout = scene.campaign.holdout.n_tiles
+    assert release.summary["counts"]["annotations"] == holdout + 3
+    assert release.summary["counts"]["tiles"] == {"train": 3, "test": holdout}
+    assert list(Release.objects.public()) == [release]
+    assert sorted(p.name for p in Path(settings.RELEASES_DIR).iterdir()) == [release.folder]
+
+
+@pytest.mark.django_db
+def test_a_release_names_people_by_their_random_id_only(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    scene = labelled_scene(tmp_path, pool_tiles=2)
+    release = published(scene.campaign)
+    table = pq.read_table(release.path / "annotations" / "annotations.parquet")
+    author = scene.annotators[0]
+    assert set(table.column("contributor_id").to_pylist()) == {author.contributor.public_id}
+    for path in release.path.rglob("*"):
+        if path.is_file():
+            assert author.username.encode() not in path.read_bytes(), path.name
+
+
+@pytest.mark.django_db
+def test_a_version_is_published_once(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path, pool_tiles=2)
+    release = published(scene.campaign, version="1.0.0")
+    before = {path: path.stat().st_mtime_ns for path in release.path.rglob("*")}
+    with pytest.raises(VersionTaken, match=r"the next is 1\.1\.0"):
+        start_release(campaign=scene.campaign, actor=None, version="1.0.0")
+    with pytest.raises(CommandError, match="published files never change"):
+        call_command("publish_release", "--campaign", scene.campaign.slug, "--version", "1.0.0")
+    assert {path: path.stat().st_mtime_ns for path in release.path.rglob("*")} == before
+    second = published(scene.campaign)
+    assert second.version == "1.1.0" and Release.objects.public().count() == 2
+    assert not verify(second.path).faults
+
+
+@pytest.mark.django_db
+def test_a_version_is_three_numbers_above_the_last() -> None:
+    scene = labelled_campaign(pool=2)
+    with pytest.raises(InvalidVersion, match=r"MAJOR\.MINOR\.PATCH, such as 0\.1\.0"):
+        start_release(campaign=scene.campaign, actor=None, version="v1")
+    start_release(campaign=scene.campaign, actor=None, version="2.3.4")
+    assert next_version(scene.campaign) == "2.4.0"
+    with pytest.raises(InvalidVersion, match=r"below 2\.3\.4"):
+        start_release(campaign=scene.campaign, actor=None, version="2.3.3")
+
+
+@pytest.mark.django_db
+def test_nothing_accepted_is_nothing_to_publish() -> None:
+    with pytest.raises(NothingToPublish, match="no accepted label"):
+        start_release(campaign=labelled_campaign().campaign, actor=None)
+    assert not Release.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("point", [*FAULT_POINTS, "release:before-row", "release:after-row"])
+def test_an_error_at_any_step_shows_no_release_or_a_whole_one(
+    point: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = labelled_scene(tmp_path, pool_tiles=2)
+
+    def no_space(reached: str) -> None:
+        if reached == point:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(job_module, "faultpoint", no_space)
+    job = start_release(campaign=scene.campaign, actor=None, version="1.0.0")
+    run_job(str(job.id))
+    job.refresh_from_db()
+    assert job.state == "failed" and "No space left" in job.error
+    shown = list(Release.objects.public())
+    assert bool(shown) == (point == "release:after-row")
+    for release in shown:
+        assert not verify(release.path).faults
+    monkeypatch.undo()
+    again = published(scene.campaign, version="1.0.0" if not shown else "1.1.0")
+    assert not verify(again.path).faults
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(1, "platform")
+import django
+django.setup()
+from annotation.jobs.registry import run_job
+from learning.jobs import releases
+point, job = sys.argv[1:]
+def die(reached):
+    if reached == point:
+        os.kill(os.getpid(), signal.SIGKILL)
+releases.faultpoint = die
+run_job(job)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("point", ["release:dataset", "release:before-rename", "release:after-rename"])
+def test_a_publisher_killed_leaves_no_half_release_and_the_command_finishes_it(point: str, tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path, pool_tiles=2)
+    job = start_release(campaign=scene.campaign, actor=None, version="1.0.0")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, point, str(job.id)],
+        cwd=REPOSITORY,
+        env=worker_environment(lease_seconds=1),
+        capture_output=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not Release.objects.public().exists() and Job.objects.get(pk=job.pk).state == "running"
+    time.sleep(1.2)
+    call_command("publish_release", "--campaign", scene.campaign.slug, "--version", "1.0.0")
+    release = Release.objects.public().get()
+    assert release.version == "1.0.0" and not verify(release.path).faults
+    assert Job.objects.get(pk=job.pk).state == "succeeded"
