@@ -133,7 +133,7 @@ def _usable_blocks(mask: BoolArray, *, block_tiles: int) -> NDArray[np.int64]:
     """(block, 2): row and column of the blocks with a usable tile, in reading order."""
     rows = np.logical_or.reduceat(mask, np.arange(0, mask.shape[0], block_tiles), axis=0)
     blocks = np.logical_or.reduceat(rows, np.arange(0, mask.shape[1], block_tiles), axis=1)
-    return np.argwhere(blocks).astype(np.int64)
+    return np.stack(np.divmod(np.flatnonzero(blocks), blocks.shape[1]), axis=1)
 
 
 def _kept_out(blocks: NDArray[np.int64], *, shape: tuple[int, int], block_tiles: int, buffer_tiles: int) -> BoolArray:
@@ -145,6 +145,7 @@ def _kept_out(blocks: NDArray[np.int64], *, shape: tuple[int, int], block_tiles:
     np.add.at(change, (first[:, 0], after[:, 1]), -1)
     np.add.at(change, (after[:, 0], first[:, 1]), -1)
     np.add.at(change, (after[:, 0], after[:, 1]), 1)
-    count = change.cumsum(axis=0).cumsum(axis=1)
-    kept_out: BoolArray = count[:-1, :-1] > 0
+    np.cumsum(change, axis=0, out=change)
+    np.cumsum(change, axis=1, out=change)
+    kept_out: BoolArray = change[:-1, :-1] > 0
     return kept_out

@@ -239,7 +239,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('source_code', models.CharField(max_length=60)),
-                ('target_code', models.CharField(max_length=60)),
+                ('target_code', models.CharField(blank=True, max_length=60)),
                 ('is_default', models.BooleanField(default=False)),
                 ('note', models.TextField(blank=True)),
                 ('mapping', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='annotation.nomenclaturemapping')),

@@ -65,7 +65,7 @@ class MappingEntry(models.Model):
 
     mapping = models.ForeignKey(NomenclatureMapping, on_delete=models.CASCADE, related_name="entries")
     source_code = models.CharField(max_length=60)
-    target_code = models.CharField(max_length=60)
+    target_code = models.CharField(max_length=60, blank=True)  # empty: no class corresponds, as the note explains
     is_default = models.BooleanField(default=False)
     note = models.TextField(blank=True)
 

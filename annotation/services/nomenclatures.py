@@ -67,7 +67,7 @@ def load_mapping_file(*, path: Path) -> NomenclatureMapping:
             MappingEntry(
                 mapping=mapping,
                 source_code=entry.source,
-                target_code=entry.target,
+                target_code=entry.target or "",
                 is_default=entry.default,
                 note=entry.note,
             )

@@ -12,9 +12,7 @@ export function gettext(message: string): string {
 }
 
 /** Puts values in the places of a translated message: `interpolate(gettext("%(n)s shapes"), { n })`. */
-export function interpolate(message: string, values: Readonly<Record<string, string | number>>): string {
-  return message.replace(/%\((\w+)\)s/g, (place, name: string) => {
-    const value = values[name];
-    return value === undefined ? place : String(value);
-  });
+export function interpolate(message: string, values: object): string {
+  const known = new Map<string, unknown>(Object.entries(values));
+  return message.replace(/%\((\w+)\)s/g, (place, name: string) => (known.has(name) ? String(known.get(name)) : place));
 }

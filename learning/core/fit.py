@@ -56,7 +56,7 @@ class TrainConfig:
         dice_share: share of the soft Dice loss in the sum, 0 = cross-entropy alone.
         ema_decay: decay of the running average of the weights that is returned, 0 = the last weights.
         checkpoint_every: steps between checkpoints.
-        precision: "auto" = bf16 where the hardware multiplies it natively, else fp16 on GPU, else fp32.
+        precision: "auto" = fp32 on a CPU; on a GPU bf16 where it is native, else fp16 with loss scaling.
 
     Raises: InvalidTrainConfig: with the value met.
     """
@@ -253,7 +253,7 @@ class _Run:
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self.precision = resolve_precision(config.precision, self.device)
+        self.precision = resolve_precision(config.precision, self.device, training=True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             network = _start_network(spec, initial)

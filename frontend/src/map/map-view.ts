@@ -9,6 +9,7 @@ import { SketchLayer } from "./sketch-layer";
 
 /** How far one may pan beyond the tile, in tile sides. */
 const MARGIN = 0.75;
+const PAN_PX = 80;
 const ZOOMS_BEYOND_NATIVE = 5;
 
 /** The map of one imagery layer on its own pixel grid, with one tile on it. */
@@ -32,6 +33,8 @@ export class MapView {
       attributionControl: false,
       doubleClickZoom: false,
       boxZoom: false,
+      // Its keys are the studio's: among others it takes 6 for a minus.
+      keyboard: false,
       zoomSnap: 0.25,
       zoomDelta: 0.5,
       wheelPxPerZoomLevel: 90,
@@ -97,9 +100,21 @@ export class MapView {
     this.isFitted = true;
   }
 
+  /** Moves the view by a step to a side. */
+  pan(side: string): void {
+    const steps: Readonly<Record<string, [number, number]>> = {
+      left: [-PAN_PX, 0],
+      right: [PAN_PX, 0],
+      up: [0, -PAN_PX],
+      down: [0, PAN_PX],
+    };
+    this.map.panBy(steps[side] ?? [0, 0], { animate: false });
+    this.isFitted = false;
+  }
+
   /** Brings a place of the tile into view. */
   lookAt(point: Point): void {
-    if (this.frame) this.map.panInside(this.frame.toLatLng(point), { padding: [120, 120] });
+    if (this.frame) this.map.panInside(this.frame.toLatLng(point), { padding: [48, 48] });
   }
 
   /** Screen pixels expressed in units at the present zoom. */

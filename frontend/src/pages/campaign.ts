@@ -65,7 +65,7 @@ function tileStyle(properties: TileProperties): Leaflet.PathOptions {
 function tilePopup(properties: TileProperties): HTMLElement {
   const box = element("div");
   box.append(
-    element("strong", interpolate(gettext("Tile row %(row)s, column %(col)s"), { ...properties })),
+    element("strong", interpolate(gettext("Tile row %(row)s, column %(col)s"), { row: properties.row, col: properties.col })),
     element("p", properties.role === "control" ? gettext("Control tile: it judges the model.") : STATES[properties.state].name),
   );
   if (properties.priority !== null && properties.role === "pool") {

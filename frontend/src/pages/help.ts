@@ -25,7 +25,8 @@ export function helpKeys(): (readonly [title: string, keys: Keys])[] {
     [gettext("View"), [
       ["F", gettext("Zoom to the tile")],
       ["H Space", gettext("Show or hide labels")],
-      ["+ -", gettext("Zoom; arrows move the image")],
+      ["+ -", gettext("Zoom")],
+      ["← ↑ → ↓", gettext("Move the image")],
     ]],
     [gettext("Tile"), [
       ["Ctrl ↵", gettext("Submit and open the next tile")],

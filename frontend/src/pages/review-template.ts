@@ -126,12 +126,12 @@ export function reviewTemplate(model: ReviewModel): TemplateResult {
   const { layer } = campaign;
   return html`
     ${header(model)}
-    <main class="studio-main">
+    <div class="studio-main">
       <div class="map" data-testid="map" tabindex="0" role="application" aria-label=${gettext("Image of the tile and its shapes")}></div>
       <div class="notices" role="status" aria-live="polite">${state.notice ? html`<p class="notice" data-testid="notice">${state.notice}</p>` : nothing}</div>
       ${cover(model)}
       ${panel(model)}
-    </main>
+    </div>
     <footer class="studio-status">
       <span class="status-class">${shown
         ? html`${swatch(shown.colour)} <b>${shown.code}</b> ${shown.name[language]}`

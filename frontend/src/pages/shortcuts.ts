@@ -2,7 +2,7 @@
 
 export type Command =
   | "undo" | "redo" | "submit" | "tool-edit" | "tool-polygon" | "tool-rectangle" | "tool-lasso" | "tool-delete" | "fit"
-  | "labels" | "help" | "search" | "next-shape" | "previous-shape";
+  | "labels" | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down" | "help" | "search" | "next-shape" | "previous-shape";
 
 interface Press {
   readonly key: string;
@@ -25,6 +25,13 @@ const plainKeys: Readonly<Record<string, Command>> = {
   " ": "labels",
   "?": "help",
   "/": "search",
+  "+": "zoom-in",
+  "=": "zoom-in",
+  "-": "zoom-out",
+  arrowleft: "pan-left",
+  arrowright: "pan-right",
+  arrowup: "pan-up",
+  arrowdown: "pan-down",
 };
 
 export function commandOf(press: Press): Command | null {

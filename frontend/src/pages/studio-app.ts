@@ -374,7 +374,7 @@ export class StudioApp implements ToolHost, StudioActions {
     if (first) this.view.lookAt(first);
   }
 
-  command(command: Command | "draft" | "skip" | "zoom-in" | "zoom-out"): void {
+  command(command: Command | "draft" | "skip"): void {
     const { session } = this;
     switch (command) {
       case "tool-edit": case "tool-polygon": case "tool-rectangle": case "tool-lasso":
@@ -389,6 +389,7 @@ export class StudioApp implements ToolHost, StudioActions {
       case "fit": this.view.fitTile(); break;
       case "zoom-in": this.view.map.zoomIn(); break;
       case "zoom-out": this.view.map.zoomOut(); break;
+      case "pan-left": case "pan-right": case "pan-up": case "pan-down": this.view.pan(command.slice("pan-".length)); break;
       case "labels": this.setLabels(!this.state.labels); break;
       case "help": void helpDialog(helpKeys()); break;
       case "search": this.update({ panel: true }); this.root.querySelector<ClassPalette>("sc-palette")?.focusSearch(); break;

@@ -12,7 +12,7 @@ import type { StudioState } from "./studio-state";
 import type { TileSession } from "./tile-session";
 
 export interface StudioActions {
-  command(command: Command | "draft" | "skip" | "zoom-in" | "zoom-out"): void;
+  command(command: Command | "draft" | "skip"): void;
   chooseClass(code: string): void;
   setView(view: string): void;
   setOpacity(opacity: number): void;
@@ -167,7 +167,7 @@ export function studioTemplate(model: StudioModel): TemplateResult {
   const { state, actions } = model;
   return html`
     ${header(model)}
-    <main class="studio-main">
+    <div class="studio-main">
       <sc-toolbar .groups=${toolGroups(model)} .label=${gettext("Tools")}
         @tool=${(event: CustomEvent<Command>) => { actions.command(event.detail); }}></sc-toolbar>
       <div class="map" data-testid="map" tabindex="0" role="application" aria-label=${gettext("Image of the tile and its shapes")}></div>
@@ -179,6 +179,6 @@ export function studioTemplate(model: StudioModel): TemplateResult {
       </div>
       ${cover(model)}
       ${panel(model)}
-    </main>
+    </div>
     ${footer(model)}`;
 }

@@ -125,7 +125,7 @@ export async function conflictDialog(
     html`<p>${gettext("It was saved from another window or by another person since you opened it. Nothing is lost yet: choose what stays.")}</p>
       <div class="versions">${card(gettext("In this browser"), mine)}${card(gettext("On the server"), theirs)}</div>`,
     html`<button type="submit" value="theirs" data-testid="conflict-theirs">${gettext("Take the server's")}</button>
-      <button type="submit" value="mine" class="primary" data-testid="conflict-mine">${gettext("Keep mine")}</button>`,
+      <button type="submit" value="mine" class="primary" data-testid="conflict-mine" autofocus>${gettext("Keep mine")}</button>`,
   );
   for (;;) {
     const { answer } = await asked();

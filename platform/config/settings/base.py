@@ -222,7 +222,13 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "CampaignStateEnum": "annotation.models.Campaign.State",
+        "AnnotationStateEnum": "annotation.models.Annotation.State",
+        "ShownAnnotationStateEnum": ["new", "draft", "submitted", "sent_back", "accepted"],
+        "JobStateEnum": "annotation.models.Job.State",
+        "TileStateEnum": "annotation.models.Tile.State",
+    },
 }
 
 # --- browser-side security ---

@@ -267,7 +267,7 @@ def test_precision_follows_what_the_processor_says_of_itself(tmp_path: Path):
     assert cpu_has_bf16(tmp_path / "with") and not cpu_has_bf16(tmp_path / "without")
     assert not cpu_has_bf16(tmp_path / "absent")
     assert resolve_precision("auto", cpu) == ("bf16" if cpu_has_bf16() else "fp32")
-    assert resolve_precision("fp32", cpu) == "fp32"
+    assert resolve_precision("auto", cpu, training=True) == resolve_precision("fp32", cpu) == "fp32"
     with pytest.raises(InvalidTrainConfig, match="GPU"):
         resolve_precision("fp16", cpu)
 
