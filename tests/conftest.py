@@ -6,8 +6,6 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +19,6 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real imagery kept beside the repository in ../shared/data")
     return folder
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _data_folder(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Remove what the session wrote under its own data folder."""
-    yield
-    try:
-        from django.conf import settings
-
-        folder = Path(settings.DATA_DIR)
-    except Exception:
-        return
-    if folder.name.startswith("solcommun-test-"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

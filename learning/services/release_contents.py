@@ -242,8 +242,16 @@ def layer_info(campaign: Campaign) -> LayerInfo:
 
 
 def nomenclature_info(campaign: Campaign) -> NomenclatureInfo:
-    """The class tree in force."""
+    """The class tree in force, with a raster value for every class that can be in a mask.
+
+    Values are the nomenclature's own; selectable classes that it gives none take the next ones, in its order.
+    """
     tree = campaign.nomenclature
+    items = list(tree.classes.order_by("position"))
+    values = {item.code: item.raster_value for item in items if item.raster_value is not None}
+    for item in items:
+        if item.selectable and item.code not in values:
+            values[item.code] = max(values.values(), default=0) + 1
     return NomenclatureInfo(
         code=tree.code,
         version=tree.version,
@@ -257,9 +265,9 @@ def nomenclature_info(campaign: Campaign) -> NomenclatureInfo:
                 definition=item.definition,
                 colour=item.colour,
                 selectable=item.selectable,
-                raster_value=item.raster_value,
+                raster_value=values.get(item.code),
             )
-            for item in tree.classes.order_by("position")
+            for item in items
         ),
     )
 

@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -46,7 +47,7 @@ class Process:
 
     @property
     def pid_file(self) -> Path:
-        """Number and birth of the running process."""
+        """Number, birth and command of the running process."""
         return PIDS / f"{self.name}.json"
 
     @property
@@ -106,11 +107,16 @@ def birth(pid: int) -> str | None:
 
 def running_pid(process: Process) -> int | None:
     """Number of the process if it is alive and the one that was started here."""
+    record = _record(process)
+    alive = record.get("birth") is not None and birth(record["pid"]) == record["birth"]
+    return int(record["pid"]) if alive else None
+
+
+def _record(process: Process) -> dict[str, Any]:
     try:
-        record = json.loads(process.pid_file.read_text())
+        return dict(json.loads(process.pid_file.read_text()))
     except (OSError, ValueError):
-        return None
-    return record["pid"] if record["birth"] is not None and birth(record["pid"]) == record["birth"] else None
+        return {}
 
 
 def start(process: Process) -> str:
@@ -129,7 +135,8 @@ def start(process: Process) -> str:
             stderr=log,
             start_new_session=True,
         )
-    process.pid_file.write_text(json.dumps({"pid": child.pid, "birth": birth(child.pid)}))
+    record = {"pid": child.pid, "birth": birth(child.pid), "command": process.command}
+    process.pid_file.write_text(json.dumps(record))
     return "started"
 
 
@@ -164,7 +171,10 @@ def up(port: int) -> int:
     """Start what does not run and wait until the site answers."""
     processes = site_processes(port=port, gpu=has_gpu())
     web = processes[0]
-    if running_pid(web) is None and _port_is_taken(port):
+    if running_pid(web):
+        if _record(web)["command"] != [*web.command]:
+            raise SetupError(f"The site runs already, and not on port {port}: `make stop` first.")
+    elif _port_is_taken(port):
         raise SetupError(f"Port {port} is taken by another program: choose another, as in PORT={port + 1}.")
     for process in processes:
         with step(process.name) as line:

@@ -152,7 +152,7 @@ def start_postgres(place: Home) -> str:
     if place.folder != VAR:
         place.folder.chmod(0o755)
     _private_folder(place.sockets)
-    new = not (place.data / "PG_VERSION").exists()
+    new = not place.data.exists()
     if new:
         _make_cluster(place, binaries)
     options = f"-c listen_addresses='' -c unix_socket_directories='{place.sockets}'"
@@ -178,19 +178,20 @@ def start_postgres(place: Home) -> str:
 
 
 def _make_cluster(place: Home, binaries: Path) -> None:
-    # initdb wants an empty folder: one left half-made by an interrupted run holds nothing yet.
-    if place.data.exists():
-        shutil.rmtree(place.data)
-    initdb = [binaries / "initdb", "-D", place.data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
+    # Made aside and renamed: what an interrupted run leaves is never taken for a cluster.
+    partial = place.data.with_name("data.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    initdb = [binaries / "initdb", "-D", partial, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
     machine.run([*initdb, "--locale=C.UTF-8", "--data-checksums", "--no-instructions"], user=SERVER_ACCOUNT)
     # fsync and synchronous_commit keep their default, on: what was acknowledged survives a crash.
-    with (place.data / "postgresql.conf").open("a") as settings:
+    with (partial / "postgresql.conf").open("a") as settings:
         settings.write("\nmax_connections = 100\ntimezone = 'UTC'\nlog_timezone = 'UTC'\n")
+    partial.rename(place.data)
 
 
 def _make_role_and_database(place: Home, binaries: Path) -> None:
     """PostGIS in template1, so that a role without superuser may create databases that have it."""
-    done = place.data.parent / ".database-made"
+    done = place.data / f"{NAME}-database-made"
     if done.exists():
         return
 

@@ -93,6 +93,13 @@ def test_a_process_that_dies_at_once_is_reported_with_the_end_of_its_log() -> No
         processes.wait_until_it_answers([broken], 1)
 
 
+def test_a_site_that_runs_on_another_port_is_not_waited_for_in_vain() -> None:
+    processes.start(shell("web", "sleep 60"))
+    with pytest.raises(SetupError, match=r"not on port 8123: `make stop` first"):
+        processes.up(8123)
+    assert processes.stop(shell("web", "")) == "stopped"
+
+
 def test_a_taken_port_is_named_with_the_next_one() -> None:
     server = subprocess.Popen(
         [sys.executable, "-u", "-c", "import socket,time; s=socket.create_server(('127.0.0.1',0));"

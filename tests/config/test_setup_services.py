@@ -127,6 +127,21 @@ def test_a_second_up_changes_nothing_and_a_restart_keeps_rows_messages_and_key(
     assert redis.Redis(unix_socket_path=socket).lrange("queue", 0, -1) == [b"message"]
 
 
+def test_a_cluster_left_half_made_by_an_interrupted_run_is_made_anew(tmp_path: Path) -> None:
+    var = tmp_path / "var"
+    call = services_in(var)
+    assert call("up").returncode == 0
+    assert call("down").returncode == 0
+    server = var / (var / "services.home").read_text() / "postgresql"
+    (server / "data").rename(server / "data.partial")
+    (server / "data.partial" / "postgresql.conf").unlink()
+    again = call("up")
+    assert "made and started" in again.stdout, again.stderr
+    with connect(read_env(var)) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == ("solcommun",)
+    assert call("remove").returncode == 0
+
+
 def test_servers_named_in_the_environment_are_not_started_here(tmp_path: Path) -> None:
     var = tmp_path / "var"
     call = services_in(var)

@@ -94,9 +94,9 @@ describe("whatever is drawn", () => {
         const total = featuresInOrder(draft).reduce((sum, f) => sum + doubleArea(f.rings), 0);
         expect(total).toBeLessThanOrEqual(2 * SIDE * SIDE);
       }),
-      { numRuns: 250 },
+      { numRuns: 120 },
     );
-  });
+  }, 60_000);
 
   it("keeps the whole ground of the newest shape", () => {
     fc.assert(
@@ -113,9 +113,9 @@ describe("whatever is drawn", () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
-  });
+  }, 60_000);
 
   it("leaves shapes alone that the new one does not come near", () => {
     fc.assert(
@@ -127,9 +127,9 @@ describe("whatever is drawn", () => {
         const after = draw(draft, "far", square(3 * SIDE, 3 * SIDE, 50));
         for (const feature of featuresInOrder(draft)) expect(after.features.get(feature.id)).toBe(feature);
       }),
-      { numRuns: 50 },
+      { numRuns: 30 },
     );
-  });
+  }, 60_000);
 });
 
 describe("the checks of these tests", () => {

@@ -133,7 +133,7 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = None  # production collects files; elsewhere they are found where they are
 STATICFILES_DIRS = [
     REPOSITORY / "platform" / "config" / "static",
     *([REPOSITORY / "frontend" / "dist"] if (REPOSITORY / "frontend" / "dist").is_dir() else []),

@@ -1,5 +1,7 @@
 """Settings for the test suite: real PostGIS, no network, cheap password hashing."""
 
+import atexit
+import shutil
 import tempfile
 
 from .base import *
@@ -7,11 +9,11 @@ from .base import *
 SECRET_KEY = "tests-only-" + "0" * 50
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
-DATA_DIR = (
-    Path(env.str("SOLCOMMUN_TEST_DATA_DIR", default=""))
-    if env.str("SOLCOMMUN_TEST_DATA_DIR", default="")
-    else Path(tempfile.mkdtemp(prefix="solcommun-test-"))
-)
+if "SOLCOMMUN_TEST_DATA_DIR" in os.environ:  # a process that a test started works in that test's folder
+    DATA_DIR = Path(os.environ["SOLCOMMUN_TEST_DATA_DIR"])
+else:
+    DATA_DIR = Path(tempfile.mkdtemp(prefix="solcommun-test-"))
+    atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 IMAGERY_DIR = DATA_DIR / "imagery"
 RUNS_DIR = DATA_DIR / "runs"
 MODELS_DIR = DATA_DIR / "models"

@@ -1,6 +1,7 @@
 """Grids: hand-worked windows and bounds."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,7 @@ from hypothesis import strategies as st
 from annotation.core.grid import PixelGrid, PixelWindow, TileGrid
 from annotation.errors import TileOutsideGrid, UnlocatedGrid, UnusableGrid
 
-LAMBERT = PixelGrid(
-    crs="EPSG:2154", transform=(0.2, 0.0, 500_000.0, 0.0, -0.2, 6_300_000.0), width=1100, height=600
-)
+LAMBERT = PixelGrid(crs="EPSG:2154", transform=(0.2, 0.0, 500_000.0, 0.0, -0.2, 6_300_000.0), width=1100, height=600)
 
 
 def test_a_tile_grid_keeps_only_whole_tiles():
@@ -47,7 +46,7 @@ def test_a_tiles_ring_is_closed_and_counter_clockwise():
     ring = TileGrid(LAMBERT, tile_px=256).polygon_wgs84(0, 0)
     assert len(ring) == 5
     assert ring[0] == ring[-1]
-    twice_area = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(ring, ring[1:], strict=False))
+    twice_area = sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(ring))
     assert twice_area > 0
 
 

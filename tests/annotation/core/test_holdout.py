@@ -61,9 +61,7 @@ def test_every_usable_block_is_drawn_about_as_often_as_its_probability_says():
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.integers(6, 40), st.integers(6, 40), st.integers(1, 7), st.integers(0, 5), st.integers(0, 2**32), st.data()
-)
+@given(st.integers(6, 40), st.integers(6, 40), st.integers(1, 7), st.integers(0, 5), st.integers(0, 2**32), st.data())
 def test_roles_agree_with_a_measure_of_the_distance_to_the_blocks(n_rows, n_cols, block, buffer, seed, data):
     try:
         draw = draw_holdout(

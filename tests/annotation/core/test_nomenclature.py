@@ -82,7 +82,8 @@ def test_ocs_ge_usage_has_20_leaves_of_which_the_old_mixed_one_is_not_offered():
 
 
 def test_flair_masks_keep_their_values_in_the_three_lists():
-    values = {code: {c.raster_value: c.code for c in shipped(code).classes} for code in ("flair_12", "flair_15", "flair_19")}  # fmt: skip
+    lists = ("flair_12", "flair_15", "flair_19")
+    values = {code: {c.raster_value: c.code for c in shipped(code).classes} for code in lists}
     assert sorted(values["flair_19"]) == list(range(1, 20))
     assert sorted(values["flair_15"]) == [*range(1, 15), 18]
     assert sorted(values["flair_12"]) == list(range(1, 13))
@@ -148,12 +149,21 @@ def test_a_refined_class_scores_at_every_coarser_level():
 )
 def test_a_file_that_breaks_a_rule_is_refused_with_the_value_met(change, words):
     with pytest.raises(NotANomenclature, match=words):
-        parse_nomenclature(a_tree(a_class("a"), **{}) | change)
+        parse_nomenclature(a_tree(a_class("a")) | change)
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff\xfe{}", b'{"a": NaN', b"[" * 100_000, b'{"code": 1, "code": 2}', b"[]", b" " * (1 << 20) + b"{}"],
+    [
+        b"",
+        b"{",
+        b"\xff\xfe{}",
+        b'{"a": NaN',
+        b"[" * 100_000,
+        b'{"code": 1, "code": 2}',
+        b"[]",
+        b" " * (1 << 20) + b"{}",
+    ],
 )
 def test_a_file_that_is_not_one_plain_json_object_is_refused(tmp_path, content):
     path = tmp_path / "n.json"
@@ -202,7 +212,10 @@ def test_a_mapping_that_contradicts_itself_is_refused(position, change, words):
 
 
 def test_a_mapping_must_fit_its_two_nomenclatures():
-    one, two = parse_nomenclature(a_tree(a_class("a"), code="one")), parse_nomenclature(a_tree(a_class("x"), code="two"))
+    one, two = (
+        parse_nomenclature(a_tree(a_class("a"), code="one")),
+        parse_nomenclature(a_tree(a_class("x"), code="two")),
+    )
     with pytest.raises(NotAMapping, match="class y is not in two"):
         check_mapping(parse_mapping(MAPPING), source=one, target=two)
     with pytest.raises(NotAMapping, match="not from two to one"):

@@ -22,7 +22,10 @@ from learning.services.drafts import draft_of
 from learning.services.predictions import start_prediction
 from learning.services.training import start_training_run
 
-pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),  # the heartbeat has a connection of its own
+]
 GOOD_TRAINING = {**TINY_TRAINING, "steps": 60, "batch_size": 4, "decoder_channels": [32, 32, 24, 16, 16]}
 
 

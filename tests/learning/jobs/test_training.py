@@ -77,7 +77,7 @@ def start_worker(job: Job) -> subprocess.Popen[bytes]:
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_killed_in_mid_training_is_resumed_to_the_same_weights(tmp_path: Path) -> None:
     scene = labelled_scene(tmp_path)
-    config: dict[str, Any] = {**TINY_TRAINING, "steps": 40, "warm_start": False, "seed": 11}
+    config: dict[str, Any] = {**TINY_TRAINING, "steps": 24, "warm_start": False, "seed": 11}
     undisturbed = finished(start_training_run(campaign=scene.campaign, actor=None, config=config))
     Job.objects.filter(kind="predict").update(state="cancelled")
 

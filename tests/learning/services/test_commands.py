@@ -20,7 +20,7 @@ def output_of(*arguments: str) -> Any:
     return json.loads(out.getvalue())
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_published_folder_verifies_and_a_changed_byte_is_named(tmp_path: Path) -> None:
     scene = labelled_scene(tmp_path, pool_tiles=2)
     report = output_of("publish_release", "--campaign", scene.campaign.slug)

@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { ActiveClock } from "../../src/pages/active-clock";
+import { commandOf, isForControl } from "../../src/pages/shortcuts";
+
+const press = (key: string, more = {}): Parameters<typeof commandOf>[0] => ({
+  key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...more,
+});
+
+describe("keys", () => {
+  it("undo, redo and submit with Ctrl or Command", () => {
+    expect(commandOf(press("z", { ctrlKey: true }))).toBe("undo");
+    expect(commandOf(press("Z", { metaKey: true, shiftKey: true }))).toBe("redo");
+    expect(commandOf(press("Enter", { ctrlKey: true }))).toBe("submit");
+    expect(commandOf(press("Enter"))).toBeNull();
+  });
+
+  it("leave the browser's own combinations alone", () => {
+    expect(commandOf(press("p", { ctrlKey: true }))).toBeNull();
+    expect(commandOf(press("f", { altKey: true }))).toBeNull();
+  });
+
+  it("belong to the field or the button that has the focus", () => {
+    const field = document.createElement("input");
+    field.type = "search";
+    const button = document.createElement("button");
+    expect(isForControl(field, "p")).toBe(true);
+    expect(isForControl(button, " ")).toBe(true);
+    expect(isForControl(button, "p")).toBe(false);
+  });
+});
+
+describe("ActiveClock", () => {
+  it("counts work and leaves out the coffee", () => {
+    let now = 0;
+    const clock = new ActiveClock(() => now);
+    now = 20_000;
+    clock.touch();
+    now = 20_000 + 900_000;
+    clock.touch();
+    now += 5_000;
+    expect(clock.take()).toBe(85);
+    expect(clock.take()).toBe(0);
+  });
+});
