@@ -23,8 +23,9 @@ from annotation.raster.errors import DamagedTiff, SourcesDoNotMatch, TooLarge, U
 from annotation.raster.gate import MAX_BANDS
 from annotation.raster.georeference import Transform, choose_crs, choose_transform, ground_size_m
 
-# Sidecars are refused by the gate; these keep GDAL from looking for any, or writing one.
-GDAL_OPTIONS = {"GDAL_PAM_ENABLED": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_CACHEMAX": 256}
+# Sidecars are refused by the gate; these keep GDAL from looking for any, or writing one. rasterio takes the cache's
+# size in bytes, where GDAL's own variable may be in megabytes: too small a cache decodes a block once a row.
+GDAL_OPTIONS = {"GDAL_PAM_ENABLED": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_CACHEMAX": 256 << 20}
 SAMPLE_WINDOWS, SAMPLE_PX = 6, 128
 MAX_DRIFT_PX = 0.25
 

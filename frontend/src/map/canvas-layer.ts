@@ -9,20 +9,24 @@ export interface Viewport {
   readonly scale: number;
   /** The part of the plane in view, in units. */
   readonly box: Box;
-  readonly width: number;
-  readonly height: number;
 }
 
 /**
- * A canvas over the map, drawn in the tile's units. It follows the map: redrawn as it moves, stretched while a zoom is
- * animated, redrawn when it ends.
+ * A canvas over the map, drawn in the tile's units. It reaches beyond the window by a share of its size, so that
+ * moving the map carries the picture along and only leaving it draws again; a zoom stretches it, then draws again.
  */
 export abstract class CanvasLayer extends L.Layer {
   protected frame: TileFrame | null = null;
   private canvas: HTMLCanvasElement | null = null;
   private frameRequest = 0;
+  /** What the canvas shows: its upper-left corner on the map, and its size on screen. */
+  private corner: L.LatLng | null = null;
+  private reach = L.point(0, 0);
 
-  constructor(paneName: string) {
+  constructor(
+    paneName: string,
+    private readonly margin: number,
+  ) {
     super({ pane: paneName });
   }
 
@@ -36,13 +40,15 @@ export abstract class CanvasLayer extends L.Layer {
   override onAdd(map: L.Map): this {
     this.canvas = L.DomUtil.create("canvas", "leaflet-zoom-animated studio-canvas", this.getPane());
     this.canvas.setAttribute("aria-hidden", "true");
-    map.on("move viewreset zoomend resize", this.redraw, this);
+    map.on("viewreset zoomend resize", this.redraw, this);
+    map.on("move", this.follow, this);
     map.on("zoomanim", this.stretch, this);
     return this.redraw();
   }
 
   override onRemove(map: L.Map): this {
-    map.off("move viewreset zoomend resize", this.redraw, this);
+    map.off("viewreset zoomend resize", this.redraw, this);
+    map.off("move", this.follow, this);
     map.off("zoomanim", this.stretch, this);
     cancelAnimationFrame(this.frameRequest);
     this.frameRequest = 0;
@@ -62,10 +68,19 @@ export abstract class CanvasLayer extends L.Layer {
     return this;
   }
 
+  /** Draws again only when the window shows ground beyond the canvas. */
+  private follow(): void {
+    const map = this._map;
+    const at = this.corner ? map.latLngToContainerPoint(this.corner) : null;
+    const size = map.getSize();
+    const isCovered = at && at.x <= 0 && at.y <= 0 && at.x + this.reach.x >= size.x && at.y + this.reach.y >= size.y;
+    if (!isCovered) this.redraw();
+  }
+
   private stretch(event: L.ZoomAnimEvent): void {
     const map = this._map;
-    if (!this.canvas) return;
-    const corner = map.containerPointToLatLng([0, 0]);
+    const corner = this.corner;
+    if (!this.canvas || !corner) return;
     const half = map.getSize().divideBy(2);
     const shifted = map.project(corner, event.zoom).subtract(map.project(event.center, event.zoom)).add(half);
     const position = map.containerPointToLayerPoint(shifted);
@@ -77,7 +92,9 @@ export abstract class CanvasLayer extends L.Layer {
     const canvas = this.canvas;
     const context = canvas?.getContext("2d");
     if (!map || !canvas || !context) return;
-    const size = map.getSize();
+    const shown = map.getSize();
+    const pad = shown.multiplyBy(this.margin).round();
+    const size = shown.add(pad.multiplyBy(2));
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [Math.round(size.x * ratio), Math.round(size.y * ratio)];
     if (canvas.width !== width || canvas.height !== height) {
@@ -86,13 +103,16 @@ export abstract class CanvasLayer extends L.Layer {
       canvas.style.width = `${size.x}px`;
       canvas.style.height = `${size.y}px`;
     }
-    L.DomUtil.setPosition(canvas, map.containerPointToLayerPoint([0, 0]));
+    const corner = pad.multiplyBy(-1);
+    this.corner = map.containerPointToLatLng(corner);
+    this.reach = size;
+    L.DomUtil.setPosition(canvas, map.containerPointToLayerPoint(corner));
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
     const frame = this.frame;
     if (!frame) return;
     const scale = (map.options.crs as L.CRS).scale(map.getZoom()) / SUBPIXELS;
-    const origin = map.latLngToContainerPoint(frame.toLatLng([0, 0]));
+    const origin = map.latLngToContainerPoint(frame.toLatLng([0, 0])).add(pad);
     context.setTransform(scale * ratio, 0, 0, scale * ratio, origin.x * ratio, origin.y * ratio);
     const box = {
       minX: -origin.x / scale,
@@ -100,7 +120,7 @@ export abstract class CanvasLayer extends L.Layer {
       maxX: (size.x - origin.x) / scale,
       maxY: (size.y - origin.y) / scale,
     };
-    this.draw({ context, scale, box, width: size.x, height: size.y });
+    this.draw({ context, scale, box });
   }
 }
 

@@ -7,6 +7,7 @@ const labelPoints = new WeakMap<Rings, { at: Point; width: number }>();
 const LABEL_FONT_PX = 11;
 const MIN_LABEL_WIDTH_PX = 46;
 const MIN_LABEL_HEIGHT_PX = 22;
+const MANY = 1500;
 
 /** The labelled shapes of a tile, and the dimmed ground around it. */
 export class CoverageLayer extends CanvasLayer {
@@ -16,7 +17,7 @@ export class CoverageLayer extends CanvasLayer {
   private isShown = true;
 
   constructor() {
-    super("coverage");
+    super("coverage", 0.25);
   }
 
   setColours(colours: ReadonlyMap<string, string>): this {
@@ -58,15 +59,22 @@ export class CoverageLayer extends CanvasLayer {
       context.fill(path, "evenodd");
     }
     context.globalAlpha = Math.min(1, 0.35 + this.opacity);
-    for (const [width, style] of [[2.5, () => "rgba(0,0,0,.55)"], [1.25, (code: string) => this.colours.get(code) ?? "#888888"]] as const) {
-      context.lineWidth = width / scale;
-      for (const [code, path] of byClass) {
-        context.strokeStyle = style(code);
-        context.stroke(path);
-      }
-    }
+    this.drawOutlines(view, byClass, visible.length > MANY);
     context.globalAlpha = 1;
     this.drawCodes(view, visible);
+  }
+
+  /** A dark line under one of the class's colour; among very many shapes the dark one alone tells them apart. */
+  private drawOutlines({ context, scale }: Viewport, byClass: ReadonlyMap<string, Path2D>, isCrowded: boolean): void {
+    context.strokeStyle = "rgba(0,0,0,.55)";
+    context.lineWidth = (isCrowded ? 1 : 2.5) / scale;
+    for (const path of byClass.values()) context.stroke(path);
+    if (isCrowded) return;
+    context.lineWidth = 1.25 / scale;
+    for (const [code, path] of byClass) {
+      context.strokeStyle = this.colours.get(code) ?? "#888888";
+      context.stroke(path);
+    }
   }
 
   private drawSurroundings({ context, scale, box }: Viewport): void {

@@ -28,7 +28,7 @@ export class SketchLayer extends CanvasLayer {
   private accent = "#0b6bcb";
 
   constructor() {
-    super("sketch");
+    super("sketch", 0);
   }
 
   get current(): Sketch {

@@ -334,3 +334,14 @@ def test_the_ground_size_of_web_mercator_pixels_is_the_true_one(make_tiff):
 def test_a_crs_in_feet_gives_metres(make_tiff):
     path = make_tiff(NOISE, crs="EPSG:2263", transform=Affine(1, 0, 980000, 0, -1, 190000))
     assert inspect_sources([path]).gsd_m == pytest.approx(0.3048006, rel=1e-6)
+
+
+def test_gdal_is_left_a_cache_that_holds_a_row_of_blocks() -> None:
+    """A cache given in megabytes where bytes are meant made every decimated read decode a block once a row."""
+    from rasterio._env import get_gdal_config
+
+    from annotation.raster.sources import GDAL_OPTIONS
+
+    row_of_blocks = 100_000 * 512 * 4  # a raster of 100,000 px with four bytes a pixel
+    with rasterio.Env(**GDAL_OPTIONS):
+        assert int(get_gdal_config("GDAL_CACHEMAX")) >= row_of_blocks
