@@ -51,7 +51,7 @@ export class CoverageLayer extends CanvasLayer {
       if (!path) byClass.set(feature.class_code, (path = new Path2D()));
       path.addPath(pathOf(feature.rings));
     }
-    const { context, scale } = view;
+    const { context } = view;
     context.lineJoin = "round";
     for (const [code, path] of byClass) {
       context.globalAlpha = this.opacity;
