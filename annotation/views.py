@@ -7,16 +7,42 @@ from typing import Any, cast
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, F, Func, IntegerField, Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.generic import ListView, TemplateView
 
+from annotation import pictures
 from annotation.api.views import campaign_progress
-from annotation.models import Annotation, Campaign, Tile
+from annotation.models import Annotation, Campaign, ImageryLayer, Tile
+from annotation.querysets import CampaignQuerySet
 from annotation.services.people import contributor_of, role_in
+
+#: Labels above this stored size would make the home page heavy.
+SHOWN_LABEL_BYTES = 20_000
+
+
+def with_accepted_tiles(campaigns: CampaignQuerySet) -> CampaignQuerySet:
+    """What a campaign's card shows."""
+    return campaigns.select_related("layer").annotate(accepted=Count("tiles", filter=Q(tiles__state="accepted")))
+
+
+def map_boot(layer: ImageryLayer) -> dict[str, Any]:
+    """What a page's map needs to know of a layer."""
+    west, south, east, north = layer.pixel_grid.bounds_wgs84
+    return {
+        "layer": layer.slug,
+        "bounds": [[south, west], [north, east]],
+        "attribution": layer.attribution,
+        "language": get_language(),
+    }
+
+
+def in_words(names: dict[str, str]) -> str:
+    """A text of a nomenclature in the reader's language, else in English."""
+    return names.get(get_language() or "en") or names.get("en", "")
 
 
 class HomeView(TemplateView):
@@ -25,14 +51,39 @@ class HomeView(TemplateView):
     template_name = "annotation/home.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The open campaigns and a few figures."""
-        campaigns = Campaign.objects.open().select_related("layer")[:6]
+        """The open campaigns, a tile someone labelled, and a few figures."""
+        open_campaigns = Campaign.objects.open()
+        campaigns = list(with_accepted_tiles(open_campaigns).order_by("-created_at")[:6])
         return super().get_context_data(
             campaigns=campaigns,
+            cards=[(campaign, pictures.strip_of(campaign.layer)) for campaign in campaigns],
+            open_campaigns=open_campaigns.count(),
             accepted_tiles=Tile.objects.filter(state=Tile.State.ACCEPTED).count(),
             contributors=Annotation.objects.usable_as_labels().values("annotator").distinct().count(),
+            **self.shown_labels(),
             **kwargs,
         )
+
+    def shown_labels(self) -> dict[str, Any]:
+        """The labels accepted last that are light enough to draw."""
+        annotation = (
+            Annotation.objects.usable_as_labels()
+            .filter(tile__campaign__state="open", tile__role=Tile.Role.POOL, decided_at__isnull=False)
+            .annotate(stored=Func(F("head__features"), function="pg_column_size", output_field=IntegerField()))
+            .filter(stored__lt=SHOWN_LABEL_BYTES)
+            .select_related("head", "tile__campaign__layer", "tile__campaign__nomenclature")
+            .order_by("-decided_at")
+            .first()
+        )
+        if annotation is None:
+            return {"labels": None}
+        nomenclature = annotation.tile.campaign.nomenclature
+        colours = dict(nomenclature.classes.values_list("code", "colour"))
+        return {
+            "labels": pictures.labelled_view(annotation, colours=colours),
+            "labels_campaign": annotation.tile.campaign,
+            "subpixel_scale": pictures.SUBPIXEL_SCALE,
+        }
 
 
 class CampaignListView(ListView):
@@ -40,14 +91,17 @@ class CampaignListView(ListView):
 
     template_name = "annotation/campaign_list.html"
     context_object_name = "campaigns"
+    paginate_by = 24
 
     def get_queryset(self) -> Any:
         """All campaigns, open ones first, with their accepted tiles."""
-        return (
-            Campaign.objects.select_related("layer", "nomenclature", "holdout")
-            .annotate(accepted=Count("tiles", filter=Q(tiles__state="accepted")))
-            .order_by("-state", "-created_at")
-        )
+        return with_accepted_tiles(Campaign.objects.all()).order_by("-state", "-created_at", "pk")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """The cards of this page."""
+        context = super().get_context_data(**kwargs)
+        context["cards"] = [(campaign, pictures.strip_of(campaign.layer)) for campaign in context["campaigns"]]
+        return context
 
 
 class CampaignView(TemplateView):
@@ -58,21 +112,25 @@ class CampaignView(TemplateView):
     def get_context_data(self, *, slug: str = "", **kwargs: Any) -> dict[str, Any]:
         """What the page shows without JavaScript, and what its map needs."""
         campaign = get_object_or_404(Campaign.objects.select_related("layer", "nomenclature", "holdout"), slug=slug)
-        west, south, east, north = campaign.layer.pixel_grid.bounds_wgs84
         progress = campaign_progress(campaign)
+        role = role_in(campaign=campaign, user=self.request.user)  # type: ignore[arg-type]
         return super().get_context_data(
             campaign=campaign,
             progress=progress,
             accepted_percent=100 * progress["accepted"] / max(1, campaign.n_usable),
-            classes=campaign.nomenclature.classes.filter(selectable=True),
-            role=role_in(campaign=campaign, user=self.request.user),  # type: ignore[arg-type]
+            classes=[
+                {"code": item.code, "colour": item.colour, "name": in_words(item.name)}
+                for item in campaign.nomenclature.classes.filter(selectable=True)
+            ],
+            nomenclature_title=in_words(campaign.nomenclature.title),
+            tile_m=campaign.tile_px * campaign.layer.gsd_m,
+            role=role,
             boot={
+                **map_boot(campaign.layer),
                 "campaign": campaign.slug,
-                "layer": campaign.layer.slug,
-                "bounds": [[south, west], [north, east]],
-                "attribution": campaign.layer.attribution,
-                "language": get_language(),
                 "studio": reverse("studio", args=[slug]),
+                "open": campaign.state == Campaign.State.OPEN,
+                "maintainer": role == "maintainer",
             },
             **kwargs,
         )
@@ -126,13 +184,25 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
         user = cast(User, self.request.user)
         mine = (
             Annotation.objects.of(user)
-            .select_related("tile__campaign", "head")
+            .select_related("tile__campaign__layer")
             .prefetch_related("reviews")
-            .order_by("-created_at")
+            .order_by("-created_at", "-pk")
         )
         page = Paginator(mine, 30).get_page(self.request.GET.get("page"))
         return super().get_context_data(
             page=page,
+            items=[
+                (
+                    item,
+                    pictures.thumbnail_of(
+                        item.tile.campaign.layer,
+                        row=item.tile.row,
+                        col=item.tile.col,
+                        tile_px=item.tile.campaign.tile_px,
+                    ),
+                )
+                for item in page
+            ],
             counts=mine.order_by().aggregate(
                 accepted=Count("pk", filter=Q(state="accepted")),
                 waiting=Count("pk", filter=Q(state="submitted")),

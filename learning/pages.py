@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.views.generic import ListView, TemplateView
 
+from annotation.pictures import strip_of
+from annotation.views import in_words, map_boot
 from learning.models import Evaluation, Prediction, Release
+from learning.release import layout
+from learning.release.manifest import FileEntry
+from learning.views import listed_files
+
+#: Bars are drawn on this many units for an IoU of 1: whole numbers, the same in every language.
+BAR_UNITS = 1000
+MOST_LISTED = 40
+GROUPS = (
+    "",
+    layout.ANNOTATIONS_DIR,
+    layout.DATASET_DIR,
+    layout.MODELS_DIR,
+    layout.MAPS_DIR,
+    layout.STAC_DIR,
+)
 
 
 class ReleaseListView(ListView):
@@ -18,10 +34,17 @@ class ReleaseListView(ListView):
 
     template_name = "learning/release_list.html"
     context_object_name = "releases"
+    paginate_by = 24
 
     def get_queryset(self) -> Any:
         """Published releases only."""
-        return Release.objects.public().select_related("campaign__layer", "trained_model")
+        return Release.objects.public().select_related("campaign__layer")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """The cards of this page."""
+        context = super().get_context_data(**kwargs)
+        context["cards"] = [(release, strip_of(release.campaign.layer)) for release in context["releases"]]
+        return context
 
 
 class ReleaseView(TemplateView):
@@ -35,48 +58,90 @@ class ReleaseView(TemplateView):
             Release.objects.public().select_related("campaign__layer", "campaign__nomenclature", "trained_model"),
             folder=name,
         )
-        manifest = json.loads((release.path / "manifest.json").read_text("utf-8"))
+        campaign = release.campaign
         prediction = Prediction.objects.filter(model=release.trained_model, state="ready").first()
-        west, south, east, north = release.campaign.layer.pixel_grid.bounds_wgs84
+        evaluation = Evaluation.objects.filter(model=release.trained_model).first()
+        classes = [
+            {"code": item.code, "colour": item.colour, "name": in_words(item.name)}
+            for item in campaign.nomenclature.classes.all()
+        ]
+        files = list(listed_files(release.path, release.manifest_sha256).values())
+        page_url = self.request.build_absolute_uri(reverse("release", args=[name]))
         return super().get_context_data(
             release=release,
-            campaign=release.campaign,
-            groups=grouped_files(manifest["files"]),
-            evaluation=Evaluation.objects.filter(model=release.trained_model).first(),
-            classes={item.code: item for item in release.campaign.nomenclature.classes.all()},
-            boot={
-                "layer": release.campaign.layer.slug,
-                "prediction": prediction.pk if prediction else None,
-                "bounds": [[south, west], [north, east]],
-                "attribution": release.campaign.layer.attribution,
-                "language": get_language(),
-            },
-            page_url=self.request.build_absolute_uri(reverse("release", args=[name])),
+            campaign=campaign,
+            counts=release.summary.get("counts", {}),
+            groups=grouped_files(files),
+            map_url=next((f"{page_url}files/{item.path}" for item in files if is_class_map(item.path)), None),
+            evaluation=evaluation,
+            bars=class_bars(evaluation.per_class, classes) if evaluation else [],
+            classes=mapped_classes(evaluation, classes),
+            boot={**map_boot(campaign.layer), "prediction": prediction.pk if prediction else None},
+            page_url=page_url,
             **kwargs,
         )
 
 
-GROUPS = ("annotations", "dataset", "models", "maps", "stac")
+def mapped_classes(evaluation: Evaluation | None, classes: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Classes for the map's legend: those the model knows, or all of them when there is no model."""
+    if evaluation is None:
+        return classes
+    known = set(evaluation.class_codes)
+    return [item for item in classes if item["code"] in known]
 
 
-def grouped_files(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def class_bars(per_class: dict[str, dict[str, Any]], classes: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """One row a class with reference pixels, best first, for the drawn chart; places are in BAR_UNITS.
+
+    A class without reference pixels has no figure, and no row.
+    """
+    named = {item["code"]: item for item in classes}
+    rows = [
+        {
+            "code": code,
+            "name": named[code]["name"] if code in named else code,
+            "colour": named[code]["colour"] if code in named else "#808080",
+            "iou": figures["iou"],
+            "low": figures.get("iou_low"),
+            "high": figures.get("iou_high"),
+            "bar": round(BAR_UNITS * figures["iou"]),
+            "bar_low": None if figures.get("iou_low") is None else round(BAR_UNITS * figures["iou_low"]),
+            "bar_high": None if figures.get("iou_high") is None else round(BAR_UNITS * figures["iou_high"]),
+        }
+        for code, figures in per_class.items()
+        if figures.get("iou") is not None and figures.get("support_px", 0) > 0
+    ]
+    return sorted(rows, key=lambda row: (-row["iou"], row["code"]))
+
+
+def grouped_files(files: list[FileEntry]) -> list[dict[str, Any]]:
     """Files by their first folder; a group of many (a dataset's tiles) is counted, and its tables listed."""
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[str, list[FileEntry]] = {}
     for item in files:
-        head, _, rest = item["path"].partition("/")
+        head, _, rest = item.path.partition("/")
         groups.setdefault(head if rest else "", []).append(item)
     ordered = sorted(groups, key=lambda name: (GROUPS.index(name) if name in GROUPS else len(GROUPS), name))
-    return [
-        {
-            "name": name,
-            "count": len(groups[name]),
-            "size": sum(item["size"] for item in groups[name]),
-            "files": [item for item in groups[name] if not is_one_of_many(item["path"])][:40],
-        }
-        for name in ordered
-    ]
+    answer = []
+    for name in ordered:
+        shown = [item for item in groups[name] if not is_one_of_many(item.path)][:MOST_LISTED]
+        answer.append(
+            {
+                "name": name,
+                "count": len(groups[name]),
+                "size": sum(item.size for item in groups[name]),
+                "files": shown,
+                "unlisted": len(groups[name]) - len(shown),
+            }
+        )
+    return answer
 
 
 def is_one_of_many(path: str) -> bool:
     """Whether a file is one tile of a dataset, better fetched by a script than by a click."""
-    return path.endswith(".tif") and path.startswith("dataset/")
+    return path.endswith(".tif") and path.startswith(f"{layout.DATASET_DIR}/")
+
+
+def is_class_map(path: str) -> bool:
+    """Whether a file is a class raster of the map."""
+    name = Path(path).name
+    return path.startswith(f"{layout.MAPS_DIR}/") and name.endswith(".tif") and "_CLASS_" in name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.models import Campaign
-from learning.services import training
+from learning.services import releases, training
 
 
 @shared_task(name="learning.tasks.consider_retraining")  # type: ignore[untyped-decorator]
@@ -13,3 +13,9 @@ def consider_retraining() -> None:
     """Ask every campaign's policy whether it is time to train again."""
     for campaign in Campaign.objects.open().filter(retraining_policy__enabled=True):
         training.consider_retraining(campaign)
+
+
+@shared_task(name="learning.tasks.sweep_releases")  # type: ignore[untyped-decorator]
+def sweep_releases() -> None:
+    """Clear away releases whose making ended half-way."""
+    releases.sweep_releases()

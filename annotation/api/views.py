@@ -441,7 +441,8 @@ class CampaignTilesView(APIView):
         bbox = request.query_params.get("bbox")
         if bbox:
             tiles = tiles.filter(footprint__bboverlaps=bbox_polygon(bbox))
-        rows = tiles.values_list("pk", "row", "col", "state", "priority", "role", "footprint").order_by("pk")
+        found = tiles.values_list("pk", "row", "col", "state", "priority", "role", "footprint").order_by("pk")
+        rows = list(found[: self.MOST + 1])
         features = [
             {
                 "type": "Feature",
@@ -458,7 +459,9 @@ class CampaignTilesView(APIView):
             }
             for pk, row, col, state, priority, role, footprint in rows[: self.MOST]
         ]
-        return Response({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")
+        # A caller that gets the most there can be must ask again with a smaller bbox.
+        body = {"type": "FeatureCollection", "truncated": len(rows) > self.MOST, "features": features}
+        return Response(body, content_type="application/geo+json")
 
 
 def bbox_polygon(text: str) -> Polygon:

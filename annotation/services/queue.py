@@ -198,7 +198,8 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
         raise TileNotWorkable(
             f"Tile row {row}, column {col} is kept apart ({tile.get_role_display()}): choose another one."
         )
-    if Annotation.objects.filter(tile=tile, annotator=annotator, state="sent_back").exists():
+    own_work = Annotation.objects.filter(tile=tile, annotator=annotator).exclude(state=Annotation.State.ACCEPTED)
+    if mine is not None and own_work.exists():  # one's own, sent back or still waiting: it can be opened again
         return _grant(tile=tile, annotator=annotator, ticket=None, ahead=False)
     if tile.role == Tile.Role.HOLDOUT:
         raise TileNotWorkable(f"Tile row {row}, column {col} is a control tile: the queue hands those out.")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 NETWORK_OPTIONS = frozenset({"architecture", "encoder", "decoder_channels", "pretrained"})
 OTHER_OPTIONS = {"warm_start": bool, "device": str, "core_px": int, "spread_tiles": int}
-CORE_PX = 512  # side of a prediction window without its margin, on CPU
+EXPECTED = {bool: "true or false", str: "a text", int: "a whole number above 0"}
+CORE_PX = {"cpu": 1024, "cuda": 2048}  # side of a prediction window without its margin, by device
 
 
 def read_options(
@@ -31,14 +32,11 @@ def read_options(
     known = {*training, *NETWORK_OPTIONS, *OTHER_OPTIONS}
     unknown = sorted(set(options) - known)
     if unknown:
-        raise InvalidTrainConfig(
-            f"Option {unknown[0]!r} does not exist; the options are {', '.join(sorted(known))}."
-        )
+        raise InvalidTrainConfig(f"Option {unknown[0]!r} does not exist; the options are {', '.join(sorted(known))}.")
     for name, kind in OTHER_OPTIONS.items():
-        if name in options and not (type(options[name]) is kind and options[name] != 0):
-            if kind is bool and type(options[name]) is bool:
-                continue
-            raise InvalidTrainConfig(f"{name} = {options[name]!r} cannot be used: expected {kind.__name__}.")
+        value = options.get(name, kind(1))
+        if type(value) is not kind or (isinstance(value, int) and kind is int and value < 1):
+            raise InvalidTrainConfig(f"{name} = {value!r} cannot be used: expected {EXPECTED[kind]}.")
     network = {name: options[name] for name in NETWORK_OPTIONS if name in options}
     if "decoder_channels" in network:
         network["decoder_channels"] = tuple(network["decoder_channels"])

@@ -22,9 +22,9 @@ MAP_END = 0.98  # share of the progress bar
 @job("predict")
 def predict(context: JobContext) -> dict[str, Any]:
     """Map the layer with one model, unless that was done, and open the round that follows."""
-    model = TrainedModel.objects.select_related(
-        "campaign__layer", "campaign__nomenclature", "run__training_set"
-    ).get(pk=context.payload["model"])
+    model = TrainedModel.objects.select_related("campaign__layer", "campaign__nomenclature", "run__training_set").get(
+        pk=context.payload["model"]
+    )
     prediction = predictions.prediction_row(model)
     if prediction.state != Prediction.State.READY:
         _write_map(model, prediction, context)
@@ -61,6 +61,7 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     if not work.exists() and all(prediction.path(name).exists() for name in FILES):
         return  # the worker died between the last file and the row
     loaded = load_model(model.path, sha256=model.sha256)
+    device = device_of(model.run.config)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     prediction.path("").mkdir(parents=True, exist_ok=True)
     try:
@@ -75,8 +76,8 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
             colours=colours,
             bands=campaign.layer.bands,
             gsd_m=campaign.layer.gsd_m,
-            core_px=int(model.run.config.get("core_px", CORE_PX)),
-            device=device_of(model.run.config),
+            core_px=int(model.run.config.get("core_px", CORE_PX.get(device.partition(":")[0], 1024))),
+            device=device,
             work_dir=work,
             on_progress=lambda share: context.progress(MAP_END * share, "Mapping the imagery."),
             should_stop=context.should_stop,

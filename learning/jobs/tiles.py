@@ -69,9 +69,7 @@ class CampaignTiles(Sequence[LabelledTile]):
             if index in self._cache:
                 self._cache.move_to_end(index)
                 return self._cache[index]
-        window = PixelWindow(
-            placed.col * self._tile_px, placed.row * self._tile_px, self._tile_px, self._tile_px
-        )
+        window = PixelWindow(placed.col * self._tile_px, placed.row * self._tile_px, self._tile_px, self._tile_px)
         pixels = read_window(self._path, window)
         with self._lock:
             self._cache[index] = pixels
@@ -95,9 +93,7 @@ def training_tiles(training_set: TrainingSet, *, on_progress: Callable[[float], 
     )
     apart = [f"r{row} c{col}" for *_ids, row, col, role in rows if role != Tile.Role.POOL]
     if apart:
-        raise HoldoutInTraining(
-            f"{training_set} names {len(apart)} tile(s) outside the pool, first {apart[0]}."
-        )
+        raise HoldoutInTraining(f"{training_set} names {len(apart)} tile(s) outside the pool, first {apart[0]}.")
     items = [(tile, revision, sha256) for tile, revision, sha256, *_place in rows]
     sha256 = training_set_sha256(campaign=campaign, class_codes=training_set.class_codes, items=items)
     if sha256 != training_set.sha256:
@@ -110,14 +106,10 @@ def training_tiles(training_set: TrainingSet, *, on_progress: Callable[[float], 
         labels = labels_of(campaign, [item[1] for item in group], values=values)
         placed.append(PlacedLabels(row, col, zlib.compress(labels.tobytes(), 1)))
         on_progress(len(placed) / training_set.n_tiles)
-    return CampaignTiles(
-        image_path=campaign.layer.path("analysis.tif"), tile_px=campaign.tile_px, labels=placed
-    )
+    return CampaignTiles(image_path=campaign.layer.path("analysis.tif"), tile_px=campaign.tile_px, labels=placed)
 
 
-def labels_of(
-    campaign: Campaign, revision_ids: Sequence[int], *, values: Mapping[str, int]
-) -> NDArray[np.uint8]:
+def labels_of(campaign: Campaign, revision_ids: Sequence[int], *, values: Mapping[str, int]) -> NDArray[np.uint8]:
     """Merged label raster of revisions of one tile: uint8 (tile_px, tile_px), 0 = unlabelled."""
     revisions = AnnotationRevision.objects.filter(pk__in=revision_ids).order_by("pk")
     return label_raster(revisions.values_list("features", flat=True), tile_px=campaign.tile_px, values=values)

@@ -279,7 +279,7 @@ class ReleaseContents:
     tiles: Iterable[DatasetTile]
     software_version: str
     code_commit: str
-    code_url: str
+    code_url: str | None
     model: ModelRecord | None = None
     maps: MapRecord | None = None
     previous: PreviousRelease | None = None

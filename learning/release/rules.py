@@ -47,7 +47,7 @@ def check_contents(contents: ReleaseContents) -> None:
     _require(_SLUG, contents.campaign.slug, "the campaign's slug", "lower-case letters, digits, - and _")
     _require(_SLUG, contents.layer.slug, "the layer's slug", "lower-case letters, digits, - and _")
     _require(_SHA256, contents.layer.sha256, "the layer's sha256", "64 hexadecimal digits")
-    if not contents.code_url.startswith("https://"):
+    if contents.code_url is not None and not contents.code_url.startswith("https://"):
         raise InvalidContents(f"code_url is {contents.code_url!r}; give the https address of the code's repository")
     if not contents.attribution.strip():
         raise InvalidContents("attribution is empty; name the source of the imagery and its date")

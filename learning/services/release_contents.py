@@ -37,7 +37,6 @@ from learning.services.provenance import code_commit, software_version
 from learning.services.release_maps import write_published_classes
 from learning.services.release_model import model_record
 
-DEFAULT_CODE_URL = "https://example.org/solcommun"
 DESCRIPTION = {
     "en": "Land cover labelled by volunteers on {layer} ({vintage}), with the dataset, the model and the "
     "maps made from it. {more}",
@@ -94,7 +93,7 @@ def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
         tiles=dataset_tiles(campaign, labels, tree),
         software_version=software_version(),
         code_commit=code_commit(),
-        code_url=getattr(settings, "CODE_URL", DEFAULT_CODE_URL),
+        code_url=settings.CODE_URL or None,
         model=record,
         maps=map_record(ready, record, tree, work_dir=work_dir) if ready and record else None,
         previous=previous_release(release),

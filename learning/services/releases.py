@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from annotation.models import Annotation, Campaign, Job
@@ -39,8 +38,8 @@ def start_release(
     Args:   version: MAJOR.MINOR.PATCH above the last one; default: the next minor.
     Raises: InvalidVersion, VersionTaken, NothingToPublish, JobAlreadyRunning.
     """
+    sweep_releases()
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
-    sweep_releases(campaign)
     if not Annotation.objects.usable_as_labels().filter(tile__campaign=campaign).exists():
         raise NothingToPublish(f"{campaign.slug} has no accepted label yet: review some submissions first.")
     version = version or next_version(campaign)
@@ -120,26 +119,23 @@ def fail_release(*, release: Release) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep_releases(campaign: Campaign) -> int:
-    """Free the versions of releases whose job ended without publishing; returns how many."""
+def sweep_releases() -> int:
+    """Free the versions of releases whose job ended without publishing, remove files that belong to none.
+
+    Returns: number of versions freed.
+    """
     swept = 0
-    for release in campaign.releases.filter(state=State.STAGING):
-        unfinished = Q(state=Job.State.QUEUED) | Q(state=Job.State.RUNNING)
-        if not Job.objects.filter(unfinished, kind="release", key=release.folder).exists():
+    for release in Release.objects.filter(state=State.STAGING):
+        unfinished = Job.objects.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING], kind="release")
+        if not unfinished.filter(key=release.folder).exists():
             fail_release(release=release)
             swept += 1
-    return swept
-
-
-def remove_orphans() -> list[str]:
-    """Remove staging folders that belong to no release being made; returns their names."""
-    root = Path(settings.RELEASES_DIR)
     making = Release.objects.filter(state=State.STAGING)
     kept = {path.name for release in making for path in (staging_dir(release), work_dir(release))}
-    orphans = [path for path in sorted(root.glob(f"*{STAGING_SUFFIX}")) if path.name not in kept]
-    for path in orphans:
-        discard_staged(path)
-    return [path.name for path in orphans]
+    for path in Path(settings.RELEASES_DIR).glob(f"*{STAGING_SUFFIX}"):
+        if path.name not in kept:
+            discard_staged(path)
+    return swept
 
 
 def _summary(release: Release, paths: set[str]) -> dict[str, Any]:

@@ -4,6 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
+# A query a person waits for ends before they give up; jobs and commands have no such limit.
+os.environ.setdefault("STATEMENT_TIMEOUT_MS", "15000")
+
 wsgi_app = "config.wsgi:application"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))

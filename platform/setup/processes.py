@@ -84,6 +84,8 @@ def _environment() -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": f"{REPOSITORY / 'platform'}:{REPOSITORY}",
         "PYTHONUNBUFFERED": "1",
+        # Numerical threads that wait by spinning would take the cores from whatever else runs here.
+        "OMP_WAIT_POLICY": "passive",
     }
 
 

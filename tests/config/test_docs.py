@@ -189,6 +189,6 @@ def test_the_licence_is_the_whole_apache_text_in_the_contributors_name() -> None
 
 
 def test_what_is_wrong_in_a_document_would_be_found() -> None:
-    text = "See `annotation/core/nowhere.py`, `frontend/dist/`, `var/data` and [x](y.md).\n```\nbench/none.py --data F\n```\n"
+    text = "See `annotation/core/nowhere.py`, `frontend/dist/` and `var/data`.\n```\nbench/none.py --data F\n```\n"
     assert paths_named(text) == {"annotation/core/nowhere.py", "bench/none.py"}
     assert anchors("# Time and disk\n## What's new?\n") == {"time-and-disk", "whats-new"}

@@ -97,8 +97,7 @@ def test_one_person_draws_two_polygons_with_the_mouse_and_submits_and_another_ac
     desk.goto("/campaigns/gers/review/")
     desk.wait_for_selector("#review[data-ready='true']")
     desk.keyboard.press("a")
-    desk.wait_for_function("() => document.querySelector('#review').dataset.annotation === undefined || "
-                           "document.querySelector('#review').dataset.annotation === ''")
+    desk.wait_for_selector("[data-testid='empty']")
     annotation.refresh_from_db()
     assert annotation.state == "accepted"
 

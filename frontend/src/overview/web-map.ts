@@ -28,6 +28,7 @@ export function pageData<T>(id: string): T {
 /** Imagery at the bottom, one model layer over it at a time. */
 export class WebMap {
   private overlay: Leaflet.TileLayer | null = null;
+  private shown: Overlay = "none";
   private opacity = 0.7;
 
   constructor(
@@ -36,6 +37,10 @@ export class WebMap {
     private prediction: number | null,
   ) {
     map.attributionControl.setPrefix("Leaflet");
+    map.zoomControl.remove();
+    window.L.control
+      .zoom({ zoomInTitle: gettext("Zoom in"), zoomOutTitle: gettext("Zoom out") })
+      .addTo(map);
     window.L.tileLayer(`/imagery/${boot.layer}/web/{z}/{x}/{y}.jpg`, {
       attribution: escapeText(boot.attribution),
       maxNativeZoom: 20,
@@ -48,11 +53,13 @@ export class WebMap {
 
   setPrediction(id: number): void {
     this.prediction = id;
+    this.show(this.shown);
   }
 
   show(overlay: Overlay): void {
     this.overlay?.remove();
     this.overlay = null;
+    this.shown = overlay;
     if (overlay === "none" || this.prediction === null) return;
     this.overlay = window.L.tileLayer(`/predictions/${this.prediction}/${overlay}/web/{z}/{x}/{y}.png`, {
       opacity: this.opacity,
@@ -74,17 +81,33 @@ export function escapeText(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
-/** Wire the page's radio buttons named "overlay" and its opacity slider to a map. */
-export function wireOverlayControls(webMap: WebMap): void {
+function reveal(id: string, visible: boolean): void {
+  const part = document.getElementById(id);
+  if (part) part.hidden = !visible;
+}
+
+/** Wire the page's radio buttons named "overlay", its opacity slider and the legends that go with them to a map. */
+export function wireOverlayControls(webMap: WebMap, onShow: (overlay: Overlay) => void = () => undefined): void {
+  const show = (overlay: Overlay): void => {
+    webMap.show(overlay);
+    reveal("opacity-line", overlay !== "none");
+    reveal("entropy-legend", overlay === "entropy");
+    reveal("class-legend", overlay !== "entropy");
+    onShow(overlay);
+  };
   for (const radio of document.querySelectorAll<HTMLInputElement>('input[name="overlay"]')) {
     radio.addEventListener("change", () => {
-      if (radio.checked) webMap.show(radio.value as Overlay);
+      if (radio.checked) show(radio.value as Overlay);
     });
-    if (radio.checked) webMap.show(radio.value as Overlay);
+    // A browser that comes back to the page may have kept another choice than the template's.
+    if (radio.checked) show(radio.disabled ? "none" : (radio.value as Overlay));
   }
   const slider = document.getElementById("opacity");
   if (slider instanceof HTMLInputElement) {
-    slider.addEventListener("input", () => webMap.setOpacity(Number(slider.value) / 100));
+    webMap.setOpacity(Number(slider.value) / 100);
+    slider.addEventListener("input", () => {
+      webMap.setOpacity(Number(slider.value) / 100);
+    });
   }
 }
 

@@ -99,6 +99,9 @@ DATABASES["default"]["ENGINE"] = "django.contrib.gis.db.backends.postgis"
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {})["application_name"] = "solcommun"
+# The web process sets a limit for its own queries (platform/setup/gunicorn.conf.py); jobs and commands have none.
+if _statement_timeout_ms := env.int("STATEMENT_TIMEOUT_MS", default=0):
+    DATABASES["default"]["OPTIONS"]["options"] = f"-c statement_timeout={_statement_timeout_ms}"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
@@ -119,7 +122,7 @@ LOGIN_URL = "/accounts/login/"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_FORMS = {"signup": "annotation.forms.SignupForm"}
+ACCOUNT_SIGNUP_FORM_CLASS = "annotation.forms.SignupForm"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_RATE_LIMITS = {"signup": "60/m/ip", "login": "300/m/ip", "login_failed": "30/m/ip,5/300s/key"}
@@ -191,6 +194,10 @@ CONTRIBUTION_LICENCE = "etalab-2.0"
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
+# Proxies in front of the web process: only that many entries of X-Forwarded-For are believed.
+NUM_PROXIES = env.int("NUM_PROXIES", default=0)
+ALLAUTH_TRUSTED_PROXY_COUNT = NUM_PROXIES
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["config.authentication.SessionAuthentication401"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -208,6 +215,7 @@ REST_FRAMEWORK = {
         "save": env.str("THROTTLE_SAVE", default="240/min"),
         "start": env.str("THROTTLE_START", default="30/hour"),
     },
+    "NUM_PROXIES": NUM_PROXIES,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -230,6 +238,9 @@ SPECTACULAR_SETTINGS = {
         "TileStateEnum": "annotation.models.Tile.State",
     },
 }
+
+# Where this platform's code is published, cited by every release; empty: releases name the commit alone.
+CODE_URL = env.str("CODE_URL", default="")
 
 # --- browser-side security ---
 from csp.constants import NONCE, SELF
@@ -271,6 +282,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # GDAL reports harmless tag orders at INFO, one line a file.
+    "loggers": {"rasterio": {"level": "WARNING"}},
 }
 
 if urlsplit(CELERY_BROKER_URL).scheme not in {"redis", "rediss", "redis+socket", "memory"}:

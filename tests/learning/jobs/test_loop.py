@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from annotation.models import Job
 from annotation.services.tiles import pool_mask
 from learning.errors import BlindTile, NoDraft
 from learning.jobs.prediction import FILES, file_sha256
-from learning.models import AcquisitionRound, Prediction, TrainedModel
+from learning.models import AcquisitionRound, Prediction, Release, TrainedModel
+from learning.release.manifest import verify
 from learning.services.drafts import draft_of
 from learning.services.predictions import start_prediction
+from learning.services.releases import start_release
 from learning.services.training import start_training_run
 
 pytestmark = [
@@ -79,10 +82,11 @@ def test_a_promoted_model_maps_the_layer_and_its_doubts_order_the_next_round(tmp
     prediction.refresh_from_db()
     assert prediction.finished_at == before and AcquisitionRound.objects.count() == 1
 
-    check_drafts(scene, prediction, tmp_path)
+    check_drafts(scene, prediction)
+    check_release(scene, model)
 
 
-def check_drafts(scene: LabelledScene, prediction: Prediction, folder: Path) -> None:
+def check_drafts(scene: LabelledScene, prediction: Prediction) -> None:
     camp = scene.campaign
     tile = camp.tiles.filter(role="pool", state="open").first()
     draft = draft_of(tile=tile, user=scene.annotators[0])
@@ -99,6 +103,30 @@ def check_drafts(scene: LabelledScene, prediction: Prediction, folder: Path) -> 
     assert draft_of(tile=tile, user=scene.annotators[0]) == draft, "kept and given again"
     with pytest.raises(BlindTile):
         draft_of(tile=camp.tiles.filter(role="holdout").first(), user=scene.maintainer)
+
+
+def check_release(scene: LabelledScene, model: TrainedModel) -> None:
+    job = start_release(campaign=scene.campaign, actor=scene.maintainer)
+    assert run_job(str(job.id))
+    job.refresh_from_db()
+    assert job.state == "succeeded", job.error
+    release = Release.objects.get()
+    assert not verify(release.path).faults
+    assert release.summary["model"] == model.version
+    assert release.summary["miou"] == pytest.approx(model.evaluations.get().miou)
+    weights = release.path / "models" / "scene-m1" / "weights.safetensors"
+    assert file_sha256(weights) == model.sha256
+    maps = [release.path / name for name in release.summary["maps"]]
+    assert len(maps) == 2, "classes and entropy"
+    codes = model.run.training_set.class_codes
+    values = {item["code"]: item["raster_value"] for item in json.loads(
+        (release.path / "nomenclature.json").read_text())["classes"]}  # fmt: skip
+    with (
+        rasterio.open(maps[0], driver="GTiff") as shown,
+        rasterio.open(model.predictions.get().path("class.tif"), driver="GTiff") as made,
+    ):
+        table = np.array([0, *(values[code] for code in codes)], np.uint8)
+        assert (shown.read(1) == table[made.read(1)]).all()
 
 
 def test_a_rejected_model_leaves_the_published_one_and_a_round_is_opened_from_its_map(tmp_path: Path) -> None:

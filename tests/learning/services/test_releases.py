@@ -20,7 +20,7 @@ from learning.jobs import releases as job_module
 from learning.models import Release
 from learning.release.bundle import FAULT_POINTS
 from learning.release.manifest import verify
-from learning.services.releases import next_version, start_release
+from learning.services.releases import next_version, staging_dir, start_release, sweep_releases
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -155,3 +155,18 @@ def test_a_publisher_killed_leaves_no_half_release_and_the_command_finishes_it(p
     release = Release.objects.public().get()
     assert release.version == "1.0.0" and not verify(release.path).faults
     assert Job.objects.get(pk=job.pk).state == "succeeded"
+
+
+@pytest.mark.django_db
+def test_what_a_dead_job_left_is_swept_and_its_version_is_free_again() -> None:
+    scene = labelled_campaign(pool=2)
+    job = start_release(campaign=scene.campaign, actor=None, version="1.0.0")
+    dead, orphan = staging_dir(Release.objects.get()), Path(settings.RELEASES_DIR) / "gone-1.0.0.staging"
+    for folder in (dead, orphan):
+        folder.mkdir(parents=True)
+        (folder / "half.txt").write_text("half")
+    assert sweep_releases() == 0 and dead.exists() and not orphan.exists(), "its job still waits"
+    Job.objects.filter(pk=job.pk).update(state="failed")
+    assert sweep_releases() == 1 and not dead.exists()
+    assert Release.objects.get().state == "failed"
+    start_release(campaign=scene.campaign, actor=None, version="1.0.0")

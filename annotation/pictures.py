@@ -1,0 +1,115 @@
+"""Pictures of imagery and labels on pages, put together from map tiles that are served anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.urls import reverse
+
+from annotation.core.grid import SUBPIXELS
+
+if TYPE_CHECKING:
+    from annotation.models import Annotation, ImageryLayer
+
+MAP_TILE_PX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedTile:
+    """A map tile in a drawing; x, y, side in image pixels from the drawing's upper-left corner."""
+
+    url: str
+    x: int
+    y: int
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledView:
+    """Ground around a labelled tile, for an SVG of width × height image pixels.
+
+    `frame` is the tile (x, y, side); `areas` are (SVG path in 1/8 pixel of the tile, "#RRGGBB").
+    """
+
+    width: int
+    height: int
+    images: tuple[PlacedTile, ...]
+    frame: tuple[int, int, int]
+    areas: tuple[tuple[str, str], ...]
+
+    @property
+    def shade(self) -> str:
+        """SVG path of all the view but the tile (drawn with the even-odd rule)."""
+        x, y, side = self.frame
+        return f"M0 0H{self.width}V{self.height}H0ZM{x} {y}h{side}v{side}h-{side}Z"
+
+
+def native_tile_url(layer: ImageryLayer, z: int, x: int, y: int) -> str:
+    """Address of a map tile on the imagery's own grid."""
+    return reverse("imagery-tile", args=[layer.slug, "native", z, x, y])
+
+
+def strip_of(layer: ImageryLayer) -> list[str]:
+    """Addresses of two map tiles side by side from the middle of a layer; one where it is too small for two."""
+    for z in range(max(0, layer.native_max_zoom - 2), layer.native_max_zoom + 1):
+        side = MAP_TILE_PX << (layer.native_max_zoom - z)
+        columns, rows = layer.width // side, layer.height // side
+        if columns >= 2 and rows >= 1:
+            left = min(max(0, columns // 2 - 1), columns - 2)
+            return [native_tile_url(layer, z, left + step, rows // 2) for step in (0, 1)]
+    return [native_tile_url(layer, 0, 0, 0)]
+
+
+def thumbnail_of(layer: ImageryLayer, *, row: int, col: int, tile_px: int) -> str:
+    """Address of the smallest map tile that holds the centre of an annotated tile and most of it."""
+    z = layer.native_max_zoom
+    while z > 0 and MAP_TILE_PX << (layer.native_max_zoom - z) < tile_px:
+        z -= 1
+    side = MAP_TILE_PX << (layer.native_max_zoom - z)
+    return native_tile_url(layer, z, (2 * col + 1) * tile_px // (2 * side), (2 * row + 1) * tile_px // (2 * side))
+
+
+def labelled_view(annotation: Annotation, *, colours: Mapping[str, str]) -> LabelledView:
+    """A tile's labels over its imagery with half a tile of ground at the sides, kept inside the layer.
+
+    Args:
+        annotation: with its head, tile, campaign and layer loaded.
+        colours: "#RRGGBB" by class code; a class without one is left out.
+    """
+    tile, campaign = annotation.tile, annotation.tile.campaign
+    layer, tile_px = campaign.layer, campaign.tile_px
+    width, height = min(2 * tile_px, layer.width), min(3 * tile_px // 2, layer.height)
+    left = min(max(0, tile.col * tile_px + tile_px // 2 - width // 2), layer.width - width)
+    top = min(max(0, tile.row * tile_px + tile_px // 2 - height // 2), layer.height - height)
+    z = layer.native_max_zoom
+    while z > 0 and MAP_TILE_PX << (layer.native_max_zoom - z) < width // 3:
+        z -= 1
+    side = MAP_TILE_PX << (layer.native_max_zoom - z)
+    images = tuple(
+        PlacedTile(native_tile_url(layer, z, x, y), x * side - left, y * side - top, side)
+        for y in range(top // side, (top + height - 1) // side + 1)
+        for x in range(left // side, (left + width - 1) // side + 1)
+    )
+    features: list[dict[str, Any]] = annotation.head.features if annotation.head else []
+    return LabelledView(
+        width=width,
+        height=height,
+        images=images,
+        frame=(tile.col * tile_px - left, tile.row * tile_px - top, tile_px),
+        areas=tuple(
+            (svg_path(feature["rings"]), colours[feature["class_code"]])
+            for feature in features
+            if feature["class_code"] in colours
+        ),
+    )
+
+
+def svg_path(rings: list[list[list[int]]]) -> str:
+    """Rings as one SVG path, in the units they are in."""
+    return "".join("M" + "L".join(f"{int(x)} {int(y)}" for x, y in ring) + "Z" for ring in rings)
+
+
+#: What brings 1/8 pixels to image pixels in an SVG transform.
+SUBPIXEL_SCALE = f"{1 / SUBPIXELS:g}"

@@ -1,0 +1,141 @@
+// What each round brought: two charts and a table.
+
+import { gettext, interpolate } from "../i18n";
+import { type ChartPoint, drawAtWidth, pointChart } from "./chart";
+import { element, formatNumber } from "./web-map";
+
+export interface Round {
+  number: number;
+  labelled_tiles: number | null;
+  model_version: string;
+  holdout_miou: number | null;
+  mean_entropy_nats: number | null;
+  promoted: boolean | null;
+}
+
+export interface TrainedModel {
+  version: string;
+  number: number;
+  state: "candidate" | "promoted" | "rejected" | "retired";
+  training_tiles: number;
+  miou: number | null;
+  miou_low: number | null;
+  miou_high: number | null;
+  prediction: number | null;
+}
+
+async function listOf<T>(url: string): Promise<T[] | null> {
+  const answer = await fetch(url);
+  return answer.ok ? ((await answer.json()) as T[]) : null;
+}
+
+/** The map to show: the published model's, else the newest there is. Models come newest first. */
+export function shownPrediction(models: readonly TrainedModel[]): number | null {
+  const mapped = models.filter((model) => model.prediction !== null);
+  return (mapped.find((model) => model.state === "promoted") ?? mapped[0])?.prediction ?? null;
+}
+
+export function modelPoints(models: readonly TrainedModel[], language: string): ChartPoint[] {
+  return models
+    .filter((model): model is TrainedModel & { miou: number } => model.miou !== null)
+    .sort((a, b) => a.number - b.number)
+    .map((model) => ({
+      x: model.training_tiles,
+      y: model.miou,
+      low: model.miou_low,
+      high: model.miou_high,
+      muted: model.state === "rejected",
+      title: interpolate(gettext("%(model)s: %(miou)s, between %(low)s and %(high)s"), {
+        model: model.version,
+        miou: formatNumber(model.miou, 2, language),
+        low: formatNumber(model.miou_low, 2, language),
+        high: formatNumber(model.miou_high, 2, language),
+      }),
+    }));
+}
+
+export function doubtPoints(rounds: readonly Round[], language: string): ChartPoint[] {
+  return rounds
+    .filter((round): round is Round & { mean_entropy_nats: number } => round.mean_entropy_nats !== null)
+    .map((round) => ({
+      x: round.labelled_tiles ?? 0,
+      y: round.mean_entropy_nats,
+      title: interpolate(gettext("Round %(round)s: %(nats)s nats"), {
+        round: round.number,
+        nats: formatNumber(round.mean_entropy_nats, 2, language),
+      }),
+    }));
+}
+
+function figure(caption: string, points: ChartPoint[], language: string, top?: number): HTMLElement {
+  const box = element("figure");
+  const place = element("div");
+  box.append(element("figcaption", caption), place);
+  const common = { description: caption, xTitle: gettext("labelled tiles"), language };
+  drawAtWidth(place, (width) => pointChart(points, top === undefined ? { ...common, width } : { ...common, width, top }));
+  return box;
+}
+
+function roundsTable(rounds: readonly Round[], language: string): HTMLElement {
+  const table = element("table");
+  const head = element("tr");
+  const titles = [
+    gettext("round"),
+    gettext("labelled tiles"),
+    gettext("mean IoU on control tiles"),
+    gettext("mean doubt (nats)"),
+    gettext("new model published"),
+  ];
+  titles.forEach((title, index) => {
+    head.append(element("th", title, { scope: "col", class: index ? "number" : "" }));
+  });
+  const headGroup = element("thead");
+  headGroup.append(head);
+  const body = element("tbody");
+  for (const round of [...rounds].reverse()) {
+    const row = element("tr");
+    row.append(
+      element("th", String(round.number), { scope: "row" }),
+      element("td", (round.labelled_tiles ?? 0).toLocaleString(language), { class: "number" }),
+      element("td", formatNumber(round.holdout_miou, 2, language), { class: "number" }),
+      element("td", formatNumber(round.mean_entropy_nats, 2, language), { class: "number" }),
+      element("td", round.promoted ? gettext("yes") : gettext("no, the earlier one stays"), { class: "number" }),
+    );
+    body.append(row);
+  }
+  table.append(headGroup, body);
+  const scroll = element("div", "", { class: "scroll" });
+  scroll.append(table);
+  return scroll;
+}
+
+/** Fill the place with the campaign's rounds; answers the prediction to put on the map, or null. */
+export async function showRounds(place: HTMLElement, campaign: string, language: string): Promise<number | null> {
+  const [rounds, models] = await Promise.all([
+    listOf<Round>(`/api/v1/campaigns/${campaign}/rounds/`),
+    listOf<TrainedModel>(`/api/v1/campaigns/${campaign}/models/`),
+  ]);
+  if (rounds === null || models === null) {
+    place.replaceChildren(element("p", gettext("The rounds could not be loaded. Reload the page to try again.")));
+    return null;
+  }
+  const trained = rounds.filter((round) => round.mean_entropy_nats !== null);
+  const quality = modelPoints(models, language);
+  if (trained.length === 0 && quality.length === 0) {
+    place.replaceChildren(
+      element("p", gettext("No model yet: it is trained once enough tiles have been accepted."), { class: "soft" }),
+    );
+    return null;
+  }
+  const charts = element("div", "", { class: "charts" });
+  if (quality.length) charts.append(figure(gettext("Mean IoU on control tiles"), quality, language, 1));
+  if (trained.length) charts.append(figure(gettext("Mean doubt of the model (nats)"), doubtPoints(trained, language), language));
+  place.replaceChildren(charts);
+  if (quality.some((point) => point.muted)) {
+    place.append(
+      element("p", gettext("A hollow point is a model that was not published."), { class: "soft small" }),
+    );
+  }
+  if (trained.length) place.append(roundsTable(trained, language));
+  return shownPrediction(models);
+}
