@@ -177,6 +177,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ALWAYS_EAGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "annotation.tasks.sweep_jobs", "schedule": 15.0},
+    "sweep-releases": {"task": "learning.tasks.sweep_releases", "schedule": 300.0},
     "consider-retraining": {"task": "learning.tasks.consider_retraining", "schedule": 60.0},
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
