@@ -67,9 +67,7 @@ def release_file(request: HttpRequest, version: str, path: str) -> HttpResponseB
     release = Release.objects.named(version)
     entry = None if release is None else listed_files(release.path, release.manifest_sha256).get(path)
     if release is None or entry is None:
-        return HttpResponse(
-            "There is no such file in a published release.", status=404, content_type="text/plain"
-        )
+        return HttpResponse("There is no such file in a published release.", status=404, content_type="text/plain")
     etag = f'"{entry.sha256}"'
     headers = {
         "ETag": etag,

@@ -9,9 +9,7 @@ VALID_CELL_PX = 64
 """Side in pixels of a cell of the validity raster."""
 
 
-def tile_valid_fraction(
-    cells: NDArray[np.uint8], *, tile_px: int, n_rows: int, n_cols: int
-) -> NDArray[np.float32]:
+def tile_valid_fraction(cells: NDArray[np.uint8], *, tile_px: int, n_rows: int, n_cols: int) -> NDArray[np.float32]:
     """Share of valid pixels of each tile.
 
     Args:

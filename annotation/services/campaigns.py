@@ -75,9 +75,7 @@ def open_campaign(
         seed=seed,
     )
     kept = list(
-        iter_holdout_tiles(
-            draw, n_rows=grid.n_rows, n_cols=grid.n_cols, block_tiles=holdout_block_tiles, usable=usable
-        )
+        iter_holdout_tiles(draw, n_rows=grid.n_rows, n_cols=grid.n_cols, block_tiles=holdout_block_tiles, usable=usable)
     )
     campaign = Campaign.objects.create(
         slug=slug,

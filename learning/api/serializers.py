@@ -72,12 +72,8 @@ class RoundSerializer(serializers.ModelSerializer[QueueRound]):
 
     labelled_tiles = serializers.IntegerField(source="acquisition.labelled_tiles", default=0)
     holdout_miou = serializers.FloatField(source="acquisition.holdout_miou", default=None, allow_null=True)
-    published_miou = serializers.FloatField(
-        source="acquisition.published_miou", default=None, allow_null=True
-    )
-    mean_entropy_nats = serializers.FloatField(
-        source="acquisition.mean_entropy_nats", default=None, allow_null=True
-    )
+    published_miou = serializers.FloatField(source="acquisition.published_miou", default=None, allow_null=True)
+    mean_entropy_nats = serializers.FloatField(source="acquisition.mean_entropy_nats", default=None, allow_null=True)
     promoted = serializers.BooleanField(source="acquisition.promoted", default=None, allow_null=True)
     tickets = serializers.IntegerField(source="n_tickets")
 

@@ -57,9 +57,7 @@ class TrainingRunsView(APIView):
         campaign = maintained_or_404(request, slug)
         given = s.StartTrainingSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        job = training.start_training_run(
-            campaign=campaign, actor=person(request), force=given.validated_data["force"]
-        )
+        job = training.start_training_run(campaign=campaign, actor=person(request), force=given.validated_data["force"])
         return Response(s.StartedSerializer({"job": job}).data, status=status.HTTP_202_ACCEPTED)
 
 

@@ -21,7 +21,8 @@ GOOD = {
 def start(**changes: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name not in GOOD}
     environment |= GOOD | changes | {"DJANGO_SETTINGS_MODULE": "config.settings.production"}
-    code = f"import sys; sys.path[:0] = [{str(REPOSITORY)!r}, {str(REPOSITORY / 'platform')!r}]; import django; django.setup()"
+    folders = [str(REPOSITORY), str(REPOSITORY / "platform")]
+    code = f"import sys; sys.path[:0] = {folders!r}; import django; django.setup()"
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd="/", timeout=120, check=False
     )

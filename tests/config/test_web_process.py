@@ -25,7 +25,8 @@ status = []
 environ = RequestFactory().get("/healthz", HTTP_HOST="127.0.0.1").environ
 application(environ, lambda line, headers: status.append(line))
 assert status == ["200 OK"], status
-heavy = sorted(name for name in sys.modules if name.split(".")[0] in {{"torch", "torchvision", "timm", "segmentation_models_pytorch"}})
+refused = {{"torch", "torchvision", "timm", "segmentation_models_pytorch"}}
+heavy = sorted(name for name in sys.modules if name.split(".")[0] in refused)
 assert not heavy, heavy[:10]
 print("web process ok")
 """

@@ -15,9 +15,7 @@ SECONDS_BETWEEN_TRIES = 1.0
 
 
 class Command(BaseCommand):
-    help = (
-        "Publish a campaign's labels, dataset, model and maps; goes on with a release that was interrupted."
-    )
+    help = "Publish a campaign's labels, dataset, model and maps; goes on with a release that was interrupted."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         # Every Django command has a --version of its own, which the release's takes the place of.

@@ -22,9 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         campaign = campaign_named(options["campaign"])
         with errors_for_people():
-            model = roll_back_model(
-                campaign=campaign, to_model=model_named(campaign, options["to"]), actor=None
-            )
+            model = roll_back_model(campaign=campaign, to_model=model_named(campaign, options["to"]), actor=None)
         job = self.queue_round(model)
         report = {"model": model.version, "replaced": model.gate["restored_from"], "prediction_job": job}
         if options["json"]:

@@ -17,21 +17,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--campaign", required=True, help="short name of the campaign")
         parser.add_argument("--every-hours", type=float, help="least time between two trainings")
-        parser.add_argument(
-            "--min-newly-accepted", type=int, help="accepted labels since the last training set"
-        )
+        parser.add_argument("--min-newly-accepted", type=int, help="accepted labels since the last training set")
         parser.add_argument("--round-size", type=int, help="pool tiles a round asks for")
         parser.add_argument(
             "--set", action="append", default=[], metavar="OPTION=VALUE",
             help="an option of the training, such as steps=200 (VALUE is JSON); repeat for more",
         )  # fmt: skip
         switch = parser.add_mutually_exclusive_group()
-        switch.add_argument(
-            "--on", dest="enabled", action="store_true", default=None, help="retrain by itself"
-        )
-        switch.add_argument(
-            "--off", dest="enabled", action="store_false", default=None, help="only when asked"
-        )
+        switch.add_argument("--on", dest="enabled", action="store_true", default=None, help="retrain by itself")
+        switch.add_argument("--off", dest="enabled", action="store_false", default=None, help="only when asked")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -50,9 +44,7 @@ class Command(BaseCommand):
             known = RetrainingPolicy.objects.filter(campaign=campaign).first()
             training = {**(known.training if known else {}), **self.parsed(options["set"])}
             with errors_for_people():
-                read_options(
-                    training, bands=campaign.layer.bands, class_codes=selectable_codes(campaign), seed=0
-                )
+                read_options(training, bands=campaign.layer.bands, class_codes=selectable_codes(campaign), seed=0)
             values["training"] = training
         report = self.report(set_retraining_policy(campaign=campaign, **values))
         if options["json"]:

@@ -12,9 +12,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "folder", type=Path, help="folder of the release (the one that holds manifest.json)"
-        )
+        parser.add_argument("folder", type=Path, help="folder of the release (the one that holds manifest.json)")
         parser.add_argument("--manifest-sha256", help="digest of manifest.json shown on the release's page")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
