@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -121,10 +122,27 @@ def _record(process: Process) -> dict[str, Any]:
         return {}
 
 
+def code_stamp() -> str:
+    """Names, sizes and times of what the processes load: a changed stamp means that they run old code."""
+    digest = hashlib.sha256()
+    folders = [REPOSITORY / name for name in ("annotation", "learning", "platform", "locale", "frontend/dist")]
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                status = path.stat()
+                digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
 def start(process: Process) -> str:
-    """Start a process in a session of its own, unless it runs; return what was done."""
+    """Start a process in a session of its own, unless it runs on the present code; return what was done."""
+    stamp = code_stamp()
+    done = "started"
     if running_pid(process):
-        return "already running"
+        if _record(process).get("code") == stamp:
+            return "already running"
+        stop(process)
+        done = "restarted"
     for folder in (PIDS, LOGS):
         folder.mkdir(parents=True, exist_ok=True)
     with process.log.open("ab") as log:
@@ -137,9 +155,9 @@ def start(process: Process) -> str:
             stderr=log,
             start_new_session=True,
         )
-    record = {"pid": child.pid, "birth": birth(child.pid), "command": process.command}
+    record = {"pid": child.pid, "birth": birth(child.pid), "command": process.command, "code": stamp}
     process.pid_file.write_text(json.dumps(record))
-    return "started"
+    return done
 
 
 def stop(process: Process) -> str:

@@ -46,6 +46,16 @@ def test_a_started_process_is_found_again_and_not_started_twice() -> None:
     assert processes.stop(sleeper) == "not running"
 
 
+def test_a_process_that_runs_old_code_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeper = shell("sleeper", "sleep 60")
+    processes.start(sleeper)
+    first = processes.running_pid(sleeper)
+    monkeypatch.setattr(processes, "code_stamp", lambda: "another")
+    assert processes.start(sleeper) == "restarted"
+    assert processes.running_pid(sleeper) not in {None, first}
+    processes.stop(sleeper)
+
+
 def test_stopping_a_process_ends_children_that_outlive_it(tmp_path: Path) -> None:
     # The child ignores the polite signal, as a busy worker's child may.
     child = f"trap '' TERM; echo $BASHPID > {shlex.quote(str(tmp_path))}/child; while :; do sleep 0.1; done"

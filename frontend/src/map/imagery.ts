@@ -9,12 +9,12 @@ export function tileUrl(layer: string, view: string): string {
 
 /** The band combinations that this layer's bands allow. */
 export function viewsOf(bands: readonly string[]): string[] {
-  const names = new Set(bands.map((band) => band.toLowerCase()));
+  const has = (...names: string[]): boolean => names.every((name) => bands.includes(name));
   const views = ["rgb"];
-  if (names.has("nir") && names.has("red") && names.has("green")) views.push("irc");
-  if (names.has("nir") && names.has("red")) views.push("ndvi");
-  const plain = new Set(["red", "green", "blue", "nir", "alpha"]);
-  return [...views, ...bands.filter((band) => !plain.has(band.toLowerCase())).map((band) => `band-${band}`)];
+  if (has("NIR", "R", "G")) views.push("irc");
+  if (has("NIR", "R")) views.push("ndvi");
+  const inColour = new Set(["R", "G", "B", "NIR"]);
+  return [...views, ...bands.filter((band) => !inColour.has(band)).map((band) => `band-${band}`)];
 }
 
 /** The layer's map tiles on its own pixel grid, enlarged without smoothing beyond the native zoom. */

@@ -14,6 +14,8 @@ export type Overlay = "none" | "class" | "entropy";
 export interface MapBoot {
   layer: string;
   bounds: [[number, number], [number, number]];
+  /** Where there is imagery, as latitude and longitude. */
+  outline: [number, number][];
   attribution: string;
   language: string;
 }
@@ -47,6 +49,7 @@ export class WebMap {
       maxZoom: 22,
       bounds: boot.bounds,
     }).addTo(map);
+    hideOutside(map, boot.outline);
     map.fitBounds(boot.bounds);
     map.setMinZoom(Math.max(0, map.getZoom() - 2));
   }
@@ -74,6 +77,24 @@ export class WebMap {
     this.opacity = share;
     this.overlay?.setOpacity(share);
   }
+}
+
+/** Map tiles are square JPEGs, white beyond the imagery: cover that with the map's own ground. */
+function hideOutside(map: Leaflet.Map, outline: [number, number][]): void {
+  const pane = map.createPane("outside");
+  pane.style.zIndex = "250";
+  pane.style.pointerEvents = "none";
+  const world: [number, number][] = [[-85, -360], [-85, 360], [85, 360], [85, -360]];
+  const ground = getComputedStyle(map.getContainer()).backgroundColor;
+  window.L.polygon([world, outline], {
+    pane: "outside",
+    // Its own renderer, or Leaflet would draw it above the tiles people click.
+    renderer: window.L.svg({ pane: "outside", padding: 1 }),
+    interactive: false,
+    stroke: false,
+    fillColor: ground,
+    fillOpacity: 1,
+  }).addTo(map);
 }
 
 /** Leaflet takes attribution as HTML: what people wrote must stay text. */

@@ -205,8 +205,8 @@ export class StudioApp implements ToolHost, StudioActions {
     const session = this.session;
     if (!session || this.state.phase !== "working") return;
     if (session.features.length === 0) {
-      const sure = await confirmDialog(gettext("Nothing is labelled"), gettext("Submit this tile with no label at all?"), gettext("Submit"));
-      if (!sure) return;
+      this.notify(gettext("Nothing is labelled yet: draw at least one area, or skip the tile with a reason."));
+      return;
     }
     this.update({ phase: "sending" });
     const isSaved = await session.saver.flush();

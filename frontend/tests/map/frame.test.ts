@@ -21,8 +21,8 @@ it("brings the tile's units to the image and back without loss", () => {
 });
 
 it("offers the views that the bands allow", () => {
-  expect(viewsOf(["red", "green", "blue"])).toEqual(["rgb"]);
-  expect(viewsOf(["red", "green", "blue", "nir", "height"])).toEqual(["rgb", "irc", "ndvi", "band-height"]);
+  expect(viewsOf(["R", "G", "B"])).toEqual(["rgb"]);
+  expect(viewsOf(["R", "G", "B", "NIR", "height"])).toEqual(["rgb", "irc", "ndvi", "band-height"]);
   expect(tileUrl("gers", "rgb")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg");
   expect(tileUrl("gers", "irc")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg?view=irc");
 });
