@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from annotation.models import Annotation, ImageryLayer
 
 MAP_TILE_PX = 256
+#: Points along a side of a layer's outline.
+OUTLINE_POINTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,15 @@ def thumbnail_of(layer: ImageryLayer, *, row: int, col: int, tile_px: int) -> st
         z -= 1
     side = MAP_TILE_PX << (layer.native_max_zoom - z)
     return native_tile_url(layer, z, (2 * col + 1) * tile_px // (2 * side), (2 * row + 1) * tile_px // (2 * side))
+
+
+def outline_of(layer: ImageryLayer) -> tuple[list[float], list[float]]:
+    """Columns and rows, in pixels, of points around a layer: enough of them that its sides may curve on a map."""
+    shares = [step / OUTLINE_POINTS for step in range(OUTLINE_POINTS)]
+    right, down = [layer.width * share for share in shares], [layer.height * share for share in shares]
+    left, up = [layer.width - x for x in right], [layer.height - y for y in down]
+    columns = [*right, *[layer.width] * OUTLINE_POINTS, *left, *[0.0] * OUTLINE_POINTS]
+    return columns, [*[0.0] * OUTLINE_POINTS, *down, *[layer.height] * OUTLINE_POINTS, *up]
 
 
 def labelled_view(annotation: Annotation, *, colours: Mapping[str, str]) -> LabelledView:

@@ -31,12 +31,12 @@ def with_accepted_tiles(campaigns: CampaignQuerySet) -> CampaignQuerySet:
 
 def map_boot(layer: ImageryLayer) -> dict[str, Any]:
     """What a page's map needs to know of a layer."""
-    west, south, east, north = layer.pixel_grid.bounds_wgs84
-    outline = layer.footprint[0] if layer.footprint else [(west, south), (west, north), (east, north), (east, south)]
+    grid = layer.pixel_grid
+    west, south, east, north = grid.bounds_wgs84
     return {
         "layer": layer.slug,
         "bounds": [[south, west], [north, east]],
-        "outline": [[lat, lon] for lon, lat in outline],
+        "outline": [[lat, lon] for lon, lat in map(grid.to_lonlat, *pictures.outline_of(layer))],
         "attribution": layer.attribution,
         "language": get_language(),
     }

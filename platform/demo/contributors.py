@@ -97,12 +97,13 @@ class Contributor:
         board = self._board
         try:
             while not board.stop.is_set() and not board.done:
-                if not self._correct_one() and not self._label_one():
+                if not self._correct_one() and not self.label_one():
                     time.sleep(_PAUSE_S)
         except Exception as error:
             board.fail(error)
 
-    def _label_one(self) -> bool:
+    def label_one(self) -> bool:
+        """Claim the next tile, label it and submit it; False when there is none or the round has enough."""
         if not self._board.may_start():
             return False
         assignment = self._claim()

@@ -26,6 +26,7 @@ ROUND_LIMIT_S = 900.0
 #: The whole hold-out is labelled in the first round: up to three control tiles for one of the pool.
 CONTROL_SHARE = 0.75
 HOLDOUT_SHARE = 0.12
+LEFT_TO_REVIEW = 3
 
 
 def run_demo(options: DemoOptions) -> DemoResult:
@@ -52,6 +53,7 @@ def run_demo(options: DemoOptions) -> DemoResult:
     print(table(lines), flush=True)
     release = site.manage("publish_release", "--json", "--campaign", slug)
     checked = site.manage("verify_release", "--json", release["path"], allow_failure=True)
+    _leave_some_to_review(site, campaign=slug, accounts=accounts, truth=truth, seed=options.seed)
     result = DemoResult(
         rounds=tuple(lines),
         release_artefacts=int(release["artefacts"]),
@@ -184,6 +186,19 @@ def _people_work(
     site.progress_done()
     if board.failures:
         raise RuntimeError(f"the simulated people stopped: {board.failures[0]}") from board.failures[0]
+
+
+def _leave_some_to_review(
+    site: Site, *, campaign: str, accounts: Mapping[str, str], truth: TruthMosaic, seed: int
+) -> None:
+    """A few submissions wait for whoever signs in as the reviewer."""
+    name = "contributor1"
+    contributor = Contributor(
+        _signed_in(site, accounts, name), campaign=campaign, truth=truth, board=Board(wanted=LEFT_TO_REVIEW),
+        hand=Hand.of(name, seed=seed),
+    )  # fmt: skip
+    for _ in range(LEFT_TO_REVIEW):
+        contributor.label_one()
 
 
 def _machine_works(site: Site, maintainer: ApiSession, *, slug: str) -> RoundFigures:
