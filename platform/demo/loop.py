@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotation.core.nomenclature import load_nomenclature
-
 from annotation.raster.ingest import inspect_sources
 from demo.api import ApiSession
 from demo.contributors import Board, Contributor, Reviewer
