@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import scenes
 
 from annotation.models import Annotation
 from annotation.services.people import set_role
+from annotation.services.reviews import record_review
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -147,3 +149,37 @@ def test_a_closed_page_finds_its_unsaved_drawing_again(campaign: Any, open_page:
     again.wait_for_selector("#studio[data-features='1']")
     wait_saved(again)
     assert len(Annotation.objects.get().head.features) == 1  # type: ignore[union-attr]
+
+
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}\"'><svg onload=alert(3)>"
+
+
+def test_hostile_words_of_a_reviewer_stay_words_on_every_page_that_shows_them(campaign: Any, open_page: Any) -> None:
+    page = open_page()
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    sign_up(page, "ana")
+    open_studio(page)
+    tile = int(page.get_attribute("#studio", "data-tile"))
+    draw_polygon(page, BUILT, [(20, 20), (70, 20), (70, 70), (20, 70)])
+    wait_saved(page)
+    page.click("[data-testid='submit']")
+    page.wait_for_selector(f"#studio:not([data-tile='{tile}'])[data-ready='true']")
+    annotation = Annotation.objects.get(tile_id=tile)
+    rene = scenes.person("rene")
+    set_role(campaign=campaign, user=rene, role="reviewer")
+    record_review(
+        annotation_id=annotation.pk,
+        reviewer=rene,
+        verdict="send_back",
+        reason="other",
+        comment=HOSTILE,
+        operation_id=uuid.uuid4(),
+        expected_version=annotation.version,
+    )
+    page.goto("/me/")
+    assert HOSTILE in page.inner_text("main")
+    page.goto(f"/campaigns/gers/studio/?tile={tile}")
+    page.wait_for_selector("#studio[data-ready='true']")
+    assert HOSTILE in page.inner_text("#studio")
+    assert dialogs == []

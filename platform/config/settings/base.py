@@ -193,7 +193,11 @@ HEARTBEAT_SECONDS = env.int("HEARTBEAT_SECONDS", default=60)
 MAX_ACTIVE_LEASES = 2
 CONTRIBUTION_LICENCE = "etalab-2.0"
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# Counters of requests and of failed sign-ins only. In each process's memory: a limit is then per process, and a broker
+# that is away stops neither reading nor saving.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
+}
 
 # Proxies in front of the web process: only that many entries of X-Forwarded-For are believed.
 NUM_PROXIES = env.int("NUM_PROXIES", default=0)

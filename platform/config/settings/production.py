@@ -22,6 +22,3 @@ SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 STATIC_ROOT = VAR_DIR / "static"
 WHITENOISE_USE_FINDERS = False
-# Celery and Django write a Redis socket's address differently.
-_cache_address = CELERY_BROKER_URL.replace("redis+socket://", "unix://", 1)
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_address}}
