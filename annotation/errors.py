@@ -195,6 +195,24 @@ class OperationMismatch(Conflict):
     code: ClassVar[str] = "operation_mismatch"
 
 
+class TooManyLeases(Conflict):
+    """The person holds as many tiles as one may."""
+
+    code: ClassVar[str] = "too_many_leases"
+
+
+class NothingChanged(Conflict):
+    """Work that was sent back is submitted again as it was."""
+
+    code: ClassVar[str] = "nothing_changed"
+
+
+class ConsentRequired(NotAllowed):
+    """The person has not agreed to the licence under which contributions are published."""
+
+    code: ClassVar[str] = "consent_required"
+
+
 class NothingToSubmit(UserError):
     """An empty tile cannot be submitted."""
 

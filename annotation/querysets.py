@@ -84,8 +84,8 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         return self.readable_by(user).filter(state="submitted").exclude(annotator=user.pk)
 
     def usable_as_labels(self) -> AnnotationQuerySet:
-        """Annotations that count: accepted, whatever the way they were."""
-        return self.filter(state="accepted", head__isnull=False)
+        """Accepted annotations of people who held the tile; extra contributions are kept but do not count."""
+        return self.filter(state="accepted", head__isnull=False, is_extra=False)
 
 
 class JobQuerySet(models.QuerySet["Job"]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.jobs import registry
-from annotation.services import jobs
+from annotation.services import jobs, queue
 
 
 @shared_task(name="annotation.tasks.run_job")
@@ -18,3 +18,9 @@ def run_job(job_id: str) -> None:
 def sweep_jobs() -> None:
     """Find jobs that no worker has picked up or whose worker died."""
     jobs.sweep_jobs()
+
+
+@shared_task(name="annotation.tasks.reclaim_tiles")
+def reclaim_tiles() -> None:
+    """Give tiles back to the queue whose work was sent back or withdrawn and left alone."""
+    queue.reclaim_abandoned_tiles()

@@ -58,8 +58,12 @@ def write_geotiff(
 
 
 def person(name: str, **more: Any) -> Any:
-    """An account."""
-    return get_user_model().objects.create_user(username=name, password="a-long-passphrase", **more)
+    """An account that has agreed to the contributions' licence."""
+    from annotation.services.people import accept_contribution_licence
+
+    user = get_user_model().objects.create_user(username=name, password="a-long-passphrase", **more)
+    accept_contribution_licence(user=user)
+    return user
 
 
 def nomenclature(code: str = "ocsge_cover") -> Any:

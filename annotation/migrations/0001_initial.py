@@ -323,7 +323,7 @@ class Migration(migrations.Migration):
                 ('tile', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tickets', to='annotation.tile')),
             ],
             options={
-                'ordering': ['round', 'rank'],
+                'ordering': ['rank'],
             },
         ),
         migrations.CreateModel(

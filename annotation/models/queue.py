@@ -70,7 +70,7 @@ class Ticket(models.Model):
     objects = TicketQuerySet.as_manager()
 
     class Meta:
-        ordering = ["round", "rank"]
+        ordering = ["rank"]  # never across the round: a lock would then take the round and the campaign too
         constraints = [
             models.UniqueConstraint(fields=["round", "rank"], name="ticket_rank_unique"),
             # Redundancy is a property of the database: a tile has `slots` slots and each is given once.

@@ -17,7 +17,9 @@ from annotation.core.tile_geometry import Feature, check_coverage, parse_feature
 from annotation.errors import (
     AlreadyAccepted,
     CampaignClosed,
+    ConsentRequired,
     NotClaimed,
+    NothingChanged,
     NothingToSubmit,
     OperationMismatch,
     StaleRevision,
@@ -25,6 +27,7 @@ from annotation.errors import (
 )
 from annotation.models import AnnotatedFeature, Annotation, AnnotationRevision, Campaign, Lease, Operation, Tile
 from annotation.services.clock import database_now
+from annotation.services.people import contributor_of
 from annotation.services.queue import finish_lease
 from annotation.services.tiles import refresh_tile_state
 
@@ -64,6 +67,8 @@ def save_annotation(
         return repeat
     if expected_version is None:
         raise VersionRequired('Send If-Match with the version these labels were drawn on ("0" for a new tile).')
+    _require_consent(annotator)
+    _require_claimed(tile, annotator)  # before the costly checks
     parsed = parse_features(features, tile_px=tile.campaign.tile_px, class_codes=class_codes(tile.campaign))
     check_coverage(parsed)
     with transaction.atomic():
@@ -75,9 +80,7 @@ def save_annotation(
         revision = _append_revision(annotation, parsed, seconds_spent=seconds_spent, draft_model=draft_model)
         annotation.version, annotation.head = revision.number, revision
         annotation.state = Annotation.State.DRAFT
-        lease = Lease.objects.filter(tile=tile, annotator=annotator).first()
-        annotation.is_extra = lease is not None and lease.state == Lease.State.RELEASED
-        annotation.save(update_fields=["version", "head", "state", "is_extra"])
+        annotation.save(update_fields=["version", "head", "state"])
         refresh_tile_state(tile)
         _remember(operation_id, annotator, "save", annotation)
     return Saved(annotation=annotation, version=annotation.version, repeated=False)
@@ -104,13 +107,16 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
             raise NothingToSubmit(
                 "Nothing is labelled on this tile yet: draw at least one area, or skip the tile with a reason."
             )
+        if annotation.head.reviews.exists():
+            raise NothingChanged("This was sent back as it is: change what the reviewer named, then submit again.")
         _write_polygons(annotation.head, tile)
         reviewed = tile.campaign.review_policy == Campaign.ReviewPolicy.REVIEW
         annotation.state = Annotation.State.SUBMITTED if reviewed else Annotation.State.ACCEPTED
         annotation.submitted_at = database_now()
         annotation.decided_at = None if reviewed else annotation.submitted_at
-        annotation.save(update_fields=["state", "submitted_at", "decided_at"])
-        finish_lease(tile=tile, annotator=annotator)
+        # Whoever lost the tile to someone else before submitting makes an extra contribution: kept, not counted.
+        annotation.is_extra = not finish_lease(tile=tile, annotator=annotator)
+        annotation.save(update_fields=["state", "submitted_at", "decided_at", "is_extra"])
         refresh_tile_state(tile)
         _remember(operation_id, annotator, "submit", annotation)
     return Saved(annotation=annotation, version=annotation.version, repeated=False)
@@ -142,13 +148,24 @@ def _remember(operation_id: UUID, actor: User, kind: str, annotation: Annotation
 
 
 def _locked_annotation(tile: Tile, annotator: User) -> Annotation:
+    _require_claimed(tile, annotator)
+    annotation, _created = Annotation.objects.get_or_create(tile=tile, annotator=annotator)
+    annotation = Annotation.objects.select_for_update(of=("self",)).select_related("head").get(pk=annotation.pk)
+    return annotation
+
+
+def _require_claimed(tile: Tile, annotator: User) -> None:
     if tile.campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {tile.campaign.slug!r} is closed: your work stays in this browser.")
     if not Lease.objects.filter(tile=tile, annotator=annotator).exists():
         raise NotClaimed("You have not taken this tile: ask for the next one or choose it on the map.")
-    annotation, _created = Annotation.objects.get_or_create(tile=tile, annotator=annotator)
-    annotation = Annotation.objects.select_for_update(of=("self",)).select_related("head").get(pk=annotation.pk)
-    return annotation
+
+
+def _require_consent(annotator: User) -> None:
+    if contributor_of(annotator).licence_accepted_at is None:
+        raise ConsentRequired(
+            'Labels can only be kept under the open licence: agree to it on the page "My work", then save again.'
+        )
 
 
 def _require_version(annotation: Annotation, expected_version: int) -> None:

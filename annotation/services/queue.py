@@ -1,25 +1,31 @@
-"""The queue: rounds of ranked tickets, and claims that follow the rank under concurrency (docs/adr/0004)."""
+"""The queue: rounds of ranked tickets, and claims that follow the rank under concurrency (docs/adr/0004).
+
+Locks are taken in one order everywhere: campaign, annotation, ticket, lease, tile. Opening a round and picking a tile
+lock the campaign; claims, heartbeats, releases and submissions do not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.db.models.functions import Now
 
-from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable
+from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Campaign, Lease, QueueRound, Ticket, Tile
 from annotation.services.clock import database_now
-from annotation.services.tiles import Place, materialise_tiles
+from annotation.services.tiles import Place, materialise_tiles, role_of_tile, usable_tiles
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+REOPENABLE = (Annotation.State.DRAFT, Annotation.State.SUBMITTED, Annotation.State.SENT_BACK)
 SLOT_SPACING = 20  # ranks between a tile's first and second ticket, so that two people are rarely side by side
 REPORTS_TO_RETIRE = 2  # people who must call a tile's imagery unusable before it leaves the queue
 
@@ -54,12 +60,13 @@ def open_queue_round(
     Hold-out tiles that still lack labels are woven in at `control_share` (default: the campaign's). Tickets of
     earlier rounds that nobody holds are void; work under way goes on.
     """
-    Campaign.objects.select_for_update().get(pk=campaign.pk)
+    _lock_campaign(campaign)
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: open it again before opening a round.")
     share = campaign.control_share if control_share is None else control_share
+    wanted = _weave_controls(list(tickets), _unlabelled_controls(campaign), share)
+    tiles = materialise_tiles(campaign=campaign, places=[(item.row, item.col) for item in wanted])
     campaign.rounds.filter(closed_at__isnull=True).update(closed_at=Now())
-    Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
     last = campaign.rounds.aggregate(last=Max("number"))["last"]
     queue_round = QueueRound.objects.create(
         campaign=campaign,
@@ -70,29 +77,40 @@ def open_queue_round(
         control_share=share,
         seed=seed,
     )
-    wanted = _weave_controls(list(tickets), _unlabelled_controls(campaign), share)
-    _write_tickets(queue_round, wanted)
+    # As late as can be: whoever claims between this line and the commit finds nothing and waits for the new round.
+    Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
+    _write_tickets(queue_round, wanted, tiles)
     return queue_round
 
 
 def labelled_or_leased_tiles(campaign: Campaign) -> set[Place]:
     """Tiles whose every slot is taken or done, or that are retired: no round should ask for them again."""
-    done = set(campaign.tiles.filter(state__in=["accepted", "submitted", "unusable"]).values_list("row", "col"))
-    held = campaign.tickets.filter(state__in=["leased", "done"]).values_list("tile__row", "tile__col")
-    return done | set(held)
+    closed = campaign.tiles.filter(state__in=[Tile.State.ACCEPTED, Tile.State.UNUSABLE]).values_list("row", "col")
+    full = (
+        campaign.tickets.filter(state__in=[Ticket.State.LEASED, Ticket.State.DONE])
+        .values("tile__row", "tile__col")
+        .annotate(slots_used=Count("pk"))
+        .filter(slots_used__gte=campaign.redundancy)
+        .values_list("tile__row", "tile__col")
+    )
+    return set(closed) | set(full)
 
 
 def _unlabelled_controls(campaign: Campaign) -> list[QueuedTile]:
-    holdout = campaign.tiles.filter(role="holdout", state__in=["open", "sent_back"]).order_by("id")
+    """Hold-out tiles that lack labels, in a seeded random order: those labelled so far are a random part of all."""
+    lacking = campaign.tiles.filter(role=Tile.Role.HOLDOUT, state__in=[Tile.State.OPEN, Tile.State.SENT_BACK])
+    places = list(lacking.order_by("row", "col").values_list("row", "col"))
+    np.random.default_rng([campaign.seed, 2]).shuffle(places)
     probability = campaign.holdout.inclusion_probability
     return [
-        QueuedTile(row=row, col=col, kind=Ticket.Kind.CONTROL, probability=probability)
-        for row, col in holdout.values_list("row", "col")
+        QueuedTile(row=int(row), col=int(col), kind=Ticket.Kind.CONTROL, probability=probability) for row, col in places
     ]
 
 
 def _weave_controls(pool: Sequence[QueuedTile], controls: Sequence[QueuedTile], share: float) -> list[QueuedTile]:
-    """Every 1/share-th ticket is a control tile, until there are no more."""
+    """Every 1/share-th ticket is a control tile, until there are no more; without pool tiles, control tiles alone."""
+    if not pool:
+        return list(controls)
     woven: list[QueuedTile] = []
     due, waiting = 0.0, iter(controls)
     for tile in pool:
@@ -106,9 +124,8 @@ def _weave_controls(pool: Sequence[QueuedTile], controls: Sequence[QueuedTile], 
     return woven
 
 
-def _write_tickets(queue_round: QueueRound, wanted: Sequence[QueuedTile]) -> None:
+def _write_tickets(queue_round: QueueRound, wanted: Sequence[QueuedTile], tiles: Mapping[Place, Tile]) -> None:
     campaign = queue_round.campaign
-    tiles = materialise_tiles(campaign=campaign, places=[(item.row, item.col) for item in wanted])
     taken: dict[int, set[int]] = {}
     held = Ticket.objects.filter(campaign=campaign, tile__in=[tile.pk for tile in tiles.values()])
     for tile_id, slot in held.exclude(state=Ticket.State.VOID).values_list("tile_id", "slot"):
@@ -167,14 +184,17 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
             "ahead", "granted_at", "pk"
         )
     )
-    if held and not ahead:
-        return _renew(held[0], ahead=False)
-    if len(held) >= settings.MAX_ACTIVE_LEASES:
-        return _renew(held[-1], ahead=True)
+    for lease in held[:1] if not ahead else held[settings.MAX_ACTIVE_LEASES - 1 :]:
+        kept = _keep(lease, ahead=ahead)
+        if kept is not None:
+            return kept
     sent_back = _next_sent_back(campaign, annotator)
     if sent_back is not None:
         return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead)
     ticket = _next_ticket(campaign, annotator)
+    if ticket is None:
+        _wait_for_round_being_opened(campaign)
+        ticket = _next_ticket(campaign, annotator)
     if ticket is None:
         return None
     return _grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead)
@@ -184,29 +204,53 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
 def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lease:
     """Give this person a tile they chose on the map, if a slot is free.
 
-    Raises: CampaignClosed, TileOutsideGrid, TileNotWorkable, NoFreeSlot.
+    Raises: CampaignClosed, TileOutsideGrid, TileNotWorkable, NoFreeSlot, TooManyLeases.
     """
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
     _one_claim_at_a_time(campaign, annotator)
-    tile = materialise_tiles(campaign=campaign, places=[(row, col)])[(row, col)]
-    tile = Tile.objects.select_for_update().get(pk=tile.pk)
+    _lock_campaign(campaign)
+    tile = _tile_to_pick(campaign, row, col)
     mine = Lease.objects.filter(tile=tile, annotator=annotator).first()
     if mine is not None and mine.state == Lease.State.ACTIVE:
-        return _renew(mine, ahead=False)
-    if tile.role == Tile.Role.BUFFER or tile.state == Tile.State.UNUSABLE:
-        raise TileNotWorkable(
-            f"Tile row {row}, column {col} is kept apart ({tile.get_role_display()}): choose another one."
-        )
-    own_work = Annotation.objects.filter(tile=tile, annotator=annotator).exclude(state=Annotation.State.ACCEPTED)
-    if mine is not None and own_work.exists():  # one's own, sent back or still waiting: it can be opened again
+        kept = _keep(mine, ahead=False)
+        if kept is not None:
+            return kept
+    _make_room(campaign, annotator)
+    own = Annotation.objects.filter(tile=tile, annotator=annotator).first()
+    if mine is not None and own is not None and own.state in REOPENABLE:
         return _grant(tile=tile, annotator=annotator, ticket=None, ahead=False)
+    if own is not None and own.state == Annotation.State.ACCEPTED:
+        raise NoFreeSlot("Your labels of this tile are accepted: choose another one.")
     if tile.role == Tile.Role.HOLDOUT:
         raise TileNotWorkable(f"Tile row {row}, column {col} is a control tile: the queue hands those out.")
-    ticket = Ticket.objects.select_for_update().filter(tile=tile, state=Ticket.State.OPEN).order_by("rank").first()
+    open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
+    ticket = open_tickets.order_by("rank").first()
     if ticket is None:
         ticket = _ticket_for_pick(campaign, tile)
     return _grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False)
+
+
+def _tile_to_pick(campaign: Campaign, row: int, col: int) -> Tile:
+    role = role_of_tile(campaign, row, col)
+    inside = 0 <= row < campaign.n_rows and 0 <= col < campaign.n_cols
+    if inside and (role == Tile.Role.BUFFER or not usable_tiles(campaign)[row, col]):
+        why = "kept apart around the control tiles" if role == Tile.Role.BUFFER else "without enough imagery"
+        raise TileNotWorkable(f"Tile row {row}, column {col} is {why}: choose another one.")
+    tile = materialise_tiles(campaign=campaign, places=[(row, col)])[(row, col)]
+    if tile.state == Tile.State.UNUSABLE:
+        raise TileNotWorkable(f"Tile row {row}, column {col} was reported unusable: choose another one.")
+    return tile
+
+
+def _make_room(campaign: Campaign, annotator: User) -> None:
+    """A tile leased ahead and not begun gives way to the one that was chosen."""
+    held = Lease.objects.filter(annotator=annotator, tile__campaign=campaign, state=Lease.State.ACTIVE)
+    begun = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator)
+    for lease in held.filter(ahead=True).exclude(Exists(begun)):
+        release_lease(token=str(lease.token), annotator=annotator, reason=Lease.Reason.LEFT)
+    if held.count() >= settings.MAX_ACTIVE_LEASES:
+        raise TooManyLeases(f"You hold {held.count()} tiles already: submit or skip one of them first.")
 
 
 def _ticket_for_pick(campaign: Campaign, tile: Tile) -> Ticket:
@@ -216,7 +260,7 @@ def _ticket_for_pick(campaign: Campaign, tile: Tile) -> Ticket:
         raise NoFreeSlot(
             f"{len(used)} of {campaign.redundancy} people already work or worked on this tile: choose another one."
         )
-    queue_round = QueueRound.objects.select_for_update().get(campaign=campaign, closed_at__isnull=True)
+    queue_round = QueueRound.objects.get(campaign=campaign, closed_at__isnull=True)
     last = queue_round.tickets.aggregate(last=Max("rank"))["last"]
     return Ticket.objects.create(
         campaign=campaign,
@@ -248,10 +292,16 @@ def _next_sent_back(campaign: Campaign, annotator: User) -> Annotation | None:
 
 def _next_ticket(campaign: Campaign, annotator: User) -> Ticket | None:
     """Tickets whose holder has gone first, then open ones; both in rank order, skipping those being claimed."""
-    mine = Lease.objects.filter(tile=OuterRef("tile"), annotator=annotator)
+    # A tile one left is one's own to take again; any other lease, and any work handed in, is not.
+    left = Q(state=Lease.State.RELEASED, release_reason=Lease.Reason.LEFT)
+    mine = Lease.objects.filter(tile=OuterRef("tile"), annotator=annotator).exclude(left)
+    handed_in = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator).exclude(
+        state=Annotation.State.DRAFT
+    )
     free = (
         Ticket.objects.filter(campaign=campaign)
         .exclude(Exists(mine))
+        .exclude(Exists(handed_in))
         .select_related("tile")
         .select_for_update(skip_locked=True, of=("self",))
         .order_by("rank")
@@ -281,6 +331,29 @@ def _grant(*, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool) -
         },
     )
     return lease
+
+
+def _lock_campaign(campaign: Campaign) -> None:
+    Campaign.objects.select_for_update(no_key=True).only("pk").get(pk=campaign.pk)
+
+
+def _wait_for_round_being_opened(campaign: Campaign) -> None:
+    """Between the end of one round and the commit of the next there is no ticket to see."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM annotation_campaign WHERE id = %s FOR SHARE", [campaign.pk])
+
+
+def _keep(lease: Lease, *, ahead: bool) -> Lease | None:
+    """Renew a lease unless someone else was given its tile in the meantime."""
+    locked = _locked(lease)
+    return _renew(locked, ahead=ahead) if locked.state == Lease.State.ACTIVE else None
+
+
+def _locked(lease: Lease) -> Lease:
+    """The lease as it is now, locked after its ticket."""
+    if lease.ticket_id is not None:
+        Ticket.objects.select_for_update(of=("self",)).filter(pk=lease.ticket_id).order_by("pk").first()
+    return Lease.objects.select_for_update(of=("self",)).select_related("tile").get(pk=lease.pk)
 
 
 def _renew(lease: Lease, *, ahead: bool | None = None) -> Lease:
@@ -324,40 +397,66 @@ def release_lease(*, token: str, annotator: User, reason: str, comment: str = ""
         Ticket.objects.filter(pk=lease.ticket_id, state=Ticket.State.LEASED).update(
             state=Ticket.State.OPEN, leased_until=None
         )
-    if reason == Lease.Reason.LEFT:
-        lease.delete()
-        return
     lease.state, lease.release_reason, lease.comment = Lease.State.RELEASED, reason, comment
     lease.save(update_fields=["state", "release_reason", "comment"])
     if reason == Lease.Reason.BAD_IMAGERY:
         _retire_if_reported_enough(lease.tile)
 
 
-def finish_lease(*, tile: Tile, annotator: User) -> None:
-    """The person's work on the tile is submitted: lease and ticket are done. Called inside the submission."""
-    lease = Lease.objects.select_for_update().filter(tile=tile, annotator=annotator).first()
+def finish_lease(*, tile: Tile, annotator: User) -> bool:
+    """The person's work on the tile is submitted: lease and ticket are done. Called inside the submission.
+
+    Returns: whether the tile was theirs until now; False when it had been given up or given to someone else.
+    """
+    lease = Lease.objects.filter(tile=tile, annotator=annotator).first()
     if lease is None:
-        return
-    if lease.state == Lease.State.ACTIVE and lease.ticket_id is not None:
-        Ticket.objects.filter(pk=lease.ticket_id).exclude(state=Ticket.State.VOID).update(
+        return False
+    lease = _locked(lease)
+    if lease.state == Lease.State.RELEASED:
+        return False
+    if lease.ticket_id is not None:
+        Ticket.objects.filter(pk=lease.ticket_id, state=Ticket.State.LEASED).update(
             state=Ticket.State.DONE, leased_until=None
         )
     lease.state = Lease.State.DONE
     lease.save(update_fields=["state"])
+    return True
+
+
+@transaction.atomic
+def reclaim_abandoned_tiles() -> int:
+    """Give back tiles whose work was sent back or withdrawn and then left alone for weeks; returns how many.
+
+    The author may still finish: it then counts as an extra contribution.
+    """
+    before = database_now() - timedelta(days=settings.RECLAIM_AFTER_DAYS)
+    abandoned = Annotation.objects.filter(
+        Q(state=Annotation.State.SENT_BACK, decided_at__lt=before)
+        | Q(state=Annotation.State.DRAFT, submitted_at__isnull=False, head__created_at__lt=before),
+        is_extra=False,
+    )
+    count = 0
+    for tile_id, annotator_id in abandoned.values_list("tile_id", "annotator_id"):
+        lease = Lease.objects.filter(tile_id=tile_id, annotator_id=annotator_id, ticket__isnull=False).first()
+        if lease is None or (lease := _locked(lease)).state == Lease.State.RELEASED:
+            continue
+        Ticket.objects.filter(pk=lease.ticket_id).update(state=Ticket.State.VOID, leased_until=None)
+        lease.state = Lease.State.RELEASED
+        lease.save(update_fields=["state"])
+        count += 1
+    return count
 
 
 def _locked_lease(token: str, annotator: User) -> Lease:
     lease = Lease.objects.filter(token=token, annotator=annotator).first()
     if lease is None:
         raise NotThere("This lease is not yours or has ended: ask for the next tile.")
-    if lease.ticket_id is not None:
-        # Same order as a claim (ticket, then lease), so that the two never wait for each other.
-        Ticket.objects.select_for_update().filter(pk=lease.ticket_id).first()
-    return Lease.objects.select_for_update().select_related("tile").get(pk=lease.pk)
+    return _locked(lease)
 
 
 def _retire_if_reported_enough(tile: Tile) -> None:
     reports = Lease.objects.filter(tile=tile, release_reason=Lease.Reason.BAD_IMAGERY).count()
-    if reports >= REPORTS_TO_RETIRE:
+    # A control tile stays: dropping it because two people say so would bend the sample that judges the model.
+    if reports >= REPORTS_TO_RETIRE and tile.role == Tile.Role.POOL:
         Ticket.objects.filter(tile=tile, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
         Tile.objects.filter(pk=tile.pk).update(state=Tile.State.UNUSABLE)

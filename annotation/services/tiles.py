@@ -96,8 +96,12 @@ def materialise_tiles(*, campaign: Campaign, places: Iterable[Place]) -> dict[Pl
 
 
 def refresh_tile_state(tile: Tile) -> None:
-    """Set the tile's state from its annotations; called in the transaction that changed one."""
-    states = list(tile.annotations.values_list("state", flat=True))
+    """Set the tile's state from its annotations; called in the transaction that changed one.
+
+    The row is locked before the annotations are read: of two verdicts at once, the second sees the first.
+    """
+    tile.state = Tile.objects.select_for_update(no_key=True).values_list("state", flat=True).get(pk=tile.pk)
+    states = list(tile.annotations.filter(is_extra=False).values_list("state", flat=True))
     if states.count("accepted") >= tile.campaign.redundancy:
         state = Tile.State.ACCEPTED
     elif "submitted" in states:

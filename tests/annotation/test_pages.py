@@ -15,13 +15,14 @@ from django.test.utils import CaptureQueriesContext
 from html_checks import assert_strict, faults_of, language_of
 from learning_rows import Labelled, labelled_campaign
 
-from annotation.services.annotations import save_annotation
+from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
 from annotation.services.queue import pick_tile
+from annotation.services.reviews import record_review
 
 pytestmark = pytest.mark.django_db
 
-HOSTILE = "\"><script>alert(1)</script>{{7*7}}<img src=x onerror=alert(1)>"
+HOSTILE = '"><script>alert(1)</script>{{7*7}}<img src=x onerror=alert(1)>'
 
 
 @dataclass
@@ -120,24 +121,41 @@ def test_hostile_names_and_comments_stay_text_on_every_page(site: Site) -> None:
     campaign.save()
     campaign.layer.title = campaign.layer.attribution = HOSTILE
     campaign.layer.save()
-    review = site.scene.author.annotations.first().reviews.first()
-    type(review).objects.filter(pk=review.pk).update(comment=HOSTILE, reason="other")
+    tile = site.scene.pool_tiles()[5]
+    saved = drawn(site, tile)
+    submit_annotation(tile=tile, annotator=site.scene.author, operation_id=uuid.uuid4(), expected_version=saved.version)
+    record_review(
+        annotation_id=saved.annotation.pk,
+        reviewer=site.scene.reviewer,
+        verdict="send_back",
+        reason="other",
+        comment=HOSTILE,
+        operation_id=uuid.uuid4(),
+        expected_version=saved.version,
+    )
     for path in ("/", "/campaigns/", "/campaigns/camp/", "/campaigns/camp/studio/", "/me/"):
         page = site.client("annotator").get(path).content.decode()
-        assert "<script>alert" not in page and "onerror=alert(1)>" not in page.replace("&gt;", ""), path
+        assert "<script>alert" not in page and "<img src=x" not in page, path
         assert faults_of(page) == [], path
+    assert "alert(1)&lt;/script&gt;" in site.client("annotator").get("/me/").content.decode()
 
 
-def test_my_work_tells_what_became_of_each_tile_and_what_to_do_next(site: Site) -> None:
-    author, tile = site.scene.author, site.scene.pool_tiles()[5]
+def drawn(site: Site, tile: Any) -> Any:
+    """The author's first save on a tile picked on the map."""
+    author = site.scene.author
     pick_tile(campaign=site.scene.campaign, annotator=author, row=tile.row, col=tile.col)
-    save_annotation(
+    return save_annotation(
         tile=tile,
         annotator=author,
         features=[scenes.square("CS2.2.1", 0, 0, 8)],
         operation_id=uuid.uuid4(),
         expected_version=0,
     )
+
+
+def test_my_work_tells_what_became_of_each_tile_and_what_to_do_next(site: Site) -> None:
+    tile = site.scene.pool_tiles()[5]
+    drawn(site, tile)
     page = site.client("annotator").get("/me/").content.decode()
     assert page.count("Your labels were accepted") == 2
     assert page.count("Not handed in yet") == 1

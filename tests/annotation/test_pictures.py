@@ -51,4 +51,9 @@ def test_an_svg_path_closes_each_ring() -> None:
 def test_the_outline_goes_round_the_layer_once_through_its_corners() -> None:
     columns, rows = outline_of(scenes.virtual_layer("wide", width=800, height=400))
     points = list(zip(columns, rows, strict=True))
-    assert len(points) == 64 and [points[place] for place in (0, 16, 32, 48)] == [(0, 0), (800, 0), (800, 400), (0, 400)]
+    assert len(points) == 64 and [points[place] for place in (0, 16, 32, 48)] == [
+        (0, 0),
+        (800, 0),
+        (800, 400),
+        (0, 400),
+    ]

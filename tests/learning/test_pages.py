@@ -83,7 +83,7 @@ def test_a_release_shows_its_figures_with_intervals_and_class_names() -> None:
     publish()
     page = Client(headers={"accept-language": "en"}).get("/releases/camp-1.0.0/").content.decode()
     assert "95% interval: 0.25 to 0.75" in page and "12 control tiles" in page
-    assert page.index("Built-up areas <code") < page.index("Herbaceous")  # best first, by name
+    assert page.index("Built-up areas <code") < page.index("reed beds) <code")  # best first, by name
     assert '<rect class="fill" width="700" height="20">' in page
     assert '<line class="reach" x1="250" x2="900"' in page
 

@@ -177,6 +177,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ALWAYS_EAGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "annotation.tasks.sweep_jobs", "schedule": 15.0},
+    "reclaim-tiles": {"task": "annotation.tasks.reclaim_tiles", "schedule": 3600.0},
     "sweep-releases": {"task": "learning.tasks.sweep_releases", "schedule": 300.0},
     "consider-retraining": {"task": "learning.tasks.consider_retraining", "schedule": 60.0},
 }
@@ -191,6 +192,7 @@ REQUIRE_SANDBOX = env.bool("REQUIRE_SANDBOX", default=True)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=900)
 HEARTBEAT_SECONDS = env.int("HEARTBEAT_SECONDS", default=60)
 MAX_ACTIVE_LEASES = 2
+RECLAIM_AFTER_DAYS = env.int("RECLAIM_AFTER_DAYS", default=21)
 CONTRIBUTION_LICENCE = "etalab-2.0"
 
 # Counters of requests and of failed sign-ins only. In each process's memory: a limit is then per process, and a broker

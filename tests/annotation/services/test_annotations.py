@@ -13,6 +13,7 @@ from django.db import IntegrityError, connection, connections, transaction
 from annotation.errors import (
     AlreadyAccepted,
     CampaignClosed,
+    ConsentRequired,
     NotClaimed,
     NothingToSubmit,
     OperationMismatch,
@@ -23,7 +24,7 @@ from annotation.errors import (
 )
 from annotation.models import AnnotatedFeature, Annotation, AnnotationRevision, Ticket
 from annotation.services.annotations import save_annotation, submit_annotation
-from annotation.services.queue import claim_next_tile
+from annotation.services.queue import claim_next_tile, release_lease
 
 BUILT, GRASS = scenes.TWO_CLASSES
 
@@ -155,10 +156,37 @@ def test_work_saved_after_the_tile_was_given_to_someone_else_is_kept_as_an_extra
     ben = scenes.person("ben")
     taken = claim_next_tile(campaign=desk["campaign"], annotator=ben)
     assert taken is not None and taken.tile_id == desk["tile"].pk
-    late = save(desk, [scenes.square(BUILT, 0, 0, 10)], 0)
+    save(desk, [scenes.square(BUILT, 0, 0, 10)], 0)
+    late = submit_annotation(tile=desk["tile"], annotator=desk["ana"], operation_id=uuid.uuid4(), expected_version=1)
     assert late.annotation.is_extra
-    submit_annotation(tile=desk["tile"], annotator=desk["ana"], operation_id=uuid.uuid4(), expected_version=1)
     assert Ticket.objects.get(pk=taken.ticket_id).state == "leased"  # Ben's turn is untouched
+
+
+def test_an_extra_contribution_neither_closes_the_tile_nor_counts_as_a_label(db: None) -> None:
+    campaign = scenes.campaign(tile_px=256, review_policy="none")
+    ana, ben = scenes.person("ana"), scenes.person("ben")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    Ticket.objects.filter(pk=lease.ticket_id).update(leased_until="2020-01-01T00:00:00Z")
+    assert claim_next_tile(campaign=campaign, annotator=ben) is not None
+    save({"tile": lease.tile, "ana": ana}, [scenes.square(BUILT, 0, 0, 10)], 0)
+    submit_annotation(tile=lease.tile, annotator=ana, operation_id=uuid.uuid4(), expected_version=1)
+    lease.tile.refresh_from_db()
+    assert lease.tile.state == "open"
+    assert not Annotation.objects.usable_as_labels().exists()
+
+
+def test_work_saved_just_after_leaving_is_kept(desk: dict[str, Any]) -> None:
+    release_lease(token=str(desk["lease"].token), annotator=desk["ana"], reason="left")
+    assert save(desk, [scenes.square(BUILT, 0, 0, 10)], 0).version == 1
+
+
+def test_nothing_is_kept_of_someone_who_has_not_agreed_to_the_licence(desk: dict[str, Any]) -> None:
+    desk["ana"].contributor.licence_accepted_at = None
+    desk["ana"].contributor.save()
+    with pytest.raises(ConsentRequired, match="My work"):
+        save(desk, [scenes.square(BUILT, 0, 0, 10)], 0)
+    assert not AnnotationRevision.objects.exists()
 
 
 def test_revisions_are_only_ever_added(desk: dict[str, Any]) -> None:

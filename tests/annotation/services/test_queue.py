@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+import uuid
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -12,16 +14,22 @@ import scenes
 from django.db import IntegrityError, connection, connections, transaction
 from django.db.models.functions import Now
 
-from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable
-from annotation.models import Lease, Ticket, Tile
+from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
+from annotation.models import Annotation, Lease, Ticket, Tile
+from annotation.services import queue
+from annotation.services.annotations import save_annotation, submit_annotation
+from annotation.services.people import set_role
 from annotation.services.queue import (
     QueuedTile,
     claim_next_tile,
     heartbeat_lease,
+    labelled_or_leased_tiles,
     open_queue_round,
     pick_tile,
+    reclaim_abandoned_tiles,
     release_lease,
 )
+from annotation.services.reviews import record_review
 from annotation.services.tiles import pool_mask
 
 
@@ -29,6 +37,37 @@ def pool_places(campaign: Any, count: int) -> list[tuple[int, int]]:
     mask = pool_mask(campaign)
     places = [(row, col) for row in range(campaign.n_rows) for col in range(campaign.n_cols) if mask[row, col]]
     return places[:count]
+
+
+def hand_in(tile: Tile, someone: Any) -> Annotation:
+    """One area saved and submitted."""
+    square = scenes.square(scenes.TWO_CLASSES[0], 0, 0, 10)
+    saved = save_annotation(
+        tile=tile, annotator=someone, features=[square], operation_id=uuid.uuid4(), expected_version=0
+    )
+    submit_annotation(tile=tile, annotator=someone, operation_id=uuid.uuid4(), expected_version=1)
+    saved.annotation.refresh_from_db()
+    return saved.annotation
+
+
+def at_once(*actions: Any) -> list[str]:
+    """Run each action in a thread of its own; returns what they raised."""
+    failures: list[str] = []
+
+    def run(action: Any) -> None:
+        try:
+            action()
+        except BaseException as error:
+            failures.append(f"{type(error).__name__}: {error}")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=90)
+    return failures
 
 
 def scored_round(campaign: Any, count: int) -> list[tuple[int, int]]:
@@ -277,3 +316,164 @@ def test_two_tabs_of_one_person_asking_at_once_receive_the_same_tile() -> None:
     for thread in threads:
         thread.join(timeout=60)
     assert len(tiles) == 8 and len(set(tiles)) == 1
+
+
+@pytest.mark.django_db
+def test_leaving_ones_own_submitted_tile_never_gives_its_second_slot_to_oneself() -> None:
+    campaign = scenes.campaign(tile_px=256, redundancy=2, control_share=0.0)
+    ana = scenes.person("ana")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    hand_in(lease.tile, ana)
+    again = pick_tile(campaign=campaign, annotator=ana, row=lease.tile.row, col=lease.tile.col)
+    release_lease(token=str(again.token), annotator=ana, reason="left")
+    pick_tile(campaign=campaign, annotator=ana, row=lease.tile.row, col=lease.tile.col)
+    assert Ticket.objects.filter(tile=lease.tile, state__in=["leased", "done"]).count() == 1
+    following = claim_next_tile(campaign=campaign, annotator=ana, ahead=True)
+    assert following is not None and following.tile_id != lease.tile_id
+
+
+@pytest.mark.django_db
+def test_a_tile_with_a_slot_left_is_asked_for_again_and_a_full_one_is_not() -> None:
+    campaign = scenes.campaign(tile_px=256, redundancy=2, control_share=0.0)
+    ana, ben = scenes.person("ana"), scenes.person("ben")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    place = (lease.tile.row, lease.tile.col)
+    hand_in(lease.tile, ana)
+    assert place not in labelled_or_leased_tiles(campaign)
+    pick_tile(campaign=campaign, annotator=ben, row=place[0], col=place[1])
+    assert place in labelled_or_leased_tiles(campaign)
+
+
+@pytest.mark.django_db
+def test_a_tile_sent_back_and_left_alone_for_weeks_returns_to_the_queue(settings: Any) -> None:
+    campaign = scenes.campaign(tile_px=256)
+    ana, ben, rene = (scenes.person(name) for name in ("ana", "ben", "rene"))
+    set_role(campaign=campaign, user=rene, role="reviewer")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    annotation = hand_in(lease.tile, ana)
+    record_review(
+        annotation_id=annotation.pk,
+        reviewer=rene,
+        verdict="send_back",
+        reason="class",
+        operation_id=uuid.uuid4(),
+        expected_version=1,
+    )
+    assert reclaim_abandoned_tiles() == 0
+    settings.RECLAIM_AFTER_DAYS = 0
+    assert reclaim_abandoned_tiles() == 1
+    wanted = [QueuedTile(row=lease.tile.row, col=lease.tile.col, kind="random")]
+    open_queue_round(campaign=campaign, function="random", tickets=wanted, control_share=0.0)
+    taken = claim_next_tile(campaign=campaign, annotator=ben)
+    assert taken is not None and taken.tile_id == lease.tile_id
+
+
+@pytest.mark.django_db
+def test_nobody_hoards_tiles_by_picking_them() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    ana = scenes.person("ana")
+    places = pool_places(campaign, 4)
+    for row, col in places[:2]:
+        pick_tile(campaign=campaign, annotator=ana, row=row, col=col)
+    with pytest.raises(TooManyLeases, match="You hold 2 tiles"):
+        pick_tile(campaign=campaign, annotator=ana, row=places[2][0], col=places[2][1])
+
+
+@pytest.mark.django_db
+def test_a_tile_leased_ahead_gives_way_to_one_that_is_picked() -> None:
+    campaign = scenes.campaign(tile_px=256, control_share=0.0)
+    ana = scenes.person("ana")
+    claim_next_tile(campaign=campaign, annotator=ana)
+    ahead = claim_next_tile(campaign=campaign, annotator=ana, ahead=True)
+    assert ahead is not None
+    held = set(Lease.objects.values_list("tile__row", "tile__col"))
+    row, col = next(place for place in pool_places(campaign, 10) if place not in held)
+    pick_tile(campaign=campaign, annotator=ana, row=row, col=col)
+    assert Ticket.objects.get(pk=ahead.ticket_id).state == "open"
+
+
+@pytest.mark.django_db
+def test_control_tiles_come_in_a_seeded_random_order_and_are_not_retired_by_reports() -> None:
+    campaign = scenes.campaign(tile_px=128, control_share=0.5, first_round=40, holdout_share=0.1, redundancy=3)
+    controls = campaign.tickets.filter(kind="control", slot=0).order_by("rank")
+    places = list(controls.values_list("tile__row", "tile__col"))
+    assert len(places) > 20 and places != sorted(places)
+    tile = controls[0].tile
+    for name in ("ana", "ben"):
+        someone = scenes.person(name)
+        lease = Lease.objects.create(
+            tile=tile, annotator=someone, granted_at="2026-01-01T00:00:00Z", expires_at="2026-01-01T00:00:00Z"
+        )
+        release_lease(token=str(lease.token), annotator=someone, reason="bad_imagery")
+    tile.refresh_from_db()
+    assert tile.state == "open"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_claims_while_a_round_is_being_opened_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = scenes.campaign(tile_px=256, control_share=0.0)
+    ana = scenes.person("ana")
+    place, other = pool_places(campaign, 2)
+    ben = scenes.person("ben")
+    voided = threading.Event()
+    write = queue._write_tickets
+
+    def slow(*arguments: Any) -> None:
+        voided.set()
+        time.sleep(1.0)
+        write(*arguments)
+
+    monkeypatch.setattr(queue, "_write_tickets", slow)
+    leases: list[Any] = []
+
+    def claim() -> None:
+        voided.wait(30)
+        leases.append(claim_next_tile(campaign=campaign, annotator=ana))
+
+    def pick() -> None:
+        voided.wait(30)
+        pick_tile(campaign=campaign, annotator=ben, row=other[0], col=other[1])
+
+    wanted = [QueuedTile(row=place[0], col=place[1], kind="random")]
+    failures = at_once(lambda: open_queue_round(campaign=campaign, function="random", tickets=wanted), claim, pick)
+    assert failures == []
+    assert leases[0] is not None and leases[0].ticket.round.number == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_work_of_every_kind_at_once_meets_no_deadlock_and_keeps_the_queues_promises() -> None:
+    """Claims, heartbeats, picks, leaving, submissions and a round opened in their midst."""
+    campaign = scenes.campaign(tile_px=128, redundancy=REDUNDANCY, review_policy="none", control_share=0.0)
+    places = scored_round(campaign, 30)
+    people = [scenes.person(f"p{number}") for number in range(10)]
+
+    def work(number: int) -> None:
+        someone = people[number]
+        for turn in range(200):
+            lease = claim_next_tile(campaign=campaign, annotator=someone)
+            if lease is None:
+                return
+            heartbeat_lease(token=str(lease.token), annotator=someone)
+            if (turn + number) % 5 == 0:
+                release_lease(token=str(lease.token), annotator=someone, reason="left")
+                continue
+            hand_in(lease.tile, someone)
+
+    def reopen() -> None:
+        time.sleep(0.5)
+        open_queue_round(
+            campaign=campaign,
+            function="random",
+            tickets=[QueuedTile(row=row, col=col, kind="random") for row, col in places],
+            control_share=0.0,
+        )
+
+    failures = at_once(reopen, *[lambda number=number: work(number) for number in range(len(people))])
+    assert failures == []
+    done = Counter(Ticket.objects.filter(state="done").values_list("tile_id", flat=True))
+    labels = Counter(Annotation.objects.filter(is_extra=False).values_list("tile_id", flat=True))
+    assert len(done) == 30 and set(done.values()) == {REDUNDANCY}
+    assert labels == done

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from typing import Any
 
 import pytest
 import scenes
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 
-from annotation.errors import NotSubmitted, NotThere, OwnWork, ReasonRequired, StaleRevision
+from annotation.errors import NothingChanged, NotSubmitted, NotThere, OwnWork, ReasonRequired, StaleRevision
 from annotation.models import Review
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile
+from annotation.services.queue import claim_next_tile, pick_tile
 from annotation.services.reviews import next_submission, record_review
 
 BUILT, _GRASS = scenes.TWO_CLASSES
@@ -131,3 +132,57 @@ def test_a_submission_shown_to_one_reviewer_is_not_shown_to_another(submitted: d
     assert next_submission(campaign=submitted["campaign"], reviewer=submitted["rene"]) is not None
     assert next_submission(campaign=submitted["campaign"], reviewer=olga) is None
     assert next_submission(campaign=submitted["campaign"], reviewer=submitted["rene"]) is not None
+
+
+def test_work_sent_back_is_not_submitted_again_as_it_was(submitted: dict[str, Any]) -> None:
+    review(submitted, submitted["rene"], "send_back", reason="class")
+    with pytest.raises(NothingChanged, match="change what the reviewer named"):
+        submit_annotation(
+            tile=submitted["tile"], annotator=submitted["ana"], operation_id=uuid.uuid4(), expected_version=1
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_verdicts_at_once_on_the_two_labels_of_a_tile_close_it() -> None:
+    campaign = scenes.campaign(tile_px=256, redundancy=2, control_share=0.0)
+    judges = [scenes.person("rene"), scenes.person("olga")]
+    for judge in judges:
+        set_role(campaign=campaign, user=judge, role="reviewer")
+    authors = [scenes.person("ana"), scenes.person("ben")]
+    for turn in range(6):
+        lease = claim_next_tile(campaign=campaign, annotator=authors[0])
+        assert lease is not None
+        tile = lease.tile
+        pick_tile(campaign=campaign, annotator=authors[1], row=tile.row, col=tile.col)
+        for author in authors:
+            save_annotation(
+                tile=tile,
+                annotator=author,
+                features=[scenes.square(BUILT, 0, 0, 10)],
+                operation_id=uuid.uuid4(),
+                expected_version=0,
+            )
+            submit_annotation(tile=tile, annotator=author, operation_id=uuid.uuid4(), expected_version=1)
+        barrier = threading.Barrier(2)
+
+        def judge_one(number: int, tile: Any = tile, barrier: threading.Barrier = barrier) -> None:
+            try:
+                annotation = tile.annotations.get(annotator=authors[number])
+                barrier.wait()
+                record_review(
+                    annotation_id=annotation.pk,
+                    reviewer=judges[number],
+                    verdict="accept",
+                    operation_id=uuid.uuid4(),
+                    expected_version=1,
+                )
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=judge_one, args=(number,)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        tile.refresh_from_db()
+        assert tile.state == "accepted", turn

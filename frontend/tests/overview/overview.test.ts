@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { pointChart, roundTop, scale } from "../../src/overview/chart";
+import { doubtPoints, modelPoints, shownPrediction, type TrainedModel } from "../../src/overview/rounds";
+import { tilePopup, type TileProperties, tileStyle } from "../../src/overview/tiles";
+import { escapeText } from "../../src/overview/web-map";
+
+function model(number: number, more: Partial<TrainedModel> = {}): TrainedModel {
+  return {
+    version: `m${number}`, number, state: "retired", training_tiles: 4 * number,
+    miou: 0.1 * number, miou_low: 0.05, miou_high: 0.9, prediction: null, ...more,
+  };
+}
+
+describe("the charts", () => {
+  it("end on a round number above the data", () => {
+    expect([0.44, 0.98, 1, 1.3, 2.4, 7, 0].map(roundTop)).toEqual([0.5, 1, 1, 2, 5, 10, 1]);
+  });
+
+  it("place values in proportion, and one lone value in the middle", () => {
+    const place = scale(0, 10, 100, 200);
+    expect([0, 5, 10, 12, -1].map(place)).toEqual([100, 150, 200, 200, 100]);
+    expect(scale(4, 4, 0, 50)(4)).toBe(25);
+  });
+
+  it("draw one dot a point, hollow for a model that was not published, with its interval", () => {
+    const points = modelPoints([model(2, { state: "rejected" }), model(1)], "en");
+    const chart = pointChart(points, { description: "d", xTitle: "x", language: "en", width: 400, top: 1 });
+    const dots = [...chart.querySelectorAll("circle")];
+    expect(dots.map((dot) => dot.getAttribute("class"))).toEqual(["dot", "dot muted"]);
+    expect(dots[1]?.textContent).toBe("m2: 0.20, between 0.05 and 0.90");
+    expect(chart.querySelectorAll(".interval")).toHaveLength(2);
+  });
+
+  it("leave out rounds and models that have no figure", () => {
+    expect(modelPoints([model(1, { miou: null })], "en")).toEqual([]);
+    const round = { number: 1, labelled_tiles: 0, model_version: "", holdout_miou: null, mean_entropy_nats: null, promoted: null };
+    expect(doubtPoints([round, { ...round, number: 2, mean_entropy_nats: 0.5 }], "en").map((point) => point.y)).toEqual([0.5]);
+  });
+});
+
+describe("the map", () => {
+  it("shows the published model's map before a newer one, else the newest", () => {
+    expect(shownPrediction([model(3, { prediction: 30 }), model(2, { state: "promoted", prediction: 20 })])).toBe(20);
+    expect(shownPrediction([model(3), model(2, { prediction: 20 }), model(1, { prediction: 10 })])).toBe(20);
+    expect(shownPrediction([model(1)])).toBeNull();
+  });
+
+  it("fills a tile to do the more the model doubts, and never beyond full doubt", () => {
+    const fill = (priority: number | null): number =>
+      tileStyle({ state: "open", role: "pool", priority }).fillOpacity ?? -1;
+    expect(fill(null)).toBeCloseTo(0.06);
+    expect(fill(0.5)).toBeCloseTo(0.33);
+    expect(fill(7)).toBeCloseTo(0.6);
+  });
+
+  it("offers to label only pool tiles that wait, in an open campaign", () => {
+    const tile: TileProperties = { id: 7, row: 1, col: 2, state: "open", priority: 0.25, role: "pool" };
+    const links = { studio: "/campaigns/c/studio/", open: true, language: "en" };
+    const link = (more: Partial<TileProperties>, open = true): string | null =>
+      tilePopup({ ...tile, ...more }, { ...links, open }).querySelector("a")?.getAttribute("href") ?? null;
+    expect(link({})).toBe("/campaigns/c/studio/?tile=7");
+    expect(link({ state: "sent_back" })).toBe("/campaigns/c/studio/?tile=7");
+    expect([link({ state: "accepted" }), link({ role: "control" }), link({}, false)]).toEqual([null, null, null]);
+  });
+
+  it("keeps an attribution as text", () => {
+    expect(escapeText('<b onclick="x">&')).toBe("&#60;b onclick=&#34;x&#34;&#62;&#38;");
+  });
+});
