@@ -16,4 +16,5 @@ urlpatterns = [
     path("campaigns/<slug:slug>/studio/", views.StudioView.as_view(), name="studio"),
     path("campaigns/<slug:slug>/review/", views.ReviewView.as_view(), name="review"),
     path("me/", views.MyWorkView.as_view(), name="my-work"),
+    path("me/licence/", views.accept_licence, name="accept-licence"),
 ]

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Count, F, Func, IntegerField, Q
-from django.http import Http404
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import get_language
+from django.views.decorators.http import require_POST
 from django.views.generic import ListView, TemplateView
 
 from annotation import pictures
 from annotation.api.views import campaign_progress
 from annotation.models import Annotation, Campaign, ImageryLayer, Tile
 from annotation.querysets import CampaignQuerySet
-from annotation.services.people import contributor_of, role_in
+from annotation.services.people import accept_contribution_licence, contributor_of, role_in
 
 #: Labels above this stored size would make the home page heavy.
 SHOWN_LABEL_BYTES = 20_000
@@ -213,3 +215,11 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
             contributor=contributor_of(user),
             **kwargs,
         )
+
+
+@require_POST
+@login_required
+def accept_licence(request: HttpRequest) -> HttpResponse:
+    """Agree to the licence under which contributions are published."""
+    accept_contribution_licence(user=cast(User, request.user))
+    return redirect("my-work")

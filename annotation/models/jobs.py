@@ -36,7 +36,10 @@ class Job(models.Model):
     result = models.JSONField(default=dict)
     worker = models.CharField(max_length=120, blank=True)
     fence = models.PositiveIntegerField(default=0)  # grows at each start: a worker with an old number may not write
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)  # starts since the work last got further
+    progress_mark = models.FloatField(default=0.0)  # progress from which a next start counts as having got further
+    nudged_at = models.DateTimeField(null=True, blank=True)  # last hint of the sweep since the job began to wait
+    nudges = models.PositiveSmallIntegerField(default=0)  # such hints
     leased_until = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

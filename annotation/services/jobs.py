@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 5
+PROGRESS_THAT_COUNTS = 0.01  # a job that gets further than this between two starts has all its attempts again
 PROGRESS_EVERY_S = 0.5
+# A server that restarts, a connection that drops, a deadlock: the same work may succeed a little later.
+TRANSIENT = (OperationalError, InterfaceError)
+FIRST_NUDGE_S = 20  # the message sent at the start has that long to be picked up
+NUDGE_WAITS_S = (15, 30, 60, 120, 240, 480, 600)  # after the first hint, the second, …; the last one repeats
 
 
 def enqueue_job(
@@ -55,8 +60,8 @@ def enqueue_job(
     return job
 
 
-def nudge_worker(job: Job) -> None:
-    """Tell a worker to look. A broker that is away loses nothing: the sweep sends the hint again."""
+def nudge_worker(job: Job) -> bool:
+    """Tell a worker to look; whether the broker took the hint. If it is away, the sweep sends the hint again."""
     from annotation.tasks import run_job as task
 
     try:
@@ -67,6 +72,9 @@ def nudge_worker(job: Job) -> None:
         if type(error).__module__.split(".")[0] not in {"kombu", "redis", "celery"}:
             raise
         log.warning("broker away, job %s waits for the sweep: %s", job.id, error)
+    else:
+        return True
+    return False
 
 
 def cancel_job(*, job: Job) -> Job:
@@ -126,7 +134,11 @@ class JobContext:
 
 
 def claim_job(job_id: str) -> Job | None:
-    """Take a queued job, or one whose worker has stopped renewing its lease; None when there is nothing to do."""
+    """Take a queued job, or one whose worker has stopped renewing its lease; None when there is nothing to do.
+
+    A job is given up after MAX_ATTEMPTS starts in a row that got no further than the one before: deploys and reboots
+    may interrupt long work as often as they like, and work that kills its worker is not done for ever.
+    """
     with transaction.atomic():
         job = (
             Job.objects.select_for_update(skip_locked=True)
@@ -136,18 +148,23 @@ def claim_job(job_id: str) -> Job | None:
         )
         if job is None:
             return None
-        if job.attempts >= MAX_ATTEMPTS:
+        got_further = job.progress >= job.progress_mark + PROGRESS_THAT_COUNTS
+        if job.attempts >= MAX_ATTEMPTS and not got_further:
             Job.objects.filter(pk=job.pk).update(
                 state=Job.State.FAILED,
                 finished_at=Now(),
-                error=f"Started {job.attempts} times and lost its worker each time: look at its memory and log.",
+                error=f"Started {job.attempts} times without getting further than {100 * job.progress:.0f} %, and lost "
+                "its worker each time: look at its memory and log.",
             )
             return None
         Job.objects.filter(pk=job.pk).update(
             state=Job.State.RUNNING,
             worker=f"{socket.gethostname()}:{os.getpid()}",
             fence=F("fence") + 1,
-            attempts=F("attempts") + 1,
+            attempts=1 if got_further else F("attempts") + 1,
+            progress_mark=F("progress") if got_further else F("progress_mark"),
+            nudged_at=None,
+            nudges=0,
             started_at=Now(),
             leased_until=Now() + timedelta(seconds=settings.JOB_LEASE_SECONDS),
         )
@@ -156,7 +173,10 @@ def claim_job(job_id: str) -> Job | None:
 
 
 def run_claimed_job(job: Job, function: Callable[[JobContext], dict[str, Any]]) -> None:
-    """Run a job's function under heartbeat and record how it ended. Delivered twice, it runs once (R9)."""
+    """Run a job's function under heartbeat and record how it ended. Delivered twice, it runs once (R9).
+
+    An error of the database's server or connection puts the job back to wait while attempts remain; any other is final.
+    """
     context = JobContext(job)
     ended = threading.Event()
     beat = threading.Thread(target=_heartbeat, args=(context, ended), name=f"heartbeat-{job.id}", daemon=True)
@@ -172,6 +192,9 @@ def run_claimed_job(job: Job, function: Callable[[JobContext], dict[str, Any]]) 
         return
     except UserError as error:
         outcome = {"state": Job.State.FAILED, "error": str(error)}
+    except TRANSIENT as error:
+        log.warning("job %s (%s) met a passing fault of the database: %s", job.id, job.kind, error)
+        outcome = _after_passing_fault(job, error)
     except Exception as error:
         log.exception("job %s (%s) failed", job.id, job.kind)
         outcome = {
@@ -181,7 +204,33 @@ def run_claimed_job(job: Job, function: Callable[[JobContext], dict[str, Any]]) 
     finally:
         ended.set()
         beat.join(timeout=5)
-    Job.objects.filter(pk=job.pk, fence=job.fence).update(finished_at=Now(), leased_until=None, **outcome)
+    _record_end(job, outcome)
+
+
+def _after_passing_fault(job: Job, error: Exception) -> dict[str, Any]:
+    """Waiting again while attempts remain, else failed."""
+    told = f"{type(error).__name__}: {error}".strip()
+    if job.attempts < MAX_ATTEMPTS:
+        return {"state": Job.State.QUEUED, "message": f"Waits to go on after a fault of the database: {told}"[:300]}
+    return {
+        "state": Job.State.FAILED,
+        "error": f"Started {job.attempts} times and met a fault of the database each time: {told}\n"
+        f"{traceback.format_exc()[-4000:]}",
+    }
+
+
+def _record_end(job: Job, outcome: dict[str, Any]) -> None:
+    """Write how a job ended, or that it waits again, unless another worker has it."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()  # the fault may have been the end of this very connection
+    finished_at = None if outcome["state"] == Job.State.QUEUED else Now()
+    try:
+        Job.objects.filter(pk=job.pk, fence=job.fence, state=Job.State.RUNNING).update(
+            finished_at=finished_at, leased_until=None, **outcome
+        )
+    except TRANSIENT:
+        # The row still says running: once its lease has lapsed the sweep finds it, and the work done is found done.
+        log.exception("job %s (%s) could not record its end as %s", job.id, job.kind, outcome["state"])
 
 
 def _heartbeat(context: JobContext, ended: threading.Event) -> None:
@@ -198,13 +247,24 @@ def _heartbeat(context: JobContext, ended: threading.Event) -> None:
 
 
 def sweep_jobs() -> int:
-    """Nudge workers for every job that waits or was lost; returns how many (R8)."""
+    """Nudge workers for every job that waits or was lost; returns how many (R8).
+
+    A job that goes on waiting, because every worker is busy, is nudged less and less often, and once in ten minutes in
+    the end: hints pile up in the broker.
+    """
     waiting = Job.objects.filter(
-        Q(state=Job.State.QUEUED, created_at__lt=Now() - timedelta(seconds=20))
+        Q(state=Job.State.QUEUED, created_at__lt=Now() - timedelta(seconds=FIRST_NUDGE_S))
         | Q(state=Job.State.RUNNING, leased_until__lt=Now())
     )
+    due = Q(nudged_at__isnull=True)
+    for nudges, wait_s in enumerate(NUDGE_WAITS_S, start=1):
+        due |= Q(nudges=nudges, nudged_at__lt=Now() - timedelta(seconds=wait_s))
     count = 0
-    for job in waiting[:500]:
-        nudge_worker(job)
+    for job in waiting.filter(due).order_by(F("nudged_at").asc(nulls_first=True), "created_at")[:500]:
+        if not nudge_worker(job):
+            continue
+        # Claimed meanwhile, its count has begun anew.
+        still_waiting = Job.objects.filter(pk=job.pk, fence=job.fence)
+        still_waiting.update(nudged_at=Now(), nudges=min(job.nudges + 1, len(NUDGE_WAITS_S)))
         count += 1
     return count

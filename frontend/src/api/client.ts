@@ -1,3 +1,4 @@
+import { refusalWords } from "./refusals";
 import type {
   Annotation,
   Assignment,
@@ -66,7 +67,8 @@ async function refusal(response: Response): Promise<ApiError> {
     error = undefined;
   }
   const fallback = response.status === 401 ? "not_authenticated" : `http_${response.status}`;
-  return new ApiError(response.status, error?.code ?? fallback, error?.message ?? response.statusText, error?.details);
+  const words = refusalWords(error?.code, error?.message) ?? response.statusText;
+  return new ApiError(response.status, error?.code ?? fallback, words, error?.details);
 }
 
 const TIMEOUT_MS = 30_000;

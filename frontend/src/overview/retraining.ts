@@ -1,5 +1,6 @@
 // A maintainer starts a training here, sees how far it is, and may leave: the work goes on.
 
+import { refusalWords } from "../api/refusals";
 import { gettext, interpolate } from "../i18n";
 
 interface Job {
@@ -80,9 +81,9 @@ async function start(campaign: string, panel: JobPanel, language: string): Promi
     headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken() },
     body: "{}",
   }).catch(() => null);
-  const body = (await answer?.json().catch(() => null)) as { job?: Job; error?: { message: string } } | null | undefined;
+  const body = (await answer?.json().catch(() => null)) as { job?: Job; error?: { code?: string; message: string } } | null | undefined;
   if (body?.job) await follow(body.job.id, panel, language);
-  else panel.say(body?.error?.message ?? gettext("The training could not be started. Try again in a moment."));
+  else panel.say(refusalWords(body?.error?.code, body?.error?.message) ?? gettext("The training could not be started. Try again in a moment."));
 }
 
 /** Wire the button, and follow a training that already runs. */

@@ -1,5 +1,4 @@
 import "leaflet/dist/leaflet.css";
-import "../styles/tokens.css";
 import "../styles/studio.css";
 import "../ui/view-panel";
 import { api } from "../api/client";

@@ -7,13 +7,15 @@ from datetime import timedelta
 
 import pytest
 import scenes
-from django.db import connections
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections
+from django.db.models import F
 from django.db.models.functions import Now
 
 from annotation.errors import JobAlreadyRunning, JobLost
 from annotation.models import Job
 from annotation.services.jobs import (
     MAX_ATTEMPTS,
+    NUDGE_WAITS_S,
     JobContext,
     cancel_job,
     claim_job,
@@ -48,6 +50,61 @@ def test_a_job_that_fails_says_so_and_keeps_the_trace() -> None:
     job.refresh_from_db()
     assert job.state == "failed"
     assert job.error.startswith("RuntimeError: no more beans\nTraceback")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fault", [OperationalError("terminating connection"), InterfaceError("connection is closed")])
+def test_a_passing_fault_of_the_database_puts_a_job_back_to_wait(fault: Exception) -> None:
+    def fall(context: JobContext) -> dict[str, object]:
+        raise fault
+
+    job = queued()
+    for attempt in range(1, MAX_ATTEMPTS):
+        claimed = claim_job(str(job.id))
+        assert claimed is not None and claimed.attempts == attempt
+        run_claimed_job(claimed, fall)
+        job.refresh_from_db()
+        assert (job.state, job.finished_at, job.leased_until, job.error) == ("queued", None, None, "")
+        assert str(fault) in job.message
+    last = claim_job(str(job.id))
+    assert last is not None
+    run_claimed_job(last, fall)
+    job.refresh_from_db()
+    assert job.state == "failed" and f"Started {MAX_ATTEMPTS} times" in job.error and str(fault) in job.error
+
+
+@pytest.mark.django_db
+def test_an_error_of_the_data_is_final() -> None:
+    job = claim_job(str(queued().id))
+    assert job is not None
+
+    def refuse(context: JobContext) -> dict[str, object]:
+        raise IntegrityError("holdout_in_training")
+
+    run_claimed_job(job, refuse)
+    job.refresh_from_db()
+    assert job.state == "failed" and job.finished_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_whose_connection_the_server_ends_waits_and_then_goes_on() -> None:
+    job = enqueue_job(kind="count", payload={})
+    claimed = claim_job(str(job.id))
+    assert claimed is not None
+
+    def cut_off(context: JobContext) -> dict[str, object]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return {}
+
+    run_claimed_job(claimed, cut_off)
+    job.refresh_from_db()
+    assert job.state == "queued"
+    again = claim_job(str(job.id))
+    assert again is not None
+    run_claimed_job(again, lambda context: {"done": True})
+    job.refresh_from_db()
+    assert job.state == "succeeded" and job.result == {"done": True}
 
 
 @pytest.mark.django_db
@@ -114,6 +171,59 @@ def test_a_job_that_keeps_losing_its_worker_is_given_up() -> None:
     assert claim_job(str(job.id)) is None
     job.refresh_from_db()
     assert job.state == "failed" and f"Started {MAX_ATTEMPTS} times" in job.error
+
+
+@pytest.mark.django_db
+def test_work_that_gets_further_each_time_survives_any_number_of_lost_workers() -> None:
+    job = queued()
+    for start in range(3 * MAX_ATTEMPTS):
+        claimed = claim_job(str(job.id))
+        assert claimed is not None, f"given up at start {start}"
+        # What was read again after the last checkpoint shows less than was reached; it then gets 2 % further.
+        JobContext(claimed).progress(0.001)
+        JobContext(claimed).progress(0.02 * (start + 1))
+        Job.objects.filter(pk=job.pk).update(leased_until=Now() - timedelta(seconds=1))
+    for _ in range(MAX_ATTEMPTS):
+        assert claim_job(str(job.id)) is not None
+        Job.objects.filter(pk=job.pk).update(progress=0.0, leased_until=Now() - timedelta(seconds=1))
+    assert claim_job(str(job.id)) is None, "from there on it got no further"
+
+
+@pytest.mark.django_db
+def test_dying_at_about_the_same_point_is_not_getting_further() -> None:
+    job = queued()
+    for start in range(MAX_ATTEMPTS + 1):
+        claimed = claim_job(str(job.id))
+        assert claimed is not None
+        progress = 0.5 + 0.001 * start  # reports come at most twice a second: the last one varies
+        Job.objects.filter(pk=job.pk).update(progress=progress, leased_until=Now() - timedelta(seconds=1))
+    # The first start got from 0 to 50 %, the others no further.
+    assert claim_job(str(job.id)) is None
+    job.refresh_from_db()
+    assert job.state == "failed" and "without getting further than 50 %" in job.error
+
+
+@pytest.mark.django_db
+def test_a_job_that_goes_on_waiting_is_nudged_less_and_less_often_down_to_once_in_ten_minutes() -> None:
+    job = queued()
+    Job.objects.filter(pk=job.pk).update(created_at=Now() - timedelta(days=1))
+    assert sweep_jobs() == 1 and sweep_jobs() == 0, "the hint was just sent"
+    for wait_s in (*NUDGE_WAITS_S, 600, 600):
+        Job.objects.filter(pk=job.pk).update(nudged_at=F("nudged_at") - timedelta(seconds=wait_s - 5))
+        assert sweep_jobs() == 0, f"{wait_s} s have not passed"
+        Job.objects.filter(pk=job.pk).update(nudged_at=F("nudged_at") - timedelta(seconds=6))
+        assert sweep_jobs() == 1, f"{wait_s} s have passed"
+    assert max(NUDGE_WAITS_S) == 600
+
+
+@pytest.mark.django_db
+def test_a_job_that_loses_its_worker_is_nudged_at_once_however_long_it_had_waited() -> None:
+    job = queued()
+    Job.objects.filter(pk=job.pk).update(created_at=Now() - timedelta(days=1), nudged_at=Now(), nudges=7)
+    assert sweep_jobs() == 0
+    assert claim_job(str(job.id)) is not None
+    Job.objects.filter(pk=job.pk).update(leased_until=Now() - timedelta(seconds=1))
+    assert sweep_jobs() == 1
 
 
 @pytest.mark.django_db

@@ -1,0 +1,39 @@
+// The server says in English what it refused and why, with the values it met. In another language these sentences
+// stand in for it: same meaning, same next step.
+
+import { gettext } from "../i18n";
+
+const SENTENCES: Readonly<Record<string, () => string>> = {
+  campaign_closed: () => gettext("This campaign is closed: choose another one. Your work stays in this browser."),
+  lease_lost: () => gettext("This tile was given to someone else while nothing was heard of you; what you drew can still be saved."),
+  not_claimed: () => gettext("You have not taken this tile: ask for the next one or choose it on the map."),
+  no_free_slot: () => gettext("Enough people already work or have worked on this tile: choose another one."),
+  tile_not_workable: () => gettext("This tile cannot be labelled: choose another one."),
+  too_many_leases: () => gettext("You hold as many tiles as one may: submit or skip one of them first."),
+  already_accepted: () => gettext("This tile is accepted and closed."),
+  nothing_changed: () => gettext("This was sent back as it is: change what the reviewer named, then submit again."),
+  nothing_to_submit: () => gettext("Nothing is labelled yet: draw at least one area, or skip the tile with a reason."),
+  consent_required: () => gettext("Labels can only be kept under the open licence: agree to it on the page “My work”, then save again."),
+  invalid_feature: () => gettext("A shape is not usable: its place is shown. Move a corner or delete the shape."),
+  overlapping_features: () => gettext("Two shapes share ground: their place is shown. Move one or delete it."),
+  unknown_class: () => gettext("A shape has a class that this campaign does not offer: choose another class."),
+  stale_revision: () => gettext("Someone has saved since: compare the two versions."),
+  own_work: () => gettext("This is your own work: another reviewer will look at it."),
+  not_submitted: () => gettext("This submission was withdrawn or judged meanwhile: take the next one."),
+  reason_required: () => gettext("Say why it is sent back, in words the author can act on."),
+  not_found: () => gettext("Nothing here that you may see."),
+  permission_denied: () => gettext("Your role does not cover this."),
+  throttled: () => gettext("Too many requests in a short time: wait a moment."),
+  no_draft: () => gettext("The model has no draft for this tile."),
+  blind_tile: () => gettext("No draft is offered on this tile: it judges the model."),
+  job_already_running: () => gettext("This is already under way: wait for it to end."),
+  nothing_to_train: () => gettext("Too few accepted tiles to learn from: label and review more tiles."),
+  suspect_batch: () => gettext("The new labels look wrong (one class alone): look at them before training."),
+};
+
+/** The refusal in the page's language, with the server's own words where they are in it already. */
+export function refusalWords(code: string | undefined, message: string | undefined): string | undefined {
+  const known = code === undefined ? undefined : SENTENCES[code];
+  const isEnglish = document.documentElement.lang.startsWith("en");
+  return known && (!isEnglish || !message) ? known() : message;
+}
