@@ -440,7 +440,7 @@ def reclaim_abandoned_tiles() -> int:
         lease = Lease.objects.filter(tile_id=tile_id, annotator_id=annotator_id, ticket__isnull=False).first()
         if lease is None or (lease := _locked(lease)).state == Lease.State.RELEASED:
             continue
-        Ticket.objects.filter(pk=lease.ticket_id).update(state=Ticket.State.VOID, leased_until=None)
+        Ticket.objects.filter(leases=lease).update(state=Ticket.State.VOID, leased_until=None)
         lease.state = Lease.State.RELEASED
         lease.save(update_fields=["state"])
         count += 1

@@ -29,12 +29,16 @@ class GateRule:
     Args:
         tolerance: how far below 0 the lower bound of the mean IoU difference may lie (0.005 = half a point).
         class_drop: largest fall of one class's IoU (0.03 = three points), where the class is supported.
+        min_holdout_tiles: labelled hold-out tiles without which no model is published, whatever its figures. One
+            number for every campaign: resampling a handful of tiles gives an interval that means nothing, however
+            large a part of the hold-out they are.
         min_tiles, min_pixels: support from which a class is watched on its own.
         confidence: of the two-sided interval whose lower bound is used.
     """
 
     tolerance: float = 0.005
     class_drop: float = 0.03
+    min_holdout_tiles: int = 10
     min_tiles: int = 5
     min_pixels: int = 1000
     confidence: float = 0.95
@@ -80,7 +84,8 @@ def decide(
     averaged over the same classes. Against a published model, a candidate is promoted when the lower bound
     of the difference is at least -tolerance and no watched class falls by more than class_drop. The first
     model (published = None) is promoted when the lower bound of its difference to the best constant answer,
-    the hold-out's most frequent class everywhere, is above 0.
+    the hold-out's most frequent class everywhere, is above 0. With fewer than min_holdout_tiles tiles nothing is
+    promoted; the figures are given all the same.
 
     Args:    candidate, published: int64 (tile, class, class), same tiles in the same order, truth in rows.
     Raises:  InvalidEvaluation: no labelled pixel, or the two do not describe the same truth.
@@ -99,7 +104,7 @@ def decide(
     ours, theirs = candidate.sum(axis=0), other.sum(axis=0)
     delta = float(_miou_in_truth(ours[None])[0] - _miou_in_truth(theirs[None])[0])
     changes = _class_changes(candidate, other, class_codes=class_codes, rule=rule)
-    promote, reason = _verdict(low, changes, baseline=baseline, rule=rule)
+    promote, reason = _verdict(low, changes, n_tiles=len(candidate), baseline=baseline, rule=rule)
     return GateDecision(promote, reason, delta, low, high, changes, baseline, len(candidate))
 
 
@@ -111,7 +116,14 @@ def majority_confusions(confusions: Confusions) -> Confusions:
     return constant
 
 
-def _verdict(low: float, changes: Sequence[ClassChange], *, baseline: Baseline, rule: GateRule) -> tuple[bool, str]:
+def _verdict(
+    low: float, changes: Sequence[ClassChange], *, n_tiles: int, baseline: Baseline, rule: GateRule
+) -> tuple[bool, str]:
+    if n_tiles < rule.min_holdout_tiles:
+        return False, (
+            f"Too few control tiles to judge a model by: {n_tiles} labelled, {rule.min_holdout_tiles} needed. "
+            f"Label {rule.min_holdout_tiles - n_tiles} more control tiles."
+        )
     if baseline == "majority":
         if low > 0:
             return (

@@ -73,6 +73,8 @@ def studio(page: Any, options: argparse.Namespace) -> None:
         page.wait_for_timeout(2500)
     page.wait_for_timeout(2500)
     page.screenshot(path=options.out / "studio.png")
+    page.click("[data-testid='submit']")  # something for the review desk to show
+    page.wait_for_timeout(3000)
 
 
 def review(page: Any, options: argparse.Namespace) -> None:

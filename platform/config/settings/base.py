@@ -197,9 +197,7 @@ CONTRIBUTION_LICENCE = "etalab-2.0"
 
 # Counters of requests and of failed sign-ins only. In each process's memory: a limit is then per process, and a broker
 # that is away stops neither reading nor saving.
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
-}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}}
 
 # Proxies in front of the web process: only that many entries of X-Forwarded-For are believed.
 NUM_PROXIES = env.int("NUM_PROXIES", default=0)

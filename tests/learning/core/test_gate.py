@@ -89,6 +89,19 @@ def test_the_difference_of_a_worked_pair():
     assert decision.delta == decision.low == decision.high == 0.75
 
 
+@pytest.mark.parametrize("published", [None, 0.5])
+def test_nine_control_tiles_judge_no_model_however_good_and_ten_do(published):
+    excellent, other = simulated(1, 0.95, n_tiles=10), None if published is None else simulated(0, 0.5, n_tiles=10)
+    few = judged(excellent[:9], None if other is None else other[:9])
+    assert not few.promote and few.n_tiles == 9
+    assert few.reason == (
+        "Too few control tiles to judge a model by: 9 labelled, 10 needed. Label 1 more control tiles."
+    )
+    assert few.low > 0.2, "the figures are given all the same"
+    assert judged(excellent, other).promote
+    assert judged(excellent[:9], None if other is None else other[:9], min_holdout_tiles=9).promote
+
+
 def test_evaluations_of_different_hold_outs_cannot_be_compared():
     one = simulated(1, 0.8)
     other = one.copy()
