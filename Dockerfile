@@ -40,7 +40,8 @@ COPY learning/ learning/
 COPY locale/ locale/
 COPY --from=frontend /app/frontend/dist/ frontend/dist/
 RUN find . -name '*.po' -exec sh -ec 'for po; do msgfmt --check-format -o "${po%.po}.mo" "$po"; done' sh {} + \
-    && DJANGO_SETTINGS_MODULE=config.settings.dev python manage.py collectstatic --no-input -v 0
+    && SECRET_KEY="$(python -c 'import secrets; print(secrets.token_hex(32))')" ALLOWED_HOSTS=build.invalid \
+       DJANGO_SETTINGS_MODULE=config.settings.production python manage.py collectstatic --no-input -v 0
 
 FROM base AS web
 COPY --from=source /app/ /app/

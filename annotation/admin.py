@@ -45,4 +45,12 @@ class JobAdmin(admin.ModelAdmin):
         return False
 
 
-admin.site.register([Contributor, Nomenclature])
+@admin.register(Contributor)
+class ContributorAdmin(admin.ModelAdmin):
+    """People's public faces: the id stands in published data, and the agreement is the person's own to give."""
+
+    list_display = ["public_id", "user", "language", "licence_accepted_at"]
+    readonly_fields = ["public_id", "licence_accepted_at"]
+
+
+admin.site.register(Nomenclature)

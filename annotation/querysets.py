@@ -47,17 +47,9 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
 class TileQuerySet(models.QuerySet["Tile"]):
     """Tiles that have a row."""
 
-    def workable(self) -> TileQuerySet:
-        """Tiles a person may label: the buffer around the hold-out belongs to nobody."""
-        return self.exclude(role="buffer").filter(campaign__state="open")
-
 
 class TicketQuerySet(models.QuerySet["Ticket"]):
     """Tickets of a campaign's queue."""
-
-    def open_for(self, user: Any) -> TicketQuerySet:
-        """Open tickets on tiles this person has never been given."""
-        return self.filter(state="open").exclude(tile__leases__annotator=user)
 
 
 class AnnotationQuerySet(models.QuerySet["Annotation"]):

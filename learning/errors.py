@@ -206,3 +206,9 @@ class VersionTaken(LearningUserError):
 
     code: ClassVar[str] = "version_taken"
     status = 409
+
+
+class ReleaseOnDisk(VersionTaken):
+    """The files of a release of this version are there, and the database knows nothing of it."""
+
+    code: ClassVar[str] = "release_on_disk"

@@ -7,8 +7,14 @@ from typing import Any
 from django.db.models import Count, FloatField, OuterRef, Subquery
 from django.db.models.query import QuerySet
 
-from annotation.models import Campaign, QueueRound
+from annotation.models import Annotation, Campaign, QueueRound
+from annotation.querysets import AnnotationQuerySet
 from learning.models import Evaluation, Prediction, TrainedModel, TrainingRun
+
+
+def licensed_labels(campaign: Campaign) -> AnnotationQuerySet:
+    """A campaign's accepted labels that their author gave under a licence: all that is learnt from or published."""
+    return Annotation.objects.usable_as_labels().filter(tile__campaign=campaign).exclude(head__licence="")
 
 
 def rounds_of(campaign: Campaign) -> QuerySet[QueueRound]:

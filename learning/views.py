@@ -18,6 +18,7 @@ from django.http import (
 from django.views.decorators.http import require_GET, require_safe
 
 from annotation.map_views import IMMUTABLE, tile_response
+from annotation.models import Campaign
 from annotation.raster import map_tiles
 from learning.models import Prediction, Release
 from learning.release import layout
@@ -25,6 +26,7 @@ from learning.release.manifest import FileEntry, file_sha256, read_manifest
 from learning.services.labels import class_index
 
 CHUNK_BYTES = 256 * 1024
+UNTIL_CLOSED = "public, max-age=3600"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _TYPES = {".parquet": "application/vnd.apache.parquet", ".gpkg": "application/geopackage+sqlite3",
           ".geojson": "application/geo+json", ".safetensors": "application/octet-stream",
@@ -35,23 +37,33 @@ _TYPES = {".parquet": "application/vnd.apache.parquet", ".gpkg": "application/ge
 def prediction_tile(
     request: HttpRequest, prediction_id: int, what: str, grid: str, z: int, x: int, y: int
 ) -> HttpResponse:
-    """A PNG of a class or entropy map; 204 where it shows nothing. A ready map never changes."""
+    """A PNG of a class or entropy map; 204 where it shows nothing.
+
+    While the campaign is open the control tiles are left out, for they are labelled blind. A ready map changes only by
+    showing them once the campaign is closed.
+    """
     prediction = (
         Prediction.objects.select_related("model__run__training_set", "model__campaign", "layer")
         .filter(pk=prediction_id, state=Prediction.State.READY)
         .first()
     )
-    if prediction is None:
-        return HttpResponse(f"There is no map {prediction_id}.", status=404, content_type="text/plain")
-    etag = f'"{prediction.files[f"{what}.tif"][:24]}"'
+    is_open = prediction is not None and prediction.model.campaign.state == Campaign.State.OPEN
+    name = f"{what}_public.tif" if is_open else f"{what}.tif"
+    if prediction is None or name not in prediction.files:
+        told = f"There is no map {prediction_id} to show: wait for the next training."
+        return HttpResponse(told, status=404, content_type="text/plain")
+    etag = f'"{prediction.files[name][:24]}"'
+    cache = UNTIL_CLOSED if is_open else IMMUTABLE
     if request.headers.get("If-None-Match") == etag:
-        return HttpResponseNotModified(headers={"ETag": etag, "Cache-Control": IMMUTABLE})
-    path, native = prediction.path(f"{what}.tif"), grid == "native"
+        return HttpResponseNotModified(headers={"ETag": etag, "Cache-Control": cache})
+    path, native = prediction.path(name), grid == "native"
     if what == "entropy":
         picture = map_tiles.entropy_tile(path, z, x, y, native=native)
     else:
         picture = map_tiles.class_tile(path, z, x, y, colours=class_colours(prediction), native=native)
-    return tile_response(picture, "image/png", etag)
+    response = tile_response(picture, "image/png", etag)
+    response["Cache-Control"] = cache
+    return response
 
 
 def class_colours(prediction: Prediction) -> dict[int, str]:

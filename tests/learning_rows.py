@@ -53,6 +53,20 @@ def labelled_campaign(slug: str = "camp", *, pool: int = 0, holdout: int = 0, **
     return scene
 
 
+def without_licence(annotation: Any) -> Any:
+    """The accepted annotation as if its latest revision had been given without consent; revisions never change."""
+    from annotation.models import AnnotationRevision
+
+    head = annotation.head
+    annotation.head = AnnotationRevision.objects.create(
+        annotation=annotation, number=head.number + 1, parent=head, author=head.author, features=head.features,
+        sha256=head.sha256, licence="",
+    )  # fmt: skip
+    annotation.version = annotation.head.number
+    annotation.save(update_fields=["head", "version"])
+    return annotation
+
+
 def model_row(camp: Any, *, state: str = "candidate", number: int = 1, gate: dict[str, Any] | None = None) -> Any:
     """A trained model without weights, from a training set of its own."""
     from learning.models import TrainedModel, TrainingRun, TrainingSet
@@ -86,7 +100,9 @@ def ready_map(model: Any, scores: NDArray[np.float32]) -> Any:
     prediction = prediction_row(model)
     prediction.path("").mkdir(parents=True, exist_ok=True)
     np.save(prediction.path("scores.npy"), scores)
-    files = {"class.tif": "c" * 64, "entropy.tif": "e" * 64}
+    files = {
+        "class.tif": "c" * 64, "entropy.tif": "e" * 64, "class_public.tif": "d" * 64, "entropy_public.tif": "f" * 64,
+    }  # fmt: skip
     return finish_prediction(prediction=prediction, files=files, scores=scores, job=None)
 
 

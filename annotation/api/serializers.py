@@ -187,7 +187,6 @@ class SaveSerializer(serializers.Serializer):
     """A save. `features` is passed on as it came: the core's own parser refuses what is wrong, with its place."""
 
     operation_id = serializers.UUIDField()
-    lease = serializers.UUIDField(allow_null=True, required=False)
     features = serializers.JSONField()
     seconds_spent = serializers.FloatField(min_value=0, max_value=86_400, default=0.0)
     draft_model = serializers.CharField(max_length=120, allow_null=True, allow_blank=True, required=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.contrib.gis.geos import Polygon
 from django.db.models import Count, Q
+from django.http import HttpResponse, HttpResponseBase, HttpResponseNotModified
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import generics, status
@@ -20,6 +21,7 @@ from rest_framework.views import APIView
 
 from annotation.api import presenters
 from annotation.api import serializers as s
+from annotation.api.tile_map import parse_bbox, tile_map
 from annotation.core.tile_geometry import parse_geojson
 from annotation.errors import NotThere, StaleRevision, UserError
 from annotation.models import Annotation, Campaign, Job, Lease, Tile
@@ -429,53 +431,28 @@ class CampaignTilesView(APIView):
     """Tiles on the map."""
 
     permission_classes = [AllowAny]
-    MOST = 20_000
 
     @extend_schema(
         parameters=[OpenApiParameter("bbox", OpenApiTypes.STR, description="west,south,east,north in degrees")],
-        responses={(200, "application/geo+json"): OpenApiTypes.OBJECT, 404: ERRORS[404]},
+        responses={(200, "application/geo+json"): OpenApiTypes.OBJECT, 304: None, 404: ERRORS[404]},
     )
-    def get(self, request: Request, slug: str) -> Response:
-        """Tiles that have a row, as GeoJSON; hold-out tiles are shown as control tiles."""
-        tiles = Tile.objects.filter(campaign=campaign_or_404(slug)).exclude(role=Tile.Role.BUFFER)
-        bbox = request.query_params.get("bbox")
-        if bbox:
-            tiles = tiles.filter(footprint__bboverlaps=bbox_polygon(bbox))
-        found = tiles.values_list("pk", "row", "col", "state", "priority", "role", "footprint").order_by("pk")
-        rows = list(found[: self.MOST + 1])
-        features = [
-            {
-                "type": "Feature",
-                "id": pk,
-                "geometry": {"type": "Polygon", "coordinates": [[list(point) for point in footprint[0]]]},
-                "properties": {
-                    "id": pk,
-                    "row": row,
-                    "col": col,
-                    "state": state,
-                    "priority": priority,
-                    "role": "control" if role == Tile.Role.HOLDOUT else "pool",
-                },
-            }
-            for pk, row, col, state, priority, role, footprint in rows[: self.MOST]
-        ]
-        # A caller that gets the most there can be must ask again with a smaller bbox.
-        body = {"type": "FeatureCollection", "truncated": len(rows) > self.MOST, "features": features}
-        return Response(body, content_type="application/geo+json")
+    def get(self, request: Request, slug: str) -> HttpResponseBase:
+        """Tiles that have a row, as GeoJSON; hold-out tiles are shown as control tiles.
 
-
-def bbox_polygon(text: str) -> Polygon:
-    """West, south, east, north in degrees.
-
-    Raises: UserError.
-    """
-    try:
-        west, south, east, north = (float(part) for part in text.split(","))
-    except ValueError:
-        raise UserError(f"bbox is {text[:60]!r}: send west,south,east,north in degrees.") from None
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-        raise UserError(f"bbox is {text[:60]!r}: west < east within ±180 and south < north within ±90.")
-    return Polygon.from_bbox((west, south, east, north))
+        `truncated`: there are more than 20,000 and these are the most urgent; ask again with a smaller bbox.
+        """
+        asked = request.query_params.get("bbox")
+        found = tile_map(campaign_or_404(slug), parse_bbox(asked) if asked else None)
+        # The same for everyone, seconds old at most: a browser asks whether what it has still holds.
+        headers = {"ETag": found.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        if request.headers.get("If-None-Match") == found.etag:
+            return HttpResponseNotModified(headers=headers)
+        body = found.compressed
+        if re.search(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", request.headers.get("Accept-Encoding", "")):
+            headers["Content-Encoding"] = "gzip"
+        else:
+            body = gzip.decompress(body)
+        return HttpResponse(body, content_type="application/geo+json", headers=headers)
 
 
 class JobView(APIView):

@@ -122,7 +122,7 @@ def _verdict(
     if n_tiles < rule.min_holdout_tiles:
         return False, (
             f"Too few control tiles to judge a model by: {n_tiles} labelled, {rule.min_holdout_tiles} needed. "
-            f"Label {rule.min_holdout_tiles - n_tiles} more control tiles."
+            f"Label at least {rule.min_holdout_tiles - n_tiles} more."
         )
     if baseline == "majority":
         if low > 0:

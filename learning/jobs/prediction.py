@@ -10,13 +10,17 @@ import numpy as np
 
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
+from learning.core.map_copies import write_hidden_copy
 from learning.errors import PredictionStopped
 from learning.jobs.options import CORE_PX, device_of
 from learning.models import Prediction, TrainedModel, TrainingRun
 from learning.services import acquisition, predictions
+from learning.services.holdout import holdout_windows
 
 FILES = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy")
-MAP_END = 0.98  # share of the progress bar
+# What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
+PUBLIC_COPIES = (("class_public.tif", "class.tif", "MODE"), ("entropy_public.tif", "entropy.tif", "AVERAGE"))
+MAP_END, COPIES_END = 0.9, 0.98  # shares of the progress bar
 
 
 @job("predict")
@@ -28,13 +32,15 @@ def predict(context: JobContext) -> dict[str, Any]:
     prediction = predictions.prediction_row(model)
     if prediction.state != Prediction.State.READY:
         _write_map(model, prediction, context)
+        _write_public_copies(model, prediction, context)
+        names = [*FILES, *(name for name, *_made_of in PUBLIC_COPIES)]
         prediction = predictions.finish_prediction(
             prediction=prediction,
-            files={name: file_sha256(prediction.path(name)) for name in FILES},
+            files={name: file_sha256(prediction.path(name)) for name in names},
             scores=np.load(prediction.path("scores.npy"), allow_pickle=False),
             job=context.job,
         )
-    context.progress(MAP_END, "Opening the next round.")
+    context.progress(COPIES_END, "Opening the next round.")
     run_id = context.payload.get("training_run")
     run = TrainingRun.objects.select_related("training_set").get(pk=run_id) if run_id else None
     candidate = TrainedModel.objects.filter(run=run).first() if run else None
@@ -85,6 +91,16 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     except PredictionStopped:
         context.progress(0.0)  # says why: cancelled, or taken over by another worker
         raise
+
+
+def _write_public_copies(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:
+    """Control tiles are labelled blind: until the campaign is closed nobody is shown the map there."""
+    hidden = holdout_windows(model.campaign)
+    for number, (name, source, overviews) in enumerate(PUBLIC_COPIES):
+        share = MAP_END + (COPIES_END - MAP_END) * number / len(PUBLIC_COPIES)
+        context.progress(share, "Leaving the control tiles out of the map that is shown.")
+        if not prediction.path(name).exists():
+            write_hidden_copy(prediction.path(source), prediction.path(name), hidden=hidden, overviews=overviews)
 
 
 def file_sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from annotation.errors import JobLost
 from annotation.jobs.registry import job
-from annotation.services.jobs import JobContext
+from annotation.services.jobs import TRANSIENT, JobContext
 from learning.models import Release
 from learning.release.bundle import discard_staged, publish_staged, stage_release
 from learning.services import releases
@@ -34,8 +34,8 @@ def publish(context: JobContext) -> dict[str, Any]:
     ).get(pk=context.payload["release"])
     try:
         release = _published(release, context)
-    except JobLost:
-        raise  # another worker makes it now: nothing of it is ours to remove
+    except (JobLost, *TRANSIENT):
+        raise  # another worker makes it now, or this one goes on in a while: nothing of it is ours to remove
     except Exception:
         releases.fail_release(release=release)
         raise

@@ -224,14 +224,16 @@ def _predict_tile(
 
 
 def _open_what_follows(candidate: TrainedModel, run: TrainingRun) -> dict[str, Any]:
-    """Queue the new model's map; for a rejected one, the next round comes from the published model's map."""
+    """Queue the new model's map; after a rejected one, the next round comes from the published model's map.
+
+    While no model is published the next round is drawn at random: people go on, and the next model has more to learn
+    from and more control tiles to be judged by.
+    """
     if candidate.state == TrainedModel.State.PROMOTED:
         return {"prediction_job": _queue_prediction(candidate, run)}
     published = promotion.published_model(candidate.campaign)
-    if published is None:
-        return {"round": None}
-    ready = predictions.ready_prediction(published)
-    if ready is None:
+    ready = predictions.ready_prediction(published) if published else None
+    if published is not None and ready is None:
         return {"prediction_job": _queue_prediction(published, run)}
     opened = acquisition.open_acquisition_round(
         campaign=candidate.campaign, prediction=ready, training_run=run, candidate=candidate

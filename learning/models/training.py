@@ -153,7 +153,7 @@ class Prediction(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
     folder = models.CharField(
         max_length=200
-    )  # relative to PREDICTIONS_DIR: class.tif, entropy.tif, scores.npy, histogram.npy
+    )  # relative to PREDICTIONS_DIR: class.tif, entropy.tif, their public copies, scores.npy, histogram.npy
     files = models.JSONField(default=dict)  # name → sha256
     mean_entropy_nats = models.FloatField(null=True, blank=True)  # over the pool's tiles
     job = models.OneToOneField(

@@ -15,7 +15,7 @@ from learning.release.contents import (
     ReleaseContents,
 )
 from learning.release.errors import UnusableArtefact
-from learning.release.licences import licence_href, licence_name
+from learning.release.licences import hub_licences, licence_words
 from learning.release.text import canonical_json, write_text
 from learning.release.weights import read_weights_header
 
@@ -51,7 +51,8 @@ def write_model(root: Path, contents: ReleaseContents, model: ModelRecord) -> st
     write_text(folder / CODE, canonical_json({**code, "software": dict(model.training.software)}))
     write_text(folder / "README.md", model_card(model, contents))
     what = f"{model.name} {model.version}: weights, configuration and card"
-    documents.write_licence(folder / "LICENSE.txt", licence=model.licence, attribution=contents.attribution, what=what)
+    notice = documents.licence_notice(licence=model.licence, attribution=contents.attribution, what=what)
+    write_text(folder / "LICENSE.txt", notice)
     return relative
 
 
@@ -141,7 +142,7 @@ def accuracy_json(contents: ReleaseContents, maps: MapRecord) -> dict[str, objec
 def model_card(model: ModelRecord, contents: ReleaseContents) -> str:
     """The model card: Hugging Face front matter, intended use, data, figures, limits, ten lines of use."""
     front: dict[str, object] = {
-        "license": model.licence.lower(),
+        "license": hub_licences(model.licence)[0],
         "library_name": "segmentation-models-pytorch",
         "pipeline_tag": "image-segmentation",
         "tags": ["land-cover", "aerial-imagery", "semantic-segmentation", model.architecture],
@@ -173,8 +174,7 @@ def model_card(model: ModelRecord, contents: ReleaseContents) -> str:
         f"## Evaluation\n\n{_score_table(model.scores, contents)}\n"
         f"## Limits\n\n{_limits(model, contents)}\n"
         f"## Use\n\n```python\n{_usage(model)}```\n\n"
-        f"## Licence\n\n{licence_name(model.licence)} ({licence_href(model.licence)}). "
-        f"{contents.attribution}\n"
+        f"## Licence\n\n{licence_words(model.licence)}. {contents.attribution}\n"
     )
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely import Polygon
 
+from learning.release.licences import dataset_licence
+
 Affine6 = tuple[float, float, float, float, float, float]  # (a, b, c, d, e, f) as affine.Affine[:6]
 Role = Literal["pool", "holdout"]
 
@@ -285,3 +287,8 @@ class ReleaseContents:
     previous: PreviousRelease | None = None
     publisher: str = "Solcommun"
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
+
+    @property
+    def dataset_licence(self) -> str:
+        """Licence of masks and images together: an SPDX expression or "other"."""
+        return dataset_licence(contributions=self.licence, imagery=self.layer.licence)

@@ -8,44 +8,69 @@ from pathlib import Path
 from learning.release import layout
 from learning.release.contents import ReleaseContents
 from learning.release.dataset import DatasetSummary
-from learning.release.licences import licence_href, licence_name
+from learning.release.licences import OTHER, hub_licences, licence_href, licence_link, licence_name
 from learning.release.text import canonical_json, write_text
 from learning.release.vectors import AnnotationSummary
 
+_USE = (
+    "You may copy, adapt and share this material under the terms of the licence above. Name the source and the\n"
+    "date of its last update, and do not suggest that the source endorses what you make of it.\n\n"
+    "Vous pouvez copier, adapter et partager ce contenu selon les termes de cette licence. Citez la source et la\n"
+    "date de sa dernière mise à jour, sans laisser entendre que la source approuve votre réutilisation.\n"
+)
+_USE_OTHER = (
+    "This material is under the terms of the imagery's owner, which this release does not know: ask them before you\n"
+    "copy, adapt or share it.\n\n"
+    "Ce contenu est soumis aux conditions du propriétaire de l'imagerie, que cette publication ne connaît pas :\n"
+    "demandez-les-lui avant de le copier, de l'adapter ou de le partager.\n"
+)
+_LABELS = "Annotations, masks, models and maps / Annotations, masques, modèles et cartes"
+_PIXELS = (
+    "Imagery, and the dataset's images, which are copies of it\n"
+    "Imagerie, et images du jeu de données, qui en sont des copies"
+)
 
-def write_licence(path: Path, *, licence: str, attribution: str, what: str) -> None:
-    """Write a licence notice: what it covers, its name, where its text stands, the attribution to keep."""
-    name, href = licence_name(licence), licence_href(licence)
-    write_text(
-        path,
-        f"{what}\n\n"
-        f"Licence: {name} (SPDX: {licence})\nText: {href}\n\n"
+
+def licence_notice(*, licence: str, attribution: str, what: str) -> str:
+    """A licence notice: what it covers, its name, where its text stands, the attribution to keep."""
+    href = licence_href(licence)
+    name = f"{licence_name(licence)} (SPDX: {licence})\nText: {href}" if href else licence_name(licence)
+    return (
+        f"{what}\n\nLicence: {name}\n\n"
         f"Attribution to keep with every copy and derived work:\n{attribution}\n\n"
-        "You may copy, adapt and share this material under the terms of the licence above. Name the source "
-        "and the\n"
-        "date of its last update, and do not suggest that the source endorses what you make of it.\n\n"
-        "Vous pouvez copier, adapter et partager ce contenu selon les termes de cette licence. Citez la "
-        "source et la\n"
-        "date de sa dernière mise à jour, sans laisser entendre que la source approuve votre "
-        "réutilisation.\n",
+        f"{_USE if href else _USE_OTHER}"
     )
 
 
 def write_root_documents(
     root: Path, contents: ReleaseContents, *, annotations: AnnotationSummary, dataset: DatasetSummary
 ) -> None:
-    """Write README.md, LICENSE.txt and nomenclature.json at the root of the release."""
+    """Write README.md, the licence notices and nomenclature.json at the root of the release.
+
+    LICENSE.txt covers the whole release in two parts; LICENSE-imagery.txt is the second one alone.
+    """
     sections = [_summary(contents, annotations, dataset, language) for language in ("fr", "en")]
     write_text(root / layout.README, "\n".join([f"# {contents.title['fr']} {contents.version}\n", *sections]))
-    write_licence(
-        root / layout.LICENCE,
-        licence=contents.licence,
-        attribution=contents.attribution,
-        what=f"{contents.title['fr']} / {contents.title['en']}, version "
-        f"{contents.version}\n{contents.publisher}, "
-        f"{contents.published_on.date().isoformat()}",
-    )
+    write_text(root / layout.LICENCE, whole_notice(contents))
+    write_text(root / layout.IMAGERY_LICENCE, imagery_notice(contents))
     write_text(root / layout.NOMENCLATURE, canonical_json(nomenclature_json(contents)))
+
+
+def whole_notice(contents: ReleaseContents) -> str:
+    """The notice of all that a release holds: what people and models made, then the pixels of the imagery."""
+    head = (
+        f"{contents.title['fr']} / {contents.title['en']}, version {contents.version}\n"
+        f"{contents.publisher}, {contents.published_on.date().isoformat()}\n"
+    )
+    labels = licence_notice(licence=contents.licence, attribution=contents.attribution, what=f"1. {_LABELS}")
+    return f"{head}\n{labels}\n\n{imagery_notice(contents, number='2. ')}"
+
+
+def imagery_notice(contents: ReleaseContents, *, number: str = "") -> str:
+    """The notice of the imagery's pixels, which keep their own licence and attribution."""
+    layer = contents.layer
+    what = f"{number}{_PIXELS}\n{layer.title}, {layer.vintage}"
+    return licence_notice(licence=layer.licence, attribution=layer.attribution, what=what)
 
 
 def nomenclature_json(contents: ReleaseContents) -> dict[str, object]:
@@ -79,6 +104,7 @@ def release_json(
         "published_on": contents.published_on.isoformat(),
         "publisher": contents.publisher,
         "licence": contents.licence,
+        "dataset_licence": contents.dataset_licence,
         "attribution": contents.attribution,
         "previous_version": None if contents.previous is None else contents.previous.version,
         "campaign": {
@@ -127,12 +153,13 @@ def release_json(
 _WORDS = {
     "fr": {
         "head": "## Français\n\n*{title}*\n\n{description}\n",
-        "date": "- Publié le {day} par {publisher} ; licence {licence} ; {attribution}.",
-        "imagery": "- Imagerie : {layer}, millésime {vintage}, {gsd:g} m par pixel. {attribution}",
+        "date": "- Publié le {day} par {publisher}. Annotations, masques, modèles, cartes : {licence} ; {attribution}.",
+        "imagery": "- Imagerie : {layer}, millésime {vintage}, {gsd:g} m par pixel. {attribution} ; {licence}.",
         "annotations": "- `annotations/` : {features} polygones de {annotations} annotations, par {people} "
         "contributeur(s) "
         "(identifiants aléatoires), en GeoParquet, GeoPackage et GeoJSON.",
-        "dataset": "- `dataset/` : {train} tuiles d'entraînement et {test} de test, arborescence FLAIR.",
+        "dataset": "- `dataset/` : {train} tuiles d'entraînement et {test} de test, arborescence FLAIR ; les images "
+        "gardent la licence de l'imagerie, voir `LICENSE.txt`.",
         "model": "- `models/` : {name} {version}, poids, configuration et fiche.",
         "maps": "- `maps/` : {files} dalle(s) de carte de prédiction (classes et entropie).",
         "bias": "Les tuiles d'entraînement sont choisies par l'incertitude du modèle : elles ne forment "
@@ -144,12 +171,13 @@ _WORDS = {
     },
     "en": {
         "head": "## English\n\n*{title}*\n\n{description}\n",
-        "date": "- Published on {day} by {publisher}; licence {licence}; {attribution}.",
-        "imagery": "- Imagery: {layer}, vintage {vintage}, {gsd:g} m a pixel. {attribution}",
+        "date": "- Published on {day} by {publisher}. Annotations, masks, models, maps: {licence}; {attribution}.",
+        "imagery": "- Imagery: {layer}, vintage {vintage}, {gsd:g} m a pixel. {attribution}; {licence}.",
         "annotations": "- `annotations/`: {features} polygons of {annotations} annotations, by {people} "
         "contributor(s) "
         "(random identifiers), as GeoParquet, GeoPackage and GeoJSON.",
-        "dataset": "- `dataset/`: {train} training and {test} test tiles, in FLAIR's layout.",
+        "dataset": "- `dataset/`: {train} training and {test} test tiles, in FLAIR's layout; the images keep the "
+        "imagery's licence, see `LICENSE.txt`.",
         "model": "- `models/`: {name} {version}, weights, configuration and card.",
         "maps": "- `maps/`: {files} piece(s) of prediction map (classes and entropy).",
         "bias": "Training tiles are chosen by the model's uncertainty: they are not a probability sample. "
@@ -170,10 +198,14 @@ def _summary(contents: ReleaseContents, annotations: AnnotationSummary, dataset:
             day=contents.published_on.date().isoformat(),
             publisher=contents.publisher,
             attribution=contents.attribution,
-            licence=f"[{licence_name(contents.licence)}]({licence_href(contents.licence)})",
+            licence=licence_link(contents.licence),
         ),
         words["imagery"].format(
-            layer=layer.title, vintage=layer.vintage, gsd=layer.gsd_m, attribution=layer.attribution
+            layer=layer.title,
+            vintage=layer.vintage,
+            gsd=layer.gsd_m,
+            attribution=layer.attribution,
+            licence=licence_link(layer.licence),
         ),
         words["annotations"].format(
             features=annotations.features,
@@ -190,11 +222,12 @@ def _summary(contents: ReleaseContents, annotations: AnnotationSummary, dataset:
 
 
 def write_dataset_card(root: Path, contents: ReleaseContents, dataset: DatasetSummary) -> None:
-    """Write dataset/README.md with the front matter Hugging Face reads."""
-    slug, tree = contents.campaign.slug, contents.nomenclature
+    """Write dataset/README.md with the front matter Hugging Face reads, and dataset/LICENSE.txt beside it."""
+    slug, tree, layer = contents.campaign.slug, contents.nomenclature, contents.layer
+    write_text(root / layout.DATASET_LICENCE, whole_notice(contents))
     front = front_matter(
         {
-            "license": contents.licence.lower(),
+            **_hub_licence_fields(contents),
             "pretty_name": contents.title["en"],
             "task_categories": ["image-segmentation"],
             "annotations_creators": ["crowdsourced"],
@@ -224,8 +257,17 @@ def write_dataset_card(root: Path, contents: ReleaseContents, dataset: DatasetSu
         "label, with a "
         "buffer of tiles that belong to no split. Training tiles were chosen by active learning and are "
         "not a "
-        "probability sample.\n",
+        "probability sample.\n\n"
+        f"Masks: {licence_link(contents.licence)}; {contents.attribution}. Images: {licence_link(layer.licence)}; "
+        f"{layer.attribution}. Notices: `LICENSE.txt`.\n",
     )
+
+
+def _hub_licence_fields(contents: ReleaseContents) -> dict[str, object]:
+    names = hub_licences(contents.licence, contents.layer.licence)
+    if OTHER in names:
+        return {"license": OTHER, "license_name": "see-license-txt", "license_link": "LICENSE.txt"}
+    return {"license": names if len(names) > 1 else names[0]}
 
 
 def front_matter(fields: dict[str, object]) -> str:

@@ -6,6 +6,7 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 README = "README.md"
 LICENCE = "LICENSE.txt"
+IMAGERY_LICENCE = "LICENSE-imagery.txt"
 RELEASE = "release.json"
 NOMENCLATURE = "nomenclature.json"
 
@@ -19,6 +20,7 @@ DATASET_DIR = "dataset"
 TILES_PARQUET = "dataset/tiles.parquet"
 CLASSES_CSV = "dataset/classes.csv"
 DATASET_CARD = "dataset/README.md"
+DATASET_LICENCE = "dataset/LICENSE.txt"
 TRAIN_CSV = "dataset/train.csv"
 TEST_CSV = "dataset/test.csv"
 
@@ -79,3 +81,10 @@ def collection_path(name: str) -> str:
 def item_path(collection: str, item_id: str) -> str:
     """A STAC item of the release."""
     return f"{STAC_DIR}/{collection}/{item_id}.json"
+
+
+def notices(collection: str) -> tuple[str, ...]:
+    """Licence notices of a STAC collection and its items; the dataset holds labels and pixels of the imagery."""
+    if collection == "imagery":
+        return (IMAGERY_LICENCE,)
+    return (LICENCE, IMAGERY_LICENCE) if collection == "dataset" else (LICENCE,)

@@ -18,6 +18,7 @@ from learning.release.contents import (
 )
 from learning.release.errors import InvalidContents, PersonalDataFound
 from learning.release.layout import SPLIT_OF_ROLE
+from learning.release.licences import OTHER
 
 _SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
@@ -44,6 +45,8 @@ def check_contents(contents: ReleaseContents) -> None:
         raise InvalidContents(f"published_on is {contents.published_on} without time zone; pass it in UTC")
     for licence in (contents.licence, contents.layer.licence):
         _require(_SPDX, licence, "a licence", "an SPDX identifier, as etalab-2.0")
+    if contents.licence == OTHER:
+        raise InvalidContents('the contributions\' licence is "other"; give the SPDX identifier people agreed to')
     _require(_SLUG, contents.campaign.slug, "the campaign's slug", "lower-case letters, digits, - and _")
     _require(_SLUG, contents.layer.slug, "the layer's slug", "lower-case letters, digits, - and _")
     _require(_SHA256, contents.layer.sha256, "the layer's sha256", "64 hexadecimal digits")

@@ -21,7 +21,7 @@ import pystac
 
 from learning.release import layout, stac_items
 from learning.release.contents import ReleaseContents
-from learning.release.licences import licence_href, licence_name
+from learning.release.licences import licence_words, stac_licence
 from learning.release.rasters import MapArtefact
 from learning.release.stac_items import EXTENSIONS
 from learning.release.text import canonical_json, write_text
@@ -120,7 +120,8 @@ def _write_collection(root: Path, name: str, contents: ReleaseContents, items: I
     collection.clear_links()
     collection.add_link(_link("root", layout.CATALOG, seen_from=path))
     collection.add_link(_link("parent", layout.CATALOG, seen_from=path))
-    collection.add_link(_link("license", layout.LICENCE, seen_from=path, media_type="text/plain"))
+    for notice in layout.notices(name):
+        collection.add_link(_link("license", notice, seen_from=path, media_type="text/plain"))
     previous = contents.previous
     if previous is not None and name in previous.collections:
         up = relative(".", seen_from=path)
@@ -135,6 +136,9 @@ def _write_collection(root: Path, name: str, contents: ReleaseContents, items: I
         item.add_link(_link("collection", path, seen_from=target))
         for rel, destination, title in stac_items.relations(name, contents):
             item.add_link(_link(rel, destination, seen_from=target, title=title))
+        for notice in layout.notices(name):
+            item.add_link(_link("license", notice, seen_from=target, media_type="text/plain"))
+        item.properties["license"] = collection.license
         item.collection_id = collection.id
         _save(root, target, item)
         collection.add_link(_link("item", target, seen_from=path, media_type="application/geo+json"))
@@ -145,7 +149,11 @@ def _collection(name: str, contents: ReleaseContents) -> pystac.Collection:
     moment = datetime.combine(contents.layer.acquired_on, time(), UTC) if contents.layer.acquired_on else None
     year = contents.layer.vintage
     interval = [moment, moment] if moment else [datetime(year, 1, 1, tzinfo=UTC), datetime(year, 12, 31, tzinfo=UTC)]
-    licence = contents.layer.licence if name == "imagery" else contents.licence
+    of_contents, of_imagery = licence_words(contents.licence), licence_words(contents.layer.licence)
+    terms = {
+        "imagery": f"{of_imagery}. {contents.layer.attribution}",
+        "dataset": f"Masks: {of_contents}. Images: {of_imagery}. {contents.attribution}",
+    }.get(name, f"{of_contents}. {contents.attribution}")
     extra: dict[str, Any] = {"version": contents.version}
     extensions = [EXTENSIONS["version"]]
     if name == "dataset":
@@ -154,17 +162,23 @@ def _collection(name: str, contents: ReleaseContents) -> pystac.Collection:
     return pystac.Collection(
         id=f"{contents.campaign.slug}-{name}",
         title=_TITLES[name],
-        description=f"{_TITLES[name]} of {contents.title['en']} {contents.version}. {licence_name(licence)}, "
-        f"{licence_href(licence)}. {contents.attribution}",
+        description=f"{_TITLES[name]} of {contents.title['en']} {contents.version}. {terms}",
         extent=pystac.Extent(
             pystac.SpatialExtent([stac_items.layer_bbox(contents)]), pystac.TemporalExtent([interval])
         ),
-        license=licence,
+        license=_licence_of(name, contents),
         keywords=["land cover", "aerial imagery", contents.campaign.slug],
         providers=[pystac.Provider(contents.publisher, roles=[pystac.ProviderRole.PRODUCER])],
         stac_extensions=extensions,
         extra_fields=extra,
     )
+
+
+def _licence_of(name: str, contents: ReleaseContents) -> str:
+    """`license` of a collection and its items."""
+    if name == "imagery":
+        return contents.layer.licence
+    return stac_licence(contents.dataset_licence) if name == "dataset" else contents.licence
 
 
 def _link(rel: str, target: str, *, seen_from: str, title: str | None = None, media_type: str = _JSON) -> pystac.Link:

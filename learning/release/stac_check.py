@@ -30,6 +30,7 @@ _PREFIXES = {
     "processing": "processing",
 }
 _CHECKSUM = re.compile(r"1220[0-9a-f]{64}")
+_LICENCE = re.compile(r"[\w.+-]+")
 _CLASS_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _COLOUR_HINT = re.compile(r"[0-9A-F]{6}")
 _PROJ_CODE = re.compile(r"[A-Z]+:[A-Za-z0-9]+")
@@ -168,7 +169,19 @@ def _problems(thing: Json) -> Iterator[str]:
         yield from _collection_problems(thing)
     if kind == "Feature":
         yield from _item_problems(thing)
+    yield from _licence_problems(thing)
     yield from _extension_problems(thing)
+
+
+def _licence_problems(thing: Json) -> Iterator[str]:
+    fields = thing["properties"] if thing["type"] == "Feature" else thing
+    licence = fields.get("license") if isinstance(fields, dict) else None
+    if licence is None:
+        return
+    if not isinstance(licence, str) or not _LICENCE.fullmatch(licence):
+        yield f"license is {licence!r}; expected one SPDX identifier, or other"
+    elif licence == "other" and not any(link.get("rel") == "license" for link in thing["links"]):
+        yield "license is other and no link leads to a notice"
 
 
 def _collection_problems(thing: Json) -> Iterator[str]:

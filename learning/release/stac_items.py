@@ -108,7 +108,7 @@ def _item(
         datetime=None if day is None else datetime.combine(day, time(), UTC),
         start_datetime=None if day else datetime(year, 1, 1, tzinfo=UTC),
         end_datetime=None if day else datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC),
-        properties={**properties, "license": contents.licence},
+        properties=properties,
         stac_extensions=[EXTENSIONS[name] for name in sorted(extensions)],
     )
 
@@ -139,9 +139,7 @@ def imagery_item(contents: ReleaseContents) -> pystac.Item:
         **_projection(contents, layer.transform, layer.width, layer.height),
     }
     bounds = layer_bounds(contents)
-    item = _item(layer.slug, contents, bounds=bounds, extensions=["projection"], properties=properties)
-    item.properties["license"] = layer.licence
-    return item
+    return _item(layer.slug, contents, bounds=bounds, extensions=["projection"], properties=properties)
 
 
 def annotation_item(contents: ReleaseContents, summary: AnnotationSummary) -> pystac.Item:

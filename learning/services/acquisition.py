@@ -23,6 +23,7 @@ from learning.models import (
 from learning.services.promotion import published_model
 
 FUNCTION = "entropy"
+WITHOUT_MODEL = "random"
 DEFAULT_ROUND_SIZE = 200
 DEFAULT_SPREAD_TILES = 1  # side of a spreading cell in tiles; 1 = order by score alone
 
@@ -31,21 +32,23 @@ DEFAULT_SPREAD_TILES = 1  # side of a spreading cell in tiles; 1 = order by scor
 def open_acquisition_round(
     *,
     campaign: Campaign,
-    prediction: Prediction,
+    prediction: Prediction | None,
     training_run: TrainingRun | None = None,
     candidate: TrainedModel | None = None,
     after_round: int | None = None,
 ) -> AcquisitionRound | None:
-    """Rank the pool's tiles by the prediction's scores and open the campaign's next round with them.
+    """Open the campaign's next round with the pool's tiles that the map doubts most.
 
     Args:
+        prediction: the map whose scores rank the tiles. None while no model is published: the tiles are then drawn
+            at random, so that people can go on until there is one.
         training_run, candidate: what led here; the round shows the candidate's figures.
         after_round: number of the round that this one follows. When the campaign is past it, nothing is
             opened and that later round is returned: a job done twice opens one round.
     Raises:  NoPrediction (the map is not ready).
     Returns: the round; None when the campaign was closed meanwhile, or is past `after_round` without a map.
     """
-    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+    campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
     if training_run is not None:
         known = AcquisitionRound.objects.filter(training_run=training_run).first()
         if known is not None:
@@ -55,43 +58,53 @@ def open_acquisition_round(
         return AcquisitionRound.objects.filter(queue_round__campaign=campaign, queue_round__number=latest).first()
     if campaign.state != Campaign.State.OPEN:
         return None
-    mean_entropy_nats = prediction.mean_entropy_nats
-    if mean_entropy_nats is None:
+    if prediction is not None and prediction.mean_entropy_nats is None:
         raise NoPrediction(f"The map of {prediction.model.version} is not ready: wait for its job to end.")
-    policy = RetrainingPolicy.objects.filter(campaign=campaign).first()
     seed = (campaign.seed + latest + 1) % 2**31
-    ranked = rank_tiles(
-        tile_scores(prediction),
-        eligible=eligible_tiles(campaign),
-        batch_size=policy.round_size if policy else DEFAULT_ROUND_SIZE,
-        random_share=campaign.random_share,
-        spatial_cell_tiles=int((policy.training if policy else {}).get("spread_tiles", DEFAULT_SPREAD_TILES)),
-        rng=np.random.default_rng(seed),
-    )
     queue_round = open_queue_round(
         campaign=campaign,
-        function=FUNCTION,
-        model_version=prediction.model.version,
-        tickets=[
-            QueuedTile(row=t.row, col=t.col, kind=Ticket.Kind(t.kind), score=t.score, probability=t.probability)
-            for t in ranked
-        ],
+        function=FUNCTION if prediction else WITHOUT_MODEL,
+        model_version=prediction.model.version if prediction else "",
+        tickets=_wanted_tiles(campaign, prediction, seed=seed),
         seed=seed,
-        random_share=campaign.random_share,
+        random_share=campaign.random_share if prediction else 1.0,
         control_share=campaign.control_share,
     )
-    published = published_model(campaign)
+    learnt_from = training_run or (prediction.model.run if prediction else None)
     return AcquisitionRound.objects.create(
         queue_round=queue_round,
         training_run=training_run,
         candidate=candidate,
         prediction=prediction,
-        labelled_tiles=training_run.training_set.n_tiles if training_run else prediction.model.run.training_set.n_tiles,
+        labelled_tiles=learnt_from.training_set.n_tiles if learnt_from else 0,
         holdout_miou=_latest_miou(candidate),
-        published_miou=_latest_miou(published),
-        mean_entropy_nats=mean_entropy_nats,
+        published_miou=_latest_miou(published_model(campaign)),
+        mean_entropy_nats=prediction.mean_entropy_nats if prediction else None,
         promoted=candidate is not None and candidate.state == TrainedModel.State.PROMOTED,
     )
+
+
+def _wanted_tiles(campaign: Campaign, prediction: Prediction | None, *, seed: int) -> list[QueuedTile]:
+    """A round's pool tiles in the order they are asked for."""
+    policy = RetrainingPolicy.objects.filter(campaign=campaign).first()
+    ranked = rank_tiles(
+        tile_scores(prediction) if prediction else np.zeros((campaign.n_rows, campaign.n_cols), np.float32),
+        eligible=eligible_tiles(campaign),
+        batch_size=policy.round_size if policy else DEFAULT_ROUND_SIZE,
+        random_share=campaign.random_share if prediction else 1.0,
+        spatial_cell_tiles=int((policy.training if policy else {}).get("spread_tiles", DEFAULT_SPREAD_TILES)),
+        rng=np.random.default_rng(seed),
+    )
+    return [
+        QueuedTile(
+            row=tile.row,
+            col=tile.col,
+            kind=Ticket.Kind(tile.kind),
+            score=tile.score if prediction else None,
+            probability=tile.probability,
+        )
+        for tile in ranked
+    ]
 
 
 def latest_round_number(campaign: Campaign) -> int:

@@ -7,7 +7,9 @@ import json
 from dataclasses import dataclass
 from itertools import groupby
 
-from annotation.models import Annotation, Campaign, Tile
+from annotation.core.grid import PixelWindow
+from annotation.models import Campaign, Tile
+from learning.querysets import licensed_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ class HoldoutReference:
 def holdout_reference(campaign: Campaign) -> HoldoutReference:
     """The campaign's hold-out tiles that have accepted labels now, by tile id."""
     labels = (
-        Annotation.objects.usable_as_labels()
-        .filter(tile__campaign=campaign, tile__role=Tile.Role.HOLDOUT)
+        licensed_labels(campaign)
+        .filter(tile__role=Tile.Role.HOLDOUT)
         .exclude(head__features=[])  # "nothing can be told here" was accepted: no reference
         .order_by("tile_id", "head_id")
         .values_list("tile_id", "tile__row", "tile__col", "head_id")
@@ -43,3 +45,21 @@ def holdout_reference(campaign: Campaign) -> HoldoutReference:
     )
     content = [[tile.tile_id, list(tile.revision_ids)] for tile in tiles]
     return HoldoutReference(tiles, hashlib.sha256(json.dumps(content).encode()).hexdigest())
+
+
+def holdout_windows(campaign: Campaign) -> list[PixelWindow]:
+    """The hold-out's blocks on the layer's pixels, as far as they hold whole tiles."""
+    side, tile_px = campaign.holdout.block_tiles, campaign.tile_px
+    windows = []
+    for block_row, block_col in campaign.holdout.blocks:
+        rows = (block_row * side, min((block_row + 1) * side, campaign.n_rows))
+        cols = (block_col * side, min((block_col + 1) * side, campaign.n_cols))
+        windows.append(
+            PixelWindow(
+                col_off=cols[0] * tile_px,
+                row_off=rows[0] * tile_px,
+                width=(cols[1] - cols[0]) * tile_px,
+                height=(rows[1] - rows[0]) * tile_px,
+            )
+        )
+    return windows

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 State = TrainedModel.State
+RULE = gate.GateRule()
 
 
 def published_model(campaign: Campaign) -> TrainedModel | None:
@@ -73,7 +74,9 @@ def evaluation_on(model: TrainedModel, reference: HoldoutReference) -> Evaluatio
 
 
 @transaction.atomic
-def promote_or_reject(*, candidate: TrainedModel, reference: HoldoutReference) -> TrainedModel:
+def promote_or_reject(
+    *, candidate: TrainedModel, reference: HoldoutReference, rule: gate.GateRule = RULE
+) -> TrainedModel:
     """Decide on a candidate by paired bootstrap against the published model on the same reference (F5).
 
     The decision and its figures are in the returned model's `gate`. A decided model is returned as it is.
@@ -87,7 +90,7 @@ def promote_or_reject(*, candidate: TrainedModel, reference: HoldoutReference) -
     if candidate.state != State.CANDIDATE:
         return candidate
     published = published_model(campaign)
-    candidate.gate = _decision(candidate, published, reference)
+    candidate.gate = _decision(candidate, published, reference, rule)
     candidate.decided_at = timezone.now()
     if candidate.gate["promote"]:
         if published is not None:
@@ -98,6 +101,12 @@ def promote_or_reject(*, candidate: TrainedModel, reference: HoldoutReference) -
         candidate.state = State.REJECTED
     candidate.save(update_fields=["state", "gate", "decided_at"])
     return candidate
+
+
+def can_now_be_judged(model: TrainedModel, reference: HoldoutReference) -> bool:
+    """Whether a model was turned down for want of labelled control tiles, and there are enough by now."""
+    needed = RULE.min_holdout_tiles
+    return bool(model.gate) and model.gate.get("n_tiles", needed) < needed <= len(reference.tiles)
 
 
 @transaction.atomic
@@ -148,7 +157,9 @@ def json_safe(value: Any) -> Any:
     return value
 
 
-def _decision(candidate: TrainedModel, published: TrainedModel | None, reference: HoldoutReference) -> dict[str, Any]:
+def _decision(
+    candidate: TrainedModel, published: TrainedModel | None, reference: HoldoutReference, rule: gate.GateRule
+) -> dict[str, Any]:
     against = {"against": published.version if published else None, "holdout_sha256": reference.sha256}
     ours = evaluation_on(candidate, reference)
     if ours is None and not reference.tiles:
@@ -163,8 +174,15 @@ def _decision(candidate: TrainedModel, published: TrainedModel | None, reference
         _stack(theirs, reference) if theirs else None,
         class_codes=ours.class_codes,
         rng=np.random.default_rng(candidate.run.seed),
+        rule=rule,
     )
     figures: dict[str, Any] = json_safe(asdict(decision))
+    drawn = candidate.campaign.holdout.n_tiles
+    if drawn < rule.min_holdout_tiles:
+        figures["reason"] = (
+            f"The hold-out of this campaign has {drawn} tiles in all, and {rule.min_holdout_tiles} are needed to judge "
+            "a model by: open another campaign with smaller tiles or a larger --holdout-share."
+        )
     return {**figures, **against}
 
 

@@ -1,4 +1,10 @@
-"""What a release holds, read from the database as it was when the release was asked for."""
+"""What a release holds, and of which moment.
+
+Labels are those accepted when the job that makes the release begins to read; begun again after a crash, it reads anew.
+What is accepted later waits for the next release: the list of revisions is read first, and a revision never changes.
+The model is the one published when the release was asked for, with its map if that is ready when the job reads. The
+date of publication is that of the request.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +20,12 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from annotation.core.tile_geometry import to_crs
-from annotation.models import Annotation, AnnotationRevision, Campaign, Contributor, Tile
+from annotation.models import AnnotationRevision, Campaign, Contributor, Tile
 from annotation.services.people import contributor_of
+from learning.core.map_copies import write_renumbered_copy
 from learning.core.map_files import ENTROPY_LEVELS, NODATA
 from learning.models import Prediction, Release
+from learning.querysets import licensed_labels
 from learning.release.contents import (
     AnnotationRecord,
     CampaignInfo,
@@ -31,10 +39,10 @@ from learning.release.contents import (
     PreviousRelease,
     ReleaseContents,
 )
+from learning.release.dataset import colour_table
 from learning.services.labels import class_index, label_raster
 from learning.services.predictions import ready_prediction
 from learning.services.provenance import code_commit, software_version
-from learning.services.release_maps import write_published_classes
 from learning.services.release_model import model_record
 
 DESCRIPTION = {
@@ -104,9 +112,8 @@ def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
 def published_labels(campaign: Campaign) -> list[PublishedLabel]:
     """Accepted annotations given under a licence, by tile row, column and annotation."""
     rows = (
-        Annotation.objects.usable_as_labels()
-        .filter(tile__campaign=campaign, tile__role__in=[Tile.Role.POOL, Tile.Role.HOLDOUT])
-        .exclude(head__licence="")
+        licensed_labels(campaign)
+        .filter(tile__role__in=[Tile.Role.POOL, Tile.Role.HOLDOUT])
         .order_by("tile__row", "tile__col", "pk")
         .values_list(
             "pk", "head_id", "head__number", "tile_id", "tile__row", "tile__col", "tile__role",
@@ -272,10 +279,15 @@ def nomenclature_info(campaign: Campaign) -> NomenclatureInfo:
 
 
 def map_record(prediction: Prediction, model: ModelRecord, tree: NomenclatureInfo, *, work_dir: Path) -> MapRecord:
-    """The published model's map, its classes written with the nomenclature's values and colours."""
+    """The published model's map, its classes written with the nomenclature's values and colours.
+
+    It is complete, hold-out included, unlike the map shown while the campaign is open: a release is for re-users, whom
+    a map with holes would not serve. Someone who labels could look a control tile up there: the price of publishing
+    while people still label.
+    """
     published = work_dir / "class.tif"
     values = {value: tree.raster_values[code] for code, value in class_index(model.class_codes).items()}
-    write_published_classes(prediction.path("class.tif"), published, values=values, classes=tree.classes)
+    write_renumbered_copy(prediction.path("class.tif"), published, values=values, colours=colour_table(tree.classes))
     finished = prediction.finished_at or prediction.created_at
     nats_a_level = math.log(len(model.class_codes)) / ENTROPY_LEVELS
     return MapRecord(

@@ -12,10 +12,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from annotation.models import Annotation, Campaign, Job
+from annotation.models import Campaign, Job
 from annotation.services.jobs import enqueue_job
-from learning.errors import InvalidVersion, NothingToPublish, VersionTaken
+from learning.errors import InvalidVersion, NothingToPublish, ReleaseOnDisk, VersionTaken
 from learning.models import Release
+from learning.querysets import licensed_labels
 from learning.release import layout
 from learning.release.bundle import STAGING_SUFFIX, discard_staged
 from learning.release.manifest import read_manifest
@@ -36,11 +37,11 @@ def start_release(
     """Take a version and queue its making. What is accepted when the job runs is what is published.
 
     Args:   version: MAJOR.MINOR.PATCH above the last one; default: the next minor.
-    Raises: InvalidVersion, VersionTaken, NothingToPublish, JobAlreadyRunning.
+    Raises: InvalidVersion, VersionTaken, ReleaseOnDisk, NothingToPublish, JobAlreadyRunning.
     """
     sweep_releases()
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
-    if not Annotation.objects.usable_as_labels().filter(tile__campaign=campaign).exists():
+    if not licensed_labels(campaign).exists():
         raise NothingToPublish(f"{campaign.slug} has no accepted label yet: review some submissions first.")
     version = version or next_version(campaign)
     _check_version(campaign, version)
@@ -58,8 +59,11 @@ def start_release(
             )
     except IntegrityError:
         raise VersionTaken(f"Release {folder} exists: published files never change; choose another version.") from None
-    # The row is new, so whatever lies under its name was never shown.
-    shutil.rmtree(release.path, ignore_errors=True)
+    if _looks_published(release.path):
+        raise ReleaseOnDisk(
+            f"Release {folder} is on disk but not in the database: restore the database of that time, or choose "
+            "another version. Published files are never removed."
+        )
     return enqueue_job(kind="release", payload={"release": release.pk}, owner=actor, campaign=campaign, key=folder)
 
 
@@ -108,15 +112,26 @@ def finish_release(*, release: Release) -> Release:
 
 @transaction.atomic
 def fail_release(*, release: Release) -> None:
-    """Give the version back: nothing of a failed release stays, neither its folder's name nor its files."""
+    """Give the version back: nothing of a failed release stays, neither its folder's name nor its unfinished files.
+
+    A finished folder is never removed, since from here nobody can tell whether it was shown before the database was
+    restored from a backup: it is moved aside, for the operator to look at.
+    """
     release = Release.objects.select_for_update(of=("self",)).get(pk=release.pk)
     if release.state != State.STAGING:
         return
-    leftovers = [staging_dir(release), work_dir(release), release.path]
+    leftovers, finished = [staging_dir(release), work_dir(release)], release.path
     release.state, release.folder = State.FAILED, f"failed-{release.pk}"
     release.save(update_fields=["state", "folder"])
     for folder in leftovers:
         shutil.rmtree(folder, ignore_errors=True)
+    if _looks_published(finished):
+        finished.rename(finished.with_name(f"{finished.name}.failed-{release.pk}"))
+
+
+def _looks_published(folder: Path) -> bool:
+    """Whether a folder holds anything: releases come into place whole, by one rename."""
+    return folder.exists() or folder.is_symlink()
 
 
 def sweep_releases() -> int:

@@ -11,7 +11,8 @@ from django.db.models import F, QuerySet
 
 from annotation.models import AnnotatedFeature, Annotation, Campaign, Tile
 from learning.errors import NothingToTrain, SuspectBatch
-from learning.models import TrainingSet, TrainingSetItem
+from learning.models import TrainedModel, TrainingSet, TrainingSetItem
+from learning.querysets import licensed_labels
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -79,13 +80,17 @@ def training_set_sha256(*, campaign: Campaign, class_codes: list[str], items: li
 
 
 def newly_accepted(campaign: Campaign) -> int:
-    """Accepted pool annotations that the last training set does not hold."""
-    last = campaign.training_sets.order_by("-number").first()
-    return _not_in(_labels(campaign), last).count()
+    """Accepted pool annotations that no judged model was made of.
+
+    A set whose training failed, or whose model was never judged, taught nobody anything: its labels still count.
+    """
+    judged = TrainedModel.objects.exclude(state=TrainedModel.State.CANDIDATE).values("run__training_set")
+    learnt = campaign.training_sets.filter(pk__in=judged).order_by("-number").first()
+    return _not_in(_labels(campaign), learnt).count()
 
 
 def _labels(campaign: Campaign) -> QuerySet[Annotation]:
-    return Annotation.objects.usable_as_labels().filter(tile__campaign=campaign, tile__role=Tile.Role.POOL)
+    return licensed_labels(campaign).filter(tile__role=Tile.Role.POOL)
 
 
 def _not_in(labels: QuerySet[Annotation], last: TrainingSet | None) -> QuerySet[Annotation]:

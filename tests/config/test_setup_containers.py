@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,49 @@ def test_workers_are_asked_by_the_name_they_are_given(compose: dict[str, Any]) -
         command = compose["services"][name]["command"]
         assert command[command.index("-n") + 1] == "worker@%h"
     assert 'f"worker@{socket.gethostname()}"' in source
+
+
+def test_the_web_container_is_told_of_its_proxy_and_its_mail(compose: dict[str, Any]) -> None:
+    web = compose["services"]["web"]["environment"]
+    assert web["NUM_PROXIES"] == "${NUM_PROXIES:-1}"
+    assert web["EMAIL_URL"] == "${EMAIL_URL:-}" and web["DEFAULT_FROM_EMAIL"] == "${DEFAULT_FROM_EMAIL:-}"
+    assert web["DATABASE_URL"] == compose["x-environment"]["DATABASE_URL"]
+    for name in ("worker", "worker-gpu", "beat", "migrate"):  # the mail server's password is nobody else's
+        assert "EMAIL_URL" not in compose["services"][name]["environment"], name
+
+
+def test_only_containers_without_a_way_out_read_foreign_images_without_the_sandboxs_own_isolation(
+    compose: dict[str, Any],
+) -> None:
+    closed = {name for name, network in compose["networks"].items() if (network or {}).get("internal") is True}
+    assert closed == {"inside"}
+    relaxed = {
+        name for name, service in compose["services"].items() if "REQUIRE_SANDBOX" in service.get("environment", {})
+    }
+    assert relaxed == {"worker", "worker-gpu"}
+    for name, service in compose["services"].items():
+        assert set(service["networks"]) <= closed or name == "web", name
+        assert "network_mode" not in service and "cap_add" not in service, name
+    for name in ("web", "worker", "worker-gpu", "beat"):
+        assert compose["services"][name]["cap_drop"] == ["ALL"]
+        assert compose["services"][name]["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_line_of_the_dockerfile_that_collects_static_files_does(dockerfile: str, tmp_path: Path) -> None:
+    found = re.search(r"&& (SECRET_KEY=.*manage\.py collectstatic[^\n]*)", dockerfile, re.S)
+    assert found is not None
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": f"{REPOSITORY / 'platform'}:{REPOSITORY}",
+        "SOLCOMMUN_VAR_DIR": str(tmp_path),
+    }
+    command = found.group(1).replace("\\\n", " ")
+    done = subprocess.run(
+        ["sh", "-ec", command], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "static" / "css" / "tokens.css").exists()
+    assert (tmp_path / "static" / "css" / "tokens.css.gz").exists()
 
 
 def test_beat_is_well_only_while_it_writes_its_schedule(tmp_path: Path) -> None:

@@ -92,9 +92,81 @@ export function drawTileLegend(list: HTMLElement): void {
   );
 }
 
+/** What the server answers: `truncated` when there are more tiles than it gives, these being the most urgent. */
+interface TileAnswer extends GeoJSON.FeatureCollection<GeoJSON.Polygon, TileProperties> {
+  truncated: boolean;
+}
+
+type DrawnTile = Leaflet.Path & { feature?: GeoJSON.Feature<GeoJSON.Polygon, TileProperties> };
+
+/** How long the map must rest before it is asked for again. */
+const REST_MS = 250;
+
+async function fetchTiles(campaign: string, bbox = "", signal?: AbortSignal): Promise<TileAnswer | null> {
+  const query = bbox && `?bbox=${bbox}`;
+  const answer = await fetch(`/api/v1/campaigns/${campaign}/tiles.geojson${query}`, { signal: signal ?? null });
+  return answer.ok ? ((await answer.json()) as TileAnswer) : null;
+}
+
+/** West, south, east, north in degrees, as the API takes them. */
+export function bboxOf(area: Leaflet.LatLngBounds): string {
+  const clamp = (degrees: number, most: number): string => Math.min(Math.max(degrees, -most), most).toFixed(5);
+  return [
+    clamp(area.getWest(), 180), clamp(area.getSouth(), 90), clamp(area.getEast(), 180), clamp(area.getNorth(), 90),
+  ].join(",");
+}
+
+/** Draws what an answer holds; a tile that has not changed stays as it is, with its popup. */
+function replaceTiles(layer: Leaflet.GeoJSON, answer: TileAnswer): void {
+  const wanted = new Map(answer.features.map((feature) => [feature.properties.id, feature]));
+  layer.eachLayer((drawn) => {
+    const old = (drawn as DrawnTile).feature?.properties;
+    const now = old && wanted.get(old.id)?.properties;
+    if (now && now.state === old.state && now.priority === old.priority) wanted.delete(old.id);
+    else layer.removeLayer(drawn);
+  });
+  layer.addData({ type: "FeatureCollection", features: [...wanted.values()] } as GeoJSON.FeatureCollection);
+}
+
+/** A line under the legend that says when the map does not show every tile. */
+function saysWhenPartial(language: string): (answer: TileAnswer) => void {
+  const line = element("p", "", { class: "soft small", role: "status" });
+  document.getElementById("tile-legend-box")?.append(line);
+  return (answer) => {
+    const message = gettext("These are the %(n)s most urgent tiles of more than can be shown. Zoom in to see all of them.");
+    line.textContent = answer.truncated
+      ? interpolate(message, { n: formatNumber(answer.features.length, 0, language) })
+      : "";
+  };
+}
+
+/** Keeps showing the tiles of the map's view, for a campaign of more tiles than one answer holds. */
+function followView(map: Leaflet.Map, layer: Leaflet.GeoJSON, campaign: string, tell: (answer: TileAnswer) => void): void {
+  let waiting = 0;
+  let asked = new AbortController();
+  let complete: Leaflet.LatLngBounds | null = null;
+  const refresh = async (): Promise<void> => {
+    if (!map.hasLayer(layer) || complete?.contains(map.getBounds())) return;
+    asked.abort();
+    const mine = (asked = new AbortController());
+    const area = map.getBounds().pad(0.2);
+    const answer = await fetchTiles(campaign, bboxOf(area), mine.signal).catch(() => null);
+    if (!answer || mine.signal.aborted) return;
+    replaceTiles(layer, answer);
+    complete = answer.truncated ? null : area;
+    tell(answer);
+  };
+  const soon = (): void => {
+    window.clearTimeout(waiting);
+    waiting = window.setTimeout(() => void refresh(), REST_MS);
+  };
+  map.on("moveend", soon);
+  layer.on("add", soon);
+}
+
 export async function loadTiles(map: Leaflet.Map, campaign: string, links: TileLinks): Promise<Leaflet.GeoJSON | null> {
-  const answer = await fetch(`/api/v1/campaigns/${campaign}/tiles.geojson`);
-  if (!answer.ok) return null;
+  const answer = await fetchTiles(campaign);
+  if (!answer) return null;
   const options: Leaflet.GeoJSONOptions<TileProperties> & Leaflet.PathOptions = {
     // Thousands of outlines: one canvas, not one element each.
     renderer: window.L.canvas({ padding: 0.5 }),
@@ -103,5 +175,11 @@ export async function loadTiles(map: Leaflet.Map, campaign: string, links: TileL
       path.bindPopup(() => tilePopup(feature.properties, links));
     },
   };
-  return window.L.geoJSON<TileProperties>(await answer.json(), options).addTo(map);
+  const layer = window.L.geoJSON<TileProperties>(answer, options).addTo(map);
+  if (answer.truncated) {
+    const tell = saysWhenPartial(links.language);
+    tell(answer);
+    followView(map, layer, campaign, tell);
+  }
+  return layer;
 }

@@ -57,7 +57,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "annotation.apps.AnnotationConfig",
     "learning.apps.LearningConfig",
-    "demo",
 ]
 
 MIDDLEWARE = [
@@ -125,8 +124,32 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SIGNUP_FORM_CLASS = "annotation.forms.SignupForm"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
-ACCOUNT_RATE_LIMITS = {"signup": "60/m/ip", "login": "300/m/ip", "login_failed": "30/m/ip,5/300s/key"}
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+# Each web process counts failed sign-ins alone (see CACHES) and gets its share of what all may let through: 60 a minute
+# from one address, 10 in five minutes of one account. Never under 3 a process: people mistype.
+_web_processes = max(1, env.int("WEB_CONCURRENCY", default=2))
+ACCOUNT_RATE_LIMITS = {
+    "signup": "60/m/ip",
+    "login": "300/m/ip",
+    "login_failed": f"{max(3, 60 // _web_processes)}/m/ip,{max(3, 10 // _web_processes)}/300s/key",
+}
+ACCOUNT_FORMS = {"reset_password": "config.accounts.ResetPasswordForm"}
+
+# smtp+tls://user:password@host (port 587), smtp+ssl:// (465), smtp:// (25); dummymail:// sends none.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+if (_scheme := EMAIL_URL.partition(":")[0]) and _scheme not in environ.Env.EMAIL_SCHEMES:
+    raise environ.ImproperlyConfigured(
+        f"EMAIL_URL begins with {_scheme!r}: smtp+tls://, smtp+ssl://, smtp:// or dummymail:// is expected."
+    )
+_mail = environ.Env.email_url_config(EMAIL_URL or "consolemail://")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_USE_TLS = _mail.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _mail.get("EMAIL_USE_SSL", False)
+EMAIL_HOST = _mail["EMAIL_HOST"] or "localhost"
+EMAIL_PORT = _mail["EMAIL_PORT"] or (587 if EMAIL_USE_TLS else 465 if EMAIL_USE_SSL else 25)
+EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_TIMEOUT = 10  # a mail server that is silent must not hold a web thread
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="") or "webmaster@localhost"
 
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", "English"), ("fr", "Français")]
@@ -195,9 +218,14 @@ MAX_ACTIVE_LEASES = 2
 RECLAIM_AFTER_DAYS = env.int("RECLAIM_AFTER_DAYS", default=21)
 CONTRIBUTION_LICENCE = "etalab-2.0"
 
-# Counters of requests and of failed sign-ins only. In each process's memory: a limit is then per process, and a broker
-# that is away stops neither reading nor saving.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}}
+# In each process's memory, so that a broker that is away stops neither reading nor saving; a limit is then per process.
+_MEMORY = "django.core.cache.backends.locmem.LocMemCache"
+CACHES = {
+    # Counters of requests and of failed sign-ins only.
+    "default": {"BACKEND": _MEMORY, "OPTIONS": {"MAX_ENTRIES": 100_000}},
+    # Maps of tiles, for seconds: few, since each may be half a megabyte.
+    "tile_maps": {"BACKEND": _MEMORY, "LOCATION": "tile-maps", "TIMEOUT": 10, "OPTIONS": {"MAX_ENTRIES": 32}},
+}
 
 # Proxies in front of the web process: only that many entries of X-Forwarded-For are believed.
 NUM_PROXIES = env.int("NUM_PROXIES", default=0)

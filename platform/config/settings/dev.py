@@ -2,6 +2,7 @@
 
 from .base import *
 
+INSTALLED_APPS = [*INSTALLED_APPS, "demo"]
 if not SECRET_KEY:
     # `make setup` writes one into var/services.env; commands that need no site (help, checks) work before that.
     SECRET_KEY = "not-for-serving-" + "0" * 50

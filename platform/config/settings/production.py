@@ -12,9 +12,22 @@ if "*" in ALLOWED_HOSTS or not env.list("ALLOWED_HOSTS", default=[]):
     raise ImproperlyConfigured(
         f"ALLOWED_HOSTS is {ALLOWED_HOSTS!r}: name the site's own host names, comma-separated, never '*'."
     )
+# "Console" would print password links in the log, "file" and "memory" keep them here: each is a mail never sent.
+if not EMAIL_URL:
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+elif EMAIL_BACKEND.split(".")[-2] not in {"smtp", "dummy"}:
+    raise ImproperlyConfigured(
+        f"EMAIL_URL begins with {EMAIL_URL.partition(':')[0]!r}, which sends nothing to anyone: set "
+        "smtp+tls://user:password@host, or dummymail:// for a site without e-mail (no password reset by mail)."
+    )
+if EMAIL_BACKEND.endswith(".smtp.EmailBackend") and "@localhost" in DEFAULT_FROM_EMAIL:
+    raise ImproperlyConfigured(
+        f"DEFAULT_FROM_EMAIL is {DEFAULT_FROM_EMAIL!r}: set the address that the site's mails come from."
+    )
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Without a proxy anyone may write that header; with one, the proxy must (docs/operate/serving.md).
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES > 0 else None
 SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

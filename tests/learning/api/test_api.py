@@ -68,7 +68,7 @@ def test_a_signed_out_person_may_not_start_training(api_client: Any) -> None:
 
 def judged_loop() -> Any:
     """A campaign with one published model and the round its map opened."""
-    scene = labelled_campaign(pool=3, holdout=8)
+    scene = labelled_campaign(pool=3, holdout=12)
     reference = holdout_reference(scene.campaign)
     model = model_row(scene.campaign)
     record_evaluation(
@@ -96,6 +96,24 @@ def test_anyone_reads_the_loop_round_by_round(api_client: Any) -> None:
     assert rounds[1]["tickets"] == scene.campaign.rounds.get(number=1).tickets.count()
 
 
+def test_a_round_drawn_because_the_first_model_was_rejected_shows_that_models_figures(api_client: Any) -> None:
+    scene = labelled_campaign(pool=3, holdout=12)
+    reference = holdout_reference(scene.campaign)
+    model = model_row(scene.campaign)
+    record_evaluation(
+        model=model, reference=reference, confusions=confusions(reference, 0.2), class_codes=list(TWO_CLASSES)
+    )
+    model = promote_or_reject(candidate=model, reference=reference)
+    assert model.state == "rejected"
+    open_acquisition_round(campaign=scene.campaign, prediction=None, training_run=model.run, candidate=model)
+    newest = api_client.get("/api/v1/campaigns/camp/rounds/").json()[-1]
+    assert (newest["number"], newest["function"], newest["model_version"]) == (1, "random", "")
+    assert newest["holdout_miou"] == pytest.approx(model.evaluations.get().miou)
+    assert newest["promoted"] is False and newest["labelled_tiles"] == 8
+    assert newest["mean_entropy_nats"] is None and newest["published_miou"] is None
+    assert newest["tickets"] == scene.campaign.rounds.get(number=1).tickets.count() > 0
+
+
 def test_anyone_reads_models_with_their_figures_and_the_gates_words(api_client: Any) -> None:
     scene, model, prediction = judged_loop()
     model_row(scene.campaign, number=2)
@@ -105,7 +123,7 @@ def test_anyone_reads_models_with_their_figures_and_the_gates_words(api_client: 
     )  # fmt: skip
     assert (shown["version"], shown["state"], shown["prediction"]) == ("camp-m1", "promoted", prediction.pk)
     assert shown["gate"]["promote"] is True and shown["gate"]["reason"] == model.gate["reason"]
-    assert shown["holdout_tiles"] == 8 and shown["miou_low"] <= shown["miou"] <= shown["miou_high"]
+    assert shown["holdout_tiles"] == 12 and shown["miou_low"] <= shown["miou"] <= shown["miou_high"]
 
 
 def test_before_a_map_there_is_no_draft_and_on_a_control_tile_never(api_client: Any) -> None:

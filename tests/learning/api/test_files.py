@@ -14,11 +14,17 @@ import rasterio
 from django.test import Client
 from learning_rows import labelled_campaign, model_row, ready_map
 from PIL import Image
+from pyproj import Transformer
 from rasterio.transform import from_origin
 from scenes import TWO_CLASSES
 
+from annotation.models import Campaign
+from annotation.services.tiles import pool_mask
+from learning.core.map_copies import write_hidden_copy
+from learning.jobs.prediction import PUBLIC_COPIES
 from learning.models import Release
 from learning.release.manifest import write_manifest
+from learning.services.holdout import holdout_windows
 from learning.services.releases import finish_release
 
 pytestmark = pytest.mark.django_db
@@ -147,14 +153,79 @@ def prediction_with_map(folder: Path) -> Any:
             tiled=True, blockxsize=512, blockysize=512,
         ) as target:  # fmt: skip
             target.write(values, 1)
+    for name, source, overviews in PUBLIC_COPIES:
+        hidden = holdout_windows(scene.campaign)
+        write_hidden_copy(prediction.path(source), prediction.path(name), hidden=hidden, overviews=overviews)
     return scene, prediction
+
+
+def place_of(scene: Any, role: str) -> tuple[int, int]:
+    """Pixel (x, y) of the middle of a tile of this role."""
+    if role == "holdout":
+        tile = scene.holdout_tiles()[0]
+        return tile.col * 64 + 32, tile.row * 64 + 32
+    mask = pool_mask(scene.campaign)
+    row, col = np.argwhere(mask)[0]
+    return int(col) * 64 + 32, int(row) * 64 + 32
+
+
+def alpha_native(client: Client, prediction: Any, what: str, place: tuple[int, int]) -> int:
+    """Opacity of the map at a pixel of the imagery, at full resolution (zoom 2: 1,024 = 4 map tiles)."""
+    x, y = place
+    answer = client.get(f"/predictions/{prediction.pk}/{what}/native/2/{x // 256}/{y // 256}.png")
+    if answer.status_code == 204:
+        return 0
+    return Image.open(io.BytesIO(answer.content)).convert("RGBA").getpixel((x % 256, y % 256))[3]
+
+
+def alpha_web(client: Client, scene: Any, prediction: Any, what: str, place: tuple[int, int], zoom: int = 19) -> int:
+    """Opacity of the map on the web grid at a pixel of the imagery."""
+    a, _, c, _, e, f = scene.campaign.layer.transform
+    to_web = Transformer.from_crs("EPSG:2154", "EPSG:3857", always_xy=True)
+    x_m, y_m = to_web.transform(c + (place[0] + 0.5) * a, f + (place[1] + 0.5) * e)
+    half_world = 20037508.342789244
+    pixels = 256 * 2**zoom / (2 * half_world)
+    px, py = int((x_m + half_world) * pixels), int((half_world - y_m) * pixels)
+    answer = client.get(f"/predictions/{prediction.pk}/{what}/web/{zoom}/{px // 256}/{py // 256}.png")
+    if answer.status_code == 204:
+        return 0
+    return Image.open(io.BytesIO(answer.content)).convert("RGBA").getpixel((px % 256, py % 256))[3]
+
+
+@pytest.mark.parametrize("what", ["class", "entropy"])
+def test_control_tiles_are_left_out_of_the_map_for_as_long_as_the_campaign_is_open(
+    client: Client, tmp_path: Path, what: str
+) -> None:
+    scene, prediction = prediction_with_map(tmp_path)
+    control, pool = place_of(scene, "holdout"), place_of(scene, "pool")
+    assert alpha_native(client, prediction, what, control) == 0 == alpha_web(client, scene, prediction, what, control)
+    assert alpha_native(client, prediction, what, pool) > 0 < alpha_web(client, scene, prediction, what, pool)
+    assert alpha_web(client, scene, prediction, what, control, zoom=17) == 0, "from further away too"
+
+    path = f"/predictions/{prediction.pk}/{what}/native/0/0/0.png"
+    masked = client.get(path)
+    assert masked["Cache-Control"] == "public, max-age=3600", "it will change"
+    Campaign.objects.update(state="closed")
+    whole = client.get(path, headers={"If-None-Match": masked["ETag"]})
+    assert whole.status_code == 200 and whole["ETag"] != masked["ETag"] and "immutable" in whole["Cache-Control"]
+    assert alpha_native(client, prediction, what, control) > 0 < alpha_web(client, scene, prediction, what, control)
+
+
+def test_a_map_without_a_public_copy_is_not_shown_while_people_label(client: Client, tmp_path: Path) -> None:
+    _scene, prediction = prediction_with_map(tmp_path)
+    files = {name: digest for name, digest in prediction.files.items() if "public" not in name}
+    type(prediction).objects.filter(pk=prediction.pk).update(files=files)
+    path = f"/predictions/{prediction.pk}/class/native/0/0/0.png"
+    assert client.get(path).status_code == 404
+    Campaign.objects.update(state="closed")
+    assert client.get(path).status_code == 200
 
 
 def test_a_class_map_is_seen_in_the_nomenclatures_colours(client: Client, tmp_path: Path) -> None:
     scene, prediction = prediction_with_map(tmp_path)
+    Campaign.objects.update(state="closed")  # all of it is shown
     answer = client.get(f"/predictions/{prediction.pk}/class/native/0/0/0.png")
     assert answer.status_code == 200 and answer["Content-Type"] == "image/png"
-    assert "immutable" in answer["Cache-Control"]
     picture = Image.open(io.BytesIO(answer.content)).convert("RGBA")
     for x, code in ((10, TWO_CLASSES[0]), (200, TWO_CLASSES[1])):
         colour = scene.campaign.nomenclature.classes.get(code=code).colour
@@ -165,6 +236,7 @@ def test_a_class_map_is_seen_in_the_nomenclatures_colours(client: Client, tmp_pa
 
 def test_doubt_is_opaque_and_certainty_clear(client: Client, tmp_path: Path) -> None:
     _scene, prediction = prediction_with_map(tmp_path)
+    Campaign.objects.update(state="closed")
     answer = client.get(f"/predictions/{prediction.pk}/entropy/native/2/1/3.png")
     doubtful = Image.open(io.BytesIO(answer.content)).convert("RGBA").getpixel((5, 5))
     answer = client.get(f"/predictions/{prediction.pk}/entropy/native/2/1/0.png")

@@ -94,9 +94,7 @@ def test_nine_control_tiles_judge_no_model_however_good_and_ten_do(published):
     excellent, other = simulated(1, 0.95, n_tiles=10), None if published is None else simulated(0, 0.5, n_tiles=10)
     few = judged(excellent[:9], None if other is None else other[:9])
     assert not few.promote and few.n_tiles == 9
-    assert few.reason == (
-        "Too few control tiles to judge a model by: 9 labelled, 10 needed. Label 1 more control tiles."
-    )
+    assert few.reason == "Too few control tiles to judge a model by: 9 labelled, 10 needed. Label at least 1 more."
     assert few.low > 0.2, "the figures are given all the same"
     assert judged(excellent, other).promote
     assert judged(excellent[:9], None if other is None else other[:9], min_holdout_tiles=9).promote

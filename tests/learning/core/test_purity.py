@@ -6,7 +6,7 @@ from pathlib import Path
 
 import learning.core
 
-NUMPY_ONLY = ("acquisition", "area", "dataset", "durable", "evaluate", "gate", "map_files")
+NUMPY_ONLY = ("acquisition", "area", "dataset", "durable", "evaluate", "gate", "map_copies", "map_files")
 ROOT = Path(learning.core.__file__).resolve().parents[2]
 
 

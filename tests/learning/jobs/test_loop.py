@@ -58,7 +58,8 @@ def test_a_promoted_model_maps_the_layer_and_its_doubts_order_the_next_round(tmp
     job = run_queued("predict")
     prediction = Prediction.objects.get(model=model)
     assert prediction.state == "ready" and prediction.job == job
-    assert prediction.files == {name: file_sha256(prediction.path(name)) for name in FILES}
+    names = [*FILES, "class_public.tif", "entropy_public.tif"]
+    assert prediction.files == {name: file_sha256(prediction.path(name)) for name in names}
 
     with rasterio.open(prediction.path("class.tif"), driver="GTiff") as classes:
         codes = model.run.training_set.class_codes
@@ -66,6 +67,7 @@ def test_a_promoted_model_maps_the_layer_and_its_doubts_order_the_next_round(tmp
         truth = np.where(scene.truth == 1, grey, green)
         assert (classes.read(1) == truth).mean() > 0.8
 
+    check_public_copies(scene, prediction)
     scores = np.load(prediction.path("scores.npy"))
     pool = pool_mask(scene.campaign)
     assert prediction.mean_entropy_nats == pytest.approx(float(scores[pool].mean(dtype=np.float64)))
@@ -84,6 +86,21 @@ def test_a_promoted_model_maps_the_layer_and_its_doubts_order_the_next_round(tmp
 
     check_drafts(scene, prediction)
     check_release(scene, model)
+
+
+def check_public_copies(scene: LabelledScene, prediction: Prediction) -> None:
+    """What is shown holds nothing on the control tiles and everything elsewhere."""
+    control = np.zeros(scene.truth.shape, bool)
+    for tile in scene.campaign.tiles.filter(role="holdout"):
+        control[tile.row * 64 : (tile.row + 1) * 64, tile.col * 64 : (tile.col + 1) * 64] = True
+    assert control.sum() == scene.campaign.holdout.n_tiles * 64 * 64
+    for name in ("class", "entropy"):
+        with (
+            rasterio.open(prediction.path(f"{name}_public.tif"), driver="GTiff") as shown,
+            rasterio.open(prediction.path(f"{name}.tif"), driver="GTiff") as made,
+        ):
+            assert (shown.read(1) == np.where(control, 0, made.read(1))).all()
+            assert made.read(1)[control].all(), "the map itself is whole"
 
 
 def check_drafts(scene: LabelledScene, prediction: Prediction) -> None:

@@ -15,9 +15,10 @@ from safetensors.numpy import load_file
 from scenes import labelled_scene
 
 from annotation.jobs.registry import run_job
-from annotation.models import Job
+from annotation.models import Annotation, Job, Tile
+from annotation.services.queue import claim_next_tile
 from learning.jobs.training import train
-from learning.models import AcquisitionRound, Evaluation, TrainedModel, TrainingRun
+from learning.models import AcquisitionRound, Evaluation, RetrainingPolicy, TrainedModel, TrainingRun
 from learning.services.training import start_training_run
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -45,8 +46,29 @@ def test_a_run_ends_in_a_judged_model_and_in_a_job_or_a_round(tmp_path: Path) ->
     assert figures.n_tiles == scene.campaign.holdout.n_tiles
     assert sum(map(sum, figures.confusion)) == figures.n_tiles * 64 * 64
     assert model.state in {"promoted", "rejected"} and job.result["reason"] == model.gate["reason"]
-    queued = Job.objects.filter(kind="predict")
-    assert queued.count() == (1 if model.state == "promoted" else 0)
+    maps, rounds = Job.objects.filter(kind="predict").count(), AcquisitionRound.objects.count()
+    assert (maps, rounds) == ((1, 0) if model.state == "promoted" else (0, 1))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_rejected_first_model_people_go_on_with_tiles_drawn_at_random(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path)
+    RetrainingPolicy.objects.create(campaign=scene.campaign, round_size=7)
+    # Nine control tiles are one too few: whatever it has learnt, the model is rejected.
+    spare = list(Tile.objects.filter(campaign=scene.campaign, role="holdout").order_by("pk"))[9:]
+    Annotation.objects.filter(tile__in=spare).update(state="submitted")
+    job = start_training_run(campaign=scene.campaign, actor=None, config={**TINY_TRAINING, "steps": 2})
+    job = finished(job)
+    model = TrainedModel.objects.get()
+    assert model.state == "rejected" and "9 labelled, 10 needed" in job.result["reason"]
+    opened = AcquisitionRound.objects.get(training_run=model.run)
+    assert job.result["round"] == opened.queue_round.number == 1
+    assert (opened.queue_round.function, opened.prediction, opened.mean_entropy_nats) == ("random", None, None)
+    assert opened.holdout_miou == pytest.approx(model.evaluations.get().miou) and not opened.promoted
+    tickets = opened.queue_round.tickets.filter(tile__role="pool")
+    assert tickets.count() == 7 and {ticket.kind for ticket in tickets} == {"random"}
+    lease = claim_next_tile(campaign=scene.campaign, annotator=scene.reviewer)
+    assert lease is not None, "there is something to do"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -59,8 +81,8 @@ def test_a_delivered_twice_job_makes_nothing_twice(tmp_path: Path) -> None:
     assert claimed is not None
     first, second = train(JobContext(claimed)), train(JobContext(claimed))
     assert first == second
-    counts = [kind.objects.count() for kind in (TrainedModel, Evaluation, AcquisitionRound)]
-    assert counts == [1, 1, 0] and Job.objects.filter(kind="predict").count() <= 1
+    assert [kind.objects.count() for kind in (TrainedModel, Evaluation)] == [1, 1]
+    assert AcquisitionRound.objects.count() + Job.objects.filter(kind="predict").count() == 1
 
 
 def start_worker(job: Job) -> subprocess.Popen[bytes]:
@@ -99,7 +121,7 @@ def test_a_worker_killed_in_mid_training_is_resumed_to_the_same_weights(tmp_path
     output = resumed.communicate(timeout=180)[0]
     assert resumed.returncode == 0, output
     job.refresh_from_db()
-    assert job.state == "succeeded" and job.attempts == 2
+    assert job.state == "succeeded" and job.fence == 2, "two starts"
     first = TrainedModel.objects.get(run__job=undisturbed)
     second = TrainedModel.objects.get(run=run)
     ours, theirs = load_file(first.path), load_file(second.path)

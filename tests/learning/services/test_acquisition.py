@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import IntegrityError, transaction
 from learning_rows import Labelled, labelled_campaign, model_row, ready_map
 
 from annotation.models import Ticket
@@ -79,3 +80,50 @@ def test_the_round_remembers_the_loop_as_it_was() -> None:
     expected = scores[pool_mask(scene.campaign)].mean(dtype=np.float64)
     assert opened.mean_entropy_nats == pytest.approx(float(expected))
     assert opened.queue_round.model_version == "camp-m1"
+
+
+def test_while_no_model_is_published_a_round_is_drawn_at_random_with_its_probability_logged() -> None:
+    scene = labelled_campaign(pool=4, random_share=0.1)
+    RetrainingPolicy.objects.create(campaign=scene.campaign, round_size=20)
+    rejected = model_row(scene.campaign, state="rejected")
+    opened = open_acquisition_round(
+        campaign=scene.campaign, prediction=None, training_run=rejected.run, candidate=rejected
+    )
+    assert opened is not None and opened.queue_round.function == "random" and opened.queue_round.random_share == 1.0
+    assert (opened.prediction, opened.mean_entropy_nats, opened.promoted) == (None, None, False)
+    assert opened.candidate == rejected and opened.labelled_tiles == 8
+    tickets = pool_tickets(opened)
+    assert len(tickets) == 20 and {t.kind for t in tickets} == {"random"}
+    eligible = int(pool_mask(scene.campaign).sum()) - 4
+    assert {t.probability for t in tickets} == {20 / eligible} and {t.score for t in tickets} == {None}
+    labelled = {tile.pk for tile in scene.pool_tiles()[:4]}
+    assert not labelled & {t.tile_id for t in tickets}
+    assert opened.queue_round.tickets.filter(kind="control").exists(), "the next model needs tiles to be judged by"
+    again = open_acquisition_round(
+        campaign=scene.campaign, prediction=None, training_run=rejected.run, candidate=rejected
+    )
+    assert again == opened
+
+
+def test_with_every_pool_tile_labelled_a_random_round_asks_for_the_control_tiles_that_are_left() -> None:
+    from annotation.models import Tile
+    from annotation.services.tiles import materialise_tiles
+
+    scene = labelled_campaign(pool=2)
+    places = [(int(row), int(col)) for row, col in np.argwhere(pool_mask(scene.campaign))]
+    materialise_tiles(campaign=scene.campaign, places=places)
+    scene.campaign.tiles.filter(role="pool").update(state=Tile.State.ACCEPTED)
+    opened = open_acquisition_round(campaign=scene.campaign, prediction=None)
+    assert opened is not None and {t.kind for t in opened.queue_round.tickets.all()} == {"control"}
+    assert opened.labelled_tiles == 0
+
+
+@pytest.mark.parametrize("with_map", [False, True])
+def test_the_database_refuses_a_mean_entropy_without_a_map_and_a_map_without_one(with_map: bool) -> None:
+    scene = labelled_campaign(pool=2)
+    prediction = ready_map(model_row(scene.campaign, state="promoted"), np.zeros((16, 16), np.float32))
+    with pytest.raises(IntegrityError, match="acquisition_round_entropy_of_its_map"), transaction.atomic():
+        AcquisitionRound.objects.create(
+            queue_round=scene.campaign.rounds.get(), labelled_tiles=0, promoted=False,
+            prediction=prediction if with_map else None, mean_entropy_nats=None if with_map else 0.5,
+        )  # fmt: skip

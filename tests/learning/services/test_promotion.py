@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 from django.db import IntegrityError, transaction
-from learning_rows import confusions, labelled_campaign, model_row
+from learning_rows import confusions, labelled_campaign, model_row, without_licence
 from scenes import TWO_CLASSES
 
 from learning.errors import CannotRollBack, NotEvaluated
 from learning.services.holdout import holdout_reference
 from learning.services.promotion import (
+    can_now_be_judged,
     promote_or_reject,
     published_model,
     record_evaluation,
@@ -54,6 +55,40 @@ def test_without_a_labelled_control_tile_a_first_model_is_not_published() -> Non
     scene = labelled_campaign(pool=2)
     decided = promote_or_reject(candidate=model_row(scene.campaign), reference=holdout_reference(scene.campaign))
     assert decided.state == "rejected" and "Label control tiles" in decided.gate["reason"]
+
+
+def test_a_model_is_not_published_on_nine_control_tiles_and_the_reason_says_how_many_are_needed() -> None:
+    scene = labelled_campaign(pool=2, holdout=9)
+    reference = holdout_reference(scene.campaign)
+    model = model_row(scene.campaign)
+    record_evaluation(model=model, reference=reference, confusions=confusions(reference, 0.99), class_codes=CODES)
+    decided = promote_or_reject(candidate=model, reference=reference)
+    assert decided.state == "rejected" and decided.gate["n_tiles"] == 9
+    assert "9 labelled, 10 needed. Label at least 1 more." in decided.gate["reason"]
+    assert not can_now_be_judged(decided, reference)
+    scene.label(scene.holdout_tiles()[9])
+    assert can_now_be_judged(decided, holdout_reference(scene.campaign))
+
+
+def test_a_hold_out_that_is_too_small_in_all_publishes_nothing_and_says_what_to_do() -> None:
+    scene = labelled_campaign(pool=2, holdout_share=0.03)
+    assert scene.campaign.holdout.n_tiles == 8
+    for tile in scene.holdout_tiles():
+        scene.label(tile)
+    reference = holdout_reference(scene.campaign)
+    model = model_row(scene.campaign)
+    record_evaluation(model=model, reference=reference, confusions=confusions(reference, 0.99), class_codes=CODES)
+    decided = promote_or_reject(candidate=model, reference=reference)
+    assert decided.state == "rejected"
+    assert "has 8 tiles in all, and 10 are needed" in decided.gate["reason"]
+    assert "a larger --holdout-share" in decided.gate["reason"]
+
+
+def test_labels_given_without_a_licence_judge_no_model() -> None:
+    scene = labelled_campaign(pool=2, holdout=2)
+    assert len(holdout_reference(scene.campaign).tiles) == 2
+    without_licence(scene.holdout_tiles()[0].annotations.get())
+    assert [tile.tile_id for tile in holdout_reference(scene.campaign).tiles] == [scene.holdout_tiles()[1].pk]
 
 
 def test_a_model_without_figures_on_this_reference_is_not_judged() -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from learning_rows import labelled_campaign, worker_environment
+from django.db import OperationalError
+from learning_rows import labelled_campaign, without_licence, worker_environment
 from scenes import labelled_scene
 
 from annotation.jobs.registry import run_job
 from annotation.models import Job
-from learning.errors import InvalidVersion, NothingToPublish, VersionTaken
+from learning.errors import InvalidVersion, NothingToPublish, ReleaseOnDisk, VersionTaken
 from learning.jobs import releases as job_module
 from learning.models import Release
 from learning.release.bundle import FAULT_POINTS
@@ -94,6 +95,78 @@ def test_nothing_accepted_is_nothing_to_publish() -> None:
     assert not Release.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_files_of_a_release_that_the_database_lost_are_not_removed(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path, pool_tiles=2)
+    release = published(scene.campaign, version="1.0.0")
+    before = {path: path.stat().st_mtime_ns for path in release.path.rglob("*")}
+    Release.objects.all().delete()  # as a restored backup from the day before would have it
+    with pytest.raises(ReleaseOnDisk, match="on disk but not in the database: restore the database") as refused:
+        start_release(campaign=scene.campaign, actor=None, version="1.0.0")
+    assert isinstance(refused.value, VersionTaken) and not Release.objects.exists(), "the version is not taken either"
+    assert {path: path.stat().st_mtime_ns for path in release.path.rglob("*")} == before
+    assert published(scene.campaign, version="1.0.1").version == "1.0.1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_finished_folder_of_a_row_that_says_unfinished_is_moved_aside_never_removed(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path, pool_tiles=2)
+    release = published(scene.campaign, version="1.0.0")
+    # A backup taken while it was being made: the row waits, its job has failed.
+    Release.objects.update(state="staging", manifest_sha256="", published_at=None)
+    Job.objects.filter(kind="release").update(state="failed")
+    assert sweep_releases() == 1
+    assert not release.path.exists()
+    [aside] = Path(settings.RELEASES_DIR).glob("scene-1.0.0.failed-*")
+    assert not verify(aside).faults
+    start_release(campaign=scene.campaign, actor=None, version="1.0.0")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_passing_fault_of_the_database_delays_a_release_and_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = labelled_scene(tmp_path, pool_tiles=2)
+
+    def fall(point: str) -> None:
+        if point == "release:before-row":
+            monkeypatch.setattr(job_module, "faultpoint", job_module.no_fault)
+            raise OperationalError("terminating connection due to administrator command")
+
+    monkeypatch.setattr(job_module, "faultpoint", fall)
+    job = start_release(campaign=scene.campaign, actor=None, version="1.0.0")
+    run_job(str(job.id))
+    job.refresh_from_db()
+    assert job.state == "queued" and Release.objects.get().state == "staging"
+    run_job(str(job.id))
+    release = Release.objects.public().get()
+    assert release.path.name == "scene-1.0.0" and not verify(release.path).faults
+
+
+@pytest.mark.django_db(transaction=True)
+def test_labels_given_without_a_licence_are_in_no_release(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    scene = labelled_scene(tmp_path, pool_tiles=3)
+    kept, left_out = scene.campaign.tiles.filter(role="pool").order_by("pk")[:2]
+    without_licence(left_out.annotations.get())
+    release = published(scene.campaign)
+    annotations = pq.read_table(release.path / "annotations" / "annotations.parquet")
+    tiles = pq.read_table(release.path / "dataset" / "tiles.parquet")
+    for table in (annotations, tiles):
+        assert str(left_out.pk) not in table.column("tile_id").to_pylist()
+        assert str(kept.pk) in table.column("tile_id").to_pylist()
+    assert set(annotations.column("licence").to_pylist()) == {"etalab-2.0"}
+
+
+@pytest.mark.django_db
+def test_labels_given_without_a_licence_alone_are_nothing_to_publish() -> None:
+    scene = labelled_campaign(pool=1)
+    without_licence(scene.pool_tiles()[0].annotations.get())
+    with pytest.raises(NothingToPublish):
+        start_release(campaign=scene.campaign, actor=None)
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_an_error_at_any_step_shows_no_release_or_a_whole_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +187,9 @@ def test_an_error_at_any_step_shows_no_release_or_a_whole_one(tmp_path: Path, mo
         assert job.state == "failed" and "No space left" in job.error, planted
         assert Release.objects.public().exists() == (planted == "release:after-row"), planted
         assert [p for p in Path(settings.RELEASES_DIR).glob("scene-*") if "1.0.0.staging" in p.name] == []
+    aside = list(Path(settings.RELEASES_DIR).glob("scene-1.0.0.failed-*"))
+    after_rename = [points.index(name) for name in ("release:after-rename", "release:folder-synced")]
+    assert len(aside) == len(after_rename) + 1 and not any(verify(path).faults for path in aside), "finished: kept"
     planted = ""
     assert set(reached) == set(points), "every point is really passed"
     assert not verify(Release.objects.public().get().path).faults

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.utils import timezone
-from learning_rows import labelled_campaign, model_row
+from learning_rows import labelled_campaign, model_row, ready_map
 
 from annotation.errors import JobAlreadyRunning
 from annotation.models import Job
@@ -87,8 +88,43 @@ def test_retraining_keeps_to_its_period() -> None:
     assert consider_retraining(scene.campaign) is None
     policy.refresh_from_db()
     assert "may start on" in policy.last_refusal
-    TrainingSet.objects.update(frozen_at=timezone.now() - timedelta(hours=3))
+    TrainingRun.objects.update(created_at=timezone.now() - timedelta(hours=3))
     assert consider_retraining(scene.campaign) is not None
+
+
+def test_a_training_that_failed_is_tried_again_on_the_same_labels_once_a_period() -> None:
+    scene = labelled_campaign(pool=3)
+    RetrainingPolicy.objects.create(campaign=scene.campaign, min_newly_accepted=3, period_hours=2)
+    first = consider_retraining(scene.campaign)
+    assert first is not None
+    Job.objects.update(state="failed", finished_at=timezone.now())
+    for _ in range(2):
+        assert consider_retraining(scene.campaign) is None, "not at once, and not every minute"
+    TrainingRun.objects.update(created_at=timezone.now() - timedelta(hours=3))
+    again = consider_retraining(scene.campaign)
+    assert again is not None and again.training_run.training_set == first.training_run.training_set
+    Job.objects.filter(pk=again.pk).update(state="failed", finished_at=timezone.now())
+    assert consider_retraining(scene.campaign) is None, "the period counts from the last try"
+
+
+def test_a_published_model_whose_map_failed_is_mapped_again_once_a_period() -> None:
+    scene = labelled_campaign(pool=3)
+    policy = RetrainingPolicy.objects.create(campaign=scene.campaign, min_newly_accepted=99, period_hours=2)
+    model = model_row(scene.campaign, state="promoted")
+    TrainingRun.objects.update(created_at=timezone.now() - timedelta(hours=3))
+    job = consider_retraining(scene.campaign)
+    assert job is not None and (job.kind, job.payload["model"]) == ("predict", model.pk)
+    assert job.payload["training_run"] == model.run_id, "the round will show this model's figures"
+    assert consider_retraining(scene.campaign) is None, "it is under way"
+    Job.objects.update(state="failed", finished_at=timezone.now())
+    assert consider_retraining(scene.campaign) is None
+    policy.refresh_from_db()
+    assert "newly accepted labels" in policy.last_refusal, "waiting for it keeps nobody from training"
+    Job.objects.update(finished_at=timezone.now() - timedelta(hours=3))
+    assert consider_retraining(scene.campaign) is not None
+    Job.objects.update(state="succeeded", finished_at=timezone.now() - timedelta(hours=3))
+    ready_map(model, np.zeros((16, 16), np.float32))
+    assert consider_retraining(scene.campaign) is None and Job.objects.filter(kind="predict").count() == 2
 
 
 def test_a_refusal_of_the_set_itself_is_kept_as_the_reason() -> None:
@@ -106,17 +142,23 @@ def test_a_policy_that_is_off_does_nothing() -> None:
     assert consider_retraining(scene.campaign) is None and not Job.objects.exists()
 
 
-def test_a_model_not_judged_for_want_of_controls_may_be_trained_again_once_there_are_some() -> None:
-    scene = labelled_campaign(pool=2)
+def test_a_model_not_judged_for_want_of_controls_is_trained_again_once_there_are_enough() -> None:
+    scene = labelled_campaign(pool=2, holdout=4)
+    RetrainingPolicy.objects.create(campaign=scene.campaign, min_newly_accepted=1, period_hours=2)
     first = start_training_run(campaign=scene.campaign, actor=None).training_run
     model = finish_training_run(run=first, file="a.safetensors", sha256="a" * 64, losses=[1.0])
-    model.state, model.gate = "rejected", {"promote": False, "reason": "no control tile", "n_tiles": 0}
+    model.state, model.gate = "rejected", {"promote": False, "reason": "too few control tiles", "n_tiles": 4}
     model.save()
     Job.objects.update(state="succeeded")
+    TrainingRun.objects.update(created_at=timezone.now() - timedelta(hours=3))
+    for tile in scene.holdout_tiles()[4:9]:
+        scene.label(tile)
     with pytest.raises(NothingToTrain):
         start_training_run(campaign=scene.campaign, actor=None)
-    scene.label(scene.holdout_tiles()[0])
-    assert start_training_run(campaign=scene.campaign, actor=None).training_run.training_set == first.training_set
+    assert consider_retraining(scene.campaign) is None, "nine are not enough"
+    scene.label(scene.holdout_tiles()[9])
+    job = consider_retraining(scene.campaign)
+    assert job is not None and job.training_run.training_set == first.training_set
 
 
 def test_the_rejected_do_not_start_the_next_run() -> None:

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from django.db import IntegrityError, transaction
-from learning_rows import labelled_campaign
+from learning_rows import labelled_campaign, model_row, without_licence
 from scenes import TWO_CLASSES, person, square
 
 from learning.errors import NothingToTrain, SuspectBatch
-from learning.models import TrainingSet, TrainingSetItem
+from learning.models import TrainingRun, TrainingSet, TrainingSetItem
 from learning.services.labels import class_index, label_raster, merge_labels
 from learning.services.training_sets import freeze_training_set, newly_accepted, selectable_codes
 
@@ -50,10 +50,33 @@ def test_the_same_labels_give_the_same_set_and_new_ones_another() -> None:
     first = freeze_training_set(campaign=scene.campaign, actor=None)
     assert freeze_training_set(campaign=scene.campaign, actor=None) == first
     scene.label(scene.pool_tiles()[2])
-    assert newly_accepted(scene.campaign) == 1
     second = freeze_training_set(campaign=scene.campaign, actor=None)
     assert second.number == 2 and second.sha256 != first.sha256 and second.n_tiles == 3
+
+
+def test_labels_are_new_until_a_judged_model_has_learnt_from_them() -> None:
+    scene = labelled_campaign(pool=3)
+    assert newly_accepted(scene.campaign) == 3
+    first = freeze_training_set(campaign=scene.campaign, actor=None)
+    assert newly_accepted(scene.campaign) == 3, "its training may fail"
+    model = model_row(scene.campaign)
+    TrainingRun.objects.filter(pk=model.run_id).update(training_set=first)
+    assert newly_accepted(scene.campaign) == 3, "its evaluation may fail"
+    model.state, model.gate = "rejected", {"promote": False, "reason": "not shown to be better", "n_tiles": 12}
+    model.save()
     assert newly_accepted(scene.campaign) == 0
+    scene.label(scene.pool_tiles()[3])
+    assert newly_accepted(scene.campaign) == 1
+    freeze_training_set(campaign=scene.campaign, actor=None)
+    assert newly_accepted(scene.campaign) == 1
+
+
+def test_labels_given_without_a_licence_train_nothing() -> None:
+    scene = labelled_campaign(pool=3)
+    unlicensed = without_licence(scene.pool_tiles()[0].annotations.get())
+    frozen = freeze_training_set(campaign=scene.campaign, actor=None)
+    assert frozen.n_tiles == 2 and newly_accepted(scene.campaign) == 2
+    assert unlicensed.tile_id not in set(frozen.items.values_list("tile_id", flat=True))
 
 
 def test_too_few_tiles_or_classes_are_refused_with_the_count() -> None:
