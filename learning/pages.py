@@ -70,7 +70,7 @@ class ReleaseView(TemplateView):
         return super().get_context_data(
             release=release,
             campaign=campaign,
-            counts=release.summary.get("counts", {}),
+            counts=shown_counts(release),
             groups=grouped_files(files),
             map_url=next((f"{page_url}files/{item.path}" for item in files if is_class_map(item.path)), None),
             evaluation=evaluation,
@@ -80,6 +80,13 @@ class ReleaseView(TemplateView):
             page_url=page_url,
             **kwargs,
         )
+
+
+def shown_counts(release: Release) -> dict[str, int | None]:
+    """Labelled tiles of every split, and contributors; None for what an old release does not say."""
+    counts = release.summary.get("counts", {})
+    tiles = counts.get("tiles")
+    return {"tiles": sum(tiles.values()) if tiles else None, "contributors": counts.get("contributors")}
 
 
 def mapped_classes(evaluation: Evaluation | None, classes: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -115,7 +115,8 @@ def worker_environment(*, lease_seconds: int) -> dict[str, str]:
         name: str(connection.settings_dict[name] or "") for name in ("HOST", "PORT", "USER", "PASSWORD", "NAME")
     }
     # A host that is a socket folder does not fit in an address; libpq reads it from the environment.
-    server = {"PGHOST": database["HOST"], "PGPORT": database["PORT"], "PGPASSWORD": database["PASSWORD"]}
+    host = database["HOST"] or str(connection.settings_dict["OPTIONS"].get("host", ""))
+    server = {"PGHOST": host, "PGPORT": database["PORT"], "PGPASSWORD": database["PASSWORD"]}
     return (
         os.environ
         | {name: value for name, value in server.items() if value}

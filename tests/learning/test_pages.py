@@ -11,6 +11,7 @@ from html_checks import assert_strict, faults_of, language_of
 from learning_rows import labelled_campaign, model_row
 from scenes import TWO_CLASSES
 
+from annotation.models import ImageryLayer
 from learning.models import Evaluation, Release
 from learning.pages import class_bars, grouped_files, is_class_map
 from learning.release.manifest import FileEntry, write_manifest
@@ -52,7 +53,7 @@ def publish(slug: str = "camp", *, with_model: bool = True) -> Release:
     (row.path / "maps" / CLASS_MAP).write_bytes(b"tif")
     (row.path / "README.md").write_text("read me")
     (row.path / "release.json").write_text(
-        '{"counts": {"tiles": 7, "contributors": 1}, "licence": "etalab-2.0", "attribution": "a"}'
+        '{"counts": {"tiles": {"train": 5, "test": 2}, "contributors": 1}, "licence": "etalab-2.0", "attribution": "a"}'
     )
     write_manifest(row.path, version="1.0.0")
     return finish_release(release=row)
@@ -105,6 +106,17 @@ def test_a_release_gives_its_files_its_licence_its_citation_and_how_to_check() -
     assert f'url = "http://testserver/releases/camp-1.0.0/files/maps/{CLASS_MAP}"' in page
     for path in ("README.md", f"maps/{CLASS_MAP}", "SHA256SUMS", "manifest.json"):
         assert Client().get(f"/releases/camp-1.0.0/files/{path}").status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    ("licence", "said"),
+    [("CC-BY-4.0", "Generated for tests, CC-BY-4.0."), ("other", "Generated for tests. Ask its owner for the terms.")],
+)
+def test_a_release_says_under_what_terms_the_imagery_in_its_dataset_is(licence: str, said: str) -> None:
+    release = publish()
+    ImageryLayer.objects.update(licence=licence)
+    page = Client(headers={"accept-language": "en"}).get(f"/releases/{release.folder}/").content.decode()
+    assert f"Imagery, and the dataset’s images cut from it: {said}" in page
 
 
 def test_a_release_without_a_model_has_no_figures_and_no_map_to_choose() -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from django.test import Client
 from learning_rows import labelled_campaign, without_licence, worker_environment
 from scenes import labelled_scene
 
@@ -75,6 +76,17 @@ def test_a_version_is_published_once(tmp_path: Path) -> None:
     second = published(scene.campaign)
     assert second.version == "1.1.0" and Release.objects.public().count() == 2
     assert not verify(second.path).faults
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_public_page_of_what_was_just_published_shows_it_and_its_files(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path, pool_tiles=2)
+    release = published(scene.campaign, version="1.0.0")
+    page = Client().get(f"/releases/{release.folder}/")
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert release.manifest_sha256 in text and "annotations/annotations.gpkg" in text
+    assert Client().get("/releases/").status_code == 200
 
 
 @pytest.mark.django_db
