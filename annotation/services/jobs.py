@@ -153,8 +153,9 @@ def claim_job(job_id: str) -> Job | None:
             Job.objects.filter(pk=job.pk).update(
                 state=Job.State.FAILED,
                 finished_at=Now(),
-                error=f"Started {job.attempts} times without getting further than {100 * job.progress:.0f} %, and lost "
-                "its worker each time: look at its memory and log.",
+                error=f"Started {job.attempts} times without getting further than "
+                f"{100 * max(job.progress, job.progress_mark):.0f} %, and lost its worker each time: "
+                "look at its memory and log.",
             )
             return None
         Job.objects.filter(pk=job.pk).update(

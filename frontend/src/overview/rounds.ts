@@ -119,7 +119,7 @@ export async function showRounds(place: HTMLElement, campaign: string, language:
     place.replaceChildren(element("p", gettext("The rounds could not be loaded. Reload the page to try again.")));
     return null;
   }
-  const trained = rounds.filter((round) => round.mean_entropy_nats !== null);
+  const trained = rounds.filter((round) => round.promoted !== null);
   const quality = modelPoints(models, language);
   if (trained.length === 0 && quality.length === 0) {
     place.replaceChildren(
