@@ -9,6 +9,8 @@ from annotation.models import Campaign, ImageryLayer
 from annotation.services.campaigns import open_campaign
 from annotation.services.nomenclatures import latest_nomenclature
 
+FEWEST_HOLDOUT_TILES = 10  # what the learning side's gate asks for
+
 
 class Command(BaseCommand):
     help = "Open a campaign on an imagery layer: draws the hold-out, then the first round of tiles."
@@ -62,6 +64,11 @@ class Command(BaseCommand):
                 seed=options["seed"],
             )
         report = self.report(campaign)
+        if campaign.holdout.n_tiles < FEWEST_HOLDOUT_TILES:
+            self.stderr.write(
+                f"note: the hold-out has {campaign.holdout.n_tiles} tiles and a model is judged on at least "
+                f"{FEWEST_HOLDOUT_TILES}: none will be published here. Open it with a larger --holdout-share."
+            )
         if options["json"]:
             self.stdout.write(json.dumps(report))
             return
