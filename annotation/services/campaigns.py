@@ -13,7 +13,7 @@ from annotation.core.holdout import draw_holdout, iter_holdout_tiles
 from annotation.errors import NameTaken, TooFewTiles, UserError
 from annotation.models import Campaign, Holdout, ImageryLayer, Membership, Nomenclature, Ticket
 from annotation.services.people import set_role
-from annotation.services.queue import QueuedTile, open_queue_round
+from annotation.services.rounds import QueuedTile, open_queue_round
 from annotation.services.tiles import materialise_tiles, pool_mask, usable_mask
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The queue: rounds of ranked tickets, and claims that follow the rank under concurrency (docs/adr/0004).
+"""The queue: claims that follow the rank of a round's tickets under concurrency (docs/adr/0004).
 
 Locks are taken in one order everywhere: campaign, annotation, ticket, lease, tile. Opening a round and picking a tile
 lock the campaign; claims, heartbeats, releases and submissions do not.
@@ -6,160 +6,25 @@ lock the campaign; claims, heartbeats, releases and submissions do not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.db.models.functions import Now
 
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Campaign, Lease, QueueRound, Ticket, Tile
 from annotation.services.clock import database_now
-from annotation.services.tiles import Place, materialise_tiles, role_of_tile, usable_tiles
+from annotation.services.rounds import lock_campaign
+from annotation.services.tiles import materialise_tiles, role_of_tile, usable_tiles
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 REOPENABLE = (Annotation.State.DRAFT, Annotation.State.SUBMITTED, Annotation.State.SENT_BACK)
-SLOT_SPACING = 20  # ranks between a tile's first and second ticket, so that two people are rarely side by side
 REPORTS_TO_RETIRE = 2  # people who must call a tile's imagery unusable before it leaves the queue
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedTile:
-    """A tile that a round wants labelled, in the order given; `probability` where it was drawn at random."""
-
-    row: int
-    col: int
-    kind: str
-    score: float | None = None
-    probability: float | None = None
-
-
-# --- rounds -------------------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def open_queue_round(
-    *,
-    campaign: Campaign,
-    function: str,
-    tickets: Iterable[QueuedTile],
-    model_version: str = "",
-    seed: int = 0,
-    random_share: float = 0.0,
-    control_share: float | None = None,
-) -> QueueRound:
-    """Close the campaign's round and open the next one with these tiles, best first.
-
-    Hold-out tiles that still lack labels are woven in at `control_share` (default: the campaign's). Tickets of
-    earlier rounds that nobody holds are void; work under way goes on.
-    """
-    _lock_campaign(campaign)
-    if campaign.state != Campaign.State.OPEN:
-        raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: open it again before opening a round.")
-    share = campaign.control_share if control_share is None else control_share
-    wanted = _weave_controls(list(tickets), _unlabelled_controls(campaign), share)
-    tiles = materialise_tiles(campaign=campaign, places=[(item.row, item.col) for item in wanted])
-    campaign.rounds.filter(closed_at__isnull=True).update(closed_at=Now())
-    last = campaign.rounds.aggregate(last=Max("number"))["last"]
-    queue_round = QueueRound.objects.create(
-        campaign=campaign,
-        number=0 if last is None else last + 1,
-        function=function,
-        model_version=model_version,
-        random_share=random_share,
-        control_share=share,
-        seed=seed,
-    )
-    # As late as can be: whoever claims between this line and the commit finds nothing and waits for the new round.
-    Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
-    _write_tickets(queue_round, wanted, tiles)
-    return queue_round
-
-
-def labelled_or_leased_tiles(campaign: Campaign) -> set[Place]:
-    """Tiles whose every slot is taken or done, or that are retired: no round should ask for them again."""
-    closed = campaign.tiles.filter(state__in=[Tile.State.ACCEPTED, Tile.State.UNUSABLE]).values_list("row", "col")
-    full = (
-        campaign.tickets.filter(state__in=[Ticket.State.LEASED, Ticket.State.DONE])
-        .values("tile__row", "tile__col")
-        .annotate(slots_used=Count("pk"))
-        .filter(slots_used__gte=campaign.redundancy)
-        .values_list("tile__row", "tile__col")
-    )
-    return set(closed) | set(full)
-
-
-def _unlabelled_controls(campaign: Campaign) -> list[QueuedTile]:
-    """Hold-out tiles that lack labels, in a seeded random order: those labelled so far are a random part of all."""
-    lacking = campaign.tiles.filter(role=Tile.Role.HOLDOUT, state__in=[Tile.State.OPEN, Tile.State.SENT_BACK])
-    places = list(lacking.order_by("row", "col").values_list("row", "col"))
-    np.random.default_rng([campaign.seed, 2]).shuffle(places)
-    probability = campaign.holdout.inclusion_probability
-    return [
-        QueuedTile(row=int(row), col=int(col), kind=Ticket.Kind.CONTROL, probability=probability) for row, col in places
-    ]
-
-
-def _weave_controls(pool: Sequence[QueuedTile], controls: Sequence[QueuedTile], share: float) -> list[QueuedTile]:
-    """Every 1/share-th ticket is a control tile, until there are no more; without pool tiles, control tiles alone."""
-    if not pool:
-        return list(controls)
-    woven: list[QueuedTile] = []
-    due, waiting = 0.0, iter(controls)
-    for tile in pool:
-        due += share / (1.0 - share)
-        while due >= 1.0:
-            due -= 1.0
-            control = next(waiting, None)
-            if control is not None:
-                woven.append(control)
-        woven.append(tile)
-    return woven
-
-
-def _write_tickets(queue_round: QueueRound, wanted: Sequence[QueuedTile], tiles: Mapping[Place, Tile]) -> None:
-    campaign = queue_round.campaign
-    taken: dict[int, set[int]] = {}
-    held = Ticket.objects.filter(campaign=campaign, tile__in=[tile.pk for tile in tiles.values()])
-    for tile_id, slot in held.exclude(state=Ticket.State.VOID).values_list("tile_id", "slot"):
-        taken.setdefault(tile_id, set()).add(slot)
-    ordered = []
-    for position, item in enumerate(wanted):
-        tile = tiles[(item.row, item.col)]
-        free = [slot for slot in range(campaign.redundancy) if slot not in taken.get(tile.pk, set())]
-        ordered += [(position + nth * SLOT_SPACING, nth, slot, tile, item) for nth, slot in enumerate(free)]
-    ordered.sort(key=lambda entry: (entry[0], entry[1]))
-    Ticket.objects.bulk_create(
-        [
-            Ticket(
-                campaign=campaign,
-                round=queue_round,
-                rank=rank,
-                tile=tile,
-                slot=slot,
-                slots=campaign.redundancy,
-                kind=item.kind,
-                score=item.score,
-                probability=item.probability,
-            )
-            for rank, (_, _, slot, tile, item) in enumerate(ordered)
-        ],
-        batch_size=2000,
-    )
-    scored = []
-    for item in wanted:
-        tile = tiles[(item.row, item.col)]
-        if item.score is not None and tile.priority != item.score:
-            tile.priority = item.score
-            scored.append(tile)
-    Tile.objects.bulk_update(scored, ["priority"], batch_size=2000)
 
 
 # --- claims -------------------------------------------------------------------------------------------------
@@ -209,7 +74,7 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
     _one_claim_at_a_time(campaign, annotator)
-    _lock_campaign(campaign)
+    lock_campaign(campaign)
     tile = _tile_to_pick(campaign, row, col)
     mine = Lease.objects.filter(tile=tile, annotator=annotator).first()
     if mine is not None and mine.state == Lease.State.ACTIVE:
@@ -331,10 +196,6 @@ def _grant(*, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool) -
         },
     )
     return lease
-
-
-def _lock_campaign(campaign: Campaign) -> None:
-    Campaign.objects.select_for_update(no_key=True).only("pk").get(pk=campaign.pk)
 
 
 def _wait_for_round_being_opened(campaign: Campaign) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Max
 from numpy.typing import NDArray
 
 from annotation.models import Campaign, Ticket
-from annotation.services.queue import QueuedTile, labelled_or_leased_tiles, open_queue_round
+from annotation.services.rounds import QueuedTile, labelled_or_leased_tiles, open_queue_round
 from annotation.services.tiles import pool_mask
 from learning.core.acquisition import rank_tiles
 from learning.errors import NoPrediction

@@ -16,20 +16,18 @@ from django.db.models.functions import Now
 
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Lease, Ticket, Tile
-from annotation.services import queue
+from annotation.services import rounds
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
 from annotation.services.queue import (
-    QueuedTile,
     claim_next_tile,
     heartbeat_lease,
-    labelled_or_leased_tiles,
-    open_queue_round,
     pick_tile,
     reclaim_abandoned_tiles,
     release_lease,
 )
 from annotation.services.reviews import record_review
+from annotation.services.rounds import QueuedTile, labelled_or_leased_tiles, open_queue_round
 from annotation.services.tiles import pool_mask
 
 
@@ -419,14 +417,14 @@ def test_whoever_claims_while_a_round_is_being_opened_waits_for_it(monkeypatch: 
     place, other = pool_places(campaign, 2)
     ben = scenes.person("ben")
     voided = threading.Event()
-    write = queue._write_tickets
+    write = rounds._write_tickets
 
     def slow(*arguments: Any) -> None:
         voided.set()
         time.sleep(1.0)
         write(*arguments)
 
-    monkeypatch.setattr(queue, "_write_tickets", slow)
+    monkeypatch.setattr(rounds, "_write_tickets", slow)
     leases: list[Any] = []
 
     def claim() -> None:
