@@ -143,7 +143,7 @@ class TileSerializer(serializers.Serializer):
 
 
 class WhySerializer(serializers.Serializer):
-    """Why this tile is asked of this person (PRODUCT C4)."""
+    """Why this tile is asked of this person."""
 
     kind = serializers.ChoiceField([*Ticket.Kind.values, "sent_back"])
     function = serializers.CharField(allow_blank=True)

@@ -362,7 +362,7 @@ def current_annotation(tile: Tile, user: User) -> dict[str, Any]:
 
 
 def stale_with_current(tile: Tile, user: User, write: Any, **arguments: Any) -> labels.Saved:
-    """Do the write; a stale one answers with both versions, so that nothing is overwritten unseen (R3)."""
+    """Do the write; a stale one answers with both versions, so that nothing is overwritten unseen."""
     try:
         return write(tile=tile, annotator=user, **arguments)
     except StaleRevision as stale:

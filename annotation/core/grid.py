@@ -16,7 +16,7 @@ from pyproj.exceptions import CRSError, ProjError
 from annotation.errors import TileOutsideGrid, UnlocatedGrid, UnusableGrid
 
 SUBPIXELS: int = 8
-"""Vertices of a tile lie on 1/8 of a pixel (DESIGN D1)."""
+"""Vertices of a tile lie on 1/8 of a pixel (docs/adr/0002)."""
 
 Bounds = tuple[float, float, float, float]
 LonLat = tuple[float, float]

@@ -1,4 +1,4 @@
-"""Class trees and the mappings between them, read from data files (DESIGN D13). A class is its code (D14)."""
+"""Class trees and the mappings between them, read from data files (docs/adr/0012). A class is its code."""
 
 from __future__ import annotations
 

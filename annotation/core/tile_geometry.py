@@ -1,8 +1,8 @@
 """The rules a tile's polygons obey, and their passage to and from the imagery's CRS.
 
-Vertices are integers in 1/8 pixel (DESIGN D1), so every predicate below is exact: GEOS decides orientation in
+Vertices are integers in 1/8 pixel (docs/adr/0002), so every predicate below is exact: GEOS decides orientation in
 extended precision, no tolerance and no area threshold is used. A polygon that breaks a rule is refused with
-its place, never repaired (DESIGN D2).
+its place, never repaired (docs/adr/0003).
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class AnnotationRevision(models.Model):
     number = models.PositiveIntegerField()
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    features = models.JSONField()  # as DESIGN D1: integer rings in 1/8 pixel
+    features = models.JSONField()  # integer rings in 1/8 pixel (docs/adr/0002)
     sha256 = models.CharField(max_length=64)  # of the features' canonical JSON
     seconds_spent = models.FloatField(default=0.0)
     draft_model = models.CharField(max_length=120, blank=True)  # version of the model whose draft was shown
@@ -118,7 +118,7 @@ class AnnotatedFeature(models.Model):
 
 
 class Operation(models.Model):
-    """A client's write, by the id the client gave it: sent twice, it happens once (R2)."""
+    """A client's write, by the id the client gave it: sent twice, it happens once."""
 
     id = models.UUIDField(primary_key=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

@@ -9,7 +9,7 @@ from django.db import models
 
 
 def random_public_id() -> str:
-    """A name for published data that says nothing of the person (PRODUCT H4)."""
+    """A name for published data that says nothing of the person."""
     return "c-" + secrets.token_hex(6)
 
 

@@ -128,7 +128,7 @@ def class_codes(campaign: Campaign) -> frozenset[str]:
 
 
 def canonical_sha256(features: list[dict[str, Any]]) -> str:
-    """Hash of features as they are stored: the identity of a revision's content (R15)."""
+    """Hash of features as they are stored: the identity of a revision's content."""
     return hashlib.sha256(json.dumps(features, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""One clock for leases: the database's, so that a wrong clock on a web machine changes nothing (R17)."""
+"""One clock for leases: the database's, so that a wrong clock on a web machine changes nothing."""
 
 from __future__ import annotations
 

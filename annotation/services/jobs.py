@@ -174,7 +174,7 @@ def claim_job(job_id: str) -> Job | None:
 
 
 def run_claimed_job(job: Job, function: Callable[[JobContext], dict[str, Any]]) -> None:
-    """Run a job's function under heartbeat and record how it ended. Delivered twice, it runs once (R9).
+    """Run a job's function under heartbeat and record how it ended. Delivered twice, it runs once.
 
     An error of the database's server or connection puts the job back to wait while attempts remain; any other is final.
     """
@@ -248,7 +248,7 @@ def _heartbeat(context: JobContext, ended: threading.Event) -> None:
 
 
 def sweep_jobs() -> int:
-    """Nudge workers for every job that waits or was lost; returns how many (R8).
+    """Nudge workers for every job that waits or was lost; returns how many.
 
     A job that goes on waiting, because every worker is busy, is nudged less and less often, and once in ten minutes in
     the end: hints pile up in the broker.

@@ -179,7 +179,7 @@ def _grant(*, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool) -
     now = database_now()
     until = now + timedelta(seconds=settings.LEASE_SECONDS)
     if ticket is not None:
-        # Whoever held this ticket and went silent no longer does; what they drew is theirs to save (R7).
+        # Whoever held this ticket and went silent no longer does; what they drew is theirs to save.
         Lease.objects.filter(ticket=ticket, state=Lease.State.ACTIVE).update(state=Lease.State.RELEASED)
         ticket.state, ticket.leased_until = Ticket.State.LEASED, until
         ticket.save(update_fields=["state", "leased_until"])

@@ -33,7 +33,7 @@ _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
-    """What a model must say of itself to be used (DESIGN D7).
+    """What a model must say of itself to be used.
 
     Args:
         normalisation: data type, mean and standard deviation of the raw values, per band.

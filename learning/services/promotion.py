@@ -77,7 +77,7 @@ def evaluation_on(model: TrainedModel, reference: HoldoutReference) -> Evaluatio
 def promote_or_reject(
     *, candidate: TrainedModel, reference: HoldoutReference, rule: gate.GateRule = RULE
 ) -> TrainedModel:
-    """Decide on a candidate by paired bootstrap against the published model on the same reference (F5).
+    """Decide on a candidate by paired bootstrap against the published model on the same reference.
 
     The decision and its figures are in the returned model's `gate`. A decided model is returned as it is.
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 
 class PrivateResponses:
-    """A signed-in person's page is never stored by a shared cache (RELIABILITY T7)."""
+    """A signed-in person's page is never stored by a shared cache (SECURITY.md, T7)."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

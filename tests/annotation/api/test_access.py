@@ -1,4 +1,4 @@
-"""Who may call what: every route of the API × every kind of caller, on what belongs to Ana (RELIABILITY T5).
+"""Who may call what: every route of the API × every kind of caller, on what belongs to Ana (SECURITY.md, T5).
 
 A route without a row here fails: access is decided when a route is written, not later.
 """

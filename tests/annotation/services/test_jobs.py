@@ -239,7 +239,6 @@ def test_the_sweep_finds_jobs_whose_message_or_worker_was_lost() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_one_job_delivered_to_eight_workers_at_once_runs_once() -> None:
-    """R9."""
     job = enqueue_job(kind="count", payload={})
     runs, barrier = [], threading.Barrier(8)
 
