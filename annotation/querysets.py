@@ -11,7 +11,7 @@ from django.db.models import Q
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from annotation.models import Annotation, Campaign, ImageryLayer, Job, Ticket, Tile  # noqa: F401
+    from annotation.models import Annotation, Campaign, ImageryLayer, Job  # noqa: F401
 
     Person = User | AnonymousUser
 
@@ -42,14 +42,6 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         if user.is_superuser:
             return self
         return self.filter(memberships__user=user, memberships__role__in=["reviewer", "maintainer"])
-
-
-class TileQuerySet(models.QuerySet["Tile"]):
-    """Tiles that have a row."""
-
-
-class TicketQuerySet(models.QuerySet["Ticket"]):
-    """Tickets of a campaign's queue."""
 
 
 class AnnotationQuerySet(models.QuerySet["Annotation"]):

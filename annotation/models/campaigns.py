@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from annotation.core.grid import TileGrid
-from annotation.querysets import CampaignQuerySet, TileQuerySet
+from annotation.querysets import CampaignQuerySet
 
 
 class Campaign(models.Model):
@@ -129,8 +129,6 @@ class Tile(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     priority = models.FloatField(null=True, blank=True)  # score in the latest round that queued it
     footprint = models.PolygonField(srid=4326)
-
-    objects = TileQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -9,8 +9,6 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from annotation.querysets import TicketQuerySet
-
 
 class QueueRound(models.Model):
     """One ranking of a campaign's tiles; opening the next one closes it."""
@@ -66,8 +64,6 @@ class Ticket(models.Model):
     probability = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     leased_until = models.DateTimeField(null=True, blank=True)
-
-    objects = TicketQuerySet.as_manager()
 
     class Meta:
         ordering = ["rank"]  # never across the round: a lock would then take the round and the campaign too

@@ -114,7 +114,6 @@ export type ReleaseReason = "left" | "skip" | "bad_imagery" | "cannot_tell";
 
 export interface SaveBody {
   readonly operation_id: string;
-  readonly lease: string | null;
   readonly features: readonly Feature[];
   readonly seconds_spent: number;
   readonly draft_model: string | null;

@@ -16,7 +16,7 @@ function listOf(draft: Draft): Feature[] {
   return list;
 }
 
-export type SessionHooks = Omit<SaverHooks, "send" | "leaseToken">;
+export type SessionHooks = Omit<SaverHooks, "send">;
 
 /** One person at work on one tile: the history of the draft, and its way to the server. */
 export class TileSession {
@@ -35,7 +35,7 @@ export class TileSession {
     this.saver = new Saver(
       key,
       journal,
-      { ...hooks, leaseToken: () => assignment.lease?.token ?? null, send: (version, body) => api.save(tile.id, version, body) },
+      { ...hooks, send: (version, body) => api.save(tile.id, version, body) },
       { version: annotation.version, features: this.features, saved_at: annotation.saved_at },
     );
   }

@@ -27,7 +27,6 @@ export interface Conflict {
 export interface SaverHooks {
   send(version: number, body: SaveBody): Promise<Annotation>;
   secondsSpent(): number;
-  leaseToken(): string | null;
   onStatus(status: SaveStatus): void;
   onVersion(version: number): void;
   onConflict(conflict: Conflict): void;
@@ -167,7 +166,6 @@ export class Saver {
     const operationId = crypto.randomUUID();
     const body: SaveBody = {
       operation_id: operationId,
-      lease: this.hooks.leaseToken(),
       features: this.features,
       seconds_spent: this.hooks.secondsSpent(),
       draft_model: this.draftModel,

@@ -79,7 +79,6 @@ beforeEach(() => {
   saver = new Saver("me/tile", journal, {
     send: (version, body) => server.send(version, body),
     secondsSpent: () => 3,
-    leaseToken: () => "lease",
     onStatus: (status) => statuses.push(status),
     onVersion: () => undefined,
     onConflict: (conflict) => conflicts.push(conflict),
@@ -104,7 +103,7 @@ describe("a save", () => {
     expect(server.features).toBe(one);
     expect(journal.entries.size).toBe(0);
     expect(last()).toMatchObject({ state: "saved", savedAt: "2026-11-22T13:03:00Z" });
-    expect(server.calls[0]?.body).toMatchObject({ lease: "lease", seconds_spent: 3, draft_model: null });
+    expect(server.calls[0]?.body).toMatchObject({ seconds_spent: 3, draft_model: null });
   });
 
   it("gathers quick changes into one", async () => {
