@@ -177,6 +177,12 @@ class TileNotWorkable(Conflict):
     code: ClassVar[str] = "tile_not_workable"
 
 
+class BlindTile(NotThere):
+    """The tile is labelled without seeing what a model or other people drew there."""
+
+    code: ClassVar[str] = "blind_tile"
+
+
 class AlreadyAccepted(Conflict):
     """An accepted annotation is closed."""
 
@@ -211,6 +217,26 @@ class ConsentRequired(NotAllowed):
     """The person has not agreed to the licence under which contributions are published."""
 
     code: ClassVar[str] = "consent_required"
+
+
+class DrawingReplaced(Conflict):
+    """A newer model's map is shown: what was judged is no longer what people see."""
+
+    code: ClassVar[str] = "drawing_replaced"
+
+
+class UnknownFeature(UserError):
+    """A verdict names a polygon that the model did not draw."""
+
+    code: ClassVar[str] = "unknown_feature"
+    status: ClassVar[int] = 422
+
+
+class InvalidVerdict(UserError):
+    """A verdict and its class contradict each other, or a polygon is judged twice in one request."""
+
+    code: ClassVar[str] = "invalid_verdict"
+    status: ClassVar[int] = 422
 
 
 class NothingToSubmit(UserError):

@@ -11,7 +11,7 @@ from django.db.models import Q
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from annotation.models import Annotation, Campaign, ImageryLayer, Job  # noqa: F401
+    from annotation.models import Annotation, Campaign, ImageryLayer, Job, Validation  # noqa: F401
 
     Person = User | AnonymousUser
 
@@ -70,6 +70,19 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
     def usable_as_labels(self) -> AnnotationQuerySet:
         """Accepted annotations of people who held the tile; extra contributions are kept but do not count."""
         return self.filter(state="accepted", head__isnull=False, is_extra=False)
+
+
+class ValidationQuerySet(models.QuerySet["Validation"]):
+    """Verdicts on a model's polygons."""
+
+    def of(self, user: Any) -> ValidationQuerySet:
+        """This person's own."""
+        return self.filter(annotator=user)
+
+    def current(self) -> ValidationQuerySet:
+        """Of several verdicts by one person on one polygon, the last; by tile, person, model and polygon."""
+        one = ["tile_id", "annotator_id", "model_version", "feature_id"]
+        return self.order_by(*one, "-pk").distinct(*one)
 
 
 class JobQuerySet(models.QuerySet["Job"]):

@@ -14,7 +14,9 @@ urlpatterns = [
     path("campaigns/", views.CampaignListView.as_view(), name="campaigns"),
     path("campaigns/<slug:slug>/", views.CampaignView.as_view(), name="campaign"),
     path("campaigns/<slug:slug>/studio/", views.StudioView.as_view(), name="studio"),
+    path("campaigns/<slug:slug>/validate/", views.ValidateView.as_view(), name="validate"),
     path("campaigns/<slug:slug>/review/", views.ReviewView.as_view(), name="review"),
+    path("practice/", views.PracticeView.as_view(), name="practice"),
     path("me/", views.MyWorkView.as_view(), name="my-work"),
     path("me/licence/", views.accept_licence, name="accept-licence"),
 ]

@@ -21,6 +21,7 @@ from annotation.api.views import campaign_progress
 from annotation.models import Annotation, Campaign, ImageryLayer, Tile
 from annotation.querysets import CampaignQuerySet
 from annotation.services.people import accept_contribution_licence, contributor_of, role_in
+from annotation.services.validations import judged_count
 
 #: Labels above this stored size would make the home page heavy.
 SHOWN_LABEL_BYTES = 20_000
@@ -128,6 +129,7 @@ class CampaignView(TemplateView):
             ],
             nomenclature_title=in_words(campaign.nomenclature.title),
             tile_m=campaign.tile_px * campaign.layer.gsd_m,
+            has_drawing=campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists(),
             role=role,
             boot={
                 **map_boot(campaign.layer),
@@ -164,6 +166,23 @@ class StudioView(WorkspaceView):
     """Where labels are drawn."""
 
     template_name = "annotation/studio.html"
+
+
+class PracticeView(TemplateView):
+    """The studio on sample pictures, for anyone: nothing is sent or kept."""
+
+    template_name = "annotation/practice.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Boot data, as JSON in the page."""
+        boot = {"language": get_language(), "campaign": None, "practice": True}
+        return super().get_context_data(boot=boot, **kwargs)
+
+
+class ValidateView(WorkspaceView):
+    """Where a model's drawing is judged, polygon by polygon."""
+
+    template_name = "annotation/validate.html"
 
 
 class ReviewView(WorkspaceView):
@@ -212,6 +231,7 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
                 waiting=Count("pk", filter=Q(state="submitted")),
                 sent_back=Count("pk", filter=Q(state="sent_back")),
             ),
+            judged=judged_count(user),
             contributor=contributor_of(user),
             **kwargs,
         )

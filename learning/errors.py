@@ -180,13 +180,6 @@ class NoDraft(LearningUserError):
     status = 404
 
 
-class BlindTile(LearningUserError):
-    """A control tile is labelled without seeing what the model thinks of it."""
-
-    code: ClassVar[str] = "blind_tile"
-    status = 404
-
-
 class NothingToPublish(LearningUserError):
     """The campaign has no accepted label."""
 

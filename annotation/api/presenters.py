@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from annotation.models import Annotation, AnnotationRevision, Campaign, Lease, Ticket, Tile
+from annotation.services.tiles import is_blind_tile
+from annotation.services.vintages import OtherVintage, has_other_vintages
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -26,6 +28,7 @@ def tile_body(tile: Tile, campaign: Campaign) -> dict[str, Any]:
         "state": tile.state,
         "gsd_m": campaign.layer.gsd_m,
         "bounds_wgs84": [west, south, east, north],
+        "acquired_on": campaign.layer.acquired_on,
     }
 
 
@@ -93,11 +96,26 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
         "why": why_body(ticket, annotation),
         "annotation": annotation_body(annotation),
         "draft_available": draft_is_offered(tile),
+        "blind": is_blind_tile(tile),
+        "other_vintages": has_other_vintages(tile),
+    }
+
+
+def vintage_body(other: OtherVintage) -> dict[str, Any]:
+    """Labels of a tile's ground from another campaign."""
+    layer = other.campaign.layer
+    return {
+        "vintage": layer.vintage,
+        "acquired_on": layer.acquired_on,
+        "layer": layer.slug,
+        "layer_title": layer.title,
+        "campaign": other.campaign.slug,
+        "features": [feature.as_json() for feature in other.features],
     }
 
 
 def draft_is_offered(tile: Tile) -> bool:
-    """Whether the model's draft may be shown: never on the hold-out, and only once a model has been published."""
-    if tile.role != Tile.Role.POOL:
+    """Whether the model's draft may be shown: never on a blind tile, and only once a model has been published."""
+    if is_blind_tile(tile):
         return False
     return tile.campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists()

@@ -140,6 +140,7 @@ class TileSerializer(serializers.Serializer):
     state = serializers.ChoiceField(Tile.State.choices)
     gsd_m = serializers.FloatField()
     bounds_wgs84 = serializers.ListField(child=serializers.FloatField(), min_length=4, max_length=4)
+    acquired_on = serializers.DateField(allow_null=True, help_text="Day of the imagery, where it is known.")
 
 
 class WhySerializer(serializers.Serializer):
@@ -181,6 +182,25 @@ class AssignmentSerializer(serializers.Serializer):
     why = WhySerializer(allow_null=True)
     annotation = AnnotationSerializer()
     draft_available = serializers.BooleanField()
+    blind = serializers.BooleanField(help_text="Labelled without a model's draft or other vintages' labels.")
+    other_vintages = serializers.BooleanField(help_text="People labelled this ground on other imagery.")
+
+
+class OtherVintageSerializer(serializers.Serializer):
+    """Labels of a tile's ground from one other campaign, on this tile's grid."""
+
+    vintage = serializers.IntegerField()
+    acquired_on = serializers.DateField(allow_null=True)
+    layer = serializers.CharField()
+    layer_title = serializers.CharField()
+    campaign = serializers.CharField()
+    features = FeatureSerializer(many=True)
+
+
+class OtherVintagesSerializer(serializers.Serializer):
+    """What other vintages show, newest first."""
+
+    vintages = OtherVintageSerializer(many=True)
 
 
 class SaveSerializer(serializers.Serializer):
@@ -190,6 +210,12 @@ class SaveSerializer(serializers.Serializer):
     features = serializers.JSONField()
     seconds_spent = serializers.FloatField(min_value=0, max_value=86_400, default=0.0)
     draft_model = serializers.CharField(max_length=120, allow_null=True, allow_blank=True, required=False)
+    views_seen = serializers.ListField(
+        child=serializers.RegexField(r"^[A-Za-z0-9_-]{1,24}$"),
+        max_length=16,
+        default=list,
+        help_text="Views of the imagery that were looked at, such as rgb or irc.",
+    )
 
 
 class GeoJSONSaveSerializer(serializers.Serializer):
@@ -259,6 +285,7 @@ class MeSerializer(serializers.Serializer):
     public_id = serializers.CharField()
     language = serializers.CharField()
     roles = serializers.DictField(child=serializers.CharField())
+    validations = serializers.IntegerField()
     is_staff = serializers.BooleanField()
 
 

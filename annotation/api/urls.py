@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.api import views
+from annotation.api import studio_views, views
 
 urlpatterns = [
     path("me/", views.MeView.as_view(), name="api-me"),
@@ -18,6 +18,8 @@ urlpatterns = [
     path("tiles/<int:tile_id>/annotation/", views.AnnotationView.as_view(), name="api-annotation"),
     path("tiles/<int:tile_id>/annotation/submit/", views.SubmitView.as_view(), name="api-submit"),
     path("tiles/<int:tile_id>/annotation/geojson/", views.GeoJSONView.as_view(), name="api-geojson"),
+    path("tiles/<int:tile_id>/segments/", studio_views.SegmentsView.as_view(), name="api-segments"),
+    path("tiles/<int:tile_id>/other-vintages/", studio_views.OtherVintagesView.as_view(), name="api-other-vintages"),
     path("annotations/<int:annotation_id>/reviews/", views.ReviewView.as_view(), name="api-review"),
     path("leases/<uuid:token>/heartbeat/", views.HeartbeatView.as_view(), name="api-heartbeat"),
     path("leases/<uuid:token>/release/", views.ReleaseLeaseView.as_view(), name="api-release-lease"),

@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 
 from annotation.api import presenters
 from annotation.api import serializers as s
+from annotation.api.binary import accepts_gzip
 from annotation.api.tile_map import parse_bbox, tile_map
 from annotation.core.tile_geometry import parse_geojson
 from annotation.errors import NotThere, StaleRevision, UserError
@@ -28,6 +29,7 @@ from annotation.models import Annotation, Campaign, Job, Lease, Tile
 from annotation.services import annotations as labels
 from annotation.services import jobs, queue, reviews
 from annotation.services.people import contributor_of, role_in
+from annotation.services.validations import judged_count
 
 IF_MATCH = OpenApiParameter(
     "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description='Version the write was made from, "0" when new.'
@@ -105,6 +107,7 @@ class MeView(APIView):
             "public_id": contributor.public_id,
             "language": contributor.language,
             "roles": roles,
+            "validations": judged_count(user),
             "is_staff": user.is_staff,
         }
         return Response(s.MeSerializer(body).data)
@@ -245,7 +248,8 @@ class TileView(APIView):
         """A tile with my lease and labels, if any."""
         tile = tile_or_404(tile_id)
         user = person(request)
-        return assignment(tile, user, Lease.objects.filter(tile=tile, annotator=user).first())
+        lease = Lease.objects.filter(tile=tile, annotator=user, purpose=Lease.Purpose.DRAW).first()
+        return assignment(tile, user, lease)
 
 
 class HeartbeatView(APIView):
@@ -298,6 +302,7 @@ class AnnotationView(APIView):
             expected_version=expected_version(request),
             seconds_spent=values["seconds_spent"],
             draft_model=values.get("draft_model") or "",
+            views_seen=values["views_seen"],
         )
         return saved_answer(saved)
 
@@ -448,7 +453,7 @@ class CampaignTilesView(APIView):
         if request.headers.get("If-None-Match") == found.etag:
             return HttpResponseNotModified(headers=headers)
         body = found.compressed
-        if re.search(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", request.headers.get("Accept-Encoding", "")):
+        if accepts_gzip(request):
             headers["Content-Encoding"] = "gzip"
         else:
             body = gzip.decompress(body)

@@ -18,6 +18,7 @@ from annotation.models.nomenclatures import (
 )
 from annotation.models.people import Contributor
 from annotation.models.queue import Lease, QueueRound, Ticket
+from annotation.models.validations import Validation, ValidationBatch
 
 __all__ = [
     "AnnotatedFeature",
@@ -39,4 +40,6 @@ __all__ = [
     "Review",
     "Ticket",
     "Tile",
+    "Validation",
+    "ValidationBatch",
 ]

@@ -84,6 +84,7 @@ class AnnotationRevision(models.Model):
     sha256 = models.CharField(max_length=64)  # of the features' canonical JSON
     seconds_spent = models.FloatField(default=0.0)
     draft_model = models.CharField(max_length=120, blank=True)  # version of the model whose draft was shown
+    imagery_seen = models.JSONField(default=dict, blank=True)  # {"layer": slug, "file": sha256, "views": [names]}
     licence = models.CharField(max_length=30)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -35,6 +35,7 @@ class Campaign(models.Model):
     review_policy = models.CharField(max_length=10, choices=ReviewPolicy.choices, default=ReviewPolicy.REVIEW)
     control_share = models.FloatField(default=0.2)  # share of a round's tickets that are hold-out tiles
     random_share = models.FloatField(default=0.1)  # share of a round's pool tickets drawn at random
+    blind_share = models.FloatField(default=0.0)  # share of pool tiles labelled without help (docs/adr/0017)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     seed = models.BigIntegerField(default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
@@ -50,6 +51,9 @@ class Campaign(models.Model):
             models.CheckConstraint(
                 condition=Q(control_share__gte=0, control_share__lt=1, random_share__gte=0, random_share__lte=1),
                 name="campaign_shares_are_shares",
+            ),
+            models.CheckConstraint(
+                condition=Q(blind_share__gte=0, blind_share__lte=1), name="campaign_blind_share_is_a_share"
             ),
         ]
 

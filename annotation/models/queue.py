@@ -83,7 +83,11 @@ class Ticket(models.Model):
 
 
 class Lease(models.Model):
-    """One person on one tile, for as long as they work on it."""
+    """One person on one tile, for as long as they work on it: to draw it, or to judge what a model drew there."""
+
+    class Purpose(models.TextChoices):
+        DRAW = "draw"
+        VALIDATE = "validate"
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -99,6 +103,8 @@ class Lease(models.Model):
     token = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="leases")
     annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="leases")
+    purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.DRAW)
+    # Drawing takes a ticket; judging does not.
     ticket = models.ForeignKey(Ticket, null=True, blank=True, on_delete=models.SET_NULL, related_name="leases")
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
     ahead = models.BooleanField(default=False)
@@ -108,7 +114,14 @@ class Lease(models.Model):
     comment = models.CharField(max_length=500, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tile", "annotator"], name="lease_one_a_person_a_tile")]
+        constraints = [
+            models.UniqueConstraint(fields=["tile", "annotator", "purpose"], name="lease_one_a_person_a_tile"),
+            # Two people who judge one drawing at the same time would both be asked for nothing.
+            models.UniqueConstraint(
+                fields=["tile"], condition=Q(purpose="validate", state="active"), name="lease_one_validates_a_tile"
+            ),
+            models.CheckConstraint(condition=Q(purpose="draw") | Q(ticket__isnull=True), name="lease_ticket_to_draw"),
+        ]
         indexes = [
             models.Index(fields=["annotator", "expires_at"], name="lease_active", condition=Q(state="active")),
         ]

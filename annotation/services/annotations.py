@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -25,7 +26,16 @@ from annotation.errors import (
     StaleRevision,
     VersionRequired,
 )
-from annotation.models import AnnotatedFeature, Annotation, AnnotationRevision, Campaign, Lease, Operation, Tile
+from annotation.models import (
+    AnnotatedFeature,
+    Annotation,
+    AnnotationRevision,
+    Campaign,
+    ImageryLayer,
+    Lease,
+    Operation,
+    Tile,
+)
 from annotation.services.clock import database_now
 from annotation.services.people import contributor_of
 from annotation.services.queue import finish_lease
@@ -53,11 +63,13 @@ def save_annotation(
     expected_version: int | None,
     seconds_spent: float = 0.0,
     draft_model: str = "",
+    views_seen: Sequence[str] = (),
 ) -> Saved:
     """Store one person's labels of a tile as a new revision; earlier revisions stay.
 
     `features` is the payload as received; it is checked here (class codes, integer grid, coverage) and refused, never
-    repaired. The same operation id again answers as the first time and changes nothing.
+    repaired. The same operation id again answers as the first time and changes nothing. `views_seen` are the names of
+    the views of the imagery that were looked at; the layer and its file are noted in any case.
 
     Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted,
         InvalidFeature, UnknownClass, OverlappingFeatures.
@@ -77,7 +89,13 @@ def save_annotation(
         if repeat is not None:
             return repeat
         _require_version(annotation, expected_version)
-        revision = _append_revision(annotation, parsed, seconds_spent=seconds_spent, draft_model=draft_model)
+        revision = _append_revision(
+            annotation,
+            parsed,
+            seconds_spent=seconds_spent,
+            draft_model=draft_model,
+            imagery_seen=_imagery_seen(tile.campaign.layer, views_seen),
+        )
         annotation.version, annotation.head = revision.number, revision
         annotation.state = Annotation.State.DRAFT
         annotation.save(update_fields=["version", "head", "state"])
@@ -157,7 +175,7 @@ def _locked_annotation(tile: Tile, annotator: User) -> Annotation:
 def _require_claimed(tile: Tile, annotator: User) -> None:
     if tile.campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {tile.campaign.slug!r} is closed: your work stays in this browser.")
-    if not Lease.objects.filter(tile=tile, annotator=annotator).exists():
+    if not Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).exists():
         raise NotClaimed("You have not taken this tile: ask for the next one or choose it on the map.")
 
 
@@ -180,7 +198,12 @@ def _require_version(annotation: Annotation, expected_version: int) -> None:
 
 
 def _append_revision(
-    annotation: Annotation, features: tuple[Feature, ...], *, seconds_spent: float, draft_model: str
+    annotation: Annotation,
+    features: tuple[Feature, ...],
+    *,
+    seconds_spent: float,
+    draft_model: str,
+    imagery_seen: dict[str, Any],
 ) -> AnnotationRevision:
     content = [feature.as_json() for feature in features]
     return AnnotationRevision.objects.create(
@@ -192,8 +215,14 @@ def _append_revision(
         sha256=canonical_sha256(content),
         seconds_spent=seconds_spent,
         draft_model=draft_model,
+        imagery_seen=imagery_seen,
         licence=settings.CONTRIBUTION_LICENCE,
     )
+
+
+def _imagery_seen(layer: ImageryLayer, views: Sequence[str]) -> dict[str, Any]:
+    """What the labels were drawn on; each view once, in the order in which it was first named."""
+    return {"layer": layer.slug, "file": layer.files.get("analysis.tif", ""), "views": list(dict.fromkeys(views))}
 
 
 def _write_polygons(revision: AnnotationRevision, tile: Tile) -> None:

@@ -36,6 +36,7 @@ def open_campaign(
     review_policy: str = Campaign.ReviewPolicy.REVIEW,
     control_share: float = 0.2,
     random_share: float = 0.1,
+    blind_share: float = 0.0,
     holdout_share: float | None = None,
     holdout_block_tiles: int = 2,
     holdout_buffer_tiles: int = 1,
@@ -46,11 +47,11 @@ def open_campaign(
     """Open a campaign on a layer's own pixel grid.
 
     Draws the hold-out before anything else, writes its tiles, and opens a first round of `first_round` pool tiles
-    drawn at random (there is no model yet to doubt).
+    drawn at random (there is no model yet to doubt). `blind_share` of the pool is labelled without help.
 
     Raises: NameTaken, UnusableGrid, TooFewTiles, HoldoutImpossible, UserError (a value out of range).
     """
-    _check_values(slug, tile_px, redundancy, control_share, random_share, holdout_share, first_round)
+    _check_values(slug, tile_px, redundancy, control_share, random_share, blind_share, holdout_share, first_round)
     if Campaign.objects.filter(slug=slug).exists():
         raise NameTaken(f"A campaign {slug!r} exists: choose another --slug.")
     grid = TileGrid(pixels=layer.pixel_grid, tile_px=tile_px)
@@ -91,6 +92,7 @@ def open_campaign(
         review_policy=review_policy,
         control_share=control_share,
         random_share=random_share,
+        blind_share=blind_share,
         seed=seed,
         created_by=created_by,
     )
@@ -143,6 +145,7 @@ def _check_values(
     redundancy: int,
     control_share: float,
     random_share: float,
+    blind_share: float,
     holdout_share: float | None,
     first_round: int,
 ) -> None:
@@ -155,6 +158,7 @@ def _check_values(
         (not 1 <= redundancy <= 15, f"redundancy {redundancy}: between 1 and 15"),
         (not 0 <= control_share < 1, f"control share {control_share}: from 0 to below 1"),
         (not 0 <= random_share <= 1, f"random share {random_share}: from 0 to 1"),
+        (not 0 <= blind_share <= 1, f"blind share {blind_share}: from 0 to 1"),
         (holdout_share is not None and not 0 < holdout_share < 1, f"hold-out share {holdout_share}: between 0 and 1"),
         (first_round < 1, f"first round of {first_round} tiles: at least 1"),
     ]

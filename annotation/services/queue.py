@@ -1,7 +1,8 @@
 """The queue: claims that follow the rank of a round's tickets under concurrency (docs/adr/0004).
 
 Locks are taken in one order everywhere: campaign, annotation, ticket, lease, tile. Opening a round and picking a tile
-lock the campaign; claims, heartbeats, releases and submissions do not.
+lock the campaign; claims, heartbeats, releases and submissions do not. Leases to judge a model's drawing are handed
+out in annotation.services.validation_queue; keeping and releasing them is the same.
 """
 
 from __future__ import annotations
@@ -43,16 +44,10 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
     """
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
-    _one_claim_at_a_time(campaign, annotator)
-    held = list(
-        Lease.objects.filter(annotator=annotator, tile__campaign=campaign, state=Lease.State.ACTIVE).order_by(
-            "ahead", "granted_at", "pk"
-        )
-    )
-    for lease in held[:1] if not ahead else held[settings.MAX_ACTIVE_LEASES - 1 :]:
-        kept = _keep(lease, ahead=ahead)
-        if kept is not None:
-            return kept
+    one_claim_at_a_time(campaign, annotator)
+    kept = held_lease(campaign, annotator, purpose=Lease.Purpose.DRAW, ahead=ahead)
+    if kept is not None:
+        return kept
     sent_back = _next_sent_back(campaign, annotator)
     if sent_back is not None:
         return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead)
@@ -73,12 +68,12 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     """
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
-    _one_claim_at_a_time(campaign, annotator)
+    one_claim_at_a_time(campaign, annotator)
     lock_campaign(campaign)
     tile = _tile_to_pick(campaign, row, col)
-    mine = Lease.objects.filter(tile=tile, annotator=annotator).first()
+    mine = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
     if mine is not None and mine.state == Lease.State.ACTIVE:
-        kept = _keep(mine, ahead=False)
+        kept = keep_lease(mine, ahead=False)
         if kept is not None:
             return kept
     _make_room(campaign, annotator)
@@ -110,7 +105,9 @@ def _tile_to_pick(campaign: Campaign, row: int, col: int) -> Tile:
 
 def _make_room(campaign: Campaign, annotator: User) -> None:
     """A tile leased ahead and not begun gives way to the one that was chosen."""
-    held = Lease.objects.filter(annotator=annotator, tile__campaign=campaign, state=Lease.State.ACTIVE)
+    held = Lease.objects.filter(
+        annotator=annotator, tile__campaign=campaign, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE
+    )
     begun = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator)
     for lease in held.filter(ahead=True).exclude(Exists(begun)):
         release_lease(token=str(lease.token), annotator=annotator, reason=Lease.Reason.LEFT)
@@ -138,14 +135,31 @@ def _ticket_for_pick(campaign: Campaign, tile: Tile) -> Ticket:
     )
 
 
-def _one_claim_at_a_time(campaign: Campaign, annotator: User) -> None:
-    # Two tabs of one person would otherwise both pass the "not yet mine" test before either has a lease.
+def held_lease(campaign: Campaign, annotator: User, *, purpose: str, ahead: bool) -> Lease | None:
+    """The lease that answers a claim without a new one: the tile at work, or with `ahead` the one beyond it.
+
+    Each purpose has its own MAX_ACTIVE_LEASES.
+    """
+    held = Lease.objects.filter(
+        annotator=annotator, tile__campaign=campaign, purpose=purpose, state=Lease.State.ACTIVE
+    ).order_by("ahead", "granted_at", "pk")
+    for lease in held[:1] if not ahead else held[settings.MAX_ACTIVE_LEASES - 1 :]:
+        kept = keep_lease(lease, ahead=ahead)
+        if kept is not None:
+            return kept
+    return None
+
+
+def one_claim_at_a_time(campaign: Campaign, annotator: User) -> None:
+    """Two tabs of one person would otherwise both pass the "not yet mine" test before either has a lease."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [campaign.pk % 2**31, annotator.pk % 2**31])
 
 
 def _next_sent_back(campaign: Campaign, annotator: User) -> Annotation | None:
-    held = Lease.objects.filter(tile=OuterRef("tile"), annotator=annotator, state=Lease.State.ACTIVE)
+    held = Lease.objects.filter(
+        tile=OuterRef("tile"), annotator=annotator, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE
+    )
     return (
         Annotation.objects.filter(tile__campaign=campaign, annotator=annotator, state=Annotation.State.SENT_BACK)
         .exclude(Exists(held))
@@ -159,7 +173,8 @@ def _next_ticket(campaign: Campaign, annotator: User) -> Ticket | None:
     """Tickets whose holder has gone first, then open ones; both in rank order, skipping those being claimed."""
     # A tile one left is one's own to take again; any other lease, and any work handed in, is not.
     left = Q(state=Lease.State.RELEASED, release_reason=Lease.Reason.LEFT)
-    mine = Lease.objects.filter(tile=OuterRef("tile"), annotator=annotator).exclude(left)
+    drawn = Lease.objects.filter(tile=OuterRef("tile"), annotator=annotator, purpose=Lease.Purpose.DRAW)
+    mine = drawn.exclude(left)
     handed_in = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator).exclude(
         state=Annotation.State.DRAFT
     )
@@ -186,6 +201,7 @@ def _grant(*, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool) -
     lease, _created = Lease.objects.update_or_create(
         tile=tile,
         annotator=annotator,
+        purpose=Lease.Purpose.DRAW,
         defaults={
             "state": Lease.State.ACTIVE,
             "granted_at": now,
@@ -204,7 +220,7 @@ def _wait_for_round_being_opened(campaign: Campaign) -> None:
         cursor.execute("SELECT 1 FROM annotation_campaign WHERE id = %s FOR SHARE", [campaign.pk])
 
 
-def _keep(lease: Lease, *, ahead: bool) -> Lease | None:
+def keep_lease(lease: Lease, *, ahead: bool) -> Lease | None:
     """Renew a lease unless someone else was given its tile in the meantime."""
     locked = _locked(lease)
     return _renew(locked, ahead=ahead) if locked.state == Lease.State.ACTIVE else None
@@ -269,7 +285,7 @@ def finish_lease(*, tile: Tile, annotator: User) -> bool:
 
     Returns: whether the tile was theirs until now; False when it had been given up or given to someone else.
     """
-    lease = Lease.objects.filter(tile=tile, annotator=annotator).first()
+    lease = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
     if lease is None:
         return False
     lease = _locked(lease)
@@ -316,7 +332,9 @@ def _locked_lease(token: str, annotator: User) -> Lease:
 
 
 def _retire_if_reported_enough(tile: Tile) -> None:
-    reports = Lease.objects.filter(tile=tile, release_reason=Lease.Reason.BAD_IMAGERY).count()
+    # People, not leases: one person may hold one to draw and one to judge.
+    reported = Lease.objects.filter(tile=tile, release_reason=Lease.Reason.BAD_IMAGERY)
+    reports = reported.values("annotator").distinct().count()
     # A control tile stays: dropping it because two people say so would bend the sample that judges the model.
     if reports >= REPORTS_TO_RETIRE and tile.role == Tile.Role.POOL:
         Ticket.objects.filter(tile=tile, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)

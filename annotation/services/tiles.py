@@ -8,9 +8,10 @@ import numpy as np
 from django.contrib.gis.geos import Polygon
 from numpy.typing import NDArray
 
+from annotation.core.blind import is_blind
 from annotation.core.holdout import role_of
 from annotation.core.validity import tile_valid_fraction
-from annotation.errors import TileOutsideGrid
+from annotation.errors import BlindTile, TileOutsideGrid
 from annotation.models import Campaign, Tile
 
 Place = tuple[int, int]  # (row, col)
@@ -42,6 +43,23 @@ def role_of_tile(campaign: Campaign, row: int, col: int) -> str:
     holdout = campaign.holdout
     blocks = {(int(block_row), int(block_col)) for block_row, block_col in holdout.blocks}
     return role_of(row, col, blocks, block_tiles=holdout.block_tiles, buffer_tiles=holdout.buffer_tiles)
+
+
+def is_blind_tile(tile: Tile) -> bool:
+    """Whether a tile is labelled without help: every control tile, and the campaign's blind share of the others."""
+    campaign = tile.campaign
+    return tile.role != Tile.Role.POOL or is_blind(
+        seed=campaign.seed, row=tile.row, col=tile.col, share=campaign.blind_share
+    )
+
+
+def require_help_allowed(tile: Tile) -> None:
+    """Refuse to show on a blind tile what a model or other people drew there. Raises: BlindTile."""
+    if is_blind_tile(tile):
+        raise BlindTile(
+            "This tile is labelled without help, from the imagery alone: it shows how well people and the model do "
+            "without each other. Draw what you see."
+        )
 
 
 def pool_mask(campaign: Campaign) -> NDArray[np.bool_]:

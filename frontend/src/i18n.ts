@@ -16,3 +16,13 @@ export function interpolate(message: string, values: object): string {
   const known = new Map<string, unknown>(Object.entries(values));
   return message.replace(/%\((\w+)\)s/g, (place, name: string) => (known.has(name) ? String(known.get(name)) : place));
 }
+
+/** A share as the page's language writes it: "63%", « 63 % » with its no-break space. */
+export function percent(share: number, digits = 0): string {
+  return new Intl.NumberFormat(document.documentElement.lang || "en", { style: "percent", maximumFractionDigits: digits }).format(share);
+}
+
+/** A number as the page's language writes it. */
+export function decimal(value: number, digits = 0): string {
+  return new Intl.NumberFormat(document.documentElement.lang || "en", { maximumFractionDigits: digits }).format(value);
+}

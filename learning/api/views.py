@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from django.http import HttpResponse, HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -10,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
+from annotation.api.binary import OCTETS, AnyAccepted
 from annotation.api.views import ERRORS, campaign_or_404, person, tile_or_404
 from annotation.errors import NotThere
 from annotation.models import Campaign
@@ -23,9 +26,32 @@ class DraftView(APIView):
 
     @extend_schema(responses={200: s.DraftSerializer, 404: ERRORS[404]})
     def get(self, request: Request, tile_id: int) -> Response:
-        """The published model's drawing of a tile; 404 `no_draft` without one, `blind_tile` on controls."""
+        """The published model's drawing of a tile; 404 `no_draft` without one, `blind_tile` where help is not shown."""
         draft = drafts.draft_of(tile=tile_or_404(tile_id), user=person(request))
         return Response({"model_version": draft.model_version, "features": draft.features})
+
+
+class DoubtView(APIView):
+    """A model's doubt on a tile."""
+
+    content_negotiation_class = AnyAccepted
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "X-Model-Version", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200], description="Whose doubt"
+            )
+        ],
+        responses={(200, OCTETS): OpenApiTypes.BINARY, 404: ERRORS[404]},
+    )
+    def get(self, request: Request, tile_id: int) -> HttpResponseBase:
+        """Entropy of each pixel: uint8, tile_px × tile_px row by row, 0 = no imagery, else 1 + 254 · H / ln K.
+
+        404 `no_draft` and `blind_tile` as for the draft.
+        """
+        doubt = drafts.doubt_of(tile=tile_or_404(tile_id))
+        headers = {"X-Model-Version": doubt.model_version}
+        return HttpResponse(doubt.levels.tobytes(), content_type=OCTETS, headers=headers)
 
 
 class TrainingRunsView(APIView):

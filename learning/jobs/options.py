@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from learning.core.network import NetworkSpec
 
 NETWORK_OPTIONS = frozenset({"architecture", "encoder", "decoder_channels", "pretrained"})
-OTHER_OPTIONS = {"warm_start": bool, "device": str, "core_px": int, "spread_tiles": int}
-EXPECTED = {bool: "true or false", str: "a text", int: "a whole number above 0"}
+OTHER_OPTIONS = {"warm_start": bool, "device": str, "core_px": int, "spread_tiles": int, "validated_weight": float}
+EXPECTED = {
+    bool: "true or false", str: "a text", int: "a whole number above 0", float: "a number above 0 and at most 1",
+}  # fmt: skip
+VALIDATED_WEIGHT = 0.5  # of a pixel whose label people agreed to, beside 1 for one they drew (docs/adr/0018)
 CORE_PX = {"cpu": 1024, "cuda": 2048}  # side of a prediction window without its margin, by device
 
 
@@ -35,7 +38,7 @@ def read_options(
         raise InvalidTrainConfig(f"Option {unknown[0]!r} does not exist; the options are {', '.join(sorted(known))}.")
     for name, kind in OTHER_OPTIONS.items():
         value = options.get(name, kind(1))
-        if type(value) is not kind or (isinstance(value, int) and kind is int and value < 1):
+        if not _is_a(kind, value):
             raise InvalidTrainConfig(f"{name} = {value!r} cannot be used: expected {EXPECTED[kind]}.")
     network = {name: options[name] for name in NETWORK_OPTIONS if name in options}
     if "decoder_channels" in network:
@@ -48,11 +51,18 @@ def read_options(
         raise InvalidTrainConfig(f"An option has a value of another type: {error}.") from None
 
 
+def _is_a(kind: type, value: object) -> bool:
+    """Whether an option's value is of its kind, as EXPECTED says it."""
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+    return type(value) is kind and (not isinstance(value, int) or kind is bool or value >= 1)
+
+
 def resolved_options(options: Mapping[str, Any], spec: NetworkSpec, config: TrainConfig) -> dict[str, Any]:
     """Every option with the value it has, defaults included: what must be kept to do the run again."""
     network = {name: value for name, value in asdict(spec).items() if name in NETWORK_OPTIONS}
     network["decoder_channels"] = list(spec.decoder_channels)
-    return {**options, **asdict(config), **network}
+    return {"validated_weight": VALIDATED_WEIGHT, **options, **asdict(config), **network}
 
 
 def device_of(options: Mapping[str, Any]) -> str:

@@ -19,20 +19,23 @@ from annotation.models import AnnotationRevision, Campaign, Tile
 from annotation.raster.reader import open_layer, read_window
 from learning.core.dataset import LabelledTile
 from learning.errors import HoldoutInTraining, TrainingSetChanged
+from learning.jobs.options import VALIDATED_WEIGHT
 from learning.models import TrainingSet
-from learning.services.labels import class_index, label_raster
+from learning.services.labels import class_index, label_raster, label_rasters, merge_labels, undrawn_part
 from learning.services.training_sets import training_set_sha256
+from learning.services.validations import frozen_features
 
 IMAGE_CACHE_BYTES = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedLabels:
-    """A tile's place and its label raster, deflated: label rasters are mostly runs."""
+    """A tile's place and its label raster, deflated: label rasters are mostly runs; `weight` as in LabelledTile."""
 
     row: int
     col: int
     deflated: bytes
+    weight: float = 1.0
 
 
 class CampaignTiles(Sequence[LabelledTile]):
@@ -62,7 +65,8 @@ class CampaignTiles(Sequence[LabelledTile]):
         placed = self._labels[index]
         image, valid = self._pixels(index, placed)
         flat = np.frombuffer(zlib.decompress(placed.deflated), np.uint8)
-        return LabelledTile(image=image, labels=flat.reshape(self._tile_px, self._tile_px), valid=valid)
+        labels = flat.reshape(self._tile_px, self._tile_px)
+        return LabelledTile(image=image, labels=labels, weight=placed.weight, valid=valid)
 
     def _pixels(self, index: int, placed: PlacedLabels) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         with self._lock:
@@ -80,39 +84,67 @@ class CampaignTiles(Sequence[LabelledTile]):
         return pixels
 
 
-def training_tiles(training_set: TrainingSet, *, on_progress: Callable[[float], None]) -> CampaignTiles:
+def training_tiles(
+    training_set: TrainingSet,
+    *,
+    validated_weight: float = VALIDATED_WEIGHT,
+    on_progress: Callable[[float], None],
+) -> CampaignTiles:
     """The tiles of a frozen set, several people's labels of one tile merged.
+
+    What people agreed on in a model's drawing follows the tile's own labels as an entry of its own, on the ground that
+    nobody drew, and weighs `validated_weight`.
 
     Raises: TrainingSetChanged (the rows no longer give the set's SHA-256), HoldoutInTraining.
     """
-    campaign = training_set.campaign
+    campaign, tile_px = training_set.campaign, training_set.campaign.tile_px
     rows = list(
-        training_set.items.order_by("tile_id", "revision_id").values_list(
-            "tile_id", "revision_id", "revision__sha256", "tile__row", "tile__col", "tile__role"
-        )
+        training_set.items.order_by("tile_id", "revision_id").values_list("tile_id", "revision_id", "revision__sha256")
     )
-    apart = [f"r{row} c{col}" for *_ids, row, col, role in rows if role != Tile.Role.POOL]
+    judged = {frozen.tile_id: frozen for frozen in training_set.validated.select_related("tile", "training_set")}
+    tiles = Tile.objects.in_bulk({tile for tile, *_revision in rows} | judged.keys())
+    apart = [f"r{tile.row} c{tile.col}" for _id, tile in sorted(tiles.items()) if tile.role != Tile.Role.POOL]
     if apart:
         raise HoldoutInTraining(f"{training_set} names {len(apart)} tile(s) outside the pool, first {apart[0]}.")
-    items = [(tile, revision, sha256) for tile, revision, sha256, *_place in rows]
-    sha256 = training_set_sha256(campaign=campaign, class_codes=training_set.class_codes, items=items)
+    sha256 = training_set_sha256(
+        campaign=campaign,
+        class_codes=training_set.class_codes,
+        items=rows,
+        judged=[(tile, frozen.sha256) for tile, frozen in judged.items()],
+    )
     if sha256 != training_set.sha256:
         raise TrainingSetChanged(
             f"{training_set} was frozen as {training_set.sha256[:12]} and reads {sha256[:12]} now."
         )
     values = class_index(training_set.class_codes)
+    revisions = {tile: [item[1] for item in group] for tile, group in groupby(rows, key=lambda item: item[0])}
     placed: list[PlacedLabels] = []
-    for (row, col), group in groupby(rows, key=lambda item: (item[3], item[4])):
-        labels = labels_of(campaign, [item[1] for item in group], values=values)
-        placed.append(PlacedLabels(row, col, zlib.compress(labels.tobytes(), 1)))
-        on_progress(len(placed) / training_set.n_tiles)
-    return CampaignTiles(image_path=campaign.layer.path("analysis.tif"), tile_px=campaign.tile_px, labels=placed)
+    for done, (tile_id, tile) in enumerate(sorted(tiles.items()), start=1):
+        drawn = label_rasters(features_of(revisions.get(tile_id, [])), tile_px=tile_px, values=values)
+        if drawn:
+            placed.append(_placed(tile, merge_labels(drawn)))
+        if tile_id in judged:
+            agreed = label_raster(frozen_features(judged[tile_id]), tile_px=tile_px, values=values)
+            rest = undrawn_part(agreed, drawn)
+            if rest.any():
+                placed.append(_placed(tile, rest, weight=validated_weight))
+        on_progress(done / len(tiles))
+    return CampaignTiles(image_path=campaign.layer.path("analysis.tif"), tile_px=tile_px, labels=placed)
+
+
+def _placed(tile: Tile, labels: NDArray[np.uint8], *, weight: float = 1.0) -> PlacedLabels:
+    return PlacedLabels(tile.row, tile.col, zlib.compress(labels.tobytes(), 1), weight)
+
+
+def features_of(revision_ids: Sequence[int]) -> list[list[dict[str, Any]]]:
+    """Stored features of revisions, in the order of their ids."""
+    revisions = AnnotationRevision.objects.filter(pk__in=revision_ids).order_by("pk")
+    return list(revisions.values_list("features", flat=True))
 
 
 def labels_of(campaign: Campaign, revision_ids: Sequence[int], *, values: Mapping[str, int]) -> NDArray[np.uint8]:
     """Merged label raster of revisions of one tile: uint8 (tile_px, tile_px), 0 = unlabelled."""
-    revisions = AnnotationRevision.objects.filter(pk__in=revision_ids).order_by("pk")
-    return label_raster(revisions.values_list("features", flat=True), tile_px=campaign.tile_px, values=values)
+    return label_raster(features_of(revision_ids), tile_px=campaign.tile_px, values=values)
 
 
 def read_with_context(

@@ -99,6 +99,7 @@ def _fitted(run: TrainingRun, context: JobContext) -> tuple[FittedModel, str]:
     training.record_options(run=run, options=resolved_options(run.config, spec, config))
     tiles = training_tiles(
         run.training_set,
+        validated_weight=float(run.config["validated_weight"]),
         on_progress=lambda share: context.progress(READ_END * share, "Reading the labels."),
     )
 

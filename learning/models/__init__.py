@@ -10,6 +10,7 @@ from learning.models.training import (
     TrainingRun,
     TrainingSet,
     TrainingSetItem,
+    TrainingSetValidation,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "TrainingRun",
     "TrainingSet",
     "TrainingSetItem",
+    "TrainingSetValidation",
 ]

@@ -18,7 +18,7 @@ class TrainingSet(models.Model):
     class_codes = models.JSONField()  # index k of a label raster of this set is class_codes[k - 1]; 0 is unlabelled
     sha256 = models.CharField(
         max_length=64
-    )  # of campaign, class codes and the sorted (tile, revision, revision sha256)
+    )  # of campaign, class codes, the sorted (tile, revision, revision sha256) and, if any, (judged tile, its sha256)
     n_tiles = models.PositiveIntegerField()
     frozen_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     frozen_at = models.DateTimeField(auto_now_add=True)
@@ -43,6 +43,27 @@ class TrainingSetItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tile} in {self.training_set}"
+
+
+class TrainingSetValidation(models.Model):
+    """A tile whose polygons, drawn by a model, people agreed on, as a training set learns them.
+
+    The verdicts never change, so their ids say what was agreed; `sha256` says it without them. Like items, these are
+    refused outside the pool, and with verdicts of another tile, by a database trigger.
+    """
+
+    training_set = models.ForeignKey(TrainingSet, on_delete=models.CASCADE, related_name="validated")
+    tile = models.ForeignKey("annotation.Tile", on_delete=models.PROTECT, related_name="+")
+    validation_ids = models.JSONField()
+    sha256 = models.CharField(max_length=64)  # of the sorted (model version, polygon, outline SHA-256, class)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["training_set", "tile"], name="training_validated_tile_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tile}, judged, in {self.training_set}"
 
 
 class TrainingRun(models.Model):

@@ -13,6 +13,7 @@ from learning.release.contents import (
     MapRecord,
     ModelRecord,
     ReleaseContents,
+    TrainingSummary,
 )
 from learning.release.errors import UnusableArtefact
 from learning.release.licences import hub_licences, licence_words
@@ -82,6 +83,7 @@ def model_config(model: ModelRecord, contents: ReleaseContents) -> dict[str, obj
             "training_set_id": model.training.training_set_id,
             "training_set_sha256": model.training.training_set_sha256,
             "tiles": model.training.tiles,
+            "validated_tiles": model.training.validated_tiles,
             "labelled_px": model.training.labelled_px,
             "seed": model.training.seed,
             "code_commit": model.training.code_commit,
@@ -169,12 +171,26 @@ def model_card(model: ModelRecord, contents: ReleaseContents) -> str:
         f"`{training.training_set_id}`, sha256 `{training.training_set_sha256}`), drawn by volunteers who "
         "are known here "
         "by random identifiers only, and chosen by active learning. "
+        f"{_validated_words(training)}"
         f"Start: {training.initial_weights or 'random weights'}. Seed {training.seed}, code commit "
         f"`{training.code_commit}`.\n\n"
         f"## Evaluation\n\n{_score_table(model.scores, contents)}\n"
         f"## Limits\n\n{_limits(model, contents)}\n"
         f"## Use\n\n```python\n{_usage(model)}```\n\n"
         f"## Licence\n\n{licence_words(model.licence)}. {contents.attribution}\n"
+    )
+
+
+def _validated_words(training: TrainingSummary) -> str:
+    """What was learnt beside drawn labels: said here, since the dataset holds drawn labels only."""
+    if not training.validated_tiles:
+        return ""
+    weight = training.hyperparameters.get("validated_weight", "not recorded")
+    return (
+        f"On {training.validated_tiles} of these tiles the model also learnt polygons drawn by an earlier model of "
+        "this campaign whose class volunteers confirmed or corrected "
+        f"(weight of their pixels: {weight}, drawn ones: 1); they are not counted in the labelled pixels and are "
+        "not in the dataset of this release. "
     )
 
 

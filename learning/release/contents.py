@@ -173,7 +173,11 @@ class HoldoutScores:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSummary:
-    """What the model was trained on, enough to run the training again."""
+    """What the model was trained on, enough to run the training again.
+
+    `tiles` counts all, `validated_tiles` those where people agreed on polygons that an earlier model drew;
+    `labelled_px` counts drawn labels alone.
+    """
 
     training_set_id: str
     training_set_sha256: str
@@ -185,6 +189,7 @@ class TrainingSummary:
     hyperparameters: Mapping[str, object]
     finished_at: datetime
     initial_weights: str | None = None
+    validated_tiles: int = 0
 
 
 @dataclass(frozen=True, slots=True)

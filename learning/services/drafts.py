@@ -1,4 +1,4 @@
-"""A model's drawing of one tile, offered as a start; never on the tiles models are judged by."""
+"""A model's drawing of one tile and its doubt, offered as a start; never where people work without help."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from annotation.core.labels import polygonize_labels, rasterize_features
 from annotation.core.tile_geometry import Feature
 from annotation.models import Tile
 from annotation.raster.reader import read_window
+from annotation.services.tiles import require_help_allowed
 from learning.core.durable import write_durably
 from learning.core.map_files import ENTROPY_LEVELS
-from learning.errors import BlindTile, NoDraft
+from learning.errors import NoDraft
 from learning.models import Prediction
 from learning.services.labels import class_index
 from learning.services.predictions import shown_prediction
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 MIN_AREA_PX = 16
+NOTHING_TO_SAY = "The model has nothing to say here: there is no imagery on this tile."
 FEATURES_A_PASS = 255  # a raster pass tells apart as many features as a byte has values
 
 
@@ -35,16 +37,20 @@ class Draft:
     features: list[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A model's entropy over a tile: uint8 (tile_px, tile_px), 0 = no imagery, else 1 + 254 · H / ln K."""
+
+    model_version: str
+    levels: NDArray[np.uint8]
+
+
 def draft_of(*, tile: Tile, user: User) -> Draft:
     """The draft of a tile by the model whose map is shown, drawn at first need and kept.
 
-    Raises: BlindTile (a control tile, for anyone), NoDraft.
+    Raises: BlindTile (a control tile or one of the campaign's blind share, for anyone), NoDraft.
     """
-    if tile.role != Tile.Role.POOL:
-        raise BlindTile("This is a control tile: it is labelled without seeing what the model thinks.")
-    prediction = shown_prediction(tile.campaign)
-    if prediction is None:
-        raise NoDraft("No model has mapped this campaign yet: draw from the imagery.")
+    prediction = _prediction_to_show(tile)
     kept = prediction.path(f"drafts/{tile.row}-{tile.col}.json")
     if kept.exists():
         return Draft(prediction.model.version, json.loads(kept.read_text(encoding="utf-8")))
@@ -52,6 +58,26 @@ def draft_of(*, tile: Tile, user: User) -> Draft:
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_durably(kept, json.dumps(features, separators=(",", ":")).encode())
     return Draft(prediction.model.version, features)
+
+
+def doubt_of(*, tile: Tile) -> Doubt:
+    """Where the model whose map is shown hesitates on a tile.
+
+    Raises: BlindTile, NoDraft, as `draft_of`.
+    """
+    prediction = _prediction_to_show(tile)
+    levels = read_window(prediction.path("entropy.tif"), tile.campaign.tile_grid.window(tile.row, tile.col))[0][0]
+    if not levels.any():
+        raise NoDraft(NOTHING_TO_SAY)
+    return Doubt(prediction.model.version, levels)
+
+
+def _prediction_to_show(tile: Tile) -> Prediction:
+    require_help_allowed(tile)
+    prediction = shown_prediction(tile.campaign)
+    if prediction is None:
+        raise NoDraft("No model has mapped this campaign yet: draw from the imagery.")
+    return prediction
 
 
 def _draw(prediction: Prediction, tile: Tile) -> list[dict[str, Any]]:
@@ -66,7 +92,7 @@ def _draw(prediction: Prediction, tile: Tile) -> list[dict[str, Any]]:
         provenance="accepted",
     )
     if not features:
-        raise NoDraft("The model has nothing to say here: there is no imagery on this tile.")
+        raise NoDraft(NOTHING_TO_SAY)
     confidences = feature_confidences(features, levels)
     return [
         {**feature.as_json(), "confidence": round(confidence, 3)}

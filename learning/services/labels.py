@@ -28,7 +28,14 @@ def label_raster(
     Returns: uint8 (tile_px, tile_px), 0 = unlabelled.
     Raises:  InvalidFeature: a stored feature is not one of this nomenclature.
     """
-    rasters = [
+    return merge_labels(label_rasters(feature_lists, tile_px=tile_px, values=values))
+
+
+def label_rasters(
+    feature_lists: Iterable[list[dict[str, Any]]], *, tile_px: int, values: Mapping[str, int]
+) -> list[NDArray[np.uint8]]:
+    """Rasterise each list of stored features apart; see label_raster."""
+    return [
         rasterize_features(
             parse_features(features, tile_px=tile_px, class_codes=values.keys()),
             tile_px=tile_px,
@@ -36,7 +43,19 @@ def label_raster(
         )
         for features in feature_lists
     ]
-    return merge_labels(rasters)
+
+
+def undrawn_part(judged: NDArray[np.uint8], drawn: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """What was agreed on a model's drawing, where nobody drew: people's own outlines win pixel by pixel, also where
+    they contradict each other.
+
+    Args:    judged, drawn: uint8 (row, col), 0 = unlabelled.
+    Returns: uint8 (row, col).
+    """
+    taken = np.zeros(judged.shape, bool)
+    for raster in drawn:
+        taken |= raster > 0
+    return np.where(taken, np.uint8(0), judged).astype(np.uint8)
 
 
 def merge_labels(rasters: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -104,6 +104,7 @@ def _training_summary(model: TrainedModel, *, pretrained: bool) -> TrainingSumma
         code_commit=run.code_commit or UNKNOWN_COMMIT,
         software=software_versions(),
         hyperparameters=run.config,
+        validated_tiles=training_set.validated.count(),
         finished_at=run.finished_at or model.created_at,
         initial_weights=start,
     )

@@ -1,9 +1,12 @@
-"""Freezing what a model learns from: the accepted revisions of a moment, never a hold-out tile."""
+"""Freezing what a model learns from: the accepted revisions of a moment and the polygons people agreed on, never a
+hold-out tile.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -11,8 +14,9 @@ from django.db.models import F, QuerySet
 
 from annotation.models import AnnotatedFeature, Annotation, Campaign, Tile
 from learning.errors import NothingToTrain, SuspectBatch
-from learning.models import TrainedModel, TrainingSet, TrainingSetItem
+from learning.models import TrainedModel, TrainingSet, TrainingSetItem, TrainingSetValidation
 from learning.querysets import licensed_labels
+from learning.services.validations import ValidatedTile, validated_labels
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -23,11 +27,13 @@ MIN_CLASSES = 2
 SINGLE_CLASS_BATCH = 10
 
 Item = tuple[int, int, str]  # tile, revision, the revision's SHA-256
+JudgedItem = tuple[int, str]  # tile, the SHA-256 of what people agreed on there
 
 
 @transaction.atomic
 def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool = False) -> TrainingSet:
-    """Write down the accepted revisions of the campaign's pool tiles; the same content gives the same set.
+    """Write down the accepted revisions of the campaign's pool tiles, and the polygons of a model that people agreed
+    on there; the same content gives the same set.
 
     Class codes are all selectable classes of the nomenclature, in its order, so that models of different
     rounds have the same output channels.
@@ -43,12 +49,15 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
             "tile_id", "head_id", "head__sha256"
         )
     ]
+    judged = validated_labels(campaign)
     codes = selectable_codes(campaign)
     last = campaign.training_sets.order_by("-number").first()
-    _refuse_too_little(campaign, items=items, labels=labels, codes=codes)
+    _refuse_too_little(campaign, items=items, labels=labels, judged=judged, codes=codes)
     if last is not None and not force:
-        _refuse_single_class_batch(labels=labels, last=last)
-    sha256 = training_set_sha256(campaign=campaign, class_codes=codes, items=items)
+        _refuse_single_class_batch(labels=labels, judged=judged, last=last)
+    sha256 = training_set_sha256(
+        campaign=campaign, class_codes=codes, items=items, judged=[(tile.tile_id, tile.sha256) for tile in judged]
+    )
     if last is not None and last.sha256 == sha256:
         return last
     frozen = TrainingSet.objects.create(
@@ -56,11 +65,20 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
         number=last.number + 1 if last else 1,
         class_codes=codes,
         sha256=sha256,
-        n_tiles=len({tile for tile, _revision, _sha in items}),
+        n_tiles=len(_tiles_of(items, judged)),
         frozen_by=actor,
     )
     TrainingSetItem.objects.bulk_create(
         [TrainingSetItem(training_set=frozen, tile_id=tile, revision_id=revision) for tile, revision, _sha in items],
+        batch_size=2_000,
+    )
+    TrainingSetValidation.objects.bulk_create(
+        [
+            TrainingSetValidation(
+                training_set=frozen, tile_id=tile.tile_id, validation_ids=tile.validation_ids, sha256=tile.sha256
+            )
+            for tile in judged
+        ],
         batch_size=2_000,
     )
     return frozen
@@ -73,20 +91,26 @@ def selectable_codes(campaign: Campaign) -> list[str]:
     )
 
 
-def training_set_sha256(*, campaign: Campaign, class_codes: list[str], items: list[Item]) -> str:
-    """Identity of a training set: campaign, class codes and the sorted (tile, revision, revision SHA-256)."""
-    content = {"campaign": campaign.slug, "class_codes": class_codes, "items": sorted(items)}
+def training_set_sha256(
+    *, campaign: Campaign, class_codes: list[str], items: list[Item], judged: Sequence[JudgedItem] = ()
+) -> str:
+    """Identity of a training set: campaign, class codes, the sorted (tile, revision, revision SHA-256), and the sorted
+    (judged tile, its SHA-256) where there are any, so that sets of revisions alone keep the identity they had.
+    """
+    content: dict[str, object] = {"campaign": campaign.slug, "class_codes": class_codes, "items": sorted(items)}
+    if judged:
+        content["judged"] = sorted(judged)
     return hashlib.sha256(json.dumps(content, separators=(",", ":"), sort_keys=True).encode()).hexdigest()
 
 
 def newly_accepted(campaign: Campaign) -> int:
-    """Accepted pool annotations that no judged model was made of.
+    """Accepted pool annotations, and tiles whose polygons people agreed on, that no judged model was made of.
 
     A set whose training failed, or whose model was never judged, taught nobody anything: its labels still count.
     """
-    judged = TrainedModel.objects.exclude(state=TrainedModel.State.CANDIDATE).values("run__training_set")
-    learnt = campaign.training_sets.filter(pk__in=judged).order_by("-number").first()
-    return _not_in(_labels(campaign), learnt).count()
+    decided = TrainedModel.objects.exclude(state=TrainedModel.State.CANDIDATE).values("run__training_set")
+    learnt = campaign.training_sets.filter(pk__in=decided).order_by("-number").first()
+    return _not_in(_labels(campaign), learnt).count() + len(_judged_not_in(validated_labels(campaign), learnt))
 
 
 def _labels(campaign: Campaign) -> QuerySet[Annotation]:
@@ -99,6 +123,19 @@ def _not_in(labels: QuerySet[Annotation], last: TrainingSet | None) -> QuerySet[
     return labels.exclude(head_id__in=TrainingSetItem.objects.filter(training_set=last).values("revision_id"))
 
 
+def _judged_not_in(judged: Sequence[ValidatedTile], last: TrainingSet | None) -> list[ValidatedTile]:
+    known = set(last.validated.values_list("tile_id", "sha256")) if last else set()
+    return [tile for tile in judged if (tile.tile_id, tile.sha256) not in known]
+
+
+def _tiles_of(items: Sequence[Item], judged: Sequence[ValidatedTile]) -> set[int]:
+    return {tile for tile, _revision, _sha in items} | {tile.tile_id for tile in judged}
+
+
+def _judged_classes(judged: Sequence[ValidatedTile]) -> set[str]:
+    return {code for tile in judged for code in tile.class_codes}
+
+
 def _classes_of(labels: QuerySet[Annotation]) -> set[str]:
     features = AnnotatedFeature.objects.filter(
         revision=F("revision__annotation__head"), revision__annotation__in=labels
@@ -107,15 +144,20 @@ def _classes_of(labels: QuerySet[Annotation]) -> set[str]:
 
 
 def _refuse_too_little(
-    campaign: Campaign, *, items: list[Item], labels: QuerySet[Annotation], codes: list[str]
+    campaign: Campaign,
+    *,
+    items: list[Item],
+    labels: QuerySet[Annotation],
+    judged: Sequence[ValidatedTile],
+    codes: list[str],
 ) -> None:
-    tiles = len({tile for tile, _revision, _sha in items})
+    tiles = len(_tiles_of(items, judged))
     if tiles < MIN_TILES:
         raise NothingToTrain(
             f"{campaign.slug} has {tiles} accepted tile(s) outside the hold-out; "
             f"at least {MIN_TILES} are needed: label and review more tiles."
         )
-    found = _classes_of(labels) & set(codes)
+    found = (_classes_of(labels) | _judged_classes(judged)) & set(codes)
     if len(found) < MIN_CLASSES:
         raise NothingToTrain(
             f"The accepted tiles of {campaign.slug} hold {len(found)} class(es) "
@@ -123,15 +165,20 @@ def _refuse_too_little(
         )
 
 
-def _refuse_single_class_batch(*, labels: QuerySet[Annotation], last: TrainingSet) -> None:
-    batch = _not_in(labels, last)
-    tiles = batch.values("tile_id").distinct().count()
-    if tiles < SINGLE_CLASS_BATCH:
-        return
-    found = _classes_of(batch)
-    if len(found) < MIN_CLASSES:
-        raise SuspectBatch(
-            f"The {tiles} tiles accepted since {last} hold {len(found)} class(es) "
-            f"({', '.join(sorted(found)) or 'none'}), where the set before had more: "
-            "look at who made them, then start again with force."
-        )
+def _refuse_single_class_batch(
+    *, labels: QuerySet[Annotation], judged: Sequence[ValidatedTile], last: TrainingSet
+) -> None:
+    """Look at drawn and at judged tiles apart: one kind must not hide what the other is."""
+    drawn = _not_in(labels, last)
+    news = _judged_not_in(judged, last)
+    batches = [
+        (drawn.values("tile_id").distinct().count(), _classes_of(drawn)),
+        (len(news), _judged_classes(news)),
+    ]
+    for tiles, found in batches:
+        if tiles >= SINGLE_CLASS_BATCH and len(found) < MIN_CLASSES:
+            raise SuspectBatch(
+                f"The {tiles} tiles accepted since {last} hold {len(found)} class(es) "
+                f"({', '.join(sorted(found)) or 'none'}), where the set before had more: "
+                "look at who made them, then start again with force."
+            )

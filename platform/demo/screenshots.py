@@ -1,42 +1,51 @@
 """Pictures of the running site for the documentation: `python -m demo.screenshots` after `make demo`.
 
-Needs the development requirements (Playwright) and Chromium. Signs in with new passwords for the demonstration's
-accounts, so the ones that `make demo` printed no longer work afterwards.
+    python -m demo.screenshots [--url http://127.0.0.1:8000] [--campaign demo] [--languages en fr] [--only draft merge]
+
+Needs the development requirements (Playwright, Pillow) and Chromium. Signs in with new passwords for the
+demonstration's accounts, so the ones that `make demo` printed no longer work afterwards; saves its scenes as the
+annotator's work on one open tile, and submits nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from demo.api import ApiSession
+from demo.studio_scenes import SCENES, WIDE, Hands, Subject
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-SIZE = {"width": 1360, "height": 850}
+LOCALES = {"en": "en-GB", "fr": "fr-FR"}
+LARGEST_BYTES = 300_000
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+REMEMBER = "localStorage.setItem('solcommun.studio', JSON.stringify({0}))"
+PATIENCE_MS = 60_000
 
 
 def main() -> None:
-    """Take every picture into docs/screenshots/."""
+    """Take every picture into docs/screenshots/LANGUAGE/."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--campaign", default="demo")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "screenshots")
+    parser.add_argument("--languages", nargs="+", choices=LOCALES, default=[*LOCALES])
+    parser.add_argument("--only", nargs="+", help="names of pictures; all when not given")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"],
-        )
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         passwords = demo_passwords()
-        studio(signed_in(browser, options.url, "annotator", passwords), options)
-        review(signed_in(browser, options.url, "reviewer", passwords), options)
-        pages(signed_in(browser, options.url, "maintainer", passwords), options)
+        for language in options.languages:
+            Photographer(browser, options, passwords, language).work()
         browser.close()
 
 
@@ -52,48 +61,109 @@ def demo_passwords() -> dict[str, str]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def signed_in(browser: Any, url: str, name: str, passwords: dict[str, str]) -> Any:
-    """A page of someone who has signed in."""
-    page = browser.new_context(base_url=url, viewport=SIZE, locale="en-GB", color_scheme="light").new_page()
-    page.goto("/accounts/login/")
-    page.fill("#id_login", name)
-    page.fill("#id_password", passwords[name])
-    page.click("main button[type=submit]")
-    page.wait_for_url("**/campaigns/")
-    return page
+class Photographer:
+    """Takes the pictures of one language."""
+
+    def __init__(self, browser: Any, options: argparse.Namespace, passwords: dict[str, str], language: str) -> None:
+        """A browser that is open, the command's options, the accounts' passwords."""
+        self.browser, self.options, self.passwords, self.language = browser, options, passwords, language
+        self.folder: Path = options.out / language
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.sessions: dict[str, Any] = {}
+
+    def work(self) -> None:
+        """Every picture that was asked for."""
+        if any(self.is_wanted(name) for name, *_rest in SCENES):
+            self.take_studio()
+        for name, who, scene in (("review", "reviewer", review), ("campaign", "maintainer", campaign)):
+            self.take_page(name, who, scene)
+        self.take_page("catalogue", "maintainer", catalogue)
+
+    def is_wanted(self, name: str) -> bool:
+        """Whether a picture was asked for."""
+        return self.options.only is None or name in self.options.only
+
+    def take_studio(self) -> None:
+        """The scenes of the studio, each in a browser that knows nothing of the others' work."""
+        api = ApiSession(self.options.url)
+        api.sign_in("annotator", self.passwords["annotator"])
+        subject = Subject.richest(api, self.options.campaign)
+        for name, scene, window, memory in SCENES:
+            if not self.is_wanted(name):
+                continue
+            hands = Hands(self.page_of("annotator", window, memory), subject)
+            scene(hands)
+            self.take(hands.page, name)
+        subject.put([])
+
+    def take_page(self, name: str, who: str, scene: Callable[[Any, str], None]) -> None:
+        """A page of the site as someone sees it."""
+        if not self.is_wanted(name):
+            return
+        page = self.page_of(who, WIDE, {})
+        scene(page, self.options.campaign)
+        self.take(page, name)
+
+    def page_of(self, who: str, window: dict[str, Any], memory: dict[str, Any]) -> Any:
+        """A page of someone who has signed in, in a window with its own storage."""
+        given = {"base_url": self.options.url, "locale": LOCALES[self.language], "color_scheme": "light", **window}
+        if who not in self.sessions:
+            context = self.browser.new_context(**given)
+            page = context.new_page()
+            page.goto("/accounts/login/")
+            page.fill("#id_login", who)
+            page.fill("#id_password", self.passwords[who])
+            page.click("main button[type=submit]")
+            page.wait_for_url("**/campaigns/")
+            self.sessions[who] = context.storage_state()
+            context.close()
+        context = self.browser.new_context(storage_state=self.sessions[who], **given)
+        context.set_default_timeout(PATIENCE_MS)
+        context.add_init_script(REMEMBER.format(json.dumps({"practice": False, **memory})))
+        return context.new_page()
+
+    def take(self, page: Any, name: str) -> None:
+        """The window as it is, as a small file; closes it."""
+        page.wait_for_timeout(600)
+        packed = small_png(page.screenshot())
+        (self.folder / f"{name}.png").write_bytes(packed)
+        print(f"{self.language}/{name}.png  {len(packed) // 1000} kB", flush=True)
+        page.context.close()
 
 
-def studio(page: Any, options: argparse.Namespace) -> None:
-    """The studio with the model's draft taken over, and one area drawn by hand."""
-    page.goto(f"/campaigns/{options.campaign}/studio/")
-    page.wait_for_selector("#studio[data-ready='true']")
-    draft = page.locator("[data-testid='draft']")
-    if draft.count() and draft.is_enabled():
-        draft.click()
-        page.wait_for_timeout(2500)
-    page.wait_for_timeout(2500)
-    page.screenshot(path=options.out / "studio.png")
-    page.click("[data-testid='submit']")  # something for the review desk to show
-    page.wait_for_timeout(3000)
+def small_png(png: bytes) -> bytes:
+    """The picture with as many colours as its size allows, at most 256."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    packed = png
+    for colours in (256, 160, 96, 48):
+        buffer = io.BytesIO()
+        picture.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        packed = buffer.getvalue()
+        if len(packed) <= LARGEST_BYTES:
+            break
+    return packed
 
 
-def review(page: Any, options: argparse.Namespace) -> None:
+def review(page: Any, campaign: str) -> None:
     """The review desk with a submission, or empty when the demonstration left none."""
-    page.goto(f"/campaigns/{options.campaign}/review/")
+    page.goto(f"/campaigns/{campaign}/review/")
     page.wait_for_selector("#review[data-ready='true'], [data-testid='empty']")
     page.wait_for_timeout(2000)
-    page.screenshot(path=options.out / "review.png")
 
 
-def pages(page: Any, options: argparse.Namespace) -> None:
-    """The campaign's page and the catalogue."""
-    page.goto(f"/campaigns/{options.campaign}/")
+def campaign(page: Any, slug: str) -> None:
+    """The campaign's page."""
+    page.goto(f"/campaigns/{slug}/")
     page.wait_for_timeout(3500)
-    page.screenshot(path=options.out / "campaign.png", full_page=True)
+
+
+def catalogue(page: Any, _campaign: str) -> None:
+    """The newest release."""
     page.goto("/releases/")
     page.locator("main h2 a").first.click()
     page.wait_for_timeout(3500)
-    page.screenshot(path=options.out / "catalogue.png", full_page=True)
 
 
 if __name__ == "__main__":

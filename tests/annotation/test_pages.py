@@ -56,6 +56,8 @@ EXPECTED = {
     "/campaigns/none/": (404, 404, 404, 404),
     "/campaigns/camp/studio/": (302, 200, 200, 200),
     "/campaigns/none/studio/": (302, 404, 404, 404),
+    "/campaigns/camp/validate/": (302, 200, 200, 200),
+    "/campaigns/none/validate/": (302, 404, 404, 404),
     "/campaigns/camp/review/": (302, 404, 200, 200),
     "/me/": (302, 200, 200, 200),
     "/me/?page=999": (302, 200, 200, 200),
@@ -100,6 +102,22 @@ def test_only_a_maintainer_is_offered_to_retrain_and_only_reviewers_to_review(si
     shown = {who: site.client(who).get("/campaigns/camp/").content.decode() for who in ROLES}
     assert [who for who in ROLES if 'id="retrain"' in shown[who]] == ["maintainer"]
     assert [who for who in ROLES if "/campaigns/camp/review/" in shown[who]] == ["reviewer", "maintainer"]
+    assert not any("/campaigns/camp/validate/" in page for page in shown.values()), "no model has drawn yet"
+
+
+def test_judging_is_offered_once_a_model_has_drawn_and_counted_on_ones_own_page() -> None:
+    from validation_rows import drawn_campaign
+
+    drawn = drawn_campaign("drawn")
+    ana = scenes.person("ana")
+    client = Client()
+    client.force_login(ana)
+    assert "/campaigns/drawn/validate/" in client.get("/campaigns/drawn/").content.decode()
+    assert "that you judged" not in client.get("/me/").content.decode()
+    drawn.judge(drawn.tiles[0], ana, {"region-1": "agree", "region-2": "unsure"})
+    drawn.judge(drawn.tiles[0], ana, {"region-1": "disagree"})
+    page = client.get("/me/").content.decode()
+    assert "shapes of the model that you judged</dt><dd>2</dd>" in page
 
 
 def test_the_same_page_is_written_in_french_and_in_english(site: Site) -> None:

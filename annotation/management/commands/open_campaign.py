@@ -26,6 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--review", choices=["review", "none"], default="review")
         parser.add_argument("--control-share", type=float, default=0.2, help="share of a round that is hold-out tiles")
         parser.add_argument("--random-share", type=float, default=0.1, help="share of a round drawn at random")
+        parser.add_argument(
+            "--blind-share", type=float, default=0.1, help="share of the pool labelled without help (0.1)"
+        )
         parser.add_argument("--holdout-share", type=float, help="share of the ground kept for evaluation")
         parser.add_argument("--holdout-block", type=int, default=2, help="side of a hold-out block, in tiles")
         parser.add_argument("--holdout-buffer", type=int, default=1, help="tiles left out around a hold-out block")
@@ -57,6 +60,7 @@ class Command(BaseCommand):
                 review_policy=options["review"],
                 control_share=options["control_share"],
                 random_share=options["random_share"],
+                blind_share=options["blind_share"],
                 holdout_share=options["holdout_share"],
                 holdout_block_tiles=options["holdout_block"],
                 holdout_buffer_tiles=options["holdout_buffer"],

@@ -8,6 +8,10 @@ import type {
   ReviewReason,
   ReviewTask,
   SaveBody,
+  SegmentLevel,
+  ValidationBody,
+  ValidationTask,
+  Vintage,
 } from "./types";
 
 type Id = number | string;
@@ -44,7 +48,7 @@ export class NetworkError extends Error {
   }
 }
 
-function csrfToken(): string {
+export function csrfToken(): string {
   const found = /(?:^|;\s*)(?:__Host-|__Secure-)?csrftoken=([^;]*)/.exec(document.cookie);
   return found?.[1] ? decodeURIComponent(found[1]) : "";
 }
@@ -53,6 +57,7 @@ interface Call {
   readonly method?: "GET" | "POST" | "PUT";
   readonly body?: unknown;
   readonly version?: number;
+  readonly accept?: string;
 }
 
 interface ErrorPayload {
@@ -73,8 +78,8 @@ async function refusal(response: Response): Promise<ApiError> {
 
 const TIMEOUT_MS = 30_000;
 
-async function request(path: string, { method = "GET", body, version }: Call): Promise<Response> {
-  const headers: Record<string, string> = { Accept: "application/json" };
+async function request(path: string, { method = "GET", body, version, accept = "application/json" }: Call): Promise<Response> {
+  const headers: Record<string, string> = { Accept: accept };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   if (version !== undefined) headers["If-Match"] = `"${version}"`;
@@ -112,6 +117,16 @@ async function need<T>(path: string, options: Call = {}): Promise<T> {
   return answer;
 }
 
+/** A picture's numbers as bytes. An answer cut short counts as no answer. */
+async function raster(path: string): Promise<ArrayBuffer> {
+  const response = await request(path, { accept: "application/octet-stream, application/json;q=0.5" });
+  try {
+    return await response.arrayBuffer();
+  } catch (cause) {
+    throw new NetworkError(cause);
+  }
+}
+
 const at = encodeURIComponent;
 
 export const api = {
@@ -135,6 +150,19 @@ export const api = {
     need(`tiles/${at(tile)}/annotation/submit/`, { method: "POST", body: { operation_id: operationId }, version }),
 
   modelDraft: (tile: Id): Promise<ModelDraft> => need(`tiles/${at(tile)}/draft/`),
+
+  segments: (tile: Id, level: SegmentLevel): Promise<ArrayBuffer> => raster(`tiles/${at(tile)}/segments/?level=${level}`),
+
+  doubt: async (tile: Id): Promise<Uint8Array> => new Uint8Array(await raster(`tiles/${at(tile)}/doubt/`)),
+
+  otherVintages: async (tile: Id): Promise<readonly Vintage[]> =>
+    (await need<{ vintages: readonly Vintage[] }>(`tiles/${at(tile)}/other-vintages/`)).vintages,
+
+  validate: (slug: string, ahead: boolean): Promise<ValidationTask | null> =>
+    call(`campaigns/${at(slug)}/validate/`, { method: "POST", body: { ahead } }),
+
+  sendVerdicts: (tile: Id, body: ValidationBody): Promise<{ stored: number; remaining: number }> =>
+    need(`tiles/${at(tile)}/validations/`, { method: "POST", body }),
 
   nextReview: (slug: string): Promise<ReviewTask | null> => call(`campaigns/${at(slug)}/reviews/next/`),
 

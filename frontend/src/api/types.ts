@@ -1,6 +1,7 @@
 /** What the server says, as the API v1 writes it. */
 
 import type { Feature } from "../domain/draft";
+import type { Rings } from "../domain/geometry";
 
 export interface LocalText {
   readonly fr: string;
@@ -28,6 +29,8 @@ export interface Layer {
   readonly native_max_zoom: number;
   readonly licence: string;
   readonly attribution: string;
+  /** Where its map tiles are, {z}/{x}/{y}, when they do not come from the server's imagery. */
+  readonly tiles_url?: string;
 }
 
 export interface Campaign {
@@ -51,6 +54,8 @@ export interface Tile {
   /** Upper-left corner in the layer's pixels. */
   readonly origin_px: readonly [number, number];
   readonly gsd_m: number;
+  /** When the ground was photographed, where the layer knows it. */
+  readonly acquired_on?: string | null;
 }
 
 export interface Lease {
@@ -92,11 +97,62 @@ export interface Assignment {
   readonly why: Why | null;
   readonly annotation: Annotation;
   readonly draft_available: boolean;
+  /** The tile takes a fresh eye: no draft, no doubt, no other vintage is shown on it. */
+  readonly blind?: boolean;
+  /** Whether the same ground is labelled on another vintage. */
+  readonly other_vintages?: boolean;
 }
+
+export type ModelFeature = Feature & { readonly confidence?: number | null };
 
 export interface ModelDraft {
   readonly model_version: string;
-  readonly features: readonly (Feature & { readonly confidence?: number })[];
+  readonly features: readonly ModelFeature[];
+}
+
+export type SegmentLevel = "coarse" | "medium" | "fine";
+
+/** Labels of the same ground on another vintage. */
+export interface Vintage {
+  readonly vintage: string | number;
+  readonly acquired_on: string | null;
+  readonly layer: string;
+  readonly layer_title: string;
+  readonly campaign: string;
+  readonly features: readonly Feature[];
+}
+
+export type VerdictKind = "agree" | "disagree" | "unsure" | "other";
+
+export interface Verdict {
+  readonly feature_id: string;
+  readonly verdict: VerdictKind;
+  /** The right class when the verdict is "other". */
+  readonly class_code: string | null;
+  readonly seconds: number;
+}
+
+/** One polygon of the model to judge. */
+export interface ValidationItem {
+  readonly feature_id: string;
+  readonly class_code: string;
+  readonly rings: Rings;
+  readonly confidence: number | null;
+  readonly verdict: { readonly verdict: VerdictKind; readonly class_code: string | null } | null;
+}
+
+export interface ValidationTask {
+  readonly lease: Lease | null;
+  readonly tile: Tile;
+  readonly model_version: string;
+  readonly items: readonly ValidationItem[];
+}
+
+export interface ValidationBody {
+  readonly operation_id: string;
+  readonly model_version: string;
+  readonly verdicts: readonly Verdict[];
+  readonly done: boolean;
 }
 
 export type ReviewReason = "geometry" | "class" | "incomplete" | "imagery" | "other" | "";
@@ -117,6 +173,8 @@ export interface SaveBody {
   readonly features: readonly Feature[];
   readonly seconds_spent: number;
   readonly draft_model: string | null;
+  /** Views of the imagery that were looked at, at most 16. */
+  readonly views_seen?: readonly string[];
 }
 
 /** What the page is given by the server beside its markup. */

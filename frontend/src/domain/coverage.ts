@@ -1,133 +1,282 @@
 /**
  * The rule of a coverage: one class per place, and a later shape takes the ground from earlier ones.
  *
- * Everything stays on the integer grid: edges are noded first (noding.ts), so the polygon boolean finds no crossing to
- * compute and its results have the vertices they were given.
+ * Everything stays on the integer grid: edges are noded first (noding.ts), then faces are chosen (arrangement.ts), so
+ * that results have the vertices they were given and share their borders exactly.
  */
 
-import * as polyclip from "polyclip-ts";
-import { assemble } from "./assemble";
-import { type Draft, edited, type Feature, featuresInOrder, newFeatureId } from "./draft";
-import {
-  boxesMeet,
-  cachedBox,
-  clipToSquare,
-  doubleArea,
-  doubleSignedArea,
-  locate,
-  type Point,
-  type Ring,
-  type Rings,
-} from "./geometry";
+import { Arrangement, oriented, type Winds } from "./arrangement";
+import { BoxIndex } from "./boxindex";
+import { type Draft, edited, type Feature, featureOf, newFeatureId } from "./draft";
+import { boxOf, clipToSquare, doubleArea, doubleSignedArea, locate, type Point, type Rings } from "./geometry";
 import { node } from "./noding";
-import { overlaps } from "./overlap";
 
-type Geom = Parameters<typeof polyclip.union>[0];
-
-function toGeom(rings: Rings): Geom {
-  return rings.map((ring) => ring.map(([x, y]) => [x, y])) as Geom;
+interface Indexed {
+  readonly features: readonly Feature[];
+  readonly rings: readonly Rings[];
+  readonly index: BoxIndex;
 }
 
-/** Polygons in one form: closing point dropped, exterior counted positive, no empty ring. */
-function fromGeom(polygons: ReturnType<typeof polyclip.union>): Rings[] {
-  const result: Rings[] = [];
-  for (const polygon of polygons) {
-    const rings = polygon
-      .map((ring): Ring => ring.slice(0, -1).map(([x, y]): Point => [x, y]))
-      .filter((ring) => ring.length >= 3 && doubleSignedArea(ring) !== 0);
-    const exterior = rings[0];
-    if (exterior && doubleArea(rings) > 0) result.push(...assemble(rings));
+const indexed = new WeakMap<ReadonlyMap<string, Feature>, Indexed>();
+
+function indexOf(draft: Draft): Indexed {
+  let found = indexed.get(draft.features);
+  if (!found) {
+    const features = [...draft.features.values()];
+    const rings = features.map((f) => f.rings);
+    found = { features, rings, index: new BoxIndex(rings) };
+    indexed.set(draft.features, found);
   }
-  return result.sort((a, b) => doubleArea(b) - doubleArea(a));
+  return found;
 }
 
 /** A shape on its own, as valid polygons: loops and self-crossings resolved, nothing thinner than the grid. */
 export function resolve(rings: Rings): Rings[] {
-  const noded = node(rings, []).shape;
-  return noded.length === 0 ? [] : fromGeom(polyclip.union(toGeom(noded)));
+  const noded = node(rings, []).shape.map((ring): Rings => [ring]);
+  const isGround = (winds: Winds): boolean => winds.has(0) && winds.size === 1;
+  return new Arrangement(noded).polygons((winds) => (isGround(winds) ? 1 : 0)).get(1) ?? [];
 }
 
-function keyOf([x, y]: Point): number {
-  return x * 65536 + y;
+/** What a shape covers of the tile, as valid polygons. */
+function cleaned(rings: Rings, side: number): Rings[] {
+  const onGrid = rings.map((ring) => ring.map(([x, y]): Point => [Math.round(x), Math.round(y)]));
+  const [exterior, ...holes] = onGrid.map((ring) => clipToSquare(ring, side));
+  if (!exterior || exterior.length < 3) return [];
+  return resolve([exterior, ...holes.filter((hole) => hole.length >= 3)]);
 }
 
-/**
- * How two noded shapes without a common vertex lie: "inside" when b covers a, "apart" when they share no ground,
- * "mixed" when one must be cut.
- */
-function relation(a: Rings, b: readonly Rings[]): "inside" | "apart" | "mixed" {
-  const start = a[0]?.[0];
-  if (!start) return "inside";
-  const holdsPart = b.some((rings) => rings.some((ring) => ring[0] !== undefined && locate(ring[0], a) === 1));
-  if (holdsPart) return "mixed";
-  return b.some((rings) => locate(start, rings) === 1) ? "inside" : "apart";
+/** What any of several shapes covers of the tile. */
+function united(shapes: readonly Rings[], side: number): Rings[] {
+  const parts = shapes.flatMap((rings) => cleaned(rings, side));
+  if (shapes.length < 2 || parts.length < 2) return parts;
+  const noded = node(parts.flatMap(oriented), []).shape;
+  return new Arrangement([noded]).polygons((winds) => ((winds.get(0) ?? 0) > 0 ? 1 : 0)).get(1) ?? [];
 }
 
-/** What is left of a feature once the new shape has taken its ground: itself when it lost nothing. */
-function remainder(feature: Feature, noded: Rings | undefined, shape: readonly Rings[], corners: ReadonlySet<number>): Feature[] {
-  const rings = noded ?? feature.rings;
-  const touches = rings.some((ring) => ring.some((point) => corners.has(keyOf(point))));
-  if (!touches && !noded) {
-    const lies = relation(rings, shape);
-    if (lies === "apart") return [feature];
-    if (lies === "inside") return [];
+/** The face of the shape laid; features that meet it are 1, 2, … */
+const SHAPE = -1;
+
+const isInShape = (winds: Winds): boolean => (winds.get(0) ?? 0) > 0;
+
+/** A shape noded into the draft, with the features it meets. */
+class Meeting {
+  /** Features that meet the shape, or whose border noding moved, or that lie where it moved one. */
+  private readonly met: number[];
+  /** Features that the shape covers without touching their border. */
+  readonly covered: Feature[] = [];
+  private readonly rings: Rings[];
+  private readonly bent: ReadonlySet<number>;
+  private readonly all: Indexed;
+  private readonly arrangement: Arrangement;
+
+  /** `spares`: what the shape covers is not `covered` but met as well. */
+  constructor(
+    private readonly draft: Draft,
+    shape: readonly Rings[],
+    spares = false,
+  ) {
+    this.all = indexOf(draft);
+    const noded = node(shape.flatMap(oriented), this.all.rings, this.all.index);
+    const met = new Set(noded.others.keys());
+    for (const bend of noded.bends) for (const place of this.all.index.near(bend)) met.add(place);
+    this.findMet(noded.shape, met);
+    if (spares) for (const feature of this.covered.splice(0)) met.add(this.all.features.indexOf(feature));
+    this.met = [...met].sort((a, b) => a - b);
+    this.rings = this.met.map((place) => noded.others.get(place) ?? (this.all.rings[place] as Rings));
+    this.bent = new Set(this.met.flatMap((place, i) => (noded.bent.has(place) ? [i + 1] : [])));
+    this.arrangement = new Arrangement([noded.shape, ...this.rings.map(oriented)]);
   }
-  const parts = fromGeom(polyclip.difference(toGeom(rings), ...shape.map(toGeom)));
-  const lost = parts.reduce((sum, part) => sum - doubleArea(part), doubleArea(rings)) !== 0;
-  if (!lost && !noded) return [feature];
-  const kept = lost ? edited(feature) : feature;
-  return parts.map((part, i) => ({ ...kept, id: i === 0 ? feature.id : newFeatureId(), rings: part }));
+
+  private findMet(shape: Rings, met: Set<number>): void {
+    const keyOf = ([x, y]: Point): number => x * 65536 + y;
+    const corners = new Set(shape.flatMap((ring) => ring.map(keyOf)));
+    for (const ring of shape) {
+      const start = ring[0];
+      if (!start) continue;
+      for (const place of this.all.index.near(boxOf([[start]]))) {
+        if (locate(start, this.all.rings[place] as Rings) === 1) met.add(place);
+      }
+    }
+    for (const place of this.all.index.near(boxOf(shape))) {
+      if (met.has(place)) continue;
+      const rings = this.all.rings[place] as Rings;
+      if (rings.some((ring) => ring.some((point) => corners.has(keyOf(point))))) met.add(place);
+      else if (locate(rings[0]?.[0] as Point, shape) === 1) this.covered.push(this.all.features[place] as Feature);
+    }
+  }
+
+  /** The feature of that number. */
+  feature(number: number): Feature {
+    return this.all.features[this.met[number - 1] as number] as Feature;
+  }
+
+  /** A feature's place on its border, on the grid or half-way. */
+  borderPoint(number: number): Point {
+    const [a, b] = this.rings[number - 1]?.[0] as unknown as [Point, Point];
+    return [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
+  }
+
+  get numbers(): number[] {
+    return this.met.map((_, i) => i + 1);
+  }
+
+  /**
+   * The feature that has a face; 0 for none. Rounding may turn a strip thinner than a unit over onto a neighbour: of
+   * two that meet so, the one whose border was bent gives way.
+   */
+  owner(winds: Winds): number {
+    const owners = [...winds].filter(([source, n]) => source > 0 && n > 0).map(([source]) => source);
+    return owners.find((source) => !this.bent.has(source)) ?? owners[0] ?? 0;
+  }
+
+  /** The features whose ground the shape overlaps or shares an edge with. */
+  neighbours(): Set<number> {
+    const found = new Set<number>();
+    for (const [a, b] of this.arrangement.borders()) {
+      if (!isInShape(a) && !isInShape(b)) continue;
+      for (const number of [this.owner(a), this.owner(b)]) if (number > 0) found.add(number);
+    }
+    return found;
+  }
+
+  /** Whether the shape shares ground with a feature. */
+  overlaps(): boolean {
+    return [...this.arrangement.borders()].flat().some((winds) => isInShape(winds) && this.owner(winds) > 0);
+  }
+
+  polygons(labelOf: (winds: Winds) => number): Map<number, Rings[]> {
+    return this.arrangement.polygons(labelOf);
+  }
+
+  /** What features become that are left with these parts: themselves when they lost nothing. */
+  private left(number: number, parts: readonly Rings[]): Feature[] {
+    const feature = this.feature(number);
+    const area = parts.reduce((sum, rings) => sum + doubleArea(rings), 0);
+    const before = oriented(this.rings[number - 1] as Rings).reduce((sum, ring) => sum + doubleSignedArea(ring), 0);
+    if (area === before && !this.bent.has(number)) return [feature];
+    const kept = area === before ? feature : edited(feature);
+    return parts.map((rings, i) => ({ ...kept, id: i === 0 ? feature.id : newFeatureId(), rings }));
+  }
+
+  /**
+   * The draft with the features that meet the shape made anew from their parts, save those of `gone`, and with
+   * others added last. The same draft when that changes nothing.
+   */
+  settle(parts: ReadonlyMap<number, readonly Rings[]>, gone: Iterable<Feature>, added: readonly Feature[]): Draft {
+    const leaving = new Set(gone);
+    const features = new Map(this.draft.features);
+    let changed = leaving.size > 0 || added.length > 0;
+    for (const number of this.numbers) {
+      const feature = this.feature(number);
+      if (leaving.has(feature)) continue;
+      const left = this.left(number, parts.get(number) ?? []);
+      if (left[0] === feature) continue;
+      changed = true;
+      if (left.length === 0) features.delete(feature.id);
+      for (const part of left) features.set(part.id, part);
+    }
+    for (const { id } of leaving) features.delete(id);
+    for (const feature of added) {
+      features.delete(feature.id);
+      features.set(feature.id, feature);
+    }
+    return changed ? { side: this.draft.side, features } : this.draft;
+  }
 }
 
-/**
- * Rounding may turn a strip thinner than a unit over onto its neighbour. Of two earlier features that meet so, the one
- * whose border was bent gives way.
- */
-function settleBent(kept: Feature[], bentIds: ReadonlySet<string>): Feature[] {
-  if (bentIds.size === 0) return kept;
-  let settled = kept;
-  for (const id of bentIds) {
-    const feature = settled.find((f) => f.id === id);
-    if (!feature) continue;
-    const rivals = settled.filter((f) => f !== feature && overlaps(feature.rings, f.rings)).map((f) => toGeom(f.rings));
-    if (rivals.length === 0) continue;
-    const parts = fromGeom(polyclip.difference(toGeom(feature.rings), ...rivals));
-    const left = parts.map((rings, i) => ({ ...feature, id: i === 0 ? id : newFeatureId(), rings }));
-    settled = settled.flatMap((f) => (f === feature ? left : [f]));
-  }
-  return settled;
+/** Features of the parts of a shape; the first keeps its id. */
+function parted(feature: Feature, parts: readonly Rings[]): Feature[] {
+  return parts.map((rings, i) => ({ ...feature, id: i === 0 ? feature.id : newFeatureId(), rings }));
 }
 
 /** Lays a feature over the draft. Outside the tile it is cut; what it covers is taken from the others. */
 export function lay(draft: Draft, feature: Feature): Draft {
-  const clipped = feature.rings
-    .map((ring) => clipToSquare(ring, draft.side))
-    .filter((ring) => ring.length >= 3);
-  if (clipped.length === 0) return draft;
-  const earlier = featuresInOrder(draft);
-  const noded = node(clipped, earlier.map((f) => f.rings));
-  const shape = fromGeom(polyclip.union(toGeom(noded.shape)));
+  const shape = cleaned(feature.rings, draft.side);
   if (shape.length === 0) return draft;
-  const corners = new Set(noded.shape.flatMap((ring) => ring.map(keyOf)));
-  const reach = shape.map(cachedBox);
-  const bentIds = new Set<string>();
-  const cut = earlier.flatMap((other, i): Feature[] => {
-    const bent = noded.others.get(i);
-    if (!bent && !reach.some((box) => boxesMeet(box, cachedBox(other.rings)))) return [other];
-    const left = remainder(other, bent, shape, corners);
-    if (bent) for (const part of left) bentIds.add(part.id);
-    return left;
-  });
-  const kept = settleBent(cut, bentIds);
-  const laid = shape.map((rings, i): Feature => ({ ...feature, id: i === 0 ? feature.id : newFeatureId(), rings }));
-  const all = [...kept, ...laid];
-  return { ...draft, features: new Map(all.map((f) => [f.id, f])), order: all.map((f) => f.id) };
+  const meeting = new Meeting(draft, shape);
+  const parts = meeting.polygons((winds) => (isInShape(winds) ? SHAPE : meeting.owner(winds)));
+  return meeting.settle(parts, meeting.covered, parted(feature, parts.get(SHAPE) ?? []));
 }
 
 /** Takes features out of the draft and lays them again, changed: the last one wins where they meet. */
 export function layAgain(draft: Draft, changed: readonly Feature[]): Draft {
-  const ids = new Set(changed.map((f) => f.id));
-  const features = new Map([...draft.features].filter(([id]) => !ids.has(id)));
-  const rest: Draft = { ...draft, features, order: draft.order.filter((id) => !ids.has(id)) };
-  return changed.reduce(lay, rest);
+  const features = new Map(draft.features);
+  for (const { id } of changed) features.delete(id);
+  return changed.reduce(lay, { side: draft.side, features } as Draft);
+}
+
+/** Makes the ground of shapes unlabelled, of one feature only when `within` names it. */
+export function erase(draft: Draft, shapes: readonly Rings[], within: string | null): Draft {
+  let ground = united(shapes, draft.side);
+  if (within !== null) ground = inside(ground, featureOf(draft, within));
+  if (ground.length === 0) return draft;
+  const meeting = new Meeting(draft, ground);
+  const isErased = (number: number): boolean => within === null || meeting.feature(number).id === within;
+  const parts = meeting.polygons((winds) => {
+    const owner = meeting.owner(winds);
+    return owner > 0 && isInShape(winds) && isErased(owner) ? 0 : owner;
+  });
+  return meeting.settle(parts, within === null ? meeting.covered : [], []);
+}
+
+/** The part of a ground that a feature holds. */
+function inside(ground: readonly Rings[], feature: Feature): Rings[] {
+  const noded = node(ground.flatMap(oriented), [feature.rings]);
+  const rings = noded.others.get(0) ?? feature.rings;
+  const both = new Arrangement([noded.shape, oriented(rings)]);
+  return both.polygons((winds) => (isInShape(winds) && (winds.get(1) ?? 0) > 0 ? 1 : 0)).get(1) ?? [];
+}
+
+/**
+ * Gives the ground of shapes a class. It joins features of that class which it overlaps or shares an edge with (of
+ * segments: only those made of segments); the largest of these keeps its id, and `feature.id` is for ground that joins
+ * none.
+ */
+export function paint(draft: Draft, shapes: readonly Rings[], feature: Omit<Feature, "rings">): Draft {
+  const ground = united(shapes, draft.side);
+  if (ground.length === 0) return draft;
+  const meeting = new Meeting(draft, ground);
+  const joins = (other: Feature): boolean =>
+    other.class_code === feature.class_code && (feature.provenance !== "segment" || other.provenance === "segment");
+  const joined = new Set([...meeting.neighbours()].filter((number) => joins(meeting.feature(number))));
+  const parts = meeting.polygons((winds) => {
+    const owner = meeting.owner(winds);
+    return isInShape(winds) || joined.has(owner) ? SHAPE : owner;
+  });
+  const members = [...joined].map((number) => ({ feature: meeting.feature(number), at: meeting.borderPoint(number) }));
+  const made = named(feature, parts.get(SHAPE) ?? [], members);
+  return meeting.settle(parts, [...meeting.covered, ...members.map((m) => m.feature)], made);
+}
+
+/** Painted polygons as features: each is its largest member, grown, or new where it has none. */
+function named(
+  painted: Omit<Feature, "rings">,
+  polygons: readonly Rings[],
+  members: readonly { feature: Feature; at: Point }[],
+): Feature[] {
+  const left = new Set(members);
+  let isFirst = true;
+  return polygons.map((rings): Feature => {
+    const own = [...left].filter(({ at }) => locate(at, rings) >= 0).sort((a, b) => doubleArea(b.feature.rings) - doubleArea(a.feature.rings));
+    for (const member of own) left.delete(member);
+    const largest = own[0]?.feature;
+    if (largest) {
+      if (own.length === 1 && doubleArea(rings) === doubleArea(largest.rings)) return largest;
+      return { ...(painted.provenance === "segment" ? largest : edited(largest)), rings };
+    }
+    const id = isFirst ? painted.id : newFeatureId();
+    isFirst = false;
+    return { ...painted, id, rings };
+  });
+}
+
+/** Lays a suggestion where nothing is labelled yet. One that lost ground by it is no longer as it was suggested. */
+export function takeFree(draft: Draft, feature: Feature): Draft {
+  if (draft.features.has(feature.id)) return draft;
+  const shape = cleaned(feature.rings, draft.side);
+  if (shape.length === 0) return draft;
+  const meeting = new Meeting(draft, shape, true);
+  const parts = meeting.polygons((winds) => meeting.owner(winds) || (isInShape(winds) ? SHAPE : 0));
+  const isWhole = shape.length === 1 && doubleArea(shape[0] as Rings) === doubleArea(feature.rings) && !meeting.overlaps();
+  return meeting.settle(parts, [], parted(isWhole ? feature : edited(feature), parts.get(SHAPE) ?? []));
 }

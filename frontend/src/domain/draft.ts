@@ -1,5 +1,6 @@
-/** The annotation being drawn: immutable, so that history is a stack of drafts and undo is free. */
+/** The annotation being drawn: immutable, so that history holds what each command changed and undo is exact. */
 
+import { CommandRefused } from "./command-refused";
 import type { Rings } from "./geometry";
 
 export type Provenance = "drawn" | "corrected" | "accepted" | "segment" | "copied" | "imported";
@@ -15,36 +16,53 @@ export interface Draft {
   /** The tile's side in units: 8 × tile_px. */
   readonly side: number;
   readonly features: ReadonlyMap<string, Feature>;
-  /** Ids, oldest first. */
-  readonly order: readonly string[];
 }
 
 /** A change of the draft, `(draft) => draft`. The same draft comes back when nothing changed. */
 export type Action = (draft: Draft) => Draft;
 
 export function emptyDraft(side: number): Draft {
-  return { side, features: new Map(), order: [] };
+  return { side, features: new Map() };
 }
 
 export function draftOf(side: number, features: Iterable<Feature>): Draft {
-  const list = [...features];
-  return { side, features: new Map(list.map((f) => [f.id, f])), order: list.map((f) => f.id) };
+  return { side, features: new Map([...features].map((f) => [f.id, f])) };
 }
 
-/** The feature of that id. Throws, naming the id, when there is none. */
+/** The feature of that id. Throws CommandRefused "no_such_shape", naming the id, when there is none. */
 export function featureOf(draft: Draft, id: string): Feature {
   const feature = draft.features.get(id);
-  if (!feature) throw new Error(`No shape ${id} in this draft of ${draft.order.length} shapes`);
+  if (!feature) throw new CommandRefused("no_such_shape", `${id} in a draft of ${draft.features.size} shapes`);
   return feature;
 }
 
-export function featuresInOrder(draft: Draft): Feature[] {
-  return draft.order.map((id) => featureOf(draft, id));
+export function featuresOf(draft: Draft): Feature[] {
+  return [...draft.features.values()];
 }
 
-/** A model's shape is "accepted" only while nobody touched it. */
+/** A shape of the model, of segments or of another vintage is called so only while nobody touched it. */
 export function edited(feature: Feature): Feature {
-  return feature.provenance === "accepted" ? { ...feature, provenance: "corrected" } : feature;
+  return feature.provenance === "accepted" || feature.provenance === "segment" || feature.provenance === "copied"
+    ? { ...feature, provenance: "corrected" }
+    : feature;
+}
+
+function sameRings(a: Rings, b: Rings): boolean {
+  return (
+    a === b ||
+    (a.length === b.length &&
+      a.every((ring, i) => {
+        const other = b[i];
+        return other?.length === ring.length && ring.every((p, j) => p[0] === other[j]?.[0] && p[1] === other[j]?.[1]);
+      }))
+  );
+}
+
+export function sameFeature(a: Feature, b: Feature): boolean {
+  return (
+    a === b ||
+    (a.id === b.id && a.class_code === b.class_code && a.provenance === b.provenance && sameRings(a.rings, b.rings))
+  );
 }
 
 /** Whether two lists hold the same features, whatever their order. */
@@ -53,12 +71,7 @@ export function sameFeatures(a: readonly Feature[], b: readonly Feature[]): bool
   const others = new Map(b.map((f) => [f.id, f]));
   return a.every((f) => {
     const other = others.get(f.id);
-    return (
-      other !== undefined &&
-      other.class_code === f.class_code &&
-      other.provenance === f.provenance &&
-      JSON.stringify(other.rings) === JSON.stringify(f.rings)
-    );
+    return other !== undefined && sameFeature(f, other);
   });
 }
 

@@ -1,12 +1,12 @@
 /** What lies under the pointer. */
 
-import { type Draft, type Feature, featuresInOrder } from "./draft";
+import { type Draft, type Feature, featuresOf } from "./draft";
 import { cachedBox, locate, type Point, type Rings } from "./geometry";
 
 /** The feature that covers a point; on a shared edge, the newest. */
 export function featureAt(draft: Draft, point: Point): Feature | null {
   const [x, y] = point;
-  for (const feature of featuresInOrder(draft).reverse()) {
+  for (const feature of featuresOf(draft).reverse()) {
     const box = cachedBox(feature.rings);
     if (x < box.minX || x > box.maxX || y < box.minY || y > box.maxY) continue;
     if (locate(point, feature.rings) >= 0) return feature;

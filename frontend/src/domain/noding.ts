@@ -5,10 +5,12 @@
  * what is left for the polygon boolean is a planar graph on the grid, which it can only take apart, not add points to.
  */
 
+import { BoxIndex } from "./boxindex";
 import {
   type Box,
   boxesMeet,
-  cachedBox,
+  boxOf,
+  cross,
   crossesProperly,
   isNearSegment,
   type Point,
@@ -33,8 +35,14 @@ class Noding {
   private readonly starts: Vertex[][] = [];
   private readonly queue: Vertex[] = [];
   readonly changed = new Set<number>();
+  readonly bent = new Set<number>();
+  readonly bends: Box[] = [];
 
-  constructor(private readonly shapes: readonly Rings[]) {}
+  /** The shape that is noded is owner 0, the others follow. */
+  constructor(
+    private readonly shapes: readonly Rings[],
+    private readonly others: BoxIndex,
+  ) {}
 
   load(owner: number): void {
     if (this.loaded.has(owner)) return;
@@ -52,9 +60,7 @@ class Noding {
   }
 
   private loadNear(box: Box): void {
-    this.shapes.forEach((rings, owner) => {
-      if (!this.loaded.has(owner) && boxesMeet(cachedBox(rings), box, 1)) this.load(owner);
-    });
+    for (const place of this.others.near(box)) this.load(place + 1);
   }
 
   enqueue(owner: number): void {
@@ -104,6 +110,10 @@ class Noding {
   }
 
   private insert(vertex: Vertex, point: Point): void {
+    if (vertex.owner !== 0 && cross(vertex.point, vertex.next.point, point) !== 0) {
+      this.bent.add(vertex.owner);
+      this.bends.push(boxOf([[vertex.point, point, vertex.next.point]]));
+    }
     const inserted: Vertex = { point, next: vertex.next, owner: vertex.owner };
     vertex.next = inserted;
     this.changed.add(vertex.owner);
@@ -185,12 +195,18 @@ export interface Noded {
   readonly shape: Rings;
   /** The others that gained a vertex, by their place in the list. */
   readonly others: ReadonlyMap<number, Rings>;
+  /** Of these, the ones whose outline moved by it, at most by a unit. */
+  readonly bent: ReadonlySet<number>;
+  /** Where outlines moved. */
+  readonly bends: readonly Box[];
 }
 
-/** Nodes `shape` with itself and with `others`, a coverage whose edges do not cross one another. */
-export function node(shape: Rings, others: readonly Rings[]): Noded {
-  const all = [shape, ...others];
-  const noding = new Noding(all);
+/**
+ * Nodes `shape` with itself and with `others`, a coverage whose edges do not cross one another. `index` holds the
+ * others.
+ */
+export function node(shape: Rings, others: readonly Rings[], index: BoxIndex = new BoxIndex(others)): Noded {
+  const noding = new Noding([shape, ...others], index);
   noding.load(0);
   noding.enqueue(0);
   noding.run();
@@ -198,5 +214,7 @@ export function node(shape: Rings, others: readonly Rings[]): Noded {
   return {
     shape: noding.rings(0),
     others: new Map(changed.map((owner) => [owner - 1, noding.rings(owner)])),
+    bent: new Set([...noding.bent].map((owner) => owner - 1)),
+    bends: noding.bends,
   };
 }

@@ -5,25 +5,33 @@ export interface PaletteClass {
   readonly name: string;
   readonly definition: string;
   readonly colour: string;
+  /** As shown: a digit, after ⇧ when it goes with Shift. */
   readonly key: string | null;
 }
 
-/** Letters that tools do not use. */
-export const LETTERS = "abcdgijkmoqstuwxyz";
+const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"];
+const KEYS = [...DIGITS, ...DIGITS.map((digit) => `⇧${digit}`)];
 
-/** Keys in the nomenclature's order: 1 to 9, 0, then letters; none once they run out. */
+/** Keys in the nomenclature's order: 1 to 9, 0, then the same with Shift; none once they run out. */
 export function withKeys(classes: readonly Omit<PaletteClass, "key">[]): PaletteClass[] {
-  const keys = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", ...LETTERS];
-  return classes.map((c, i) => ({ ...c, key: keys[i] ?? null }));
+  return classes.map((c, i) => ({ ...c, key: KEYS[i] ?? null }));
 }
 
-/** The class of a key press. Digits go by their place, so that keyboards that shift them work too. */
+/**
+ * The class of a key press. Digits go by their place, so that keyboards that shift them work too; those of the number
+ * pad go without Shift, which turns them into arrows.
+ */
 export function classOfKey(
   classes: readonly PaletteClass[],
-  event: { readonly key: string; readonly code: string },
+  event: { readonly key: string; readonly code: string; readonly shiftKey: boolean },
 ): PaletteClass | null {
-  const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1];
-  const key = digit ?? event.key.toLowerCase();
+  const row = /^Digit([0-9])$/.exec(event.code)?.[1];
+  const pad = /^Numpad([0-9])$/.exec(event.code)?.[1];
+  if (pad && (event.shiftKey || event.key !== pad)) return null;
+  // Without a code, as from some screen keyboards, the digit itself is what there is.
+  const digit = row ?? pad ?? (event.code === "" && /^[0-9]$/.test(event.key) ? event.key : undefined);
+  if (digit === undefined) return null;
+  const key = event.shiftKey && row ? `⇧${digit}` : digit;
   return classes.find((c) => c.key === key) ?? null;
 }
 
@@ -38,7 +46,7 @@ export function search(classes: readonly PaletteClass[], words: string): Palette
   });
 }
 
-const RECENT = 3;
+const RECENT = 5;
 
 /** The classes used last, newest first. */
 export function remember(recent: readonly string[], code: string): string[] {

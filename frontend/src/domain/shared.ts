@@ -1,6 +1,6 @@
 /** Vertices and edges that several shapes have in common. */
 
-import { type Draft, edited, type Feature, featuresInOrder } from "./draft";
+import { type Draft, edited, type Feature, featuresOf } from "./draft";
 import { cachedBox, cross, type Point, type Ring, samePoint } from "./geometry";
 
 function holds(feature: Feature, [x, y]: Point): boolean {
@@ -20,7 +20,7 @@ function mapEdges(ring: Ring, emit: (a: Point, b: Point) => Point[]): Ring {
 
 /** Shapes with a vertex at p, or with an edge through it. */
 export function passingThrough(draft: Draft, p: Point): Feature[] {
-  return featuresInOrder(draft).filter(
+  return featuresOf(draft).filter(
     (f) =>
       holds(f, p) &&
       f.rings.some((ring) =>
@@ -32,7 +32,7 @@ export function passingThrough(draft: Draft, p: Point): Feature[] {
 /** Shapes with the edge ab, whole or as a part of a longer one. */
 export function sharingEdge(draft: Draft, a: Point, b: Point): Feature[] {
   const runs = (p: Point, c: Point, d: Point): boolean => samePoint(p, c) || samePoint(p, d) || liesWithin(p, c, d);
-  return featuresInOrder(draft).filter(
+  return featuresOf(draft).filter(
     (f) =>
       holds(f, a) &&
       holds(f, b) &&

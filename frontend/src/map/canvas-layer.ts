@@ -1,6 +1,7 @@
 import L from "leaflet";
 import { type Box, SUBPIXELS } from "../domain/geometry";
 import type { TileFrame } from "./frame";
+import { layerPoint } from "./sheet/level";
 
 /** What a layer needs to draw in the tile's units. */
 export interface Viewport {
@@ -22,15 +23,22 @@ export abstract class CanvasLayer extends L.Layer {
   /** What the canvas shows: its upper-left corner on the map, and its size on screen. */
   private corner: L.LatLng | null = null;
   private reach = L.point(0, 0);
+  private drawnZoom = 0;
 
   constructor(
     paneName: string,
     private readonly margin: number,
   ) {
-    super({ pane: paneName });
+    super();
+    L.Util.setOptions(this, { pane: paneName });
   }
 
   protected abstract draw(view: Viewport): void;
+
+  /** Whether there is nothing to draw: the canvas is then left out of the page's composition. */
+  protected get isBlank(): boolean {
+    return false;
+  }
 
   setFrame(frame: TileFrame): this {
     this.frame = frame;
@@ -43,6 +51,7 @@ export abstract class CanvasLayer extends L.Layer {
     map.on("viewreset zoomend resize", this.redraw, this);
     map.on("move", this.follow, this);
     map.on("zoomanim", this.stretch, this);
+    map.on("zoom", this.pinch, this);
     return this.redraw();
   }
 
@@ -50,6 +59,7 @@ export abstract class CanvasLayer extends L.Layer {
     map.off("viewreset zoomend resize", this.redraw, this);
     map.off("move", this.follow, this);
     map.off("zoomanim", this.stretch, this);
+    map.off("zoom", this.pinch, this);
     cancelAnimationFrame(this.frameRequest);
     this.frameRequest = 0;
     this.canvas?.remove();
@@ -71,20 +81,24 @@ export abstract class CanvasLayer extends L.Layer {
   /** Draws again only when the window shows ground beyond the canvas. */
   private follow(): void {
     const map = this._map;
+    if (this.isBlank) return;
     const at = this.corner ? map.latLngToContainerPoint(this.corner) : null;
     const size = map.getSize();
     const isCovered = at && at.x <= 0 && at.y <= 0 && at.x + this.reach.x >= size.x && at.y + this.reach.y >= size.y;
     if (!isCovered) this.redraw();
   }
 
-  private stretch(event: L.ZoomAnimEvent): void {
-    const map = this._map;
-    const corner = this.corner;
-    if (!this.canvas || !corner) return;
-    const half = map.getSize().divideBy(2);
-    const shifted = map.project(corner, event.zoom).subtract(map.project(event.center, event.zoom)).add(half);
-    const position = map.containerPointToLayerPoint(shifted);
-    L.DomUtil.setTransform(this.canvas, position, map.getZoomScale(event.zoom));
+  private stretch({ center, zoom }: L.ZoomAnimEvent): void {
+    if (!this.canvas || !this.corner) return;
+    const position = layerPoint(this._map, this.corner, center, zoom);
+    L.DomUtil.setTransform(this.canvas, position, this._map.getZoomScale(zoom, this.drawnZoom));
+  }
+
+  /** Follows fingers that zoom step by step. */
+  private pinch(): void {
+    if (!this.canvas || !this.corner) return;
+    const position = layerPoint(this._map, this.corner);
+    L.DomUtil.setTransform(this.canvas, position, this._map.getZoomScale(this._map.getZoom(), this.drawnZoom));
   }
 
   private render(): void {
@@ -92,6 +106,8 @@ export abstract class CanvasLayer extends L.Layer {
     const canvas = this.canvas;
     const context = canvas?.getContext("2d");
     if (!map || !canvas || !context) return;
+    canvas.style.display = this.isBlank ? "none" : "";
+    if (this.isBlank) return;
     const shown = map.getSize();
     const pad = shown.multiplyBy(this.margin).round();
     const size = shown.add(pad.multiplyBy(2));
@@ -106,6 +122,7 @@ export abstract class CanvasLayer extends L.Layer {
     const corner = pad.multiplyBy(-1);
     this.corner = map.containerPointToLatLng(corner);
     this.reach = size;
+    this.drawnZoom = map.getZoom();
     L.DomUtil.setPosition(canvas, map.containerPointToLayerPoint(corner));
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);

@@ -1,24 +1,55 @@
 import L from "leaflet";
 import type { Layer } from "../api/types";
 import type { Feature } from "../domain/draft";
-import { type Point, SUBPIXELS } from "../domain/geometry";
+import { boxOf, type Point, type Rings, SUBPIXELS } from "../domain/geometry";
+import type { Segments } from "../domain/raster";
+import type { Suggestion } from "../domain/suggestion";
 import { CoverageLayer } from "./coverage-layer";
+import { CursorLayer } from "./cursor-layer";
+import { DoubtLayer } from "./doubt-layer";
 import { pixelCrs, TileFrame } from "./frame";
+import { GapLayer } from "./gap-layer";
 import { imageryLayer } from "./imagery";
+import { ScaleBar } from "./scale-bar";
+import { SegmentLayer } from "./segment-layer";
+import { LocalPainter, openPainter, type Painter } from "./sheet/painter";
 import { SketchLayer } from "./sketch-layer";
+import { SuggestionLayer } from "./suggestion-layer";
+import { SurroundingsLayer } from "./surroundings-layer";
+import "./layers.css";
 
 /** How far one may pan beyond the tile, in tile sides. */
 const MARGIN = 0.75;
 const PAN_PX = 80;
 const ZOOMS_BEYOND_NATIVE = 5;
+/** A shape brought into view is enlarged at most this much beyond the image's own pixels. */
+const FEATURE_ZOOMS_BEYOND_NATIVE = 3;
+const MOVE_SECONDS = 0.3;
+const DRAWN_MS = 500;
+
+/** From the lowest to the highest. */
+const PANES = ["surroundings", "coverage", "gaps", "doubt", "segments", "suggestions", "sketch", "cursor"] as const;
+const FIRST_PANE_ORDER = 405;
+
+const prefers = (feature: string): boolean => window.matchMedia(feature).matches;
 
 /** The map of one imagery layer on its own pixel grid, with one tile on it. */
 export class MapView {
   readonly map: L.Map;
-  readonly coverage = new CoverageLayer();
+  readonly coverage: CoverageLayer;
   readonly sketch = new SketchLayer();
   frame: TileFrame | null = null;
+  private painter: Painter;
+  private readonly gaps: GapLayer;
+  private readonly suggestions: SuggestionLayer;
+  private readonly surroundings = new SurroundingsLayer();
+  private readonly doubt = new DoubtLayer();
+  private readonly segments = new SegmentLayer();
+  private readonly cursor = new CursorLayer();
   private imagery: L.TileLayer | null = null;
+  private imageryView = "";
+  private brightness = 1;
+  private contrast = 1;
   private readonly observer: ResizeObserver;
   private isFitted = true;
 
@@ -27,30 +58,20 @@ export class MapView {
     private readonly layer: Layer,
     colours: ReadonlyMap<string, string>,
   ) {
-    this.map = L.map(element, {
-      crs: pixelCrs(layer.native_max_zoom),
-      zoomControl: false,
-      attributionControl: false,
-      doubleClickZoom: false,
-      boxZoom: false,
-      // Its keys are the studio's: among others it takes 6 for a minus.
-      keyboard: false,
-      zoomSnap: 0.25,
-      zoomDelta: 0.5,
-      wheelPxPerZoomLevel: 90,
-      maxZoom: layer.native_max_zoom + ZOOMS_BEYOND_NATIVE,
-      minZoom: layer.native_max_zoom - 3,
-      maxBoundsViscosity: 1,
-      center: [0, 0],
-      zoom: layer.native_max_zoom,
-    });
-    for (const [name, order] of [["coverage", "410"], ["sketch", "420"]] as const) {
+    this.map = newMap(element, layer.native_max_zoom);
+    PANES.forEach((name, i) => {
       const pane = this.map.createPane(name);
-      pane.style.zIndex = order;
+      pane.style.zIndex = String(FIRST_PANE_ORDER + i);
       pane.style.pointerEvents = "none";
-    }
-    this.coverage.setColours(colours).addTo(this.map);
-    this.sketch.addTo(this.map);
+    });
+    this.painter = openPainter(() => { this.paintHere(); });
+    this.coverage = new CoverageLayer(this.painter);
+    this.gaps = new GapLayer(this.painter);
+    this.suggestions = new SuggestionLayer(this.painter);
+    this.setUpSheets(colours);
+    for (const below of [this.surroundings, this.coverage, this.gaps, this.doubt]) below.addTo(this.map);
+    for (const above of [this.segments.boundaries, this.segments.chosen, this.suggestions, this.sketch, this.cursor]) above.addTo(this.map);
+    new ScaleBar(layer.gsd_m).addTo(this.map);
     this.map.on("zoomend", () => {
       element.classList.toggle("is-enlarged", this.map.getZoom() > layer.native_max_zoom + 0.5);
     });
@@ -64,25 +85,69 @@ export class MapView {
     this.observer.observe(element);
   }
 
+  private setUpSheets(colours: ReadonlyMap<string, string>): void {
+    const style = {
+      colours: [...colours],
+      strong: prefers("(prefers-contrast: more)") || prefers("(forced-colors: active)"),
+      language: document.documentElement.lang || "en",
+    };
+    for (const sheet of [this.coverage, this.gaps, this.suggestions]) sheet.setStyle(style);
+  }
+
+  /** The worker failed: the page paints from now on. */
+  private paintHere(): void {
+    this.painter = new LocalPainter();
+    for (const sheet of [this.coverage, this.gaps, this.suggestions]) sheet.setPainter(this.painter);
+  }
+
+  // The image
+
   /** Shows a view of the imagery; resolves when its map tiles are on screen, or could not be had. */
   showImagery(view: string): Promise<void> {
     const previous = this.imagery;
+    if (previous && view === this.imageryView) {
+      return (previous as unknown as { _loading?: boolean })._loading ? loaded(previous) : Promise.resolve();
+    }
     const next = imageryLayer(this.layer, view);
     this.imagery = next;
-    return new Promise((resolve) => {
-      next.once("load", () => {
-        previous?.remove();
-        resolve();
-      });
-      next.addTo(this.map);
-    });
+    this.imageryView = view;
+    const shown = loaded(next).then(() => { previous?.remove(); });
+    next.addTo(this.map);
+    return shown;
   }
+
+  /** How bright the image is; 1 as it came. Labels keep their colours. */
+  setBrightness(factor: number): void {
+    this.brightness = factor;
+    this.filterImagery();
+  }
+
+  /** How strong the image's contrast is; 1 as it came. */
+  setContrast(factor: number): void {
+    this.contrast = factor;
+    this.filterImagery();
+  }
+
+  private filterImagery(): void {
+    const pane = this.map.getPane("tilePane");
+    const isPlain = this.brightness === 1 && this.contrast === 1;
+    if (pane) pane.style.filter = isPlain ? "" : `brightness(${this.brightness}) contrast(${this.contrast})`;
+  }
+
+  /** How much the imagery around the tile is dimmed: 0 not at all, 1 hidden. */
+  setSurroundings(share: number): void {
+    this.surroundings.setDimming(share);
+  }
+
+  // What lies on it
 
   showTile(originX: number, originY: number, tilePx: number): TileFrame {
     const frame = new TileFrame(originX, originY, tilePx);
     this.frame = frame;
-    this.coverage.setFrame(frame);
-    this.sketch.setFrame(frame);
+    const { surroundings, coverage, gaps, suggestions, sketch, doubt, segments, cursor } = this;
+    for (const sheet of [coverage, gaps, suggestions]) sheet.setFrame(frame);
+    for (const placed of [surroundings, sketch, doubt, segments.boundaries, segments.chosen, cursor]) placed.setFrame(frame);
+    this.showSegments(null, new Set(), new Set());
     // Under the previous tile's limits the map would slide back while it is being placed.
     this.map.setMaxBounds();
     this.fitTile();
@@ -92,7 +157,53 @@ export class MapView {
 
   showFeatures(features: readonly Feature[]): void {
     this.coverage.setFeatures(features);
+    this.gaps.setFeatures(features);
   }
+
+  /** Resolves once the labels in view are drawn as they are; at the latest after half a second. */
+  async drawn(): Promise<void> {
+    const end = performance.now() + DRAWN_MS;
+    do await new Promise(requestAnimationFrame);
+    while (!this.coverage.isFresh && performance.now() < end);
+  }
+
+  /** Shapes on offer: dashed and hatched, those less confident than the threshold faint. */
+  showSuggestions(list: readonly Suggestion[], threshold: number): void {
+    this.suggestions.setSuggestions(list, threshold);
+  }
+
+  /** The boundaries of segments, or nothing; the ones pointed at and the ones marked stand out. */
+  showSegments(segments: Segments | null, hovered: ReadonlySet<number>, marked: ReadonlySet<number>): void {
+    this.segments.show(segments, hovered, marked);
+  }
+
+  /** The model's doubt as the server sends it, one byte a pixel of the tile; null for nothing. */
+  showDoubt(doubt: Uint8Array | null): void {
+    this.doubt.setDoubt(doubt);
+  }
+
+  /** Stripes on the tile's ground that has no label. */
+  showGaps(on: boolean): void {
+    this.gaps.setOn(on);
+  }
+
+  /** A pattern for each class, over its colour. */
+  setPatterns(on: boolean): void {
+    this.coverage.setPatterns(on);
+  }
+
+  /** The keyboard's cursor. */
+  showCursor(point: Point | null): void {
+    this.cursor.setPoint(point);
+  }
+
+  /** The colour of what is marked or pointed at. */
+  setAccent(colour: string): void {
+    this.sketch.setAccent(colour);
+    this.segments.chosen.colour = colour;
+  }
+
+  // Where the map looks
 
   fitTile(): void {
     if (!this.frame) return;
@@ -112,9 +223,24 @@ export class MapView {
     this.isFitted = false;
   }
 
-  /** Brings a place of the tile into view. */
-  lookAt(point: Point): void {
-    if (this.frame) this.map.panInside(this.frame.toLatLng(point), { padding: [48, 48] });
+  /** Brings a place of the tile into view; to the middle of the window, at that zoom, when one is given. */
+  lookAt(point: Point, { zoom }: { readonly zoom?: number } = {}): void {
+    if (!this.frame) return;
+    const at = this.frame.toLatLng(point);
+    if (zoom === undefined) this.map.panInside(at, { padding: [48, 48], ...moves() });
+    else this.map.setView(at, zoom, moves());
+    this.isFitted = false;
+  }
+
+  /** Brings a shape into view, as large as there is room for with some of its surroundings. */
+  fitFeature(rings: Rings): void {
+    if (!this.frame) return;
+    const box = boxOf(rings);
+    const bounds = L.latLngBounds(this.frame.toLatLng([box.minX, box.minY]), this.frame.toLatLng([box.maxX, box.maxY]));
+    this.map.fitBounds(bounds.pad(0.35), {
+      padding: [32, 32], maxZoom: this.layer.native_max_zoom + FEATURE_ZOOMS_BEYOND_NATIVE, ...moves(),
+    });
+    this.isFitted = false;
   }
 
   /** Screen pixels expressed in units at the present zoom. */
@@ -134,5 +260,40 @@ export class MapView {
   remove(): void {
     this.observer.disconnect();
     this.map.remove();
+    this.painter.close();
   }
+}
+
+function newMap(element: HTMLElement, nativeMaxZoom: number): L.Map {
+  const isStill = prefers("(prefers-reduced-motion: reduce)");
+  return L.map(element, {
+    crs: pixelCrs(nativeMaxZoom),
+    zoomControl: false,
+    attributionControl: false,
+    doubleClickZoom: false,
+    boxZoom: false,
+    // Its keys are the studio's: among others it takes 6 for a minus.
+    keyboard: false,
+    zoomAnimation: !isStill,
+    // Each fading picture is a layer of its own to blend at every frame.
+    fadeAnimation: false,
+    inertia: !isStill,
+    zoomSnap: 0.25,
+    zoomDelta: 0.5,
+    wheelPxPerZoomLevel: 90,
+    maxZoom: nativeMaxZoom + ZOOMS_BEYOND_NATIVE,
+    minZoom: nativeMaxZoom - 3,
+    maxBoundsViscosity: 1,
+    center: [0, 0],
+    zoom: nativeMaxZoom,
+  });
+}
+
+/** How the map moves to a place: at once for people who ask for less motion. */
+function moves(): L.ZoomPanOptions {
+  return prefers("(prefers-reduced-motion: reduce)") ? { animate: false } : { animate: true, duration: MOVE_SECONDS };
+}
+
+function loaded(imagery: L.TileLayer): Promise<void> {
+  return new Promise((resolve) => { imagery.once("load", () => { resolve(); }); });
 }

@@ -1,38 +1,75 @@
 import { boxesMeet, cachedBox, type Point, type Ring, type Rings } from "../domain/geometry";
 import { CanvasLayer, pathOf, type Viewport } from "./canvas-layer";
+import { drawDot, drawHandles, drawMark, drawRing, drawSnap, type SnapKind } from "./sketch-marks";
+
+/** A stroke of the brush: its path and its width in units. */
+export interface Band {
+  readonly points: Ring;
+  readonly width: number;
+}
 
 export interface Sketch {
-  /** The selected shape. */
-  readonly selected?: Rings;
-  /** Whether to show its vertices and the middles of its edges. */
+  /** The selected shapes. */
+  readonly selected?: readonly Rings[];
+  /** Whether to show their vertices and the middles of their edges. */
   readonly handles?: boolean;
   readonly activeHandle?: Point | null;
-  /** Shapes as they would become. */
+  /** Shapes as they would become: the one in hand first, then those that follow it. */
   readonly previews?: readonly Rings[];
+  /** What a click would act on. */
+  readonly hovered?: readonly Rings[];
+  /** Ground that the stroke in hand has reached. */
+  readonly marked?: readonly Rings[];
   /** A line being drawn, and whether it is closed. */
   readonly line?: Ring;
   readonly closed?: boolean;
-  /** Where the next vertex would land. */
+  readonly band?: Band | null;
+  /** The brush under the pointer: its middle and its width in units. */
+  readonly brush?: { readonly at: Point; readonly width: number } | null;
+  /** Where the next vertex would land, and on what. */
   readonly cursor?: Point | null;
-  readonly colour?: string;
+  readonly snap?: SnapKind | null;
+  /** Colour of what is being drawn; none takes ground away. */
+  readonly colour?: string | null;
   /** A place to look at. */
   readonly mark?: Point | null;
 }
 
-/** An edge shorter than this on screen shows no handle in its middle. */
-export const MIN_MIDDLE_PX = 26;
+/** A finished shape that the map does not show yet. */
+export interface Ghost {
+  readonly shapes?: readonly Rings[];
+  /** Shapes as they become, known by their outline only. */
+  readonly outlines?: readonly Rings[];
+  readonly band?: Band;
+  readonly line?: Ring;
+  /** None: the ground is being taken away. */
+  readonly colour: string | null;
+}
+
+const TAKEN_AWAY = "#ffffff";
 
 /** What is being drawn or changed, above the shapes: redrawn at each pointer move without touching them. */
 export class SketchLayer extends CanvasLayer {
   private sketch: Sketch = {};
+  private readonly ghosts = new Set<Ghost>();
   private accent = "#0b6bcb";
 
   constructor() {
     super("sketch", 0);
   }
 
+  protected override get isBlank(): boolean {
+    const { selected, previews, hovered, marked, line, band, brush, cursor, activeHandle, mark } = this.sketch;
+    const lists = [selected, previews, hovered, marked, line];
+    return this.ghosts.size === 0 && !band && !brush && !cursor && !activeHandle && !mark && lists.every((list) => !list?.length);
+  }
+
   get current(): Sketch {
     return this.sketch;
+  }
+
+  get held(): readonly Ghost[] {
+    return [...this.ghosts];
   }
 
   setSketch(sketch: Sketch): this {
@@ -45,87 +82,111 @@ export class SketchLayer extends CanvasLayer {
     return this.redraw();
   }
 
+  /** Keeps a shape in sight whatever is drawn next, until the function that comes back is called. */
+  hold(ghost: Ghost): () => void {
+    this.ghosts.add(ghost);
+    this.redraw();
+    return () => {
+      this.ghosts.delete(ghost);
+      this.redraw();
+    };
+  }
+
   protected override draw(view: Viewport): void {
     const { context, scale } = view;
     context.lineJoin = "round";
     context.lineCap = "round";
-    const { selected, previews, line, cursor, mark } = this.sketch;
-    if (selected && boxesMeet(cachedBox(selected), view.box, 10 / scale)) {
-      this.outline(view, pathOf(selected));
-      if (this.sketch.handles) this.drawHandles(view, selected);
+    const { sketch, accent } = this;
+    for (const ghost of this.ghosts) this.drawGhost(view, ghost);
+    for (const rings of sketch.selected ?? []) {
+      if (!boxesMeet(cachedBox(rings), view.box, 10 / scale)) continue;
+      this.outline(view, pathOf(rings));
+      if (sketch.handles) drawHandles(view, rings, accent);
     }
-    for (const preview of previews ?? []) this.outline(view, pathOf(preview), true);
-    if (line && line.length > 0) this.drawLine(view, line);
-    if (cursor) this.dot(view, cursor, 5, this.sketch.colour ?? this.accent);
-    if (this.sketch.activeHandle) this.dot(view, this.sketch.activeHandle, 7, this.accent);
-    if (mark) this.drawMark(view, mark);
+    for (const rings of sketch.marked ?? []) this.fill(view, pathOf(rings), sketch.colour, 0.55);
+    for (const rings of sketch.hovered ?? []) this.outline(view, pathOf(rings));
+    this.drawPreviews(view, sketch.previews ?? []);
+    if (sketch.band) this.drawBand(view, sketch.band, sketch.colour);
+    if (sketch.line && sketch.line.length > 0) this.drawLine(view, sketch.line, sketch.closed ?? false, sketch.colour);
+    this.drawPointer(view);
   }
 
-  private outline({ context, scale }: Viewport, path: Path2D, dashed = false): void {
-    context.setLineDash(dashed ? [6 / scale, 4 / scale] : []);
+  private drawPointer(view: Viewport): void {
+    const { sketch, accent } = this;
+    if (sketch.brush) drawRing(view, sketch.brush.at, sketch.brush.width / 2, sketch.colour ?? TAKEN_AWAY);
+    if (sketch.cursor && sketch.snap) drawSnap(view, sketch.cursor, sketch.snap, accent);
+    else if (sketch.cursor) drawDot(view, sketch.cursor, 5, sketch.colour ?? TAKEN_AWAY, accent);
+    if (sketch.activeHandle) drawDot(view, sketch.activeHandle, 7, accent, "#ffffff");
+    if (sketch.mark) drawMark(view, sketch.mark);
+  }
+
+  private drawGhost(view: Viewport, ghost: Ghost): void {
+    for (const rings of ghost.shapes ?? []) this.fill(view, pathOf(rings), ghost.colour, 0.45);
+    this.drawPreviews(view, ghost.outlines ?? []);
+    if (ghost.band) this.drawBand(view, ghost.band, ghost.colour);
+    if (ghost.line) this.drawLine(view, ghost.line, false, ghost.colour);
+  }
+
+  private fill({ context, scale }: Viewport, path: Path2D, colour: string | null | undefined, alpha: number): void {
+    context.globalAlpha = alpha;
+    context.fillStyle = colour ?? TAKEN_AWAY;
+    context.fill(path, "evenodd");
+    context.globalAlpha = 1;
+    context.strokeStyle = "rgba(0,0,0,.6)";
+    context.lineWidth = 1.5 / scale;
+    context.stroke(path);
+  }
+
+  private outline({ context, scale }: Viewport, path: Path2D, width = 2.5): void {
     context.strokeStyle = "#ffffff";
-    context.lineWidth = 4.5 / scale;
+    context.lineWidth = (width + 2) / scale;
     context.stroke(path);
     context.strokeStyle = this.accent;
-    context.lineWidth = 2.5 / scale;
+    context.lineWidth = width / scale;
     context.stroke(path);
-    context.setLineDash([]);
   }
 
-  private drawHandles(view: Viewport, rings: Rings): void {
-    const { box, scale } = view;
-    const seen = ([x, y]: Point): boolean => x >= box.minX && x <= box.maxX && y >= box.minY && y <= box.maxY;
-    for (const ring of rings) {
-      ring.forEach((a, i) => {
-        const b = ring[(i + 1) % ring.length] as Point;
-        const middle: Point = [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
-        if (Math.hypot(b[0] - a[0], b[1] - a[1]) * scale > MIN_MIDDLE_PX && seen(middle)) this.dot(view, middle, 3.5, this.accent, 0.85);
-      });
-      for (const point of ring) if (seen(point)) this.dot(view, point, 5.5, "#ffffff", 1, this.accent);
-    }
+  private drawPreviews(view: Viewport, shapes: readonly Rings[]): void {
+    view.context.setLineDash([6 / view.scale, 4 / view.scale]);
+    shapes.forEach((rings, i) => { this.outline(view, pathOf(rings), i === 0 ? 2.5 : 1); });
+    view.context.setLineDash([]);
   }
 
-  private drawLine({ context, scale }: Viewport, line: Ring): void {
-    const path = new Path2D();
-    line.forEach(([x, y], i) => {
-      if (i === 0) path.moveTo(x, y);
-      else path.lineTo(x, y);
-    });
-    if (this.sketch.closed) path.closePath();
-    const colour = this.sketch.colour ?? this.accent;
-    if (line.length > 2) {
+  /** The ground the brush passed over, as it will be painted. */
+  private drawBand({ context }: Viewport, band: Band, colour: string | null | undefined): void {
+    context.globalAlpha = 0.5;
+    context.lineWidth = band.width;
+    context.strokeStyle = colour ?? TAKEN_AWAY;
+    context.stroke(trace(band.points));
+    context.globalAlpha = 1;
+  }
+
+  private drawLine({ context, scale }: Viewport, line: Ring, closed: boolean, colour: string | null | undefined): void {
+    const path = trace(line);
+    if (closed) path.closePath();
+    if (closed && line.length > 2) {
       context.globalAlpha = 0.25;
-      context.fillStyle = colour;
+      context.fillStyle = colour ?? TAKEN_AWAY;
       context.fill(path);
       context.globalAlpha = 1;
     }
     context.strokeStyle = "rgba(0,0,0,.75)";
     context.lineWidth = 4 / scale;
     context.stroke(path);
+    context.setLineDash(colour === null ? [7 / scale, 5 / scale] : []);
     context.strokeStyle = "#ffffff";
     context.lineWidth = 2 / scale;
     context.stroke(path);
+    context.setLineDash([]);
   }
+}
 
-  private dot({ context, scale }: Viewport, [x, y]: Point, radius: number, fill: string, alpha = 1, border = "#ffffff"): void {
-    context.globalAlpha = alpha;
-    context.beginPath();
-    context.arc(x, y, radius / scale, 0, 2 * Math.PI);
-    context.fillStyle = fill;
-    context.fill();
-    context.lineWidth = 2 / scale;
-    context.strokeStyle = border;
-    context.stroke();
-    context.globalAlpha = 1;
-  }
-
-  private drawMark({ context, scale }: Viewport, [x, y]: Point): void {
-    for (const [radius, colour, width] of [[16, "#ffffff", 5], [16, "#c6281c", 3]] as const) {
-      context.beginPath();
-      context.arc(x, y, radius / scale, 0, 2 * Math.PI);
-      context.strokeStyle = colour;
-      context.lineWidth = width / scale;
-      context.stroke();
-    }
-  }
+/** The path through the points; one alone makes a dot where lines have round ends. */
+function trace(points: Ring): Path2D {
+  const path = new Path2D();
+  points.forEach(([x, y], i) => {
+    if (i === 0) path.moveTo(x, y);
+    if (i > 0 || points.length === 1) path.lineTo(x, y);
+  });
+  return path;
 }

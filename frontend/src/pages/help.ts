@@ -1,35 +1,107 @@
 import { gettext } from "../i18n";
 import type { Keys } from "../ui/dialogs";
 
-export function helpKeys(): (readonly [title: string, keys: Keys])[] {
+type Group = readonly [title: string, keys: Keys];
+
+function drawing(): Group {
+  return [gettext("Select and draw"), [
+    ["E V", gettext("Select a shape; drag its vertices and edges, neighbours follow")],
+    ["P", gettext("Polygon: click vertices, close with a double click, Enter or the first vertex")],
+    ["R", gettext("Rectangle: drag, or click two corners")],
+    ["L", gettext("Freehand: hold the button and go round")],
+    ["B", gettext("Brush: paint the class in hand")],
+    ["X", gettext("Eraser: take labels off")],
+    ["[ ]", gettext("Smaller or larger brush; also Page down and Page up")],
+    ["Alt", gettext("Hold to place a vertex without snapping")],
+    ["⌫", gettext("Take back the last vertex (also right click)")],
+    ["Esc", gettext("Drop what is being drawn")],
+  ]];
+}
+
+function changing(): Group {
+  return [gettext("Change shapes"), [
+    ["C", gettext("Cut out of a shape")],
+    ["K", gettext("Split by a line")],
+    ["M", gettext("Merge neighbours")],
+    ["G", gettext("Fill a gap with the class in hand")],
+    ["N", gettext("Next shape; with Shift, the one before")],
+    ["Del", gettext("Delete the shape, or the vertex under the pointer")],
+    ["Ctrl Z", gettext("Undo, without limit")],
+    ["Ctrl Shift Z", gettext("Redo; also Ctrl Y")],
+  ]];
+}
+
+function machine(): Group {
+  return [gettext("Help of the machine"), [
+    ["D", gettext("The model's draft: click a suggestion to take it")],
+    ["A", gettext("Take the suggestion; with Shift, all above the threshold")],
+    ["S", gettext("Segments: click or drag to label whole pieces of the image")],
+    ["[ ]", gettext("Smaller or larger segments; also Page down and Page up")],
+    ["U", gettext("Next unlabelled ground")],
+    ["J", gettext("Next place where the model hesitates")],
+    ["O", gettext("Show where the model hesitates")],
+  ]];
+}
+
+function classes(): Group {
+  return [gettext("Classes"), [
+    ["1 … 9 0", gettext("Choose a class, or give it to what is selected")],
+    ["⇧ 1 … ⇧ 0", gettext("The eleventh class to the twentieth")],
+    ["/", gettext("Search a class")],
+  ]];
+}
+
+function view(): Group {
+  return [gettext("View"), [
+    ["F", gettext("Zoom to the tile")],
+    ["T", gettext("Next view of the image: colour, infrared, height…")],
+    ["H", gettext("Show or hide labels")],
+    ["+ -", gettext("Zoom")],
+  ]];
+}
+
+function keyboard(): Group {
+  return [gettext("Without a mouse"), [
+    ["← ↑ → ↓", gettext("Move the cursor; from segment to segment, or from suggestion to suggestion, with their tool in hand")],
+    ["⇧ ←", gettext("One pixel at a time")],
+    ["Ctrl ←", gettext("Move the image")],
+    ["Space", gettext("Press where the cursor is; with a brush, press to start and again to stop")],
+    ["Enter", gettext("Finish the shape")],
+    ["I", gettext("Say what is under the cursor")],
+    ["Tab", gettext("To the buttons and panels")],
+  ]];
+}
+
+function tile(): Group {
+  return [gettext("Tile"), [
+    ["Ctrl ↵", gettext("Submit and open the next tile")],
+    ["?", gettext("This page")],
+  ]];
+}
+
+export function helpKeys(): readonly Group[] {
+  return [drawing(), changing(), machine(), classes(), view(), keyboard(), tile()];
+}
+
+/** The keys of the page where the model's shapes are checked. */
+export function validateKeys(): readonly Group[] {
   return [
-    [gettext("Draw"), [
-      ["P", gettext("Polygon: click vertices, close with a double click, Enter or the first vertex")],
-      ["R", gettext("Rectangle: drag, or click two corners")],
-      ["L", gettext("Freehand: hold the button and go round")],
-      ["⌫", gettext("Take back the last vertex (also right click)")],
-      ["Esc", gettext("Drop what is being drawn")],
-      ["Alt", gettext("Hold to place a vertex without snapping")],
-    ]],
-    [gettext("Edit"), [
-      ["E V", gettext("Select a shape, drag its vertices; neighbours follow")],
-      ["N", gettext("Next shape; with Shift, the one before")],
-      ["Del", gettext("Delete the shape, or the vertex under the pointer")],
-      ["Ctrl Z", gettext("Undo, without limit")],
-      ["Ctrl Shift Z", gettext("Redo")],
-    ]],
-    [gettext("Classes"), [
-      ["1 … 9 0 A …", gettext("Choose a class, or give it to the selected shape")],
-      ["/", gettext("Search a class")],
+    [gettext("Your answer"), [
+      ["A Enter", gettext("Yes, the class is right")],
+      ["D", gettext("No, and the right class is not clear")],
+      ["U", gettext("Unsure")],
+      ["1 … 9 0", gettext("It is this class")],
+      ["⇧ 1 … ⇧ 0", gettext("The eleventh class to the twentieth")],
+      ["Z ⌫", gettext("Take the last answer back")],
+      ["S", gettext("Skip this tile")],
     ]],
     [gettext("View"), [
-      ["F", gettext("Zoom to the tile")],
-      ["H Space", gettext("Show or hide labels")],
+      ["F", gettext("Zoom to the shape")],
+      ["H", gettext("Fill the shape with its colour, or its outline alone")],
+      ["T", gettext("Next view of the image: colour, infrared, height…")],
       ["+ -", gettext("Zoom")],
       ["← ↑ → ↓", gettext("Move the image")],
-    ]],
-    [gettext("Tile"), [
-      ["Ctrl ↵", gettext("Submit and open the next tile")],
+      ["I", gettext("Say the question again")],
       ["?", gettext("This page")],
     ]],
   ];

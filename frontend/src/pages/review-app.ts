@@ -7,6 +7,7 @@ import { featureAt } from "../domain/hittest";
 import { gettext, interpolate } from "../i18n";
 import { MapView } from "../map/map-view";
 import { sendBackDialog } from "../ui/dialogs";
+import type { ViewSettings } from "../ui/view-panel";
 import { coloursOf } from "./boot";
 import { type ReviewActions, type ReviewState, reviewTemplate } from "./review-template";
 import { isForControl } from "./shortcuts";
@@ -129,19 +130,19 @@ export class ReviewApp implements ReviewActions {
     this.update({ panel: !this.state.panel });
   }
 
-  setView(view: string): void {
-    this.update({ view });
-    void this.view.showImagery(view);
-  }
-
-  setOpacity(opacity: number): void {
-    this.update({ opacity });
-    this.view.coverage.setOpacity(opacity);
-  }
-
-  setLabels(labels: boolean): void {
-    this.update({ labels });
-    this.view.coverage.setShown(labels);
+  setLook({ view, opacity, labels }: Partial<ViewSettings>): void {
+    if (view !== undefined) {
+      this.update({ view });
+      void this.view.showImagery(view);
+    }
+    if (opacity !== undefined) {
+      this.update({ opacity });
+      this.view.coverage.setOpacity(opacity);
+    }
+    if (labels !== undefined) {
+      this.update({ labels });
+      this.view.coverage.setShown(labels);
+    }
   }
 
   private onKey(event: KeyboardEvent): void {
@@ -151,8 +152,8 @@ export class ReviewApp implements ReviewActions {
       s: () => { this.sendBack(); },
       d: () => { this.toggleDraft(); },
       f: () => { this.fit(); },
-      h: () => { this.setLabels(!this.state.labels); },
-      " ": () => { this.setLabels(!this.state.labels); },
+      h: () => { this.setLook({ labels: !this.state.labels }); },
+      " ": () => { this.setLook({ labels: !this.state.labels }); },
     };
     const action = keys[event.key.toLowerCase()];
     if (!action) return;

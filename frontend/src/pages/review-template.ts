@@ -1,9 +1,11 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { Campaign, NomenclatureClass, ReviewTask } from "../api/types";
 import { doubleArea, SUBPIXELS } from "../domain/geometry";
-import { gettext, interpolate } from "../i18n";
+import { decimal, gettext, interpolate, percent } from "../i18n";
 import { viewsOf } from "../map/imagery";
 import { icon, swatch } from "../ui/icons";
+import { languageSwitch } from "../ui/language";
+import type { ViewSettings } from "../ui/view-panel";
 
 export interface ReviewState {
   phase: "loading" | "working" | "sending" | "empty" | "failed";
@@ -24,9 +26,7 @@ export interface ReviewActions {
   fit(): void;
   toggleDraft(): void;
   togglePanel(): void;
-  setView(view: string): void;
-  setOpacity(opacity: number): void;
-  setLabels(labels: boolean): void;
+  setLook(change: Partial<ViewSettings>): void;
 }
 
 export interface ReviewModel {
@@ -46,6 +46,7 @@ function header({ campaign, state, task, actions, language }: ReviewModel): Temp
       <h1>${interpolate(gettext("Review · %(campaign)s"), { campaign: campaign.title })}</h1>
       ${task ? html`<p>${interpolate(gettext("Tile %(row)s · %(col)s, by %(author)s, %(at)s"), { row: task.tile.row, col: task.tile.col, author: task.author, at })}</p>` : nothing}
     </div>
+    ${languageSwitch(language)}
     <div class="bar-actions">
       <button type="button" data-testid="send-back" ?disabled=${off} aria-keyshortcuts="S" @click=${() => { actions.sendBack(); }}>${icon("sendBack")} ${gettext("Send back")} <kbd>S</kbd></button>
       <button type="button" class="primary" data-testid="accept" ?disabled=${off} aria-keyshortcuts="A" @click=${() => { actions.accept(); }}>${icon("check")} ${gettext("Accept")} <kbd>A</kbd></button>
@@ -67,13 +68,11 @@ function legend({ campaign, task, language }: ReviewModel): TemplateResult {
   const total = [...found.values()].reduce((sum, share) => sum + share, 0);
   const row = (c: NomenclatureClass): TemplateResult => html`<li class="legend-item" title=${c.definition[language]}>
     ${swatch(c.colour)}<span class="class-code">${c.code}</span><span class="class-name">${c.name[language]}</span>
-    <span class="class-count">${percent(found.get(c.code) ?? 0)}</span>
+    <span class="class-count">${percent(found.get(c.code) ?? 0, 1)}</span>
   </li>`;
   return html`<ul class="class-list">${rows.map(row)}</ul>
-    <p class="quiet">${interpolate(gettext("%(share)s of the tile is labelled"), { share: percent(total) })}</p>`;
+    <p class="quiet">${interpolate(gettext("%(share)s of the tile is labelled"), { share: percent(total, 1) })}</p>`;
 }
-
-const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;
 
 function panel(model: ReviewModel): TemplateResult {
   const { state, task, actions, campaign } = model;
@@ -91,9 +90,7 @@ function panel(model: ReviewModel): TemplateResult {
           </div>`
         : nothing}
       <sc-view-panel .views=${viewsOf(campaign.layer.bands)} .view=${state.view} .opacity=${state.opacity} .labels=${state.labels}
-        @view=${(event: CustomEvent<string>) => { actions.setView(event.detail); }}
-        @opacity=${(event: CustomEvent<number>) => { actions.setOpacity(event.detail); }}
-        @labels=${(event: CustomEvent<boolean>) => { actions.setLabels(event.detail); }}></sc-view-panel>
+        @look=${(event: CustomEvent<Partial<ViewSettings>>) => { actions.setLook(event.detail); }}></sc-view-panel>
       <button type="button" class="wide" @click=${() => { actions.fit(); }}>${icon("fit")} ${gettext("Zoom to the tile")} <kbd>F</kbd></button>
     </details>
     <p class="quiet section">${gettext("Accept what you would have drawn yourself, within a pixel or two. Send back with a reason the author can act on.")}</p>
@@ -127,16 +124,18 @@ export function reviewTemplate(model: ReviewModel): TemplateResult {
   return html`
     ${header(model)}
     <div class="studio-main">
-      <div class="map" data-testid="map" tabindex="0" role="application" aria-label=${gettext("Image of the tile and its shapes")}></div>
-      <div class="notices" role="status" aria-live="polite">${state.notice ? html`<p class="notice" data-testid="notice">${state.notice}</p>` : nothing}</div>
-      ${cover(model)}
+      <div class="map-frame">
+        <div class="map" data-testid="map" tabindex="0" role="application" aria-label=${gettext("Image of the tile and its shapes")}></div>
+        <div class="notices" role="status" aria-live="polite">${state.notice ? html`<p class="notice" data-testid="notice">${state.notice}</p>` : nothing}</div>
+        ${cover(model)}
+      </div>
       ${panel(model)}
     </div>
     <footer class="studio-status">
-      <span class="status-class">${shown
+        <span class="status-hint">${shown
         ? html`${swatch(shown.colour)} <b>${shown.code}</b> ${shown.name[language]}`
         : gettext("Point at a shape to read its class")}</span>
       ${task ? html`<span>${interpolate(gettext("Shapes: %(n)s"), { n: task.annotation.features.length })}</span>` : nothing}
-      <span class="status-source">${layer.title} · ${interpolate(gettext("%(gsd)s m per pixel"), { gsd: layer.gsd_m })} · ${layer.attribution}</span>
+      <span class="status-source">${layer.title} · ${interpolate(gettext("%(gsd)s m per pixel"), { gsd: decimal(layer.gsd_m, 3) })} · ${layer.attribution}</span>
     </footer>`;
 }

@@ -1,8 +1,11 @@
 /** From a key press to what the studio does. */
 
-export type Command =
-  | "undo" | "redo" | "submit" | "tool-edit" | "tool-polygon" | "tool-rectangle" | "tool-lasso" | "tool-delete" | "fit"
-  | "labels" | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down" | "help" | "search" | "next-shape" | "previous-shape";
+import type { ToolName } from "../map/tools/tool";
+
+export type StudioCommand =
+  | `tool-${ToolName}` | "tool-delete" | "undo" | "redo" | "submit" | "skip" | "fit" | "labels" | "zoom-in" | "zoom-out" | "help"
+  | "search" | "next-shape" | "previous-shape" | "take" | "take-all" | "next-gap" | "next-doubt" | "doubt" | "next-view"
+  | "finer" | "coarser" | "draft" | "panel" | "patterns" | "describe";
 
 interface Press {
   readonly key: string;
@@ -12,29 +15,41 @@ interface Press {
   readonly altKey: boolean;
 }
 
-const plainKeys: Readonly<Record<string, Command>> = {
+const plainKeys: Readonly<Record<string, StudioCommand>> = {
   e: "tool-edit",
   v: "tool-edit",
   p: "tool-polygon",
   r: "tool-rectangle",
   l: "tool-lasso",
+  b: "tool-brush",
+  x: "tool-eraser",
+  c: "tool-cut",
+  k: "tool-split",
+  m: "tool-merge",
+  g: "tool-fill",
+  s: "tool-segments",
+  d: "tool-draft",
   delete: "tool-delete",
   backspace: "tool-delete",
+  u: "next-gap",
+  j: "next-doubt",
+  o: "doubt",
+  t: "next-view",
   f: "fit",
   h: "labels",
-  " ": "labels",
+  i: "describe",
+  "[": "finer",
+  pagedown: "finer",
+  "]": "coarser",
+  pageup: "coarser",
   "?": "help",
   "/": "search",
   "+": "zoom-in",
   "=": "zoom-in",
   "-": "zoom-out",
-  arrowleft: "pan-left",
-  arrowright: "pan-right",
-  arrowup: "pan-up",
-  arrowdown: "pan-down",
 };
 
-export function commandOf(press: Press): Command | null {
+export function commandOf(press: Press): StudioCommand | null {
   const key = press.key.toLowerCase();
   if (press.ctrlKey || press.metaKey) {
     if (key === "z") return press.shiftKey ? "redo" : "undo";
@@ -43,6 +58,7 @@ export function commandOf(press: Press): Command | null {
   }
   if (press.altKey) return null;
   if (key === "n") return press.shiftKey ? "previous-shape" : "next-shape";
+  if (key === "a") return press.shiftKey ? "take-all" : "take";
   return plainKeys[key] ?? null;
 }
 
@@ -50,6 +66,11 @@ export function commandOf(press: Press): Command | null {
 export function isForControl(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.closest("dialog, textarea, select, [contenteditable]")) return true;
-  if (target instanceof HTMLInputElement) return target.type !== "checkbox" || key === " ";
+  if (target instanceof HTMLInputElement) {
+    if (target.type === "checkbox" || target.type === "radio") return key === " " || (target.type === "radio" && key.startsWith("Arrow"));
+    // A slider takes the keys that move it and no letter.
+    if (target.type === "range") return /^(Arrow|Page|Home|End)/.test(key);
+    return true;
+  }
   return (key === " " || key === "Enter") && target.closest("button, a, summary") !== null;
 }

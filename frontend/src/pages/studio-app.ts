@@ -1,415 +1,343 @@
 import { render } from "lit";
-import { api, ApiError } from "../api/client";
-import type { Annotation, Assignment, Boot, Campaign } from "../api/types";
-import { addFeature } from "../domain/actions/addFeature";
-import { deleteFeature } from "../domain/actions/deleteFeature";
-import { insertVertex } from "../domain/actions/insertVertex";
-import { moveVertex } from "../domain/actions/moveVertex";
-import { relabel } from "../domain/actions/relabel";
-import { removeVertex } from "../domain/actions/removeVertex";
-import { replaceAll } from "../domain/actions/replaceAll";
-import { type Action, type Draft, type Feature, newFeatureId } from "../domain/draft";
+import { api } from "../api/client";
+import type { Boot, Campaign, SegmentLevel, Vintage } from "../api/types";
+import { type Command, CommandRefused } from "../domain/command";
+import { type Draft, newFeatureId } from "../domain/draft";
 import { featureAt } from "../domain/hittest";
-import { classOfKey, type PaletteClass, remember } from "../domain/palette";
-import type { Point, Rings } from "../domain/geometry";
+import { type PaletteClass, remember } from "../domain/palette";
+import type { Segments } from "../domain/raster";
+import { asFeature, type Suggestion } from "../domain/suggestion";
 import { gettext, interpolate } from "../i18n";
-import { preloadImagery } from "../map/imagery";
 import { MapView } from "../map/map-view";
-import { DrawLasso, DrawRectangle } from "../map/tools/draw-drag";
-import { DrawPolygon } from "../map/tools/draw-polygon";
-import { EditVertices } from "../map/tools/edit-vertices";
-import type { Tool, ToolHost, ToolName } from "../map/tools/tool";
-import { BrowserJournal, journalKey } from "../save/journal";
-import { confirmDialog, conflictDialog, helpDialog, skipDialog } from "../ui/dialogs";
-import type { ClassPalette } from "../ui/palette";
-import { ActiveClock } from "./active-clock";
+import type { ToolHost, ToolName } from "../map/tools/tool";
+import type { Journal } from "../save/journal";
+import { commandWords, refusalOfCommand } from "./announcer";
 import { coloursOf, paletteOf } from "./boot";
-import { helpKeys } from "./help";
-import { LeaseKeeper } from "./lease-keeper";
-import { type Command, commandOf, isForControl } from "./shortcuts";
-import type { StudioState } from "./studio-state";
-import { type StudioActions, studioTemplate } from "./studio-template";
-import { TileSession } from "./tile-session";
+import { prefer } from "./preferences";
+import { SegmentDesk } from "./segment-desk";
+import type { StudioCommand } from "./shortcuts";
+import type { StudioApi } from "./studio-api";
+import { StudioCommands } from "./studio-commands";
+import { StudioFlow } from "./studio-flow";
+import { StudioLook } from "./studio-look";
+import type { Look, StudioActions } from "./studio-model";
+import { firstState, type StudioState } from "./studio-state";
+import { studioTemplate } from "./studio-template";
+import { SuggestionDesk } from "./suggestion-desk";
+import { ToolBelt } from "./tool-belt";
 
 const NOTICE_MS = 7_000;
+const MANY_SHAPES = 4_500;
 
-/** The studio: one tile at a time, from claim to submission. */
+export interface StudioOptions {
+  /** The back end; the server's unless told. */
+  readonly api?: StudioApi;
+  /** A tile to practise on: nothing is offered that only the server has. */
+  readonly isPractice?: boolean;
+  /** Where work is kept until the back end has it; this browser's database unless told. */
+  readonly journal?: Journal;
+  /** What follows a submission; the next tile unless told. */
+  readonly onSubmitted?: () => void;
+  /** The page was drawn anew. */
+  readonly onPaint?: () => void;
+}
+
+/** The studio: one tile at a time, from claim to submission. What each part does is in the part. */
 export class StudioApp implements ToolHost, StudioActions {
   readonly view: MapView;
-  private readonly classes: PaletteClass[];
-  private readonly colours: ReadonlyMap<string, string>;
-  private readonly journal = new BrowserJournal();
-  private readonly clock = new ActiveClock();
-  private readonly tools: Readonly<Record<ToolName, Tool>>;
-  private session: TileSession | null = null;
-  private lease: LeaseKeeper | null = null;
+  readonly classes: readonly PaletteClass[];
+  readonly state: StudioState;
+  readonly suggestionDesk: SuggestionDesk;
+  readonly segmentDesk: SegmentDesk;
+  readonly belt: ToolBelt;
+  readonly flow: StudioFlow;
+  readonly look: StudioLook;
+  readonly isPractice: boolean;
+  private readonly commands: StudioCommands;
   private noticeTimer: ReturnType<typeof setTimeout> | undefined;
-  private readonly state: StudioState;
+  private running = 0;
 
   constructor(
-    private readonly root: HTMLElement,
-    private readonly boot: Boot,
-    private readonly campaign: Campaign,
+    readonly root: HTMLElement,
+    readonly boot: Boot,
+    readonly campaign: Campaign,
+    private readonly options: StudioOptions = {},
   ) {
+    this.isPractice = options.isPractice ?? false;
     this.classes = paletteOf(campaign, boot.language);
-    this.colours = coloursOf(campaign);
-    this.state = {
-      phase: "loading", failure: "", tool: "polygon", activeClass: this.classes[0] ?? null, recent: [], selectedId: null,
-      hoveredClass: null, view: "rgb", opacity: 0.45, labels: true, panel: true, notice: "", leaseLost: false,
-      status: { state: "saved", savedAt: null, problem: "none", message: "" },
-    };
+    this.state = firstState(this.classes[0] ?? null, this.isPractice);
+    this.suggestionDesk = new SuggestionDesk(() => { this.suggestionsChanged(); });
+    this.segmentDesk = new SegmentDesk(() => { this.segmentsChanged(); });
+    this.flow = new StudioFlow(this, options.api ?? api, options.journal, options.onSubmitted);
     this.paint();
-    this.view = new MapView(root.querySelector(".map") as HTMLElement, campaign.layer, this.colours);
-    this.view.sketch.setAccent(getComputedStyle(root).getPropertyValue("--map-accent").trim() || "#0b6bcb");
-    this.view.coverage.setOpacity(this.state.opacity);
-    this.tools = {
-      edit: new EditVertices(this), polygon: new DrawPolygon(this), rectangle: new DrawRectangle(this), lasso: new DrawLasso(this),
-    };
-    this.listen();
-  }
-
-  private listen(): void {
-    window.addEventListener("keydown", (event) => { this.onKey(event); });
-    for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
-    window.addEventListener("online", () => this.session?.saver.retryNow());
-    window.addEventListener("focus", () => this.session?.saver.retryNow());
-    document.addEventListener("visibilitychange", () => { if (document.hidden) this.session?.saver.retryNow(); });
-    window.addEventListener("beforeunload", (event) => {
-      // The journal keeps the work; only when this browser cannot keep it is leaving a loss.
-      if (this.state.status.problem === "browser" && this.session?.saver.isClean === false) event.preventDefault();
-    });
+    this.view = new MapView(root.querySelector(".map") as HTMLElement, campaign.layer, coloursOf(campaign));
+    this.view.setAccent(getComputedStyle(root).getPropertyValue("--map-accent").trim() || "#0b6bcb");
+    this.look = new StudioLook(this);
+    this.look.applyAll();
+    this.belt = new ToolBelt(this);
+    this.commands = new StudioCommands(this);
+    this.commands.listen();
+    this.flow.listen();
     this.view.map.on("mousemove", (event) => {
       const frame = this.view.frame;
-      const at = frame && this.session ? featureAt(this.session.draft, frame.toUnits(event.latlng)) : null;
-      if (at?.class_code !== (this.state.hoveredClass ?? undefined)) this.update({ hoveredClass: at?.class_code ?? null });
+      const at = frame && this.flow.session ? featureAt(this.flow.session.draft, frame.toUnits(event.latlng)) : null;
+      const code = at?.class_code ?? null;
+      if (code !== this.state.hoveredClass) this.update({ hoveredClass: code });
     });
   }
 
-  private update(change: Partial<StudioState>): void {
+  async start(): Promise<void> {
+    await this.flow.start();
+  }
+
+  // What the page shows
+
+  update(change: Partial<StudioState>): void {
     Object.assign(this.state, change);
     this.paint();
   }
 
-  private paint(): void {
-    const { campaign, classes, state, session, boot } = this;
-    render(studioTemplate({ campaign, classes, language: boot.language, state, session, actions: this }), this.root);
-    if (session) {
-      this.root.dataset["tile"] = String(session.assignment.tile.id);
-      this.root.dataset["version"] = String(session.saver.version);
-      this.root.dataset["features"] = String(session.features.length);
-    }
+  paint(): void {
+    const { campaign, classes, state, boot } = this;
+    const { session } = this.flow;
+    render(studioTemplate({
+      campaign, classes, language: boot.language, state, session, assignment: session?.assignment ?? null, suggestions: this.suggestionDesk,
+      segments: this.segmentDesk, hint: this.belt?.hint() ?? "", isPractice: this.isPractice, actions: this,
+    }), this.root);
+    if (!session) return;
+    const { dataset } = this.root;
+    dataset["tile"] = String(session.assignment.tile.id);
+    dataset["version"] = String(session.saver.version);
+    dataset["features"] = String(session.draft.features.size);
+    dataset["tool"] = state.tool;
+    dataset["selected"] = state.selected.join(" ");
+    dataset["suggestions"] = String(this.suggestions().length);
+    this.tellBusy();
+    this.options.onPaint?.();
   }
 
-  private notify(notice: string): void {
+  private tellBusy(): void {
+    this.root.dataset["busy"] = String(this.running > 0 || this.flow.session?.busy === true);
+  }
+
+  notify(notice: string): void {
     clearTimeout(this.noticeTimer);
     this.update({ notice });
+    this.announce(notice);
     this.noticeTimer = setTimeout(() => { this.update({ notice: "" }); }, NOTICE_MS);
   }
 
-  // Tiles, one after the other
-
-  async start(): Promise<void> {
-    await this.open(() => (this.boot.tile === null ? api.claim(this.campaign.slug, false) : api.pick(this.boot.tile)));
+  /** Says it to those who listen. The same words twice are said twice. */
+  announce(text: string): void {
+    const place = this.root.querySelector("#spoken");
+    if (!place) return;
+    const again = place.textContent === text;
+    place.textContent = again ? `${text}\u00a0` : text;
   }
 
-  private next(): Promise<void> {
-    return this.open(() => api.claim(this.campaign.slug, false));
-  }
-
-  private async open(ask: () => Promise<Assignment | null>): Promise<void> {
-    this.leave();
-    this.root.dataset["ready"] = "false";
-    this.update({ phase: "loading", selectedId: null, leaseLost: false });
-    try {
-      const assignment = await ask();
-      if (assignment) await this.show(assignment);
-      else this.update({ phase: "empty" });
-    } catch (error) {
-      const failure = error instanceof ApiError && error.needsSignIn
-        ? gettext("You are signed out. Sign in again in another tab, then try again here.")
-        : (error as Error).message;
-      this.update({ phase: "failed", failure });
-    }
-  }
-
-  private leave(): void {
-    this.lease?.stop();
-    this.lease = null;
-    this.session?.close();
-    this.session = null;
-    for (const tool of Object.values(this.tools)) tool.disable();
-    this.view.showFeatures([]);
-  }
-
-  private async show(assignment: Assignment): Promise<void> {
-    const { tile, annotation, lease } = assignment;
-    const key = journalKey(this.boot.user.public_id ?? this.boot.user.username ?? "", this.campaign.slug, tile.id);
-    const session = new TileSession(assignment, this.journal, key, {
-      secondsSpent: () => this.clock.take(),
-      onStatus: (status) => { if (this.session === session) this.update({ status }); },
-      onVersion: () => { if (this.session === session) this.paint(); },
-      onConflict: ({ current }) => void this.settle(current, session.features, new Date().toISOString()),
-      onInvalid: (id, at, message) => { this.showInvalid(id, at, message); },
-    });
-    this.session = session;
-    this.clock.take();
-    if (lease) this.lease = new LeaseKeeper(lease, () => this.clock.idleFor, () => { this.update({ leaseLost: true }); }).start();
-    this.view.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px);
-    const imagery = this.view.showImagery(this.state.view);
-    this.update({ phase: "working", status: { state: "saved", savedAt: annotation.saved_at, problem: "none", message: "" } });
-    this.useTool(annotation.features.length > 0 ? "edit" : "polygon");
-    const resumed = await session.resume();
-    this.changed();
-    if (resumed.kind === "restored") this.notify(gettext("Your work kept in this browser is back."));
-    if (resumed.kind === "conflict" && resumed.entry) await this.settle(annotation, resumed.entry.features, resumed.entry.kept_at);
-    await imagery;
-    if (this.session !== session) return;
-    this.root.dataset["ready"] = "true";
-    if (lease) void this.preloadNext();
-  }
-
-  private async preloadNext(): Promise<void> {
-    try {
-      const ahead = await api.claim(this.campaign.slug, true);
-      if (ahead) preloadImagery(this.campaign.layer, ahead.tile, this.state.view);
-    } catch {
-      // Only a head start is missed: the next claim will say what is wrong.
-    }
-  }
-
-  private async settle(current: Annotation, mine: readonly Feature[], at: string): Promise<void> {
-    const session = this.session;
-    if (!session) return;
-    const choice = await conflictDialog(
-      { features: mine, at }, { features: current.features, at: current.saved_at }, session.draft.side, this.colours, this.boot.language,
-    );
-    if (choice === "theirs") await session.takeTheirs(current);
-    if (choice === "mine") {
-      if (mine !== session.features) session.restore(mine);
-      session.saver.keepMine(current);
-    }
-    this.changed();
-  }
-
-  private showInvalid(id: string | null, at: readonly [number, number] | null, message: string): void {
-    this.useTool("edit");
-    if (id !== null && this.session?.draft.features.has(id)) this.select(id);
-    if (at) {
-      this.view.lookAt(at);
-      this.view.sketch.setSketch({ ...this.view.sketch.current, mark: at });
-    }
-    this.notify(message);
-  }
-
-  private async submit(): Promise<void> {
-    const session = this.session;
-    if (!session || this.state.phase !== "working") return;
-    if (session.features.length === 0) {
-      this.notify(gettext("Nothing is labelled yet: draw at least one area, or skip the tile with a reason."));
-      return;
-    }
-    this.update({ phase: "sending" });
-    const isSaved = await session.saver.flush();
-    if (!isSaved) {
-      this.update({ phase: "working" });
-      this.notify(gettext("Not submitted: the last changes are not on the server yet. They are kept in this browser."));
-      return;
-    }
-    try {
-      const answer = await session.submit();
-      this.notify(answer.state === "accepted"
-        ? gettext("Thank you. This tile is done.")
-        : gettext("Thank you. A reviewer will look at it, and you will see the outcome in your contributions."));
-    } catch (error) {
-      this.update({ phase: "working" });
-      if (error instanceof ApiError && error.status === 412) {
-        await this.settle(error.details["current"] as Annotation, session.features, new Date().toISOString());
-      } else {
-        this.notify(interpolate(gettext("Not submitted: %(reason)s"), { reason: (error as Error).message }));
-      }
-      return;
-    }
-    await this.next();
-  }
-
-  private async skip(): Promise<void> {
-    const session = this.session;
-    const choice = session ? await skipDialog() : null;
-    if (!session || !choice) return;
-    await session.saver.flush();
-    try {
-      if (session.assignment.lease) await api.release(session.assignment.lease.token, choice.reason, choice.comment);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 409) {
-        this.notify(interpolate(gettext("Not skipped: %(reason)s"), { reason: (error as Error).message }));
-        return;
-      }
-    }
-    await this.next();
-  }
-
-  private async startFromDraft(): Promise<void> {
-    const session = this.session;
-    if (!session) return;
-    if (session.features.length > 0) {
-      const sure = await confirmDialog(
-        gettext("Replace what is drawn?"),
-        interpolate(gettext("The model's draft takes the place of %(n)s shapes. You can undo it."), { n: session.features.length }),
-        gettext("Replace"),
-      );
-      if (!sure) return;
-    }
-    try {
-      const draft = await api.modelDraft(session.assignment.tile.id);
-      if (this.session !== session) return;
-      session.saver.draftModel = draft.model_version;
-      this.apply(replaceAll(draft.features.map(({ id, class_code, rings }) => ({ id, class_code, rings, provenance: "accepted" as const }))));
-      this.useTool("edit");
-    } catch (error) {
-      const code = error instanceof ApiError ? error.code : "";
-      const words: Readonly<Record<string, string>> = {
-        blind_tile: gettext("No draft is offered here: this tile is kept apart to measure the map, and it takes a fresh eye."),
-        no_draft: gettext("The model has no draft for this tile yet."),
-      };
-      this.notify(words[code] ?? (error as Error).message);
-    }
-  }
+  /** A class by its code and name. */
+  readonly className = (code: string): string => {
+    const found = this.campaign.nomenclature.classes.find((c) => c.code === code);
+    return found ? `${code} ${found.name[this.boot.language] || found.name.en}` : code;
+  };
 
   // What the tools ask for
 
   draft(): Draft {
-    if (!this.session) throw new Error("No tile is open");
-    return this.session.draft;
+    if (!this.flow.session) throw new Error("No tile is open");
+    return this.flow.session.draft;
   }
 
-  selectedId(): string | null {
-    return this.state.selectedId;
+  selection(): readonly string[] {
+    return this.state.selected;
+  }
+
+  select(ids: readonly string[]): void {
+    this.update({ selected: ids });
+    this.belt.current.refresh();
+  }
+
+  classCode(): string | null {
+    return this.state.activeClass?.code ?? null;
   }
 
   colour(): string {
     return this.state.activeClass?.colour ?? "#888888";
   }
 
-  select(id: string | null): void {
-    this.update({ selectedId: id });
-    this.tools[this.state.tool].refresh();
+  brushPx(): number {
+    return this.state.brushPx;
   }
 
-  private changed(): void {
-    const { session } = this;
+  setBrushPx(px: number): void {
+    const brushPx = Math.max(2, Math.min(128, Math.round(px)));
+    prefer("brush", brushPx);
+    this.update({ brushPx });
+    this.belt.current.refresh();
+  }
+
+  segments(): Segments | null {
+    return this.segmentDesk.segments;
+  }
+
+  suggestions(): readonly Suggestion[] {
+    const { session } = this.flow;
+    return session ? this.suggestionDesk.shown(session.draft) : [];
+  }
+
+  async run(command: Command): Promise<boolean> {
+    const { session } = this.flow;
+    if (!session || this.state.phase !== "working" || this.state.isReadOnly) return false;
+    const before = session.draft;
+    const { modelVersion, source } = this.suggestionDesk;
+    // Said with the next save: which model's drawing this work was helped by.
+    if (command.kind === "take" && source === "model" && modelVersion !== null) session.noteDraftModel(modelVersion);
+    this.running += 1;
+    this.tellBusy();
+    try {
+      if ((await session.run(command)) === "nothing") return false;
+      if ("class_code" in command) this.update({ recent: remember(this.state.recent, command.class_code) });
+      this.announce(commandWords(command, before, this.className));
+      this.warnOfMany(before.features.size, session.draft.features.size);
+      if (command.kind === "take" && command.features.length === 1) this.goToNextSuggestion();
+      return true;
+    } catch (error) {
+      if (!(error instanceof CommandRefused)) throw error;
+      this.notify(refusalOfCommand(error.code));
+      return false;
+    } finally {
+      this.running -= 1;
+      this.tellBusy();
+    }
+  }
+
+  /** Whoever goes through suggestions by the keyboard finds the next one under the cursor. */
+  private goToNextSuggestion(): void {
+    const next = this.state.tool === "draft" && this.belt.isByKeyboard ? this.suggestionDesk.current(this.draft()) : null;
+    if (next) this.belt.showSuggestion(next);
+  }
+
+  private warnOfMany(before: number, now: number): void {
+    if (before >= MANY_SHAPES || now < MANY_SHAPES) return;
+    this.notify(interpolate(gettext("%(n)s shapes: a tile holds 5,000 at most. Merge neighbours of one class to make room."), { n: now }));
+  }
+
+  /** The draft is another one: shows it, and forgets a selection that is gone. */
+  draftChanged(): void {
+    const { session } = this.flow;
     if (!session) return;
     this.view.showFeatures(session.features);
-    const { selectedId } = this.state;
-    this.update({ selectedId: selectedId !== null && session.draft.features.has(selectedId) ? selectedId : null });
-    this.tools[this.state.tool].refresh();
+    this.showSuggestionsOnMap();
+    this.update({ selected: this.state.selected.filter((id) => session.draft.features.has(id)) });
+    this.belt.current.refresh();
   }
 
-  private apply(action: Action): void {
-    if (this.state.phase === "working" && this.session?.perform(action)) this.changed();
+  // Suggestions and segments
+
+  private showSuggestionsOnMap(): void {
+    this.view.showSuggestions(this.suggestions(), this.suggestionDesk.source === "model" ? this.suggestionDesk.threshold : 0);
   }
 
-  draw(rings: Rings): void {
-    const { activeClass } = this.state;
-    if (!activeClass) return;
-    this.update({ recent: remember(this.state.recent, activeClass.code) });
-    this.apply(addFeature(rings, activeClass.code, newFeatureId()));
+  private suggestionsChanged(): void {
+    if (this.flow.session) this.showSuggestionsOnMap();
+    this.paint();
+    this.belt.current.refresh();
   }
 
-  moveVertex(id: string, from: Point, to: Point): void {
-    this.apply(moveVertex(id, from, to));
+  private segmentsChanged(): void {
+    if (this.state.tool === "segments") this.view.showSegments(this.segmentDesk.segments, new Set(), new Set());
+    this.paint();
+    this.belt.current.refresh();
+    this.look.applyDoubt();
   }
 
-  insertVertex(id: string, a: Point, b: Point, at: Point): void {
-    this.apply(insertVertex(id, a, b, at));
+  setThreshold(share: number): void {
+    this.suggestionDesk.setThreshold(share);
   }
 
-  removeVertex(id: string, at: Point): void {
-    this.apply(removeVertex(id, at));
+  showSuggestions(isShown: boolean): void {
+    this.suggestionDesk.setShown(isShown);
   }
 
-  // What the panels and keys ask for
+  stepSuggestion(by: 1 | -1): void {
+    if (!this.flow.session) return;
+    const found = this.suggestionDesk.step(this.draft(), by);
+    if (found) this.belt.showSuggestion(found);
+  }
 
-  private useTool(name: ToolName): void {
-    const previous = this.tools[this.state.tool];
-    previous.disable();
-    this.update({ tool: name, selectedId: name === "edit" ? this.state.selectedId : null });
-    this.tools[name].enable();
+  lookAtSuggestion(id: string): void {
+    const found = this.suggestionDesk.find(id);
+    if (!found || !this.flow.session) return;
+    this.suggestionDesk.choose(this.draft(), id);
+    this.belt.showSuggestion(found);
+  }
+
+  takeSuggestion(id: string): void {
+    const found = this.suggestionDesk.find(id);
+    if (found) void this.take([found]);
+  }
+
+  take(suggestions: readonly Suggestion[]): Promise<boolean> {
+    return this.run({ kind: "take", features: suggestions.map((s) => asFeature(s)) });
+  }
+
+  openVintages(): void {
+    void this.suggestionDesk.loadVintages();
+  }
+
+  chooseVintage(vintage: Vintage): void {
+    this.suggestionDesk.chooseVintage(vintage);
+  }
+
+  setLevel(level: SegmentLevel): void {
+    if (this.state.tool !== "segments") this.belt.use("segments");
+    void this.segmentDesk.setLevel(level);
+  }
+
+  retrySegments(): void {
+    void this.segmentDesk.load();
+  }
+
+  retryDoubt(): void {
+    void this.segmentDesk.loadDoubt();
+  }
+
+  fillGaps(): void {
+    const code = this.classCode();
+    if (code !== null) void this.run({ kind: "fill_all", class_code: code, id: newFeatureId() });
+  }
+
+  // What the panels ask for
+
+  command(command: StudioCommand): void {
+    this.commands.run(command);
+  }
+
+  useTool(name: ToolName): void {
+    this.belt.use(name);
   }
 
   chooseClass(code: string): void {
     const chosen = this.classes.find((c) => c.code === code);
     if (!chosen) return;
     this.update({ activeClass: chosen, recent: remember(this.state.recent, code) });
-    if (this.state.selectedId !== null) this.apply(relabel(this.state.selectedId, code));
+    const { selected } = this.state;
+    this.announce(interpolate(gettext("Class in hand: %(class)s."), { class: this.className(code) }));
+    if (selected.length > 0) void this.run({ kind: "relabel", ids: selected, class_code: code });
+    else this.belt.takeHovered(code);
+    this.belt.current.refresh();
   }
 
-  setView(view: string): void {
-    this.update({ view });
-    void this.view.showImagery(view);
+  setLook(change: Partial<Look>): void {
+    this.look.set(change);
   }
 
-  setOpacity(opacity: number): void {
-    this.update({ opacity });
-    this.view.coverage.setOpacity(opacity);
+  goOnHere(): void {
+    void this.flow.goOnHere();
   }
 
-  setLabels(labels: boolean): void {
-    this.update({ labels });
-    this.view.coverage.setShown(labels);
-  }
-
-  togglePanel(): void {
-    this.update({ panel: !this.state.panel });
-  }
-
-  private selectNeighbour(step: 1 | -1): void {
-    const order = this.session?.draft.order ?? [];
-    if (order.length === 0) return;
-    if (this.state.tool !== "edit") this.useTool("edit");
-    const at = this.state.selectedId === null ? -1 : order.indexOf(this.state.selectedId);
-    const id = at < 0 && step < 0 ? order[order.length - 1] : order[(at + step + order.length) % order.length];
-    if (id === undefined) return;
-    this.select(id);
-    const first = this.session?.draft.features.get(id)?.rings[0]?.[0];
-    if (first) this.view.lookAt(first);
-  }
-
-  command(command: Command | "draft" | "skip"): void {
-    const { session } = this;
-    switch (command) {
-      case "tool-edit": case "tool-polygon": case "tool-rectangle": case "tool-lasso":
-        if (session) this.useTool(command.slice("tool-".length) as ToolName);
-        break;
-      case "tool-delete": if (this.state.selectedId !== null) this.apply(deleteFeature(this.state.selectedId)); break;
-      case "undo": if (session?.undo()) this.changed(); break;
-      case "redo": if (session?.redo()) this.changed(); break;
-      case "submit": void this.submit(); break;
-      case "skip": void this.skip(); break;
-      case "draft": void this.startFromDraft(); break;
-      case "fit": this.view.fitTile(); break;
-      case "zoom-in": this.view.map.zoomIn(); break;
-      case "zoom-out": this.view.map.zoomOut(); break;
-      case "pan-left": case "pan-right": case "pan-up": case "pan-down": this.view.pan(command.slice("pan-".length)); break;
-      case "labels": this.setLabels(!this.state.labels); break;
-      case "help": void helpDialog(helpKeys()); break;
-      case "search": this.update({ panel: true }); this.root.querySelector<ClassPalette>("sc-palette")?.focusSearch(); break;
-      case "next-shape": this.selectNeighbour(1); break;
-      case "previous-shape": this.selectNeighbour(-1); break;
-    }
-  }
-
-  private onKey(event: KeyboardEvent): void {
-    if (isForControl(event.target, event.key)) return;
-    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (isPlain && this.session && this.tools[this.state.tool].key(event)) {
-      event.preventDefault();
-      return;
-    }
-    const command = commandOf(event);
-    const chosen = isPlain && !command ? classOfKey(this.classes, event) : null;
-    if (command) this.command(command);
-    else if (chosen) this.chooseClass(chosen.code);
-    else return;
-    event.preventDefault();
+  dismissPractice(): void {
+    prefer("practice", false);
+    this.update({ offersPractice: false });
   }
 }

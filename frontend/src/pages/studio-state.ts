@@ -1,6 +1,7 @@
 import type { PaletteClass } from "../domain/palette";
 import type { ToolName } from "../map/tools/tool";
-import type { SaveStatus } from "../save/saver";
+import { NOTHING_SAVED, type SaveStatus } from "../save/saver";
+import { preferred } from "./preferences";
 
 export type Phase = "loading" | "working" | "sending" | "empty" | "failed";
 
@@ -9,16 +10,45 @@ export interface StudioState {
   phase: Phase;
   /** Why the page cannot go on, when it failed. */
   failure: string;
+  /** The tile is open in another tab, and this one may only look. */
+  isReadOnly: boolean;
   tool: ToolName;
   activeClass: PaletteClass | null;
   recent: readonly string[];
-  selectedId: string | null;
+  selected: readonly string[];
   hoveredClass: string | null;
   view: string;
+  brightness: number;
+  contrast: number;
+  surroundings: number;
   opacity: number;
   labels: boolean;
+  patterns: boolean;
+  gaps: boolean;
+  doubt: boolean;
+  brushPx: number;
   panel: boolean;
   status: SaveStatus;
   notice: string;
   leaseLost: boolean;
+  /** Whether the practice tile is offered. */
+  offersPractice: boolean;
+}
+
+const FIRST_BRUSH_PX = 24;
+const NARROW = "(width <= 700px)";
+
+export function isNarrow(): boolean {
+  return window.matchMedia(NARROW).matches;
+}
+
+/** How the page starts: as this person left it, where this browser remembers. */
+export function firstState(activeClass: PaletteClass | null, isPractice: boolean): StudioState {
+  return {
+    phase: "loading", failure: "", isReadOnly: false, tool: "polygon", activeClass, recent: [], selected: [], hoveredClass: null,
+    view: "rgb", brightness: 1, contrast: 1, surroundings: preferred("surroundings", 0.5), opacity: preferred("opacity", 0.45), labels: true,
+    patterns: preferred("patterns", false), gaps: preferred("gaps", false), doubt: false, brushPx: preferred("brush", FIRST_BRUSH_PX),
+    panel: !isNarrow() && preferred("panel", true), notice: "", leaseLost: false, offersPractice: !isPractice && preferred("practice", true),
+    status: NOTHING_SAVED,
+  };
 }

@@ -1,24 +1,32 @@
 /**
  * Carries a person's work to the server, losing nothing on the way.
  *
- * Each change is journaled in the browser at once and sent 1.5 s later. One save is in flight at a time; its operation
- * id stays the same until the server answers, so that a repeat has one effect. The journal entry goes only when the
- * server has acknowledged exactly what it holds.
+ * What is to be sent is written in the browser first, under an operation id that stays the same until the server
+ * answers, so that a repeat has one effect. One save is in flight at a time. The browser's copy counts as sent only when
+ * the server has acknowledged exactly what it holds.
  */
 
-import { ApiError, NetworkError } from "../api/client";
+import { ApiError } from "../api/client";
 import type { Annotation, SaveBody } from "../api/types";
-import type { Feature } from "../domain/draft";
-import type { Entry, Journal } from "./journal";
+import { featuresOf, sameFeatures } from "../domain/draft";
+import { NotOwner } from "./journal";
+import type { Sending, WorkLog } from "./work-log";
 
 export type SaveState = "saved" | "saving" | "dirty" | "offline" | "error";
+export type SaveProblem = "none" | "offline" | "server" | "sign_in" | "other_person" | "conflict" | "invalid" | "refused" | "browser" | "elsewhere";
 
 export interface SaveStatus {
   readonly state: SaveState;
   readonly savedAt: string | null;
-  readonly problem: "none" | "offline" | "server" | "sign_in" | "conflict" | "invalid" | "refused" | "browser";
+  readonly problem: SaveProblem;
   readonly message: string;
+  /** Something drawn here is not on the server yet. */
+  readonly pending: boolean;
+  /** This browser has a copy of all that is not on the server. */
+  readonly kept: boolean;
 }
+
+export const NOTHING_SAVED: SaveStatus = { state: "saved", savedAt: null, problem: "none", message: "", pending: false, kept: true };
 
 export interface Conflict {
   readonly current: Annotation;
@@ -31,6 +39,10 @@ export interface SaverHooks {
   onVersion(version: number): void;
   onConflict(conflict: Conflict): void;
   onInvalid(featureId: string | null, at: readonly [number, number] | null, message: string): void;
+  /** Asked once the session was over: work is never sent under another account than the one that drew it. */
+  isSamePerson(): Promise<boolean>;
+  /** The server answered again after it had asked to sign in. */
+  onSignedIn(): void;
 }
 
 export const AUTOSAVE_MS = 1_500;
@@ -38,73 +50,54 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
 const SIGN_IN_RETRY_MS = 10_000;
 
-interface Pending {
-  readonly operationId: string;
-  readonly version: number;
-  readonly features: readonly Feature[];
-  readonly body: SaveBody;
-}
-
 export class Saver {
-  private features: readonly Feature[];
-  private acknowledged: readonly Feature[];
-  private pending: Pending | null = null;
   private inFlight: Promise<void> | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private retries = 0;
-  private halted = false;
+  /** Why nothing is sent until something changes; "refused" ends by itself when it is worth asking again. */
+  private halted: "no" | "conflict" | "invalid" | "refused" = "no";
+  private isSignedOut = false;
   private closed = false;
-  private journaling: Promise<void> = Promise.resolve();
+  /** Seconds of work of a save that the server refused: the next one counts them. */
+  private carriedSeconds = 0;
   private status: SaveStatus;
-  draftModel: string | null = null;
 
   constructor(
-    private readonly key: string,
-    private readonly journal: Journal,
+    private readonly log: WorkLog,
     private readonly hooks: SaverHooks,
-    server: { version: number; features: readonly Feature[]; saved_at: string | null },
+    savedAt: string | null,
   ) {
-    this.version = server.version;
-    this.features = server.features;
-    this.acknowledged = server.features;
-    this.status = { state: "saved", savedAt: server.saved_at, problem: "none", message: "" };
+    this.status = { ...NOTHING_SAVED, savedAt };
   }
 
-  version: number;
+  get version(): number {
+    return this.log.version;
+  }
 
   get isClean(): boolean {
-    return this.features === this.acknowledged && this.pending === null;
+    return this.log.isClean;
   }
 
   private tell(change: Partial<SaveStatus>): void {
-    this.status = { ...this.status, ...change };
-    this.hooks.onStatus(this.status);
+    const status = { ...this.status, ...change, pending: !this.log.isClean, kept: this.log.isKept };
+    if (status.problem === "none" && status.pending && !status.kept) status.problem = "browser";
+    else if (status.problem === "browser" && status.kept) status.problem = "none";
+    this.status = status;
+    this.hooks.onStatus(status);
   }
 
-  /** Takes a changed draft: journaled now, saved shortly. */
-  change(features: readonly Feature[]): void {
-    this.features = features;
-    this.halted = false;
-    this.tell({ state: "dirty", problem: "none", message: "" });
-    this.keep();
-    this.schedule(AUTOSAVE_MS);
+  /** Says how things stand: the browser's copy has begun or ceased to be whole, or this saver takes over. */
+  report(): void {
+    this.tell({});
   }
 
-  /** Writes the journal after earlier writes; a browser that cannot keep it is told, and saving goes on. */
-  private keep(): void {
-    const entry: Entry = {
-      key: this.key,
-      base_version: this.version,
-      features: this.features,
-      pending: this.pending?.features ?? null,
-      draft_model: this.draftModel,
-      kept_at: new Date().toISOString(),
-    };
-    this.journaling = this.journaling
-      .then(() => this.journal.write(entry))
-      .catch((error: unknown) => {
-        this.tell({ problem: "browser", message: String(error) });
-      });
+  /** Something was drawn: sent shortly, or at once where the browser has no copy. */
+  changed(): void {
+    if (this.closed) return;
+    this.halted = "no";
+    const isWaiting = ["offline", "server", "sign_in", "other_person"].includes(this.status.problem);
+    this.tell(isWaiting ? {} : { state: "dirty", problem: "none", message: "" });
+    this.schedule(this.log.isKept ? AUTOSAVE_MS : 0);
   }
 
   private schedule(delay: number): void {
@@ -117,11 +110,9 @@ export class Saver {
 
   /** Sends what is unsaved. Resolves when there is nothing more to send, or when sending must wait. */
   async flush(): Promise<boolean> {
-    if (this.timer !== null) {
-      clearTimeout(this.timer);
-      this.timer = null;
-    }
-    while (!this.closed && !this.halted && !this.isClean) {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    while (!this.closed && this.halted === "no" && !this.isClean) {
       this.inFlight ??= this.attempt().finally(() => {
         this.inFlight = null;
       });
@@ -134,75 +125,102 @@ export class Saver {
 
   /** Tries again now: the network is back, or the person has signed in. */
   retryNow(): void {
-    if (!this.isClean && !this.halted) void this.flush();
+    if (this.closed) return;
+    if (this.halted === "refused") this.halted = "no";
+    if (!this.isClean && this.halted === "no") void this.flush();
   }
 
   private async attempt(): Promise<void> {
-    this.pending ??= this.prepare();
-    const pending = this.pending;
-    this.keep();
-    await this.journaling;
+    try {
+      const sending = await this.log.send(() => this.stamp());
+      if (!sending) this.said(this.status.savedAt);
+      else await this.exchange(sending);
+    } catch (error) {
+      if (!(error instanceof NotOwner)) throw error;
+      this.stop();
+    }
+  }
+
+  private stamp(): { operation_id: string; seconds_spent: number } {
+    const seconds = this.carriedSeconds + this.hooks.secondsSpent();
+    this.carriedSeconds = 0;
+    return { operation_id: crypto.randomUUID(), seconds_spent: seconds };
+  }
+
+  private async exchange(sending: Sending): Promise<void> {
+    const { operation_id, seconds_spent, draft_model, views_seen, version } = sending.pending;
+    const body: SaveBody = {
+      operation_id, features: sending.features, seconds_spent, draft_model, ...(views_seen.length > 0 ? { views_seen } : {}),
+    };
     this.tell({ state: "saving" });
+    if (this.isSignedOut && !(await this.hooks.isSamePerson())) {
+      this.wait(SIGN_IN_RETRY_MS, { state: "error", problem: "other_person", message: "" });
+      return;
+    }
+    if (this.closed) return;
     let answer: Annotation;
     try {
-      answer = await this.hooks.send(pending.version, pending.body);
+      answer = await this.hooks.send(version, body);
     } catch (error) {
-      this.refused(error);
+      await this.refused(error, sending);
       return;
     }
+    const wasSignedOut = this.isSignedOut;
+    this.isSignedOut = false;
     this.retries = 0;
-    this.pending = null;
-    this.version = answer.version;
-    this.acknowledged = pending.features;
+    await this.log.acknowledge(answer.version);
     this.hooks.onVersion(answer.version);
-    if (this.isClean) await this.forget();
-    else this.keep();
-    // A change made while the journal was being emptied is in `features` again.
-    if (this.isClean) this.tell({ state: "saved", savedAt: answer.saved_at ?? new Date().toISOString(), problem: "none", message: "" });
-    else this.tell({ state: "dirty", problem: "none", message: "" });
+    this.said(answer.saved_at ?? new Date().toISOString());
+    if (wasSignedOut) this.hooks.onSignedIn();
   }
 
-  private prepare(): Pending {
-    const operationId = crypto.randomUUID();
-    const body: SaveBody = {
-      operation_id: operationId,
-      features: this.features,
-      seconds_spent: this.hooks.secondsSpent(),
-      draft_model: this.draftModel,
-    };
-    return { operationId, version: this.version, features: this.features, body };
+  /** What is here now is on the server, or has changed since. */
+  private said(savedAt: string | null): void {
+    this.tell({ state: this.isClean ? "saved" : "dirty", savedAt, problem: "none", message: "" });
   }
 
-  private async forget(): Promise<void> {
-    this.journaling = this.journaling.then(() => this.journal.remove(this.key)).catch(() => undefined);
-    await this.journaling;
-  }
-
-  private refused(error: unknown): void {
-    if (error instanceof NetworkError || (error instanceof ApiError && error.isTransient)) {
+  private async refused(error: unknown, sending: Sending): Promise<void> {
+    if (!(error instanceof ApiError) || error.isTransient) {
       const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.retries);
-      this.wait(delay, { state: "offline", problem: error instanceof NetworkError ? "offline" : "server", message: error.message });
+      const problem = error instanceof ApiError ? "server" : "offline";
+      this.wait(delay, { state: "offline", problem, message: String(error) });
       return;
     }
-    if (!(error instanceof ApiError)) throw error;
     if (error.needsSignIn) {
+      this.isSignedOut = true;
       this.wait(SIGN_IN_RETRY_MS, { state: "error", problem: "sign_in", message: error.message });
       return;
     }
-    // The server gave its answer: the same operation would get it again. The work stays in the journal.
-    this.pending = null;
-    this.halted = true;
-    this.keep();
-    if (error.status === 412) {
-      this.tell({ state: "error", problem: "conflict", message: error.message });
-      this.hooks.onConflict({ current: error.details["current"] as Annotation });
-    } else if (error.status === 422) {
-      this.tell({ state: "error", problem: "invalid", message: error.message });
-      const { feature_id: id, at } = error.details as { feature_id?: string; at?: [number, number] };
-      this.hooks.onInvalid(id ?? null, at ?? null, error.message);
-    } else {
-      this.tell({ state: "error", problem: "refused", message: error.message });
+    // The server gave its answer: the same operation would get it again. The work stays in this browser.
+    this.carriedSeconds += sending.pending.seconds_spent;
+    this.retries = 0;
+    if (error.status === 412) await this.stale(error.details["current"] as Annotation, sending, error.message);
+    else await this.unsend(error);
+  }
+
+  private async unsend(error: ApiError): Promise<void> {
+    const isInvalid = error.status === 422;
+    this.halted = isInvalid ? "invalid" : "refused";
+    await this.log.unsend();
+    this.tell({ state: "error", problem: isInvalid ? "invalid" : "refused", message: error.message });
+    if (!isInvalid) return;
+    const { feature_id: id, at } = error.details as { feature_id?: string; at?: [number, number] };
+    this.hooks.onInvalid(id ?? null, at ?? null, error.message);
+  }
+
+  /** Another version is on the server. When it is the very work sent from here, there is nothing to ask. */
+  private async stale(current: Annotation, sending: Sending, message: string): Promise<void> {
+    const mine = featuresOf(this.log.history.present);
+    if (sameFeatures(current.features, sending.features) || sameFeatures(current.features, mine)) {
+      await this.log.rebase(current, null, this.log.history);
+      this.hooks.onVersion(current.version);
+      this.said(current.saved_at);
+      return;
     }
+    this.halted = "conflict";
+    await this.log.unsend();
+    this.tell({ state: "error", problem: "conflict", message });
+    this.hooks.onConflict({ current });
   }
 
   private wait(delay: number, status: Partial<SaveStatus>): void {
@@ -211,27 +229,28 @@ export class Saver {
     if (!this.closed) this.schedule(delay);
   }
 
-  /** After a conflict: keep this browser's work, on top of the version now known. */
-  keepMine(current: Annotation): void {
-    this.version = current.version;
-    this.acknowledged = current.features;
-    this.hooks.onVersion(current.version);
-    this.change(this.features);
+  /** Work found in this browser does not stand on the server's version: nothing is sent before the person has chosen. */
+  holdForConflict(): void {
+    this.halted = "conflict";
+    this.tell({ state: "error", problem: "conflict", message: "" });
   }
 
-  /** After a conflict: the server's version stands and the work kept here goes. */
-  async takeTheirs(current: Annotation): Promise<void> {
-    this.version = current.version;
-    this.features = current.features;
-    this.acknowledged = current.features;
-    this.pending = null;
-    this.halted = false;
+  /** The person has chosen, and the log stands on the server's version: what differs from it is sent. */
+  resolved(current: Annotation): void {
+    this.halted = "no";
     this.hooks.onVersion(current.version);
-    await this.forget();
-    this.tell({ state: "saved", savedAt: current.saved_at, problem: "none", message: "" });
+    this.said(current.saved_at);
+    if (!this.isClean) this.schedule(0);
   }
 
-  /** Stops sending; what is journaled stays. */
+  /** Another tab goes on with this tile: nothing more is sent from here. */
+  stop(): void {
+    if (this.closed) return;
+    this.close();
+    this.tell({ state: "error", problem: "elsewhere", message: "" });
+  }
+
+  /** Stops sending; what is kept in the browser stays. */
   close(): void {
     this.closed = true;
     if (this.timer !== null) clearTimeout(this.timer);

@@ -1,7 +1,6 @@
 import { html, nothing, render, type TemplateResult } from "lit";
 import type { ReleaseReason, ReviewReason } from "../api/types";
-import type { Feature } from "../domain/draft";
-import { gettext, interpolate } from "../i18n";
+import { gettext } from "../i18n";
 import { reasonWords } from "./why-card";
 
 /** Opens a native dialog; its buttons' values are the answer, "" when it was left by Escape. */
@@ -84,53 +83,6 @@ export async function sendBackDialog(): Promise<Choice<ReviewReason> | null> {
     html`${cancelButton()}<button type="submit" value="yes" class="primary" data-testid="dialog-confirm">${gettext("Send back")}</button>`,
   );
   return answer === "yes" ? chosen<ReviewReason>(form) : null;
-}
-
-function thumbnail(features: readonly Feature[], side: number, colours: ReadonlyMap<string, string>): TemplateResult {
-  const outline = (f: Feature): string => f.rings.map((ring) => `M${ring.map(([x, y]) => `${x} ${y}`).join("L")}Z`).join("");
-  const background = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  background.setAttribute("viewBox", `0 0 ${side} ${side}`);
-  background.setAttribute("class", "thumbnail");
-  for (const feature of features) {
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", outline(feature));
-    path.setAttribute("fill", colours.get(feature.class_code) ?? "#888888");
-    path.setAttribute("fill-rule", "evenodd");
-    background.append(path);
-  }
-  return html`${background}`;
-}
-
-export interface Version {
-  readonly features: readonly Feature[];
-  readonly at: string | null;
-}
-
-/** Both versions side by side. Escape is no answer: one of the two must be chosen, or the other would go unseen. */
-export async function conflictDialog(
-  mine: Version,
-  theirs: Version,
-  side: number,
-  colours: ReadonlyMap<string, string>,
-  language: string,
-): Promise<"mine" | "theirs"> {
-  const card = (title: string, version: Version): TemplateResult => html`<section class="version">
-    <h3>${title}</h3>
-    ${thumbnail(version.features, side, colours)}
-    <p>${interpolate(gettext("Shapes: %(n)s"), { n: version.features.length })}</p>
-    <p class="quiet">${version.at ? new Date(version.at).toLocaleString(language) : ""}</p>
-  </section>`;
-  const asked = (): Promise<{ answer: string }> => ask(
-    gettext("This tile was changed elsewhere"),
-    html`<p>${gettext("It was saved from another window or by another person since you opened it. Nothing is lost yet: choose what stays.")}</p>
-      <div class="versions">${card(gettext("In this browser"), mine)}${card(gettext("On the server"), theirs)}</div>`,
-    html`<button type="submit" value="theirs" data-testid="conflict-theirs">${gettext("Take the server's")}</button>
-      <button type="submit" value="mine" class="primary" data-testid="conflict-mine" autofocus>${gettext("Keep mine")}</button>`,
-  );
-  for (;;) {
-    const { answer } = await asked();
-    if (answer === "mine" || answer === "theirs") return answer;
-  }
 }
 
 export type Keys = readonly (readonly [keys: string, what: string])[];

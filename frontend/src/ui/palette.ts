@@ -1,8 +1,14 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { type PaletteClass, search } from "../domain/palette";
-import { gettext } from "../i18n";
+import { gettext, interpolate, percent } from "../i18n";
 import { LightElement } from "./element";
 import { swatch } from "./icons";
+
+/** How much of the tile a class has. */
+export interface ClassUse {
+  readonly count: number;
+  readonly share: number;
+}
 
 /** The classes of the nomenclature, by key, by search or among those used last. Fires "class-chosen". */
 export class ClassPalette extends LightElement {
@@ -10,14 +16,14 @@ export class ClassPalette extends LightElement {
     classes: { attribute: false },
     active: { attribute: false },
     recent: { attribute: false },
-    counts: { attribute: false },
+    figures: { attribute: false },
     words: { state: true },
   };
 
   declare classes: readonly PaletteClass[];
   declare active: string;
   declare recent: readonly string[];
-  declare counts: ReadonlyMap<string, number>;
+  declare figures: ReadonlyMap<string, ClassUse>;
   declare words: string;
 
   constructor() {
@@ -25,7 +31,7 @@ export class ClassPalette extends LightElement {
     this.classes = [];
     this.active = "";
     this.recent = [];
-    this.counts = new Map();
+    this.figures = new Map();
     this.words = "";
   }
 
@@ -49,14 +55,16 @@ export class ClassPalette extends LightElement {
   }
 
   private item(c: PaletteClass): TemplateResult {
-    const count = this.counts.get(c.code) ?? 0;
+    const use = this.figures.get(c.code);
     return html`<li>
       <button type="button" class="class-item" data-testid=${`class-${c.code}`} title=${c.definition}
         aria-pressed=${c.code === this.active ? "true" : "false"} @click=${() => { this.choose(c.code); }}>
         ${swatch(c.colour)}
         <span class="class-code">${c.code}</span>
         <span class="class-name">${c.name}</span>
-        ${count > 0 ? html`<span class="class-count">${count}</span>` : nothing}
+        ${use
+          ? html`<span class="class-count" title=${interpolate(gettext("Shapes: %(n)s"), { n: use.count })}><span class="visually-hidden">${interpolate(gettext("Shapes: %(n)s"), { n: use.count })}, </span>${percent(use.share, use.share < 0.01 ? 1 : 0)}</span>`
+          : nothing}
         ${c.key === null ? nothing : html`<kbd>${c.key.toUpperCase()}</kbd>`}
       </button>
     </li>`;
@@ -65,7 +73,7 @@ export class ClassPalette extends LightElement {
   private recentItem(c: PaletteClass): TemplateResult {
     return html`<button type="button" class="recent-item" title=${c.name} aria-label=${`${c.code} ${c.name}`}
       aria-pressed=${c.code === this.active ? "true" : "false"} @click=${() => { this.choose(c.code); }}>
-      ${swatch(c.colour)}<span class="class-code">${c.code}</span>
+      ${swatch(c.colour)}<span class="class-code">${c.code}</span>${c.key === null ? nothing : html`<kbd>${c.key.toUpperCase()}</kbd>`}
     </button>`;
   }
 

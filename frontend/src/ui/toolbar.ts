@@ -11,33 +11,72 @@ export interface ToolButton {
   readonly disabled?: boolean;
 }
 
-/** A column of tools, in groups. Fires "tool" with the button's id. */
-export class ToolBar extends LightElement {
-  static override properties = { groups: { attribute: false }, label: { attribute: false } };
+export interface ToolGroup {
+  readonly label: string;
+  readonly tools: readonly ToolButton[];
+}
 
-  declare groups: readonly (readonly ToolButton[])[];
+const GAP_PX = 10;
+const EDGE_PX = 8;
+
+/** Keys as assistive software writes them: "Del" is "Delete", "Ctrl+Z" is "Control+Z". */
+function ariaKeys(key: string): string {
+  return key.replace("Ctrl", "Control").replace("Del", "Delete").replace("⇧", "Shift+");
+}
+
+/** A column or a row of tools, in groups. Fires "tool" with the button's id. */
+export class ToolBar extends LightElement {
+  static override properties = { groups: { attribute: false }, label: { attribute: false }, tipped: { state: true } };
+
+  declare groups: readonly ToolGroup[];
   declare label: string;
+  declare tipped: ToolButton | null;
 
   constructor() {
     super();
     this.groups = [];
     this.label = "";
+    this.tipped = null;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.addEventListener("keydown", (event) => { if (event.key === "Escape") this.tipped = null; });
   }
 
   private button(tool: ToolButton): TemplateResult {
+    const show = (): void => { this.tipped = tool; };
+    const hide = (): void => { if (this.tipped?.id === tool.id) this.tipped = null; };
     return html`<button type="button" class="tool" data-testid=${tool.id} aria-label=${tool.label}
-      aria-keyshortcuts=${tool.key} aria-pressed=${tool.pressed === undefined ? nothing : String(tool.pressed)}
+      aria-keyshortcuts=${tool.key ? ariaKeys(tool.key) : nothing} aria-pressed=${tool.pressed === undefined ? nothing : String(tool.pressed)}
       ?disabled=${tool.disabled ?? false}
+      @pointerenter=${show} @pointerleave=${hide} @focus=${show} @blur=${hide}
       @click=${() => this.dispatchEvent(new CustomEvent("tool", { detail: tool.id }))}>
       ${icon(tool.icon)}
-      <span class="tool-tip" aria-hidden="true">${tool.label} <kbd>${tool.key}</kbd></span>
     </button>`;
   }
 
+  /** Beside its button and inside the window: the bar itself scrolls, and would cut what stands out of it. */
+  protected override updated(): void {
+    const tip = this.querySelector<HTMLElement>(".tool-tip");
+    const button = this.tipped ? this.querySelector(`[data-testid="${this.tipped.id}"]`) : null;
+    if (!tip || !button) return;
+    const at = button.getBoundingClientRect();
+    const size = tip.getBoundingClientRect();
+    const isRow = this.getBoundingClientRect().width > this.getBoundingClientRect().height;
+    const onRight = at.right + GAP_PX + size.width < window.innerWidth;
+    const left = isRow ? at.left : onRight ? at.right + GAP_PX : at.left - GAP_PX - size.width;
+    const top = isRow ? at.bottom + GAP_PX : at.top + (at.height - size.height) / 2;
+    const fits = (value: number, room: number): string => `${Math.max(EDGE_PX, Math.min(value, room - EDGE_PX))}px`;
+    tip.style.left = fits(left, window.innerWidth - size.width);
+    tip.style.top = fits(top, window.innerHeight - size.height);
+  }
+
   protected override render(): TemplateResult {
-    return html`<div class="toolbar" role="toolbar" aria-orientation="vertical" aria-label=${this.label}>
-      ${this.groups.map((group) => html`<div class="tool-group">${group.map((tool) => this.button(tool))}</div>`)}
-    </div>`;
+    return html`<div class="toolbar" role="toolbar" aria-label=${this.label}>
+        ${this.groups.map(({ label, tools }) => html`<div class="tool-group" role="group" aria-label=${label}>${tools.map((tool) => this.button(tool))}</div>`)}
+      </div>
+      ${this.tipped ? html`<span class="tool-tip" aria-hidden="true">${this.tipped.label} ${this.tipped.key ? html`<kbd>${this.tipped.key}</kbd>` : nothing}</span>` : nothing}`;
   }
 }
 

@@ -82,7 +82,7 @@ export class WhyCard extends LightElement {
     const rows = figures(this.why);
     const review = this.review?.verdict === "send_back" ? this.review : null;
     return html`<div class="why-card">
-      <h3>${title}</h3>
+      <h2>${title}</h2>
       <p>${text}</p>
       ${review
         ? html`<blockquote>

@@ -52,3 +52,21 @@ describe("the client", () => {
     await expect(api.save(1, 0, body)).rejects.toBeInstanceOf(NetworkError);
   });
 });
+
+describe("pictures of a tile", () => {
+  it("come as the bytes the server sent, and a cut answer as no answer", async () => {
+    fetched.mockResolvedValueOnce(new Response(Uint8Array.from([1, 0, 255]), { status: 200 }));
+    await expect(api.doubt(5)).resolves.toEqual(Uint8Array.from([1, 0, 255]));
+    expect(fetched.mock.calls[0]?.[0]).toBe("/api/v1/tiles/5/doubt/");
+    const cut = new Response(null, { status: 200 });
+    cut.arrayBuffer = () => Promise.reject(new TypeError("cut"));
+    fetched.mockResolvedValueOnce(cut);
+    await expect(api.segments(5, "fine")).rejects.toBeInstanceOf(NetworkError);
+    expect(fetched.mock.calls[1]?.[0]).toBe("/api/v1/tiles/5/segments/?level=fine");
+  });
+
+  it("are refused with the server's reason", async () => {
+    fetched.mockResolvedValue(json({ error: { code: "blind_tile", message: "No draft here" } }, 404));
+    await expect(api.doubt(5)).rejects.toMatchObject({ status: 404, code: "blind_tile" });
+  });
+});

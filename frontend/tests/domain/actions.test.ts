@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { deleteFeature } from "../../src/domain/actions/deleteFeature";
+import { deleteFeatures } from "../../src/domain/actions/deleteFeatures";
 import { insertVertex } from "../../src/domain/actions/insertVertex";
 import { moveVertex } from "../../src/domain/actions/moveVertex";
 import { relabel } from "../../src/domain/actions/relabel";
 import { removeVertex } from "../../src/domain/actions/removeVertex";
 import { replaceAll } from "../../src/domain/actions/replaceAll";
-import { type Draft, draftOf, featuresInOrder } from "../../src/domain/draft";
+import { type Draft, draftOf, featuresOf } from "../../src/domain/draft";
 import { doubleArea } from "../../src/domain/geometry";
 import { coverageFault } from "./exact";
 import { box, neighbours, shape } from "./shapes";
@@ -18,7 +18,7 @@ describe("moveVertex", () => {
     // The shared edge now leans from (20,0) to (26,20): a triangle of 6·20/2 = 60 changes sides.
     expect(area(draft, "left")).toBe(460);
     expect(area(draft, "right")).toBe(340);
-    expect(coverageFault(featuresInOrder(draft), 100)).toBeNull();
+    expect(coverageFault(featuresOf(draft), 100)).toBeNull();
   });
 
   it("bends the edge of a neighbour that runs through the vertex", () => {
@@ -29,7 +29,7 @@ describe("moveVertex", () => {
     ]);
     const draft = moveVertex("one", [30, 20], [30, 26])(start);
     expect(area(draft, "long")).toBe(1200 + (60 * 6) / 2);
-    expect(coverageFault(featuresInOrder(draft), 100)).toBeNull();
+    expect(coverageFault(featuresOf(draft), 100)).toBeNull();
   });
 
   it("takes the ground it is dragged over", () => {
@@ -37,7 +37,7 @@ describe("moveVertex", () => {
     const draft = moveVertex("a", [20, 20], [40, 20])(start);
     expect(area(draft, "a")).toBe(600);
     expect(area(draft, "b")).toBeLessThan(400);
-    expect(coverageFault(featuresInOrder(draft), 100)).toBeNull();
+    expect(coverageFault(featuresOf(draft), 100)).toBeNull();
   });
 
   it("calls a model's shape corrected", () => {
@@ -77,19 +77,19 @@ describe("removeVertex", () => {
 describe("relabel", () => {
   it("changes the class and leaves the earlier draft alone", () => {
     const start = neighbours();
-    const draft = relabel("left", "C")(start);
+    const draft = relabel(["left"], "C")(start);
     expect(draft.features.get("left")).toMatchObject({ class_code: "C", provenance: "corrected" });
     expect(start.features.get("left")).toMatchObject({ class_code: "A", provenance: "accepted" });
   });
 
   it("names the shape it cannot find", () => {
-    expect(() => relabel("gone", "C")(neighbours())).toThrow("gone");
+    expect(() => relabel(["gone"], "C")(neighbours())).toThrow("gone");
   });
 });
 
 describe("deleteFeature and replaceAll", () => {
   it("take shapes away and put others in their place", () => {
-    expect(deleteFeature("left")(neighbours()).order).toEqual(["right"]);
-    expect(replaceAll([shape("m", "M", box(0, 0, 5, 5))])(neighbours()).order).toEqual(["m"]);
+    expect([...deleteFeatures(["left"])(neighbours()).features.keys()]).toEqual(["right"]);
+    expect([...replaceAll([shape("m", "M", box(0, 0, 5, 5))])(neighbours()).features.keys()]).toEqual(["m"]);
   });
 });

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addFeature } from "../../src/domain/actions/addFeature";
+import { draw as drawShape } from "../../src/domain/actions/draw";
 import { resolve } from "../../src/domain/coverage";
-import { draftOf, emptyDraft, featuresInOrder, type Draft } from "../../src/domain/draft";
+import { draftOf, emptyDraft, featuresOf, type Draft } from "../../src/domain/draft";
 import { doubleArea, locate, type Point, type Rings } from "../../src/domain/geometry";
 import { coverageFault, fault, shareGround } from "./exact";
 
@@ -15,14 +15,14 @@ const square = (x: number, y: number, size: number): Rings => [
   ],
 ];
 const areas = (draft: Draft): Record<string, number> =>
-  Object.fromEntries(featuresInOrder(draft).map((f) => [f.id, doubleArea(f.rings) / 2]));
-const draw = (draft: Draft, id: string, rings: Rings): Draft => addFeature(rings, id.toUpperCase(), id)(draft);
+  Object.fromEntries(featuresOf(draft).map((f) => [f.id, doubleArea(f.rings) / 2]));
+const draw = (draft: Draft, id: string, rings: Rings): Draft => drawShape(rings, id.toUpperCase(), id)(draft);
 
 describe("a later shape takes ground from earlier ones", () => {
   it("cuts the overlap of two squares out of the first", () => {
     const draft = draw(draw(emptyDraft(100), "a", square(0, 0, 20)), "b", square(10, 10, 20));
     expect(areas(draft)).toEqual({ a: 300, b: 400 });
-    expect(coverageFault(featuresInOrder(draft), 100)).toBeNull();
+    expect(coverageFault(featuresOf(draft), 100)).toBeNull();
   });
 
   it("leaves a hole where a shape is drawn inside another", () => {
@@ -39,7 +39,7 @@ describe("a later shape takes ground from earlier ones", () => {
   it("makes two shapes of one that is cut through, the larger keeping the name", () => {
     const bar: Rings = [[[0, 0], [50, 0], [50, 10], [0, 10]]];
     const draft = draw(draw(emptyDraft(100), "a", bar), "b", square(10, 0, 10));
-    const parts = featuresInOrder(draft).filter((f) => f.class_code === "A");
+    const parts = featuresOf(draft).filter((f) => f.class_code === "A");
     expect(parts.map((f) => doubleArea(f.rings) / 2)).toEqual([300, 100]);
     expect(parts[0]?.id).toBe("a");
     expect(parts[1]?.id).not.toBe("a");
@@ -74,7 +74,7 @@ describe("a later shape takes ground from earlier ones", () => {
   it("rounds a crossing off the grid and leaves neither gap nor overlap there", () => {
     const triangle: Rings = [[[0, 0], [70, 10], [0, 30]]];
     const draft = draw(draw(emptyDraft(100), "a", triangle), "b", [[[33, -5], [51, 41], [90, 0]]]);
-    expect(coverageFault(featuresInOrder(draft), 100)).toBeNull();
+    expect(coverageFault(featuresOf(draft), 100)).toBeNull();
   });
 });
 
@@ -90,8 +90,8 @@ describe("whatever is drawn", () => {
         rings.forEach((points, i) => {
           draft = draw(draft, `s${i}`, [points]);
         });
-        expect(coverageFault(featuresInOrder(draft), SIDE)).toBeNull();
-        const total = featuresInOrder(draft).reduce((sum, f) => sum + doubleArea(f.rings), 0);
+        expect(coverageFault(featuresOf(draft), SIDE)).toBeNull();
+        const total = featuresOf(draft).reduce((sum, f) => sum + doubleArea(f.rings), 0);
         expect(total).toBeLessThanOrEqual(2 * SIDE * SIDE);
       }),
       { numRuns: 120 },
@@ -102,9 +102,9 @@ describe("whatever is drawn", () => {
     fc.assert(
       fc.property(ring, ring, (first, second) => {
         const draft = draw(draw(emptyDraft(SIDE), "a", [first]), "b", [second]);
-        const newest = featuresInOrder(draft).filter((f) => f.class_code === "B");
+        const newest = featuresOf(draft).filter((f) => f.class_code === "B");
         // Bent by rounding, an edge of the newest moves by less than a unit: points further inside stay its own.
-        const alone = featuresInOrder(draw(emptyDraft(SIDE), "b", [second]));
+        const alone = featuresOf(draw(emptyDraft(SIDE), "b", [second]));
         for (let x = 1.5; x < SIDE; x += 5) {
           for (let y = 1.5; y < SIDE; y += 5) {
             const around: Point[] = [-1.5, 0, 1.5].flatMap((dx) => [-1.5, 0, 1.5].map((dy): Point => [x + dx, y + dy]));
@@ -125,7 +125,7 @@ describe("whatever is drawn", () => {
           draft = draw(draft, `s${i}`, [points]);
         });
         const after = draw(draft, "far", square(3 * SIDE, 3 * SIDE, 50));
-        for (const feature of featuresInOrder(draft)) expect(after.features.get(feature.id)).toBe(feature);
+        for (const feature of featuresOf(draft)) expect(after.features.get(feature.id)).toBe(feature);
       }),
       { numRuns: 30 },
     );

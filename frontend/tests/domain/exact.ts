@@ -37,8 +37,14 @@ function cutEdges(a: Rings, b: Rings): [Point, Point][] {
 
 const middle = ([a, b]: [Point, Point]): Point => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
 
+function liesApart(first: Rings, second: Rings, axis: 0 | 1): boolean {
+  const [a, b] = [first, second].map((rings) => rings.flat().map((p) => p[axis])) as [number[], number[]];
+  return Math.max(...a) <= Math.min(...b) || Math.max(...b) <= Math.min(...a);
+}
+
 /** Whether two valid polygons share ground. Exact. */
 export function shareGround(first: Rings, second: Rings): boolean {
+  if (liesApart(first, second, 0) || liesApart(first, second, 1)) return false;
   const a = oriented(doubled(first));
   const b = oriented(doubled(second));
   const edgesB = edges(b);
@@ -72,14 +78,18 @@ export function fault(rings: Rings): string | null {
   return null;
 }
 
-/** The first fault of a coverage, or null. */
-export function coverageFault(features: readonly Feature[], side: number): string | null {
-  for (const [i, feature] of features.entries()) {
+/** The first fault of a coverage, or null. `fresh`: the features to look at, where the others were looked at before. */
+export function coverageFault(
+  features: readonly Feature[],
+  side: number,
+  fresh: readonly Feature[] = features,
+): string | null {
+  for (const feature of fresh) {
     const own = fault(feature.rings);
     if (own) return `${feature.id}: ${own}`;
     if (feature.rings.flat().some(([x, y]) => x < 0 || y < 0 || x > side || y > side)) return `${feature.id} leaves the tile`;
-    for (const other of features.slice(i + 1)) {
-      if (shareGround(feature.rings, other.rings)) return `${feature.id} and ${other.id} share ground`;
+    for (const other of features) {
+      if (other !== feature && shareGround(feature.rings, other.rings)) return `${feature.id} and ${other.id} share ground`;
     }
   }
   return null;

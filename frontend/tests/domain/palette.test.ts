@@ -1,27 +1,33 @@
 import { describe, expect, it } from "vitest";
-import { classOfKey, LETTERS, remember, search, withKeys } from "../../src/domain/palette";
-import { commandOf } from "../../src/pages/shortcuts";
+import { classOfKey, remember, search, withKeys } from "../../src/domain/palette";
 
 const classes = withKeys(
   Array.from({ length: 30 }, (_, i) => ({ code: `C${i + 1}`, name: i === 4 ? "Zones bâties" : `Class ${i + 1}`, definition: "", colour: "#000000" })),
 );
+const classAt = (key: string, code: string, shiftKey = false): string | undefined => classOfKey(classes, { key, code, shiftKey })?.code;
 
 describe("the keys of classes", () => {
-  it("run from 1 to 9, then 0, then letters, then out", () => {
-    expect(classes.slice(0, 12).map((c) => c.key)).toEqual(["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "a", "b"]);
-    expect(classes[29]?.key).toBeNull();
+  it("run from 1 to 9, then 0, then the same with Shift, then out", () => {
+    expect(classes.slice(8, 12).map((c) => c.key)).toEqual(["9", "0", "⇧1", "⇧2"]);
+    expect(classes.slice(19, 22).map((c) => c.key)).toEqual(["⇧0", null, null]);
   });
 
-  it("take no letter that a tool has", () => {
-    const press = { ctrlKey: false, metaKey: false, shiftKey: false, altKey: false };
-    for (const key of LETTERS) expect(commandOf({ ...press, key })).toBeNull();
+  it("go by the digit's place, on a French keyboard as on an English one", () => {
+    expect([classAt("&", "Digit1"), classAt("1", "Digit1")]).toEqual(["C1", "C1"]);
+    expect([classAt("à", "Digit0"), classAt("0", "Digit0")]).toEqual(["C10", "C10"]);
+    expect([classAt("1", "Digit1", true), classAt("!", "Digit1", true)]).toEqual(["C11", "C11"]);
+    expect([classAt("0", "Digit0", true), classAt(")", "Digit0", true)]).toEqual(["C20", "C20"]);
   });
 
-  it("go by the digit's place, as on a French keyboard without Shift", () => {
-    expect(classOfKey(classes, { key: "&", code: "Digit1" })?.code).toBe("C1");
-    expect(classOfKey(classes, { key: "à", code: "Digit0" })?.code).toBe("C10");
-    expect(classOfKey(classes, { key: "A", code: "KeyQ" })?.code).toBe("C11");
-    expect(classOfKey(classes, { key: "!", code: "Slash" })).toBeNull();
+  it("take the number pad's digits, but not the arrows it makes of them", () => {
+    expect(classAt("7", "Numpad7")).toBe("C7");
+    expect(classAt("Home", "Numpad7")).toBeUndefined();
+    expect(classAt("Home", "Numpad7", true)).toBeUndefined();
+  });
+
+  it("are no letters and no signs", () => {
+    expect(classAt("a", "KeyQ")).toBeUndefined();
+    expect(classAt("!", "Slash")).toBeUndefined();
   });
 });
 
@@ -33,8 +39,8 @@ describe("search", () => {
 });
 
 describe("remember", () => {
-  it("puts the last class first, once, and forgets the fourth", () => {
+  it("puts the last class first, once, and forgets the sixth", () => {
     expect(remember(["b", "a", "c"], "a")).toEqual(["a", "b", "c"]);
-    expect(remember(["b", "a", "c"], "d")).toEqual(["d", "b", "a"]);
+    expect(remember(["b", "a", "c", "e", "f"], "d")).toEqual(["d", "b", "a", "c", "e"]);
   });
 });

@@ -19,6 +19,31 @@ describe("keys", () => {
     expect(commandOf(press("f", { altKey: true }))).toBeNull();
   });
 
+  it("reach every tool and every way through a tile", () => {
+    expect([..."eprlbxckmgsd"].map((key) => commandOf(press(key)))).toEqual([
+      "tool-edit", "tool-polygon", "tool-rectangle", "tool-lasso", "tool-brush", "tool-eraser", "tool-cut", "tool-split", "tool-merge",
+      "tool-fill", "tool-segments", "tool-draft",
+    ]);
+    expect([..."ujotfh[]"].map((key) => commandOf(press(key)))).toEqual([
+      "next-gap", "next-doubt", "doubt", "next-view", "fit", "labels", "finer", "coarser",
+    ]);
+    expect(commandOf(press("a"))).toBe("take");
+    expect(commandOf(press("A", { shiftKey: true }))).toBe("take-all");
+    expect(commandOf(press("N", { shiftKey: true }))).toBe("previous-shape");
+    expect(commandOf(press("PageUp"))).toBe("coarser");
+  });
+
+  it("leave a slider the keys that move it, and take letters there", () => {
+    const slider = document.createElement("input");
+    slider.type = "range";
+    expect(isForControl(slider, "ArrowLeft")).toBe(true);
+    expect(isForControl(slider, "h")).toBe(false);
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    expect(isForControl(box, " ")).toBe(true);
+    expect(isForControl(box, "p")).toBe(false);
+  });
+
   it("belong to the field or the button that has the focus", () => {
     const field = document.createElement("input");
     field.type = "search";

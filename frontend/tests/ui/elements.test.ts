@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { withKeys } from "../../src/domain/palette";
-import type { SaveStatus } from "../../src/save/saver";
+import { NOTHING_SAVED } from "../../src/save/saver";
 import { ClassPalette } from "../../src/ui/palette";
 import { saveWords } from "../../src/ui/save-state";
+import { ToolBar } from "../../src/ui/toolbar";
+import { ViewPanel } from "../../src/ui/view-panel";
 import { WhyCard } from "../../src/ui/why-card";
 
 beforeEach(() => {
@@ -41,12 +43,51 @@ describe("the reason of a tile", () => {
 });
 
 describe("the save state", () => {
-  const status: SaveStatus = { state: "saved", savedAt: null, problem: "none", message: "" };
   it("says where the work is", () => {
     const at = new Date(2026, 10, 22, 14, 3).toISOString();
-    expect(saveWords({ ...status, savedAt: at }, "en")).toBe("Saved on server at 14:03");
-    expect(saveWords({ ...status, state: "saving" }, "en")).toBe("Saving…");
-    expect(saveWords({ ...status, state: "offline", problem: "offline" }, "en")).toBe("Not saved: offline, kept in this browser");
-    expect(saveWords({ ...status, state: "error", problem: "sign_in" }, "en")).toContain("sign in again in another tab");
+    expect(saveWords({ ...NOTHING_SAVED, savedAt: at }, "en")).toBe("Saved on server at 14:03");
+    expect(saveWords({ ...NOTHING_SAVED, state: "saving", pending: true }, "en")).toBe("Kept on this device, being sent…");
+    expect(saveWords({ ...NOTHING_SAVED, state: "offline", problem: "offline", pending: true }, "en")).toContain("Kept on this device. Offline");
+    expect(saveWords({ ...NOTHING_SAVED, state: "error", problem: "sign_in" }, "en")).toContain("sign in again in another tab");
+    expect(saveWords({ ...NOTHING_SAVED, pending: true, kept: false }, "en")).toContain("stay until the server has saved");
+  });
+});
+
+describe("the toolbar", () => {
+  it("says which tool was asked for, and shows its name and key to whoever points or tabs to it", async () => {
+    const bar = new ToolBar();
+    bar.label = "Tools";
+    bar.groups = [{ label: "Draw", tools: [{ id: "tool-polygon", icon: "polygon", label: "Draw a polygon", key: "P", pressed: true }] }];
+    document.body.append(bar);
+    await bar.updateComplete;
+    const asked: string[] = [];
+    bar.addEventListener("tool", (event) => asked.push((event as CustomEvent<string>).detail));
+    const button = bar.querySelector<HTMLButtonElement>('[data-testid="tool-polygon"]');
+    button?.click();
+    button?.dispatchEvent(new FocusEvent("focus"));
+    await bar.updateComplete;
+    expect(asked).toEqual(["tool-polygon"]);
+    expect(button?.getAttribute("aria-pressed")).toBe("true");
+    expect(bar.querySelector(".tool-tip")?.textContent).toContain("Draw a polygon");
+    button?.dispatchEvent(new FocusEvent("blur"));
+    await bar.updateComplete;
+    expect(bar.querySelector(".tool-tip")).toBeNull();
+  });
+});
+
+describe("the settings of the image", () => {
+  it("tell what changed and nothing else", async () => {
+    const panel = new ViewPanel();
+    panel.extended = true;
+    panel.views = ["rgb", "irc"];
+    panel.brightness = 1.2;
+    document.body.append(panel);
+    await panel.updateComplete;
+    const changes: unknown[] = [];
+    panel.addEventListener("look", (event) => changes.push((event as CustomEvent).detail));
+    panel.querySelector<HTMLButtonElement>('[data-testid="view-irc"]')?.click();
+    panel.querySelector<HTMLButtonElement>('[data-testid="reset-image"]')?.click();
+    expect(changes).toEqual([{ view: "irc" }, { brightness: 1, contrast: 1 }]);
+    expect(panel.querySelector('[data-testid="switch-doubt"]')).toBeNull();
   });
 });

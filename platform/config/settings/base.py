@@ -186,6 +186,7 @@ RUNS_DIR = DATA_DIR / "runs"
 MODELS_DIR = DATA_DIR / "models"
 PREDICTIONS_DIR = DATA_DIR / "predictions"
 RELEASES_DIR = DATA_DIR / "releases"
+SEGMENTS_DIR = DATA_DIR / "segments"  # made again when missing
 
 # --- queue: the job row in PostgreSQL is the truth, a message only says "look" ---
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
@@ -246,6 +247,7 @@ REST_FRAMEWORK = {
         "anon": env.str("THROTTLE_ANON", default="120/min"),
         "user": env.str("THROTTLE_USER", default="1200/min"),
         "save": env.str("THROTTLE_SAVE", default="240/min"),
+        "segments": env.str("THROTTLE_SEGMENTS", default="120/min"),
         "start": env.str("THROTTLE_START", default="30/hour"),
     },
     "NUM_PROXIES": NUM_PROXIES,
@@ -269,6 +271,8 @@ SPECTACULAR_SETTINGS = {
         "ShownAnnotationStateEnum": ["new", "draft", "submitted", "sent_back", "accepted"],
         "JobStateEnum": "annotation.models.Job.State",
         "TileStateEnum": "annotation.models.Tile.State",
+        "ReviewVerdictEnum": "annotation.models.Review.Verdict",
+        "ValidationVerdictEnum": "annotation.models.Validation.Verdict",
     },
 }
 
@@ -285,7 +289,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF, NONCE],
         "img-src": [SELF, "data:", "blob:"],
         "connect-src": [SELF],
-        "worker-src": [SELF, "blob:"],
+        "worker-src": [SELF],
         "object-src": ["'none'"],
         "base-uri": [SELF],
         "frame-ancestors": ["'none'"],

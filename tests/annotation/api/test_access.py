@@ -38,12 +38,21 @@ EXPECTED: dict[str, tuple[str, Any, tuple[int, ...]]] = {
     "api-annotation": ("get", None, SIGNED_IN),  # one's own: empty for everyone but Ana
     "api-submit": ("post", {"operation_id": "new"}, (401, 428, 428, 428, 428)),
     "api-geojson": ("post", {"operation_id": "new", "collection": {}}, (401, 422, 422, 422, 422)),
+    "api-segments": ("get", None, (401, 400, 400, 400, 400)),  # no level of detail asked for
+    "api-other-vintages": ("get", None, SIGNED_IN),
     "api-review": ("post", {"operation_id": "new", "verdict": "accept"}, (401, 404, 403, 428, 428)),
     "api-heartbeat": ("post", {}, (401, 404, 409, 404, 404)),  # Ana's lease is done
     "api-release-lease": ("post", {"reason": "left"}, (401, 404, 204, 404, 404)),
     "api-job": ("get", None, (401, 404, 200, 404, 200)),
     "api-job-cancel": ("post", {}, (401, 404, 200, 404, 200)),
     "api-draft": ("get", None, (401, 404, 404, 404, 404)),  # no model yet
+    "api-doubt": ("get", None, (401, 404, 404, 404, 404)),  # no model yet
+    "api-validate": ("post", {}, (401, 204, 204, 204, 204)),  # no model yet
+    "api-validations": (  # nobody was given its drawing to judge
+        "post",
+        {"operation_id": "new", "model_version": "m1", "verdicts": [], "done": True},
+        (401, 409, 409, 409, 409),
+    ),
     "api-training-runs": ("post", {}, (401, 404, 404, 404, 409)),  # too little to learn from
     "api-rounds": ("get", None, PUBLIC),
     "api-models": ("get", None, PUBLIC),

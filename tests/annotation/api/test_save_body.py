@@ -31,4 +31,4 @@ def test_members_that_are_not_known_are_ignored(db: None) -> None:
 
 
 def test_a_save_declares_only_what_it_uses() -> None:
-    assert set(SaveSerializer().fields) == {"operation_id", "features", "seconds_spent", "draft_model"}
+    assert set(SaveSerializer().fields) == {"operation_id", "features", "seconds_spent", "draft_model", "views_seen"}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import scenes
+from django.core.management import call_command
+from django.db import IntegrityError
 
 from annotation.errors import NameTaken, TooFewTiles, UnusableGrid, UserError
 from annotation.models import Campaign, Tile
@@ -56,6 +60,7 @@ def test_a_campaign_over_five_million_tiles_writes_rows_for_the_hold_out_and_the
         ({"tile_px": 2048, "redundancy": 0}, UserError, "redundancy 0"),
         ({"tile_px": 2048}, TooFewTiles, "4 usable tiles"),
         ({"tile_px": 128, "control_share": 1.0}, UserError, "control share"),
+        ({"tile_px": 128, "blind_share": 1.5}, UserError, "blind share 1.5"),
         ({"tile_px": 128, "slug": "Not Good"}, UserError, "lower-case"),
     ],
 )
@@ -65,6 +70,25 @@ def test_values_that_cannot_work_are_refused_with_the_value_met(
     with pytest.raises(error, match=words):
         scenes.campaign(**options)
     assert not Campaign.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_database_keeps_the_blind_share_a_share() -> None:
+    campaign = scenes.campaign(tile_px=256)
+    assert campaign.blind_share == 0.0
+    with pytest.raises(IntegrityError, match="campaign_blind_share_is_a_share"):
+        Campaign.objects.filter(pk=campaign.pk).update(blind_share=1.01)
+
+
+@pytest.mark.django_db
+def test_the_command_opens_a_campaign_with_a_tenth_of_blind_tiles_unless_told_otherwise() -> None:
+    scenes.virtual_layer("ground")
+    scenes.nomenclature()
+    shared = {"layer": "ground", "nomenclature": "ocsge_cover", "json": True, "stdout": io.StringIO()}
+    call_command("open_campaign", "usual", **shared)
+    call_command("open_campaign", "helped", blind_share=0.0, **shared)
+    assert Campaign.objects.get(slug="usual").blind_share == 0.1
+    assert Campaign.objects.get(slug="helped").blind_share == 0.0
 
 
 @pytest.mark.django_db

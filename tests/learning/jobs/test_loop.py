@@ -13,10 +13,11 @@ from scenes import LabelledScene, labelled_scene
 
 from annotation.core.labels import rasterize_features
 from annotation.core.tile_geometry import check_coverage, parse_features
+from annotation.errors import BlindTile
 from annotation.jobs.registry import run_job
 from annotation.models import Job
 from annotation.services.tiles import pool_mask
-from learning.errors import BlindTile, NoDraft
+from learning.errors import NoDraft
 from learning.jobs.prediction import FILES, file_sha256
 from learning.models import AcquisitionRound, Prediction, Release, TrainedModel
 from learning.release.manifest import verify

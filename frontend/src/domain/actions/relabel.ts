@@ -1,11 +1,12 @@
 import { type Action, edited, featureOf } from "../draft";
 
-/** Gives a shape another class. */
-export function relabel(id: string, classCode: string): Action {
+/** Gives shapes another class. */
+export function relabel(ids: readonly string[], classCode: string): Action {
   return (draft) => {
-    const feature = featureOf(draft, id);
-    if (feature.class_code === classCode) return draft;
-    const features = new Map(draft.features).set(id, { ...edited(feature), class_code: classCode });
+    const changing = ids.map((id) => featureOf(draft, id)).filter((f) => f.class_code !== classCode);
+    if (changing.length === 0) return draft;
+    const features = new Map(draft.features);
+    for (const feature of changing) features.set(feature.id, { ...edited(feature), class_code: classCode });
     return { ...draft, features };
   };
 }

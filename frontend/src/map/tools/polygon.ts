@@ -1,0 +1,21 @@
+import type { Ring } from "../../domain/geometry";
+import { gettext } from "../../i18n";
+import { Clicking } from "./clicking";
+
+/** Click by click; closed by the first vertex, a double click or Enter. */
+export class Polygon extends Clicking {
+  override readonly name = "polygon";
+
+  override hint(): string {
+    return this.isBusy
+      ? gettext("Click the next corner. Enter, a double click or the first corner closes the shape; Backspace or a right click takes the last corner back.")
+      : gettext("Click the corners of the shape, one by one. Hold Alt to place a corner without snapping.");
+  }
+
+  protected override finish(points: Ring): void {
+    void this.label(
+      (class_code, id) => ({ kind: "draw", rings: [points], class_code, id }),
+      { shapes: [[points]], colour: this.host.colour() },
+    );
+  }
+}

@@ -1,0 +1,220 @@
+import { CommandRefused } from "../domain/command";
+import { gapsOf } from "../domain/gaps";
+import { doubleArea } from "../domain/geometry";
+import { labelPoint } from "../domain/labelpoint";
+import { classOfKey } from "../domain/palette";
+import { above } from "../domain/suggestion";
+import { decimal, gettext, interpolate, percent } from "../i18n";
+import { helpDialog } from "../ui/dialogs";
+import type { ClassPalette } from "../ui/palette";
+import { refusalOfCommand, shapeWords } from "./announcer";
+import { squareMetres } from "./figures";
+import { helpKeys } from "./help";
+import { prefer } from "./preferences";
+import { commandOf, isForControl, type StudioCommand } from "./shortcuts";
+import type { StudioApp } from "./studio-app";
+import { isNarrow } from "./studio-state";
+import type { ToolName } from "../map/tools/tool";
+
+/** What keys and buttons ask of the studio, one by one. */
+export class StudioCommands {
+  private gap = -1;
+
+  constructor(private readonly app: StudioApp) {}
+
+  listen(): void {
+    window.addEventListener("keydown", (event) => { this.onKey(event); });
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const { app } = this;
+    if (event.defaultPrevented || isForControl(event.target, event.key)) return;
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (app.belt.key(event)) {
+      event.preventDefault();
+      return;
+    }
+    const chosen = isPlain ? classOfKey(app.classes, event) : null;
+    const command = chosen ? null : commandOf(event);
+    if (chosen) app.chooseClass(chosen.code);
+    else if (command) this.run(command);
+    else return;
+    event.preventDefault();
+  }
+
+  run(command: StudioCommand): void {
+    if (command.startsWith("tool-") && command !== "tool-delete") {
+      this.app.useTool(command.slice("tool-".length) as ToolName);
+      return;
+    }
+    this.actions[command as keyof typeof this.actions]();
+  }
+
+  private readonly actions: Readonly<Record<Exclude<StudioCommand, `tool-${ToolName}`>, () => void>> = {
+    "tool-delete": () => { this.deleteSelected(); },
+    undo: () => void this.turn("undo"),
+    redo: () => void this.turn("redo"),
+    submit: () => void this.app.flow.submit(),
+    skip: () => void this.app.flow.skip(),
+    fit: () => { this.app.view.fitTile(); },
+    labels: () => { this.app.setLook({ labels: !this.app.state.labels }); },
+    patterns: () => { this.app.setLook({ patterns: !this.app.state.patterns }); },
+    doubt: () => { this.toggleDoubt(); },
+    "next-view": () => { this.app.look.nextView(); },
+    "zoom-in": () => { this.app.view.map.zoomIn(); },
+    "zoom-out": () => { this.app.view.map.zoomOut(); },
+    help: () => void helpDialog(helpKeys()),
+    search: () => { this.search(); },
+    panel: () => { this.togglePanel(); },
+    "next-shape": () => { this.selectNeighbour(1); },
+    "previous-shape": () => { this.selectNeighbour(-1); },
+    take: () => void this.take(),
+    "take-all": () => void this.takeAll(),
+    draft: () => void this.startFromDraft(),
+    "next-gap": () => { this.nextGap(); },
+    "next-doubt": () => void this.nextDoubt(),
+    finer: () => { this.size(-1); },
+    coarser: () => { this.size(1); },
+    describe: () => { this.app.belt.describe(); },
+  };
+
+  private deleteSelected(): void {
+    const { selected } = this.app.state;
+    if (selected.length > 0) void this.app.run({ kind: "delete", ids: selected });
+    else this.app.announce(gettext("Nothing is selected. N selects the next shape."));
+  }
+
+  private async turn(way: "undo" | "redo"): Promise<void> {
+    const { session } = this.app.flow;
+    if (!session || this.app.state.phase !== "working" || this.app.state.isReadOnly) return;
+    try {
+      const done = await session[way]();
+      this.app.announce(done ? { undo: gettext("Undone."), redo: gettext("Done again.") }[way] : { undo: gettext("Nothing to undo."), redo: gettext("Nothing to redo.") }[way]);
+    } catch (error) {
+      if (!(error instanceof CommandRefused)) throw error;
+      this.app.notify(refusalOfCommand(error.code));
+    } finally {
+      this.app.paint();
+    }
+  }
+
+  private toggleDoubt(): void {
+    const { app } = this;
+    if (app.segmentDesk.doubtPhase === "none") app.notify(gettext("There is no model here yet, so nothing says where it hesitates."));
+    else app.setLook({ doubt: !app.state.doubt });
+  }
+
+  private search(): void {
+    this.app.update({ panel: true });
+    const palette = this.app.root.querySelector<ClassPalette>("sc-palette");
+    const fold = palette?.closest("details");
+    if (fold) fold.open = true;
+    palette?.focusSearch();
+  }
+
+  private togglePanel(): void {
+    const panel = !this.app.state.panel;
+    // On a small screen the panel covers the image: it is closed each time.
+    if (!isNarrow()) prefer("panel", panel);
+    this.app.update({ panel });
+    if (!panel) this.app.root.querySelector<HTMLElement>(".studio-bar [data-testid=panel]")?.focus();
+  }
+
+  private selectNeighbour(step: 1 | -1): void {
+    const { app } = this;
+    if (!app.flow.session) return;
+    const ids = [...app.draft().features.keys()];
+    if (ids.length === 0) {
+      app.announce(gettext("No shape is drawn yet."));
+      return;
+    }
+    const at = ids.indexOf(app.state.selected[app.state.selected.length - 1] ?? "");
+    const next = at < 0 ? (step > 0 ? 0 : ids.length - 1) : (at + step + ids.length) % ids.length;
+    const id = ids[next] as string;
+    if (app.state.tool !== "edit") app.useTool("edit");
+    app.select([id]);
+    const feature = app.draft().features.get(id);
+    if (!feature) return;
+    app.view.lookAt(labelPoint(feature.rings).at);
+    app.announce(shapeWords(feature, next + 1, ids.length, app.campaign.layer.gsd_m, app.className));
+  }
+
+  private async startFromDraft(): Promise<void> {
+    const { app } = this;
+    if (app.suggestionDesk.phase === "none") {
+      app.notify(gettext("No draft is offered here."));
+      return;
+    }
+    app.useTool("draft");
+    if (!(await app.suggestionDesk.showModel()) || app.state.tool !== "draft") return;
+    app.notify(interpolate(gettext("%(n)s suggestions. Take what is right: A takes one, Shift+A all the sure ones."), { n: app.suggestions().length }));
+  }
+
+  private async take(): Promise<void> {
+    const { app } = this;
+    if (app.belt.takeHovered()) return;
+    const current = app.flow.session ? app.suggestionDesk.current(app.draft()) : null;
+    if (!current) {
+      app.notify(gettext("No suggestion is shown here. D shows the model's draft."));
+      return;
+    }
+    if (!(await app.take([current])) || app.belt.isByKeyboard) return;
+    const next = app.suggestionDesk.current(app.draft());
+    if (next) app.belt.showSuggestion(next);
+  }
+
+  private async takeAll(): Promise<void> {
+    const { app } = this;
+    const { source, threshold } = app.suggestionDesk;
+    const open = app.suggestions();
+    const taken = source === "model" ? above(open, threshold) : open;
+    if (taken.length === 0) {
+      app.notify(open.length === 0
+        ? gettext("No suggestion is shown here. D shows the model's draft.")
+        : interpolate(gettext("No suggestion is above %(share)s. Lower it, or take them one by one."), { share: percent(threshold) }));
+      return;
+    }
+    await app.take(taken);
+  }
+
+  private nextGap(): void {
+    const { app } = this;
+    if (!app.flow.session) return;
+    if (!app.state.gaps) app.setLook({ gaps: true });
+    const gaps = gapsOf(app.draft());
+    if (gaps.length === 0) {
+      app.notify(gettext("All of the tile is labelled."));
+      return;
+    }
+    this.gap = (this.gap + 1) % gaps.length;
+    const gap = gaps[this.gap];
+    if (!gap) return;
+    app.belt.goTo(labelPoint(gap).at, interpolate(gettext("Gap %(n)s of %(count)s: %(area)s m² not labelled. G, then Space, fills it with the class in hand."), {
+      n: this.gap + 1, count: gaps.length, area: decimal(squareMetres(doubleArea(gap), app.campaign.layer.gsd_m), 1),
+    }));
+  }
+
+  private async nextDoubt(): Promise<void> {
+    const { app } = this;
+    if (!app.flow.session) return;
+    if (app.segmentDesk.doubtPhase === "none") {
+      app.notify(gettext("There is no model here yet, so nothing says where it hesitates."));
+      return;
+    }
+    await app.segmentDesk.loadDoubt();
+    const { session } = app.flow;
+    const place = session ? app.segmentDesk.nextDoubtful(session.assignment.tile.tile_px) : null;
+    if (!place) {
+      app.notify(app.segmentDesk.doubtPhase === "failed" ? app.segmentDesk.doubtMessage : gettext("The model hesitates nowhere here."));
+      return;
+    }
+    app.belt.goTo(place.at, interpolate(gettext("Doubtful place %(n)s of %(count)s: %(share)s doubt."), { n: place.rank, count: place.count, share: percent(place.doubt) }));
+  }
+
+  /** Finer or coarser segments, a smaller or larger brush. */
+  private size(by: 1 | -1): void {
+    const { app } = this;
+    if (app.state.tool === "segments") void app.segmentDesk.step(by === 1 ? -1 : 1);
+    else if (app.state.tool === "brush" || app.state.tool === "eraser") app.setBrushPx(by === 1 ? app.state.brushPx * 1.25 + 1 : (app.state.brushPx - 1) / 1.25);
+  }
+}

@@ -1,0 +1,258 @@
+import { ApiError } from "../api/client";
+import type { Annotation, Assignment } from "../api/types";
+import type { Engine } from "../domain/engine";
+import type { Feature } from "../domain/draft";
+import { gettext, interpolate } from "../i18n";
+import { preloadImagery } from "../map/imagery";
+import { BrowserJournal, type Journal, journalKey } from "../save/journal";
+import { NOTHING_SAVED } from "../save/saver";
+import { skipDialog } from "../ui/dialogs";
+import { mergeDialog } from "../ui/merge-view";
+import { WorkerEngine } from "../worker/worker-engine";
+import { ActiveClock } from "./active-clock";
+import { coloursOf } from "./boot";
+import { LeaseKeeper } from "./lease-keeper";
+import type { StudioApi } from "./studio-api";
+import type { StudioApp } from "./studio-app";
+import { type TileData, TileStore } from "./tile-data";
+import { type Resumed, TileSession } from "./tile-session";
+
+/** Tiles one after the other: claimed, shown, worked on, submitted or passed on, the next one made ready meanwhile. */
+export class StudioFlow {
+  session: TileSession | null = null;
+  private readonly engine: Engine = new WorkerEngine();
+  private readonly clock = new ActiveClock();
+  private readonly store: TileStore;
+  private lease: LeaseKeeper | null = null;
+  private settling: Promise<void> | null = null;
+
+  constructor(
+    private readonly app: StudioApp,
+    private readonly api: StudioApi,
+    private readonly journal: Journal = new BrowserJournal(),
+    private readonly onSubmitted: (() => void) | null = null,
+  ) {
+    this.store = new TileStore(api);
+  }
+
+  listen(): void {
+    for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
+    window.addEventListener("beforeunload", (event) => {
+      // The browser's copy keeps the work; only where there is none is leaving a loss.
+      if (this.session?.isAtRisk === true) event.preventDefault();
+    });
+  }
+
+  async start(): Promise<void> {
+    const { tile } = this.app.boot;
+    await this.open(() => (tile === null ? this.api.claim(this.app.campaign.slug, false) : this.api.pick(tile)));
+  }
+
+  next(): Promise<void> {
+    return this.open(() => this.api.claim(this.app.campaign.slug, false));
+  }
+
+  private async open(ask: () => Promise<Assignment | null>): Promise<void> {
+    const { app } = this;
+    this.leave();
+    app.root.dataset["ready"] = "false";
+    app.update({ phase: "loading", selected: [], hoveredClass: null, leaseLost: false, isReadOnly: false });
+    try {
+      const assignment = await ask();
+      if (assignment) await this.show(assignment);
+      else {
+        app.update({ phase: "empty" });
+        app.announce(gettext("Nothing left to label for now"));
+      }
+    } catch (error) {
+      const failure = error instanceof ApiError && error.needsSignIn
+        ? gettext("You are signed out. Sign in again in another tab, then try again here.")
+        : (error as Error).message;
+      app.update({ phase: "failed", failure });
+    }
+  }
+
+  private leave(): void {
+    this.lease?.stop();
+    this.lease = null;
+    this.session?.close();
+    this.session = null;
+    this.app.belt.putAway();
+    this.app.suggestionDesk.reset(null, null);
+    this.app.segmentDesk.reset(null, false);
+    this.app.view.showFeatures([]);
+    this.app.view.showSuggestions([], 0);
+    this.app.look.applyDoubt();
+  }
+
+  private async show(assignment: Assignment): Promise<void> {
+    const { app } = this;
+    const { tile, annotation, lease } = assignment;
+    const session = this.sessionOf(assignment);
+    const data = this.store.of(tile.id, tile.tile_px);
+    this.session = session;
+    this.clock.take();
+    if (lease) this.lease = new LeaseKeeper(this.api, lease, () => this.clock.idleFor, () => { app.update({ leaseLost: true }); }).start();
+    session.noteView(app.state.view);
+    app.view.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px);
+    const imagery = app.view.showImagery(app.state.view);
+    app.suggestionDesk.reset(data, assignment);
+    app.segmentDesk.reset(data, assignment.draft_available);
+    app.update({ phase: "working", status: { ...NOTHING_SAVED, savedAt: annotation.saved_at } });
+    app.belt.restart(assignment.draft_available);
+    if (app.state.doubt) void app.segmentDesk.loadDoubt();
+    const resumed = await session.resume();
+    if (this.session !== session) return;
+    app.draftChanged();
+    await this.welcome(session, resumed);
+    await imagery;
+    if (this.session !== session) return;
+    app.root.dataset["ready"] = "true";
+    app.announce(interpolate(gettext("Tile %(row)s · %(col)s is open."), { row: tile.row, col: tile.col }));
+    if (lease) void this.prepareNext();
+    this.warm(data, assignment);
+  }
+
+  private sessionOf(assignment: Assignment): TileSession {
+    const { app } = this;
+    const { user } = app.boot;
+    const key = journalKey(user.public_id ?? user.username ?? "", app.campaign.slug, assignment.tile.id);
+    const session: TileSession = new TileSession(assignment, this.journal, key, {
+      secondsSpent: () => this.clock.take(),
+      onStatus: (status) => { if (this.session === session) app.update({ status }); },
+      onVersion: () => { if (this.session === session) app.paint(); },
+      onDraft: () => { if (this.session === session) app.draftChanged(); },
+      onTab: (tab) => { if (this.session === session) this.tabChanged(tab === "elsewhere"); },
+      onConflict: ({ current }) => void this.settle(current, session.features, new Date().toISOString()),
+      onInvalid: (id, at, message) => { if (this.session === session) this.showInvalid(id, at, message); },
+    }, this.engine, this.api);
+    return session;
+  }
+
+  /** Says what became of work kept earlier. */
+  private async welcome(session: TileSession, resumed: Resumed): Promise<void> {
+    if (resumed.kind === "elsewhere") this.tabChanged(true);
+    if (resumed.kind === "restored") this.app.notify(gettext("Your work kept in this browser is back."));
+    if (resumed.kind === "conflict") await this.settle(session.assignment.annotation, resumed.features, resumed.kept_at);
+  }
+
+  private tabChanged(isReadOnly: boolean): void {
+    if (isReadOnly === this.app.state.isReadOnly) return;
+    this.app.update({ isReadOnly });
+    if (isReadOnly) this.app.announce(gettext("This tile is open in another tab, and that one keeps your work. Here you may look."));
+    this.app.belt.current.refresh();
+  }
+
+  /** Takes the tile over from the other tab. */
+  async goOnHere(): Promise<void> {
+    const { session } = this;
+    if (!session) return;
+    const resumed = await session.takeOver();
+    if (this.session !== session) return;
+    this.tabChanged(false);
+    // What the status said of the other tab is over; what there is to send is said by the saver.
+    if (resumed.kind === "none") this.app.update({ status: { ...NOTHING_SAVED, savedAt: session.assignment.annotation.saved_at } });
+    this.app.draftChanged();
+    await this.welcome(session, resumed);
+  }
+
+  /** The next tile's pictures and what the tool in hand needs of it, while this one is worked on. */
+  private async prepareNext(): Promise<void> {
+    try {
+      const ahead = await this.api.claim(this.app.campaign.slug, true);
+      if (!ahead) return;
+      preloadImagery(this.app.campaign.layer, ahead.tile, this.app.state.view);
+      this.warm(this.store.of(ahead.tile.id, ahead.tile.tile_px), ahead);
+    } catch {
+      // Only a head start is missed: the next claim will say what is wrong.
+    }
+  }
+
+  /** Fetches what is likely to be asked for; what fails here is asked again when it is wanted. */
+  private warm(data: TileData, assignment: Assignment): void {
+    const { state, segmentDesk } = this.app;
+    const wanted: Promise<unknown>[] = [];
+    if (state.tool === "segments") wanted.push(data.segments(segmentDesk.level));
+    if (assignment.draft_available) wanted.push(data.draft());
+    if (assignment.draft_available && state.doubt) wanted.push(data.doubt());
+    for (const one of wanted) one.catch(() => undefined);
+  }
+
+  /** Both versions of the tile, side by side and place by place, until the person has said what stays. */
+  private settle(current: Annotation, mine: readonly Feature[], at: string | null): Promise<void> {
+    this.settling ??= this.merge(current, mine, at).finally(() => { this.settling = null; });
+    return this.settling;
+  }
+
+  private async merge(current: Annotation, mine: readonly Feature[], at: string | null): Promise<void> {
+    const { session, app } = this;
+    if (!session) return;
+    const features = await mergeDialog(
+      { features: mine, at }, { features: current.features, at: current.saved_at }, session.base, session.draft.side,
+      coloursOf(app.campaign), app.boot.language,
+    );
+    if (this.session !== session) return;
+    await session.resolve(current, features);
+    app.draftChanged();
+  }
+
+  private showInvalid(id: string | null, at: readonly [number, number] | null, message: string): void {
+    const { app } = this;
+    app.belt.use("edit");
+    if (id !== null && this.session?.draft.features.has(id)) app.select([id]);
+    if (at) {
+      app.view.lookAt(at);
+      app.view.sketch.setSketch({ ...app.view.sketch.current, mark: at });
+    }
+    app.notify(message);
+  }
+
+  async submit(): Promise<void> {
+    const { session, app } = this;
+    if (!session || app.state.phase !== "working" || app.state.isReadOnly) return;
+    if (session.draft.features.size === 0) {
+      app.notify(gettext("Nothing is labelled yet: draw at least one area, or skip the tile with a reason."));
+      return;
+    }
+    app.update({ phase: "sending" });
+    if (!(await session.saver.flush())) {
+      app.update({ phase: "working" });
+      app.notify(gettext("Not submitted: the last changes are not on the server yet. They are kept in this browser."));
+      return;
+    }
+    try {
+      const answer = await session.submit();
+      app.notify(answer.state === "accepted"
+        ? gettext("Thank you. This tile is done.")
+        : gettext("Thank you. A reviewer will look at it, and you will see the outcome in your contributions."));
+    } catch (error) {
+      app.update({ phase: "working" });
+      if (error instanceof ApiError && error.status === 412) {
+        await this.settle(error.details["current"] as Annotation, session.features, new Date().toISOString());
+      } else {
+        app.notify(interpolate(gettext("Not submitted: %(reason)s"), { reason: (error as Error).message }));
+      }
+      return;
+    }
+    if (!this.onSubmitted) return this.next();
+    app.update({ phase: "empty" });
+    this.onSubmitted();
+  }
+
+  async skip(): Promise<void> {
+    const { session, app } = this;
+    if (!session || app.state.phase !== "working") return;
+    const choice = await skipDialog();
+    if (!choice || this.session !== session) return;
+    await session.saver.flush();
+    try {
+      if (session.assignment.lease) await this.api.release(session.assignment.lease.token, choice.reason, choice.comment);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 409) {
+        app.notify(interpolate(gettext("Not skipped: %(reason)s"), { reason: (error as Error).message }));
+        return;
+      }
+    }
+    await this.next();
+  }
+}

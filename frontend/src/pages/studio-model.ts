@@ -1,0 +1,55 @@
+import type { Assignment, Campaign, SegmentLevel, Vintage } from "../api/types";
+import type { PaletteClass } from "../domain/palette";
+import type { SegmentDesk } from "./segment-desk";
+import type { StudioCommand } from "./shortcuts";
+import type { StudioState } from "./studio-state";
+import type { SuggestionDesk } from "./suggestion-desk";
+import type { TileSession } from "./tile-session";
+
+/** How the image and the labels look: each may be set alone. */
+export interface Look {
+  view: string;
+  brightness: number;
+  contrast: number;
+  surroundings: number;
+  opacity: number;
+  labels: boolean;
+  patterns: boolean;
+  gaps: boolean;
+  doubt: boolean;
+}
+
+/** What the panels ask for. */
+export interface StudioActions {
+  command(command: StudioCommand): void;
+  chooseClass(code: string): void;
+  setLook(change: Partial<Look>): void;
+  setBrushPx(px: number): void;
+  setLevel(level: SegmentLevel): void;
+  retrySegments(): void;
+  retryDoubt(): void;
+  setThreshold(share: number): void;
+  showSuggestions(isShown: boolean): void;
+  stepSuggestion(by: 1 | -1): void;
+  lookAtSuggestion(id: string): void;
+  takeSuggestion(id: string): void;
+  openVintages(): void;
+  chooseVintage(vintage: Vintage): void;
+  fillGaps(): void;
+  goOnHere(): void;
+  dismissPractice(): void;
+}
+
+export interface StudioModel {
+  readonly campaign: Campaign;
+  readonly classes: readonly PaletteClass[];
+  readonly language: "fr" | "en";
+  readonly state: Readonly<StudioState>;
+  readonly session: TileSession | null;
+  readonly assignment: Assignment | null;
+  readonly suggestions: SuggestionDesk;
+  readonly segments: SegmentDesk;
+  readonly hint: string;
+  readonly isPractice: boolean;
+  readonly actions: StudioActions;
+}

@@ -1,0 +1,340 @@
+import { render } from "lit";
+import { api, ApiError } from "../api/client";
+import type { Boot, Campaign, ValidationItem, ValidationTask, Verdict, VerdictKind } from "../api/types";
+import { classOfKey, type PaletteClass } from "../domain/palette";
+import { gettext, interpolate, percent } from "../i18n";
+import { preloadImagery, viewsOf } from "../map/imagery";
+import { MapView } from "../map/map-view";
+import { helpDialog } from "../ui/dialogs";
+import type { ClassPalette } from "../ui/palette";
+import { type ViewSettings, viewWords } from "../ui/view-panel";
+import { ActiveClock } from "./active-clock";
+import { coloursOf, paletteOf } from "./boot";
+import { validateKeys } from "./help";
+import { LeaseKeeper } from "./lease-keeper";
+import { isForControl } from "./shortcuts";
+import { isNarrow } from "./studio-state";
+import { Outbox } from "./validate-outbox";
+import { type ValidateActions, type ValidateState, validateTemplate } from "./validate-template";
+
+const NOTICE_MS = 6_000;
+/** How long the next tile waits for the answers on this one to arrive. */
+const FLUSH_MS = 2_500;
+
+/** The fast lane: one shape of the model at a time, one key each. */
+export class ValidateApp implements ValidateActions {
+  readonly view: MapView;
+  private readonly classes: readonly PaletteClass[];
+  private readonly clock = new ActiveClock();
+  private readonly outbox: Outbox;
+  private task: ValidationTask | null = null;
+  private ahead: Promise<ValidationTask | null> | null = null;
+  private lease: LeaseKeeper | null = null;
+  private index = 0;
+  private answers = new Map<string, Verdict>();
+  private noticeTimer: ReturnType<typeof setTimeout> | undefined;
+  private turn: Promise<void> = Promise.resolve();
+  private readonly state: ValidateState = {
+    phase: "loading", failure: "", notice: "", view: "rgb", opacity: 0.45, filled: false, panel: !isNarrow(),
+    status: { state: "saved", left: 0, savedAt: null, message: "" },
+  };
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly boot: Boot,
+    private readonly campaign: Campaign,
+  ) {
+    this.classes = paletteOf(campaign, boot.language);
+    const owner = `${boot.user.public_id ?? boot.user.username ?? ""}/${campaign.slug}`;
+    this.outbox = new Outbox(owner, (tile, body) => api.sendVerdicts(tile, body), (status) => { this.update({ status }); });
+    this.update({});
+    this.view = new MapView(root.querySelector(".map") as HTMLElement, campaign.layer, coloursOf(campaign));
+    this.view.setAccent(getComputedStyle(root).getPropertyValue("--map-accent").trim() || "#0b6bcb");
+    this.view.coverage.setOpacity(this.state.opacity);
+    this.listen();
+  }
+
+  private listen(): void {
+    window.addEventListener("keydown", (event) => { this.onKey(event); });
+    for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
+    for (const name of ["online", "focus"]) window.addEventListener(name, () => void this.outbox.flush());
+    document.addEventListener("visibilitychange", () => { if (document.hidden) void this.outbox.flush(); });
+  }
+
+  private update(change: Partial<ValidateState>): void {
+    Object.assign(this.state, change);
+    const { campaign, classes, boot, state, task } = this;
+    const { item } = this;
+    render(validateTemplate({
+      campaign, classes, language: boot.language, state, item, judged: this.index, count: task?.items.length ?? 0,
+      place: task ? interpolate(gettext("Tile %(row)s · %(col)s"), { row: task.tile.row, col: task.tile.col }) : "",
+      canTakeBack: this.index > 0, actions: this,
+    }), this.root);
+    const { dataset } = this.root;
+    dataset["item"] = item?.feature_id ?? "";
+    dataset["left"] = String((task?.items.length ?? 0) - this.index);
+    dataset["pending"] = String(state.status.left);
+    if (task) dataset["tile"] = String(task.tile.id);
+  }
+
+  private get item(): ValidationItem | null {
+    return this.task?.items[this.index] ?? null;
+  }
+
+  private notify(notice: string): void {
+    clearTimeout(this.noticeTimer);
+    this.update({ notice });
+    this.announce(notice);
+    this.noticeTimer = setTimeout(() => { this.update({ notice: "" }); }, NOTICE_MS);
+  }
+
+  private announce(text: string): void {
+    const place = this.root.querySelector("#spoken");
+    if (place) place.textContent = place.textContent === text ? `${text}\u00a0` : text;
+  }
+
+  private nameOf(code: string): string {
+    const found = this.campaign.nomenclature.classes.find((c) => c.code === code);
+    return found ? `${code} ${found.name[this.boot.language] || found.name.en}` : code;
+  }
+
+  // Tiles
+
+  async start(): Promise<void> {
+    try {
+      await this.outbox.start();
+    } catch {
+      // A browser without a store sends each answer at once, and says so.
+    }
+    await this.next();
+  }
+
+  private async next(): Promise<void> {
+    this.root.dataset["ready"] = "false";
+    this.lease?.stop();
+    this.lease = null;
+    this.task = null;
+    this.index = 0;
+    const ready = this.ahead;
+    this.ahead = null;
+    this.view.sketch.setSketch({});
+    this.view.showFeatures([]);
+    this.update({ phase: "loading" });
+    try {
+      const task = (await ready?.catch(() => null)) ?? (await api.validate(this.campaign.slug, false));
+      if (task) await this.show(task);
+      else {
+        this.update({ phase: "empty" });
+        this.announce(gettext("Nothing left to check for now"));
+      }
+    } catch (error) {
+      const failure = error instanceof ApiError && error.needsSignIn
+        ? gettext("You are signed out. Sign in again in another tab, then try again here.")
+        : (error as Error).message;
+      this.update({ phase: "failed", failure });
+    }
+  }
+
+  private async show(task: ValidationTask): Promise<void> {
+    const { tile } = task;
+    const kept = await this.outbox.of(tile.id).catch(() => []);
+    this.answers = new Map(kept.map((verdict) => [verdict.feature_id, verdict]));
+    const done = task.items.filter((item) => item.verdict !== null || this.answers.has(item.feature_id));
+    const items = [...done, ...task.items.filter((item) => !done.includes(item))];
+    this.task = { ...task, items };
+    this.index = done.length;
+    if (task.lease) this.lease = new LeaseKeeper(api, task.lease, () => this.clock.idleFor, () => undefined).start();
+    this.view.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px);
+    const imagery = this.view.showImagery(this.state.view);
+    this.clock.take();
+    if (!this.item) {
+      await this.finish();
+      return;
+    }
+    this.update({ phase: "judging" });
+    this.showItem();
+    this.prepareNext();
+    await imagery;
+    this.root.dataset["ready"] = "true";
+  }
+
+  /** Claims the next tile and asks for its pictures while this one is judged. */
+  private prepareNext(): void {
+    this.ahead = api.validate(this.campaign.slug, true);
+    this.ahead.then(
+      (task) => { if (task) preloadImagery(this.campaign.layer, task.tile, this.state.view); },
+      // The tile is asked for again when it is its turn, and the reason is shown then.
+      () => { this.ahead = null; },
+    );
+  }
+
+  private showItem(): void {
+    const { item, task } = this;
+    if (!item || !task) return;
+    this.drawItem();
+    this.view.fitFeature(item.rings);
+    this.update({});
+    const said = interpolate(gettext("%(n)s of %(count)s. The model says %(class)s"), { n: this.index + 1, count: task.items.length, class: this.nameOf(item.class_code) });
+    const sure = item.confidence === null ? "" : interpolate(gettext(", %(share)s sure"), { share: percent(item.confidence) });
+    this.announce(`${said}${sure}. ${gettext("Is that right?")}`);
+  }
+
+  private drawItem(): void {
+    const { item } = this;
+    if (!item) return;
+    this.view.sketch.setSketch({ selected: [item.rings] });
+    this.view.showFeatures(this.state.filled ? [{ id: item.feature_id, class_code: item.class_code, rings: item.rings, provenance: "accepted" }] : []);
+  }
+
+  private async finish(): Promise<void> {
+    // The server gives the next tile by what it knows: the answers on this one go first, unless the network is away.
+    await Promise.race([this.outbox.flush().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
+    await this.next();
+  }
+
+  // Answers
+
+  judge(verdict: VerdictKind, classCode?: string): void {
+    // On a small screen the panel lies over the next shape.
+    if (this.state.panel && isNarrow()) this.update({ panel: false });
+    this.inTurn(() => this.answer(verdict, classCode ?? null));
+  }
+
+  /** Answers one after the other: each is kept by the browser before the next shape shows. */
+  private inTurn(work: () => Promise<void>): void {
+    this.turn = this.turn.then(work, work);
+  }
+
+  private async answer(given: VerdictKind, code: string | null): Promise<void> {
+    const { item, task } = this;
+    if (!item || !task || this.state.phase !== "judging") return;
+    // The class shown is an agreement, by whichever key.
+    const verdict = given === "other" && code === item.class_code ? "agree" : given;
+    const answer: Verdict = { feature_id: item.feature_id, verdict, class_code: verdict === "other" ? code : null, seconds: this.clock.take() };
+    try {
+      await this.outbox.put(task.tile.id, task.model_version, answer, this.index + 1 === task.items.length);
+    } catch (error) {
+      this.notify(interpolate(gettext("Not recorded: %(reason)s"), { reason: (error as Error).message }));
+      return;
+    }
+    this.answers.set(item.feature_id, answer);
+    this.index += 1;
+    if (this.item) this.showItem();
+    else await this.finish();
+  }
+
+  takeBack(): void {
+    this.inTurn(() => this.back());
+  }
+
+  private async back(): Promise<void> {
+    const { task } = this;
+    if (!task || this.state.phase !== "judging") return;
+    if (this.index === 0) {
+      this.notify(gettext("There is no answer to take back on this tile."));
+      return;
+    }
+    this.index -= 1;
+    const { item } = this;
+    if (item) {
+      this.answers.delete(item.feature_id);
+      // One that has left already is replaced by the next answer.
+      await this.outbox.takeBack(task.tile.id, item.feature_id).catch(() => false);
+    }
+    this.showItem();
+    this.announce(gettext("Taken back. Answer again."));
+  }
+
+  skip(): void {
+    this.inTurn(() => this.pass());
+  }
+
+  private async pass(): Promise<void> {
+    const { task } = this;
+    if (!task || this.state.phase !== "judging") return;
+    this.update({ phase: "loading" });
+    await Promise.race([this.outbox.flush().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
+    try {
+      if (task.lease) await api.release(task.lease.token, "skip", "");
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 409) {
+        this.update({ phase: "judging" });
+        this.notify(interpolate(gettext("Not skipped: %(reason)s"), { reason: (error as Error).message }));
+        return;
+      }
+    }
+    await this.next();
+  }
+
+  // View
+
+  fit(): void {
+    if (this.item) this.view.fitFeature(this.item.rings);
+  }
+
+  setLook({ view, labels }: Partial<ViewSettings>): void {
+    if (labels !== undefined) {
+      this.update({ filled: labels });
+      this.drawItem();
+    }
+    if (view !== undefined) {
+      this.update({ view });
+      void this.view.showImagery(view);
+      this.announce(interpolate(gettext("Image: %(view)s."), { view: viewWords(view) }));
+    }
+  }
+
+  private nextView(): void {
+    const views = viewsOf(this.campaign.layer.bands);
+    const next = views[(views.indexOf(this.state.view) + 1) % views.length];
+    if (next !== undefined && next !== this.state.view) this.setLook({ view: next });
+  }
+
+  togglePanel(): void {
+    this.update({ panel: !this.state.panel });
+  }
+
+  help(): void {
+    void helpDialog(validateKeys());
+  }
+
+  search(): void {
+    this.update({ panel: true });
+    this.root.querySelector<ClassPalette>("sc-palette")?.focusSearch();
+  }
+
+  private readonly keys: Readonly<Record<string, () => void>> = {
+    a: () => { this.judge("agree"); },
+    enter: () => { this.judge("agree"); },
+    d: () => { this.judge("disagree"); },
+    u: () => { this.judge("unsure"); },
+    z: () => { this.takeBack(); },
+    backspace: () => { this.takeBack(); },
+    s: () => { this.skip(); },
+    f: () => { this.fit(); },
+    h: () => { this.setLook({ labels: !this.state.filled }); },
+    t: () => { this.nextView(); },
+    i: () => { this.showItem(); },
+    "?": () => { this.help(); },
+    "/": () => { this.search(); },
+    "+": () => { this.view.map.zoomIn(); },
+    "=": () => { this.view.map.zoomIn(); },
+    "-": () => { this.view.map.zoomOut(); },
+    arrowleft: () => { this.view.pan("left"); },
+    arrowright: () => { this.view.pan("right"); },
+    arrowup: () => { this.view.pan("up"); },
+    arrowdown: () => { this.view.pan("down"); },
+  };
+
+  private onKey(event: KeyboardEvent): void {
+    if (event.repeat || isForControl(event.target, event.key)) return;
+    const isUndo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
+    if (!isUndo && (event.ctrlKey || event.metaKey || event.altKey)) return;
+    const chosen = isUndo ? null : classOfKey(this.classes, event);
+    const action = this.keys[event.key.toLowerCase()];
+    if (chosen) this.judge("other", chosen.code);
+    else if (action) action();
+    else return;
+    event.preventDefault();
+  }
+}

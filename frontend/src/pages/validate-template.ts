@@ -1,0 +1,177 @@
+import { html, nothing, type TemplateResult } from "lit";
+import type { Campaign, ValidationItem, VerdictKind } from "../api/types";
+import type { PaletteClass } from "../domain/palette";
+import { decimal, gettext, interpolate, percent } from "../i18n";
+import { viewsOf } from "../map/imagery";
+import { icon, type IconName, swatch } from "../ui/icons";
+import { languageSwitch } from "../ui/language";
+import { type ViewSettings, viewWords } from "../ui/view-panel";
+import type { OutboxStatus } from "./validate-outbox";
+
+export interface ValidateState {
+  phase: "loading" | "judging" | "empty" | "failed";
+  failure: string;
+  notice: string;
+  view: string;
+  opacity: number;
+  /** Whether the polygon is filled with its colour. */
+  filled: boolean;
+  panel: boolean;
+  status: OutboxStatus;
+}
+
+export interface ValidateActions {
+  judge(verdict: VerdictKind, classCode?: string): void;
+  takeBack(): void;
+  skip(): void;
+  fit(): void;
+  setLook(change: Partial<ViewSettings>): void;
+  togglePanel(): void;
+  help(): void;
+  search(): void;
+}
+
+export interface ValidateModel {
+  readonly campaign: Campaign;
+  readonly classes: readonly PaletteClass[];
+  readonly language: "fr" | "en";
+  readonly state: Readonly<ValidateState>;
+  readonly item: ValidationItem | null;
+  /** Polygons judged on this tile, and all of them. */
+  readonly judged: number;
+  readonly count: number;
+  readonly place: string;
+  readonly canTakeBack: boolean;
+  readonly actions: ValidateActions;
+}
+
+function savedWords(status: OutboxStatus, language: string): string {
+  if (status.state === "sign_in") return gettext("Signed out: sign in again in another tab, your answers are kept");
+  if (status.state === "offline") return interpolate(gettext("Not sent: %(n)s answers kept in this browser, trying again"), { n: status.left });
+  if (status.state === "refused") return interpolate(gettext("Some answers were not taken: %(reason)s"), { reason: status.message });
+  if (status.state === "unkept") return gettext("This browser cannot keep a copy: each answer goes to the server at once");
+  if (status.state === "sending") return gettext("Sending…");
+  if (status.state === "waiting") return interpolate(gettext("Kept in this browser: %(n)s answers"), { n: status.left });
+  if (!status.savedAt) return gettext("Nothing to save yet");
+  const time = new Date(status.savedAt).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return interpolate(gettext("Saved on server at %(time)s"), { time });
+}
+
+const look = (state: OutboxStatus["state"]): string =>
+  ({ saved: "saved", waiting: "dirty", sending: "saving", offline: "offline", sign_in: "error", refused: "error", unkept: "offline" })[state];
+
+function header(model: ValidateModel): TemplateResult {
+  const { campaign, state, actions, language, place } = model;
+  return html`<header class="studio-bar">
+    <a class="bar-back" href=${`/campaigns/${encodeURIComponent(campaign.slug)}/`} aria-label=${gettext("Back to the campaign")}>${icon("back")}</a>
+    <div class="bar-title">
+      <h1>${interpolate(gettext("Check · %(campaign)s"), { campaign: campaign.title })}</h1>
+      ${place ? html`<p>${place}</p>` : nothing}
+    </div>
+    <p class="save-state" role="status" data-testid="save-state" data-state=${look(state.status.state)}><span class="save-dot" aria-hidden="true"></span><span>${savedWords(state.status, language)}</span></p>
+    ${languageSwitch(language)}
+    <div class="bar-actions">
+      <button type="button" class="bar-icon" aria-label=${gettext("Keys")} data-testid="help" @click=${() => { actions.help(); }}>${icon("help")}</button>
+      <button type="button" class="bar-icon" aria-label=${gettext("Side panel")} data-testid="panel" aria-expanded=${state.panel ? "true" : "false"}
+        aria-controls="validate-panel" @click=${() => { actions.togglePanel(); }}>${icon("panel")}</button>
+    </div>
+  </header>`;
+}
+
+function question({ item, classes, campaign, language }: ValidateModel): TemplateResult {
+  if (!item) return html``;
+  const all = campaign.nomenclature.classes.find((c) => c.code === item.class_code);
+  const name = classes.find((c) => c.code === item.class_code)?.name ?? all?.name[language] ?? "";
+  return html`<h2 class="question" data-testid="question" tabindex="-1">
+      ${swatch(all?.colour ?? "#888888")} <span>${interpolate(gettext("Is this %(class)s?"), { class: `${item.class_code} ${name}` })}</span>
+    </h2>
+    ${item.confidence === null ? nothing : html`<p class="quiet">${interpolate(gettext("The model is %(share)s sure."), { share: percent(item.confidence) })}</p>`}`;
+}
+
+function judgeCard(model: ValidateModel): TemplateResult {
+  const { actions, state, judged, count, canTakeBack } = model;
+  const off = state.phase !== "judging";
+  const answer = (verdict: VerdictKind, name: IconName, label: string, key: string): TemplateResult =>
+    html`<button type="button" class=${`answer answer-${verdict}`} data-testid=${verdict} ?disabled=${off} aria-keyshortcuts=${key}
+      @click=${() => { actions.judge(verdict); }}>${icon(name)} <span>${label}</span> <kbd>${key}</kbd></button>`;
+  return html`<section class="judge" aria-label=${gettext("Your answer")}>
+    ${question(model)}
+    <div class="answers">
+      ${answer("agree", "check", gettext("Yes"), "A")}
+      ${answer("disagree", "no", gettext("No"), "D")}
+      ${answer("unsure", "unsure", gettext("Unsure"), "U")}
+    </div>
+    <div class="judge-more">
+      <progress max=${count} value=${judged} aria-hidden="true"></progress>
+      <span data-testid="progress">${interpolate(gettext("%(n)s of %(count)s on this tile"), { n: Math.min(judged + 1, count), count })}</span>
+      <button type="button" data-testid="other-class" ?disabled=${off} @click=${() => { actions.search(); }}>${icon("panel")} <span>${gettext("Another class")}</span> <kbd>/</kbd></button>
+      <button type="button" data-testid="take-back" ?disabled=${off || !canTakeBack} @click=${() => { actions.takeBack(); }}>${icon("undo")} <span>${gettext("Take back")}</span> <kbd>Z</kbd></button>
+      <button type="button" data-testid="skip" ?disabled=${off} @click=${() => { actions.skip(); }}>${icon("skip")} <span>${gettext("Skip tile")}</span> <kbd>S</kbd></button>
+    </div>
+  </section>`;
+}
+
+function panel(model: ValidateModel): TemplateResult {
+  const { state, actions, classes, campaign, item } = model;
+  return html`<aside class="studio-panel" id="validate-panel" aria-label=${gettext("Side panel")} ?hidden=${!state.panel}>
+    <button type="button" class="panel-close" aria-label=${gettext("Close the panel")} @click=${() => { actions.togglePanel(); }}>${icon("close")}</button>
+    <details class="section" open>
+      <summary>${gettext("It is another class")}</summary>
+      <sc-palette .classes=${classes} .active=${item?.class_code ?? ""} @class-chosen=${(event: CustomEvent<string>) => { actions.judge("other", event.detail); }}></sc-palette>
+    </details>
+    <details class="section" open>
+      <summary>${gettext("Image")}</summary>
+      <label class="switch first"><input type="checkbox" data-testid="switch-fill" .checked=${state.filled}
+        @change=${(event: Event) => { actions.setLook({ labels: (event.target as HTMLInputElement).checked }); }}><span>${gettext("Fill the shape with its colour")}</span> <kbd>H</kbd></label>
+      <div class="segmented" role="group" aria-label=${gettext("Imagery view")}>
+        ${viewsOf(campaign.layer.bands).map((view) => html`<button type="button" data-testid=${`view-${view}`} aria-pressed=${String(view === state.view)}
+          @click=${() => { actions.setLook({ view }); }}>${viewWords(view)}</button>`)}
+      </div>
+      <button type="button" class="wide" @click=${() => { actions.fit(); }}>${icon("fit")} ${gettext("Zoom to the shape")} <kbd>F</kbd></button>
+    </details>
+  </aside>`;
+}
+
+function cover({ state, campaign }: ValidateModel): TemplateResult | typeof nothing {
+  const url = `/campaigns/${encodeURIComponent(campaign.slug)}/`;
+  const home = html`<a class="button" href=${url}>${gettext("Back to the campaign")}</a>`;
+  if (state.phase === "empty") {
+    return html`<div class="cover" data-testid="empty"><div class="cover-card">
+      <h2>${gettext("Nothing left to check for now")}</h2>
+      <p>${gettext("Every shape of the model that waits for you has your answer. More come when the model has learnt again.")}</p>
+      <div class="button-row"><a class="button primary" href=${`${url}studio/`}>${gettext("Label a tile")}</a> ${home}</div>
+    </div></div>`;
+  }
+  if (state.phase === "failed") {
+    return html`<div class="cover" role="alert"><div class="cover-card">
+      <h2>${gettext("The next tile could not be opened")}</h2>
+      <p>${state.failure}</p>
+      <div class="button-row"><button type="button" class="primary" @click=${() => { window.location.reload(); }}>${gettext("Try again")}</button> ${home}</div>
+    </div></div>`;
+  }
+  if (state.phase === "loading") return html`<div class="cover cover-quiet"><p class="loading">${gettext("Opening the next tile…")}</p></div>`;
+  return nothing;
+}
+
+export function validateTemplate(model: ValidateModel): TemplateResult {
+  const { campaign, state } = model;
+  const { layer } = campaign;
+  return html`
+    ${header(model)}
+    <div class="studio-main">
+      <div class="validate-middle">
+        <div class="map-frame">
+          <div class="map" data-testid="map" tabindex="0" role="application" aria-label=${gettext("Image of the tile and the shape to check")}></div>
+          <div class="notices">${state.notice ? html`<p class="notice" data-testid="notice">${state.notice}</p>` : nothing}</div>
+          ${cover(model)}
+        </div>
+        ${judgeCard(model)}
+      </div>
+      ${panel(model)}
+      <p class="visually-hidden" id="spoken" role="status" aria-live="polite" data-testid="spoken"></p>
+    </div>
+    <footer class="studio-status">
+      <span class="status-hint">${gettext("A yes, D no, U unsure; a class key says what it is")}</span>
+      <span class="status-source">${layer.title} · ${interpolate(gettext("%(gsd)s m per pixel"), { gsd: decimal(layer.gsd_m, 3) })} · ${layer.attribution}</span>
+    </footer>`;
+}

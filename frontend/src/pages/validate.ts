@@ -1,0 +1,22 @@
+import "leaflet/dist/leaflet.css";
+import "../styles/studio.css";
+import "../ui/palette";
+import { api } from "../api/client";
+import { readBoot } from "./boot";
+import { failurePage } from "./failure";
+import { ValidateApp } from "./validate-app";
+
+async function open(root: HTMLElement): Promise<void> {
+  const boot = readBoot();
+  try {
+    const app = new ValidateApp(root, boot, await api.campaign(boot.campaign));
+    // Where a place of the tile is in the window, for tools that work with a real pointer.
+    Object.assign(root, { projectToScreen: (xPx: number, yPx: number) => app.view.toScreen(xPx, yPx) });
+    await app.start();
+  } catch (error) {
+    failurePage(root, error);
+  }
+}
+
+const root = document.querySelector<HTMLElement>("#validate");
+if (root) void open(root);

@@ -1,0 +1,95 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { ApiError } from "../../src/api/client";
+import type { Assignment, ModelDraft } from "../../src/api/types";
+import { draftOf } from "../../src/domain/draft";
+import type { Rings } from "../../src/domain/geometry";
+import type { StudioApi } from "../../src/pages/studio-api";
+import { SuggestionDesk } from "../../src/pages/suggestion-desk";
+import { TileData, TileStore } from "../../src/pages/tile-data";
+
+const strip = (i: number): Rings => [[[i * 16, 0], [i * 16 + 16, 0], [i * 16 + 16, 64], [i * 16, 64]]];
+const drawing: ModelDraft = {
+  model_version: "m1",
+  features: [0.9, 0.4, 0.7].map((confidence, i) => ({ id: `r${i}`, class_code: "T", rings: strip(i), provenance: "accepted" as const, confidence })),
+};
+const assignment = { draft_available: true } as Assignment;
+const empty = draftOf(64, []);
+const modelDraft = vi.fn<StudioApi["modelDraft"]>();
+const api = { modelDraft } as Partial<StudioApi> as StudioApi;
+
+beforeEach(() => {
+  modelDraft.mockReset();
+  localStorage.clear();
+});
+
+function open(): SuggestionDesk {
+  const desk = new SuggestionDesk(() => undefined);
+  desk.reset(new TileData(api, 7, 8), assignment);
+  return desk;
+}
+
+describe("the desk of suggestions", () => {
+  it("puts the least sure first and steps round and round", async () => {
+    modelDraft.mockResolvedValue(drawing);
+    const desk = open();
+    expect(await desk.showModel()).toBe(true);
+    expect(desk.open(empty).map((s) => s.id)).toEqual(["r1", "r2", "r0"]);
+    expect(desk.current(empty)?.id).toBe("r1");
+    expect(desk.step(empty, 1)?.id).toBe("r2");
+    expect(desk.step(empty, 1)?.id).toBe("r0");
+    expect(desk.step(empty, 1)?.id).toBe("r1");
+  });
+
+  it("goes on with the one that follows when the one in hand is taken", async () => {
+    modelDraft.mockResolvedValue(drawing);
+    const desk = open();
+    await desk.showModel();
+    desk.step(empty, 1);
+    const after = draftOf(64, [{ id: "r2", class_code: "T", rings: strip(2), provenance: "accepted" }]);
+    expect(desk.open(after).map((s) => s.id)).toEqual(["r1", "r0"]);
+    expect(desk.current(after)?.id).toBe("r0");
+  });
+
+  it("shows nothing on the map while it is hidden", async () => {
+    modelDraft.mockResolvedValue(drawing);
+    const desk = open();
+    await desk.showModel();
+    desk.setShown(false);
+    expect(desk.shown(empty)).toEqual([]);
+    expect(desk.current(empty)).toBeNull();
+  });
+
+  it("can be asked again after a failure, and takes a blind tile for an answer", async () => {
+    modelDraft.mockRejectedValueOnce(new Error("No answer")).mockRejectedValueOnce(new ApiError(404, "blind_tile", "x"));
+    const desk = open();
+    expect(await desk.showModel()).toBe(false);
+    expect([desk.phase, desk.message]).toEqual(["failed", "No answer"]);
+    await desk.showModel();
+    expect(desk.phase).toBe("none");
+    await desk.showModel();
+    expect(modelDraft).toHaveBeenCalledTimes(2);
+  });
+
+  it("forgets an answer that comes after the tile was left", async () => {
+    let answer: (draft: ModelDraft) => void = () => undefined;
+    modelDraft.mockReturnValue(new Promise((resolve) => { answer = resolve; }));
+    const desk = open();
+    const asked = desk.showModel();
+    desk.reset(new TileData(api, 8, 8), assignment);
+    answer(drawing);
+    expect(await asked).toBe(false);
+    expect(desk.total).toBe(0);
+  });
+});
+
+describe("the store of tiles", () => {
+  it("asks once for what is wanted twice and keeps the last three tiles", async () => {
+    modelDraft.mockResolvedValue(drawing);
+    const store = new TileStore(api);
+    await Promise.all([store.of(1, 8).draft(), store.of(1, 8).draft()]);
+    expect(modelDraft).toHaveBeenCalledTimes(1);
+    for (const tile of [2, 3, 4]) store.of(tile, 8);
+    await store.of(1, 8).draft();
+    expect(modelDraft).toHaveBeenCalledTimes(2);
+  });
+});

@@ -1,0 +1,207 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { api } from "../../src/api/client";
+import type { Assignment } from "../../src/api/types";
+import type { Command } from "../../src/domain/command";
+import type { Delta } from "../../src/domain/delta";
+import type { Feature } from "../../src/domain/draft";
+import type { TabState } from "../../src/save/tab-guard";
+import type { Conflict, SaveStatus } from "../../src/save/saver";
+import { TileSession } from "../../src/pages/tile-session";
+import { box, shape } from "../domain/shapes";
+import { answerLost, cut, MemoryJournal, Server } from "../save/doubles";
+
+let server: Server;
+let journal: MemoryJournal;
+let seen: { deltas: Delta[]; statuses: SaveStatus[]; conflicts: Conflict[]; tabs: TabState[] };
+let opened: TileSession[];
+
+const assignment = (): Assignment => ({
+  lease: null, why: null, draft_available: false, annotation: server.annotation(),
+  tile: { id: 7, row: 0, col: 0, tile_px: 16, origin_px: [0, 0], gsd_m: 0.2 },
+});
+
+function open(): TileSession {
+  const session = new TileSession(assignment(), journal, "me/camp/7", {
+    secondsSpent: () => 1,
+    onStatus: (status) => seen.statuses.push(status),
+    onVersion: () => undefined,
+    onConflict: (conflict) => seen.conflicts.push(conflict),
+    onInvalid: () => undefined,
+    onDraft: (delta) => seen.deltas.push(delta),
+    onTab: (state) => seen.tabs.push(state),
+  });
+  opened.push(session);
+  return session;
+}
+
+const draw = (id: string, x: number): Command => ({ kind: "draw", rings: [box(x, 0, x + 10, 10)], class_code: "A", id });
+const ids = (features: readonly Feature[]): string[] => features.map((f) => f.id).sort();
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  server = new Server();
+  journal = new MemoryJournal();
+  seen = { deltas: [], statuses: [], conflicts: [], tabs: [] };
+  opened = [];
+  vi.spyOn(api, "save").mockImplementation((_tile, version, body) => server.send(version, body));
+  vi.spyOn(api, "pick").mockImplementation(() => Promise.resolve(assignment()));
+  vi.spyOn(api, "submit").mockImplementation(() => Promise.resolve(server.annotation()));
+});
+
+afterEach(() => {
+  for (const session of opened) session.close();
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+describe("a change", () => {
+  it("is in the journal before it is shown, and one follows the other", async () => {
+    const session = open();
+    await session.resume();
+    const order: string[] = [];
+    const write = journal.write.bind(journal);
+    vi.spyOn(journal, "write").mockImplementation(async (...of) => { await write(...of); order.push(`kept, ${session.features.length} shown`); });
+    const all = Promise.all([session.run(draw("a", 0)), session.run(draw("b", 20)), session.undo()]);
+    expect(session.busy).toBe(true);
+    await expect(all).resolves.toEqual(["done", "done", true]);
+    expect(order).toEqual(["kept, 0 shown", "kept, 1 shown", "kept, 2 shown"]);
+    expect(ids(session.features)).toEqual(["a"]);
+    expect([session.busy, session.canUndo, session.canRedo]).toEqual([false, true, true]);
+    expect(seen.deltas).toHaveLength(3);
+  });
+
+  it("that is refused changes nothing and keeps nobody waiting", async () => {
+    const session = open();
+    await session.resume();
+    await expect(session.run({ kind: "delete", ids: ["nobody"] })).rejects.toThrow("no_such_shape");
+    await expect(session.run(draw("a", 0))).resolves.toBe("done");
+    expect(journal.writes).toHaveLength(1);
+  });
+});
+
+describe("a tile opened again", () => {
+  it("has its undo and redo, also of what the server has acknowledged", async () => {
+    const first = open();
+    await first.resume();
+    await first.run(draw("a", 0));
+    await first.run(draw("b", 20));
+    await first.saver.flush();
+    await first.run(draw("c", 40));
+    await first.undo();
+    await first.saver.flush();
+    first.close();
+
+    const second = open();
+    await expect(second.resume()).resolves.toMatchObject({ kind: "none" });
+    expect(ids(second.features)).toEqual(["a", "b"]);
+    await second.undo();
+    await second.redo();
+    await second.redo();
+    expect(ids(second.features)).toEqual(["a", "b", "c"]);
+    await second.saver.flush();
+    expect(ids(server.features)).toEqual(["a", "b", "c"]);
+    expect(seen.conflicts).toHaveLength(0);
+  });
+
+  it("sends a save without an answer under its old id, then what came after", async () => {
+    const first = open();
+    await first.resume();
+    await first.run(draw("a", 0));
+    server.failures = [answerLost];
+    await first.saver.flush();
+    await first.run(draw("b", 20));
+    first.close();
+
+    const second = open();
+    await expect(second.resume()).resolves.toMatchObject({ kind: "restored" });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(server.calls[1]?.body).toEqual(server.calls[0]?.body);
+    expect([server.version, ids(server.features)]).toEqual([2, ["a", "b"]]);
+    expect(seen.conflicts).toHaveLength(0);
+  });
+
+  it("asks when the server went on too, sends nothing meanwhile, and keeps both when told so", async () => {
+    server.failures = [cut];
+    const first = open();
+    await first.resume();
+    await first.run(draw("a", 0));
+    await first.saver.flush();
+    first.close();
+    // The save that got no answer was never stored: a version from elsewhere is there instead.
+    server.saveElsewhere([shape("other", "B", box(60, 60, 70, 70))]);
+    const sent = server.calls.length;
+
+    const second = open();
+    await second.resume();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(seen.conflicts).toHaveLength(1);
+    expect(server.calls.length).toBe(sent + 1);
+    const { current } = seen.conflicts[0] as Conflict;
+    await second.resolve(current, [...second.features, ...current.features]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(ids(server.features)).toEqual(["a", "other"]);
+    await second.undo();
+    expect(ids(second.features)).toEqual(["a"]);
+  });
+
+  it("keeps what was drawn while the question was open", async () => {
+    const session = open();
+    await session.resume();
+    server.saveElsewhere([shape("other", "B", box(60, 60, 70, 70))]);
+    await session.run(draw("a", 0));
+    await session.saver.flush();
+    const { current } = seen.conflicts[0] as Conflict;
+    await session.run(draw("late", 20));
+    await session.resolve(current, current.features);
+    expect(ids(session.features)).toEqual(["late", "other"]);
+    await session.saver.flush();
+    expect(ids(server.features)).toEqual(["late", "other"]);
+  });
+
+  it("forgets an acknowledged entry that the server has gone beyond", async () => {
+    const first = open();
+    await first.resume();
+    await first.run(draw("a", 0));
+    await first.saver.flush();
+    first.close();
+    server.saveElsewhere([shape("other", "B", box(60, 60, 70, 70))]);
+    const second = open();
+    await expect(second.resume()).resolves.toMatchObject({ kind: "none" });
+    expect(ids(second.features)).toEqual(["other"]);
+    expect(second.canUndo).toBe(false);
+    await second.run(draw("b", 20));
+    await second.saver.flush();
+    expect(ids(server.features)).toEqual(["b", "other"]);
+  });
+
+  it("that was submitted leaves nothing in this browser", async () => {
+    const session = open();
+    await session.resume();
+    await session.run(draw("a", 0));
+    await session.saver.flush();
+    await session.submit();
+    expect(journal.entries.size).toBe(0);
+  });
+});
+
+describe("a second tab", () => {
+  it("goes on with all that the first had shown, and the first changes and sends nothing more", async () => {
+    server.failures = [cut, cut];
+    const first = open();
+    await first.resume();
+    await first.run(draw("a", 0));
+    await first.saver.flush();
+
+    const second = open();
+    await second.takeOver();
+    await expect(first.run(draw("x", 40))).rejects.toThrow("open_elsewhere");
+    expect(seen.statuses[seen.statuses.length - 1]).toMatchObject({ problem: "elsewhere" });
+    expect(ids(second.features)).toEqual(["a"]);
+    await second.run(draw("b", 20));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ids(server.features)).toEqual(["a", "b"]);
+    expect(new Set(server.calls.slice(0, 3).map((call) => call.body.operation_id)).size).toBe(1);
+    expect(seen.conflicts).toHaveLength(0);
+    expect(seen.statuses[seen.statuses.length - 1]).toMatchObject({ state: "saved", pending: false, kept: true });
+  });
+});

@@ -1,0 +1,148 @@
+"""The fast lane over HTTP: what is given, what is taken, and what each refusal says."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from scenes import person
+from validation_rows import GREY, THIRD, Drawn, drawing, drawn_campaign
+
+from annotation.models import Validation
+
+pytestmark = pytest.mark.django_db
+NEXT = "/api/v1/campaigns/camp/validate/"
+
+
+@pytest.fixture
+def scene() -> Drawn:
+    return drawn_campaign(tiles=3)
+
+
+@pytest.fixture
+def ana(api_client: Any, scene: Drawn) -> Any:
+    api_client.force_authenticate(person("ana"))
+    return api_client
+
+
+def send(client: Any, tile_id: int, verdicts: list[dict[str, Any]], **more: Any) -> Any:
+    body = {"operation_id": str(uuid.uuid4()), "model_version": "camp-m1", "verdicts": verdicts, **more}
+    return client.post(f"/api/v1/tiles/{tile_id}/validations/", body, format="json")
+
+
+def test_a_tile_is_given_with_its_lease_and_the_least_certain_polygon_first(ana: Any, scene: Drawn) -> None:
+    answer = ana.post(NEXT, {}, format="json")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body) == {"lease", "tile", "model_version", "items"}
+    assert body["tile"]["id"] == scene.tiles[0].pk and body["tile"]["role_visible"] == "pool"
+    assert set(body["lease"]) == {"token", "expires_at", "heartbeat_seconds"} and body["model_version"] == "camp-m1"
+    assert [item["confidence"] for item in body["items"]] == [0.4, 0.6, 0.9]
+    last = drawing()[0]
+    assert body["items"][-1] == {
+        "feature_id": "region-1", "class_code": GREY, "rings": last["rings"], "confidence": 0.9, "verdict": None,
+    }  # fmt: skip
+    assert ana.post(f"/api/v1/leases/{body['lease']['token']}/heartbeat/").status_code == 200
+    ahead = ana.post(NEXT, {"ahead": True}, format="json").json()
+    assert ahead["tile"]["id"] == scene.tiles[1].pk
+
+
+def test_verdicts_are_counted_and_shown_again_and_the_last_ends_the_lease(ana: Any, scene: Drawn) -> None:
+    tile_id = ana.post(NEXT, {}, format="json").json()["tile"]["id"]
+    verdicts = [
+        {"feature_id": "region-2", "verdict": "other", "class_code": THIRD, "seconds": 3.2},
+        {"feature_id": "region-3", "verdict": "agree", "class_code": None},
+    ]
+    assert send(ana, tile_id, verdicts).json() == {"stored": 2, "remaining": 1}
+    again = ana.post(NEXT, {}, format="json").json()
+    assert [item["verdict"] for item in again["items"]] == [
+        {"verdict": "other", "class_code": THIRD}, {"verdict": "agree", "class_code": GREY}, None,
+    ]  # fmt: skip
+    assert ana.get("/api/v1/me/").json()["validations"] == 2
+    assert send(ana, tile_id, [{"feature_id": "region-1", "verdict": "unsure"}]).json()["remaining"] == 0
+    gone = ana.post(f"/api/v1/leases/{again['lease']['token']}/heartbeat/")
+    assert gone.status_code == 409 and gone.json()["error"]["code"] == "lease_lost"
+
+
+def test_an_operation_id_sent_twice_answers_the_same_and_stores_once(ana: Any, scene: Drawn) -> None:
+    tile_id = ana.post(NEXT, {}, format="json").json()["tile"]["id"]
+    operation = str(uuid.uuid4())
+    answers = [send(ana, tile_id, [{"feature_id": "region-1", "verdict": "agree"}], operation_id=operation)] * 2
+    answers.append(send(ana, tile_id, [{"feature_id": "region-1", "verdict": "agree"}], operation_id=operation))
+    assert [answer.json() for answer in answers] == [{"stored": 1, "remaining": 2}] * 3
+    assert Validation.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "verdict", "more"),
+    [
+        (422, "unknown_feature", {"feature_id": "region-9", "verdict": "agree"}, {}),
+        (422, "unknown_class", {"feature_id": "region-2", "verdict": "other", "class_code": "x"}, {}),
+        (422, "invalid_verdict", {"feature_id": "region-2", "verdict": "other"}, {}),
+        (400, "invalid", {"feature_id": "region-2", "verdict": "agree", "seconds": "nan"}, {}),
+        (409, "drawing_replaced", {"feature_id": "region-2", "verdict": "agree"}, {"model_version": "camp-m0"}),
+        (400, "invalid", {"feature_id": "region-2", "verdict": "yes"}, {}),
+        (400, "invalid", {"feature_id": "<script>", "verdict": "agree"}, {}),
+        (400, "invalid", {"feature_id": "region-2", "verdict": "agree", "seconds": -1}, {}),
+        (400, "invalid", {"feature_id": "region-2", "verdict": "agree"}, {"operation_id": "mine"}),
+    ],
+)
+def test_a_refusal_has_a_code_and_nothing_of_its_request_is_stored(
+    ana: Any, scene: Drawn, status: int, code: str, verdict: dict[str, Any], more: dict[str, Any]
+) -> None:
+    tile_id = ana.post(NEXT, {}, format="json").json()["tile"]["id"]
+    answer = send(ana, tile_id, [{"feature_id": "region-1", "verdict": "agree"}, verdict], **more)
+    assert answer.status_code == status, answer.content
+    assert set(answer.json()["error"]) == {"code", "message", "details"}
+    assert answer.json()["error"]["code"] == code
+    assert not Validation.objects.exists()
+
+
+def test_geometry_sent_by_a_client_is_ignored(ana: Any, scene: Drawn) -> None:
+    tile_id = ana.post(NEXT, {}, format="json").json()["tile"]["id"]
+    forged = {"rings": [[[0, 0], [512, 0], [512, 512]]], "confidence": 1.0, "shown_class": THIRD}
+    assert send(ana, tile_id, [{"feature_id": "region-1", "verdict": "agree", **forged}]).status_code == 200
+    row = Validation.objects.get()
+    assert (row.rings, row.confidence, row.class_code) == (drawing()[0]["rings"], 0.9, GREY)
+
+
+def test_control_tiles_and_tiles_given_to_others_take_no_verdict(ana: Any, scene: Drawn) -> None:
+    control = scene.campaign.tiles.filter(role="holdout").first()
+    for tile in (control, scene.tiles[2]):
+        answer = send(ana, tile.pk, [{"feature_id": "region-1", "verdict": "agree"}])
+        assert answer.status_code == 409 and answer.json()["error"]["code"] == "not_claimed"
+    assert send(ana, 999_999, []).status_code == 404
+
+
+def test_a_tile_where_the_model_drew_nothing_is_stepped_over(ana: Any, scene: Drawn, tmp_path: Any) -> None:
+    import numpy as np
+    import rasterio
+
+    first = scene.tiles[0]
+    scene.prediction.path(f"drafts/{first.row}-{first.col}.json").unlink()
+    for name in ("class.tif", "entropy.tif"):
+        with rasterio.open(
+            scene.prediction.path(name), "w", driver="GTiff", width=1024, height=1024, count=1, dtype="uint8"
+        ) as empty:
+            empty.write(np.zeros((1, 1024, 1024), np.uint8))
+    assert ana.post(NEXT, {}, format="json").json()["tile"]["id"] == scene.tiles[1].pk
+
+
+def test_a_claim_costs_no_more_queries_when_the_round_is_long(api_client: Any) -> None:
+    counts = []
+    for slug, size in (("short", 3), ("long", 40)):
+        drawn_campaign(slug, tiles=size, nomenclature=None if slug == "short" else _loaded())
+        api_client.force_authenticate(person(slug))
+        with CaptureQueriesContext(connection) as queries:
+            assert api_client.post(f"/api/v1/campaigns/{slug}/validate/", {}, format="json").status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 30, counts
+
+
+def _loaded() -> Any:
+    from annotation.models import Nomenclature
+
+    return Nomenclature.objects.first()
