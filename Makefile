@@ -24,7 +24,7 @@ export PYTHONPATH := $(CURDIR)/platform:$(CURDIR)
 export IMAGERY LABELS NOMENCLATURE CRS TRANSFORM ATTRIBUTION VINTAGE
 export TILE_PX ROUNDS FIRST_TILES ROUND_TILES TRAINING_STEPS SEED SIZE_PX PORT
 
-.PHONY: help setup demo run stop status test check bench clean lock
+.PHONY: help setup demo run stop status test check bench chaos-studio clean lock
 
 help: ## list the targets
 	@echo "Solcommun: people and a model map land cover together. On Debian 12 with git, make and python3, type:"
@@ -75,6 +75,10 @@ check: setup ## linters, types, import rules, migrations, API schema, deployment
 
 bench: setup ## run every benchmark; `make bench-NAME` runs one
 	@for name in $(BENCHES); do echo "== $$name"; $(PY) bench/$$name.py; done
+
+chaos-studio: ## kill the browser, the network and the session under someone drawing; nothing may be lost
+	@$(SETUP) --browser
+	@$(PY) bench/chaos_studio.py $(CHAOS_ARGS)
 
 bench-%: setup
 	@$(PY) bench/$(subst -,_,$*).py

@@ -12,7 +12,9 @@ from django.db.models import Count, F, Func, IntegerField, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import get_language
+from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST
 from django.views.generic import ListView, TemplateView
 
@@ -168,6 +170,7 @@ class StudioView(WorkspaceView):
     template_name = "annotation/studio.html"
 
 
+@method_decorator(ensure_csrf_cookie, name="dispatch")  # the language switch is a form of the front end's
 class PracticeView(TemplateView):
     """The studio on sample pictures, for anyone: nothing is sent or kept."""
 

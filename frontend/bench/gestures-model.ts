@@ -20,7 +20,11 @@ export interface Held {
   tool: string;
   code: string;
   level: string;
+  brush_px: number;
 }
+
+/** One press on a bracket key makes the brush this much larger or smaller. */
+const BRUSH_STEP = 1.2;
 
 export interface Hand extends Held {
   draft: Draft;
@@ -41,16 +45,19 @@ export interface Move {
 }
 
 export function blank(draft: Draft, sidePx: number): Hand {
-  return { draft, labels: new Uint8Array(sidePx * sidePx), gestures: 0, moves: 0, tool: "", code: "", level: "medium" };
+  return { draft, labels: new Uint8Array(sidePx * sidePx), gestures: 0, moves: 0, tool: "", code: "", level: "medium", brush_px: 24 };
 }
 
 /** Key presses to have this tool, class and level in hand. */
 export function keysFor(hand: Held, wanted: Partial<Held>, levels: readonly string[] = []): number {
   const steps =
     wanted.level === undefined ? 0 : Math.abs(levels.indexOf(wanted.level) - levels.indexOf(hand.level));
+  const presses =
+    wanted.brush_px === undefined ? 0 : Math.round(Math.abs(Math.log(wanted.brush_px / hand.brush_px)) / Math.log(BRUSH_STEP));
   return (
     (wanted.tool !== undefined && wanted.tool !== hand.tool ? 1 : 0) +
     (wanted.code !== undefined && wanted.code !== hand.code ? 1 : 0) +
-    steps
+    steps +
+    presses
   );
 }

@@ -5,6 +5,7 @@ import { newFeatureId } from "../src/domain/draft";
 import { type Point, type Ring, type Rings, SUBPIXELS } from "../src/domain/geometry";
 import { centreOf, type Segments, segmentsUnder, traceSegments } from "../src/domain/raster";
 import { simplify } from "../src/domain/simplify";
+import { strokeOutline } from "../src/domain/stroke";
 import { type Hand, keysFor, type Move, type Tile } from "./gestures-model";
 import { gainOf, partsOf, pixelsOf } from "./gestures-raster";
 
@@ -128,6 +129,56 @@ export function segmentMoves(tile: Tile, hand: Hand): Move[] {
           after,
         };
       });
+    });
+  });
+}
+
+interface Stroke {
+  readonly from: Point;
+  readonly to: Point;
+  readonly width_px: number;
+}
+
+/** One straight drag along the longer axis of a part, as wide as the part is on average. */
+function strokeAlong(part: readonly number[], sidePx: number): Stroke {
+  const xs = part.map((i) => i % sidePx);
+  const ys = part.map((i) => Math.floor(i / sidePx));
+  const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
+  const [mx, my] = [mean(xs), mean(ys)];
+  const xx = mean(xs.map((x) => (x - mx) ** 2));
+  const yy = mean(ys.map((y) => (y - my) ** 2));
+  const xy = mean(xs.map((x, k) => (x - mx) * ((ys[k] as number) - my)));
+  const angle = Math.atan2(2 * xy, xx - yy) / 2;
+  const along = xs.map((x, k) => (x - mx) * Math.cos(angle) + ((ys[k] as number) - my) * Math.sin(angle)).sort((a, b) => a - b);
+  const [first, last] = [along[0] as number, along[along.length - 1] as number];
+  const width = Math.max(2, Math.min(64, Math.round((part.length / (last - first + 1)) * 0.9)));
+  const inset = Math.min(width / 2, (last - first) / 2);
+  const at = (t: number): Point => [
+    Math.round((mx + t * Math.cos(angle) + 0.5) * SUBPIXELS),
+    Math.round((my + t * Math.sin(angle) + 0.5) * SUBPIXELS),
+  ];
+  return { from: at(first + inset), to: at(last - inset), width_px: width };
+}
+
+/** Paint over something still wrong in one straight drag. */
+export function brushMoves(tile: Tile, hand: Hand): Move[] {
+  const wrong = tile.truth.map((value, i) => (value === hand.labels[i] ? 0 : value));
+  return partsOf(wrong, tile.side_px).members.flatMap((part, id): Move[] => {
+    if (part.length < MIN_PART_PX) return [];
+    const value = wrong[part[0] as number] as number;
+    const { from, to, width_px } = strokeAlong(part, tile.side_px);
+    // The brush in hand will do when it is nearly as wide: changing it takes key presses.
+    return [...new Set([width_px, hand.brush_px])].map((brush_px): Move => {
+      const shapes = strokeOutline([from, to], (brush_px * SUBPIXELS) / 2);
+      const pixels = shapes.flatMap((rings) => [...pixelsOf(rings, tile.side_px)]);
+      const after = { tool: "brush", code: tile.codes[value - 1] as string, brush_px };
+      return {
+        key: `brush ${brush_px} on ${id} at ${hand.moves}`,
+        command: { kind: "paint", shapes, class_code: after.code, id: newFeatureId(), provenance: "drawn" },
+        gestures: 1 + keysFor(hand, after),
+        gain: gainOf(pixels, value, tile.truth, hand.labels),
+        after,
+      };
     });
   });
 }

@@ -14,7 +14,7 @@ import { diff } from "../src/domain/delta";
 import { type Draft, emptyDraft, type Feature, featuresOf } from "../src/domain/draft";
 import { segmentsFromBytes, type Segments } from "../src/domain/raster";
 import { blank, type Hand, type Move, type Tile, type Way } from "./gestures-model";
-import { fillMoves, outlineMoves, relabelMoves, segmentMoves, takeAllMove } from "./gestures-moves";
+import { brushMoves, fillMoves, outlineMoves, relabelMoves, segmentMoves, takeAllMove } from "./gestures-moves";
 import { agreement, fillRaster } from "./gestures-raster";
 
 /** Beyond this a person has lost patience; the agreement reached is reported. */
@@ -26,7 +26,7 @@ const MOVES: Readonly<Record<Way, (tile: Tile, hand: Hand) => Move[]>> = {
   draft: (tile, hand) =>
     hand.draft.features.size === 0 && hand.moves === 0
       ? takeAllMove(tile)
-      : [...relabelMoves(tile, hand), ...fillMoves(tile, hand), ...outlineMoves(tile, hand), ...segmentMoves(tile, hand)],
+      : [relabelMoves, fillMoves, brushMoves, outlineMoves, segmentMoves].flatMap((moves) => moves(tile, hand)),
 };
 
 /** Does the move for real; the raster follows what changed. Returns the pixels gained. */

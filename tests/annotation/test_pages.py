@@ -51,6 +51,7 @@ def site() -> Site:
 ROLES = ("anonymous", "annotator", "reviewer", "maintainer")
 EXPECTED = {
     "/": (200, 200, 200, 200),
+    "/practice/": (200, 200, 200, 200),
     "/campaigns/": (200, 200, 200, 200),
     "/campaigns/camp/": (200, 200, 200, 200),
     "/campaigns/none/": (404, 404, 404, 404),

@@ -43,11 +43,21 @@ export class StudioCommands {
   }
 
   run(command: StudioCommand): void {
+    if (command === "tool-draft" && !this.isAnythingOffered()) {
+      this.app.notify(gettext("No draft is offered here."));
+      return;
+    }
     if (command.startsWith("tool-") && command !== "tool-delete") {
       this.app.useTool(command.slice("tool-".length) as ToolName);
       return;
     }
     this.actions[command as keyof typeof this.actions]();
+  }
+
+  /** Whether there is, or may be, something to take on this tile: else the draft tool's button is off too. */
+  private isAnythingOffered(): boolean {
+    const { phase, vintagePhase } = this.app.suggestionDesk;
+    return phase !== "none" || vintagePhase !== "none";
   }
 
   private readonly actions: Readonly<Record<Exclude<StudioCommand, `tool-${ToolName}`>, () => void>> = {

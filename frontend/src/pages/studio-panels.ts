@@ -144,7 +144,7 @@ export function panel(model: StudioModel): TemplateResult {
     <button type="button" class="panel-close" aria-label=${gettext("Close the panel")} @click=${() => { actions.command("panel"); }}>${icon("close")}</button>
     ${session && hasSelection ? fold("shape", gettext("Selected shape"), shapeSection(model, session.draft)) : nothing}
     ${isBrush ? fold("brush", gettext("Brush"), brushSection(model)) : nothing}
-    ${fold("why", gettext("Why this tile"), whySection(model))}
+    ${model.isPractice ? nothing : fold("why", gettext("Why this tile"), whySection(model))}
     ${fold("class", hasSelection ? gettext("Class of the selected shape") : gettext("Class to draw"), classSection(model))}
     ${fold("draft", gettext("Model's draft"), draftSection(model))}
     ${fold("segments", gettext("Segments"), segmentSection(model), false)}

@@ -6,12 +6,14 @@ import "../ui/toolbar";
 import "../ui/view-panel";
 import "../ui/why-card";
 import { api } from "../api/client";
+import { announceSignedIn } from "../save/wake";
 import { readBoot } from "./boot";
 import { failurePage } from "./failure";
 import { StudioApp } from "./studio-app";
 
 async function open(root: HTMLElement): Promise<void> {
   const boot = readBoot();
+  announceSignedIn();
   try {
     const app = new StudioApp(root, boot, await api.campaign(boot.campaign));
     // Where a place of the tile is in the window, for tools that draw with a real pointer.

@@ -151,14 +151,20 @@ export class TileSession {
   // Opening
 
   /** Takes the tile for this tab and takes up the work this browser kept. */
-  async resume(): Promise<Resumed> {
-    if ((await this.guard.start()) === "elsewhere") return this.found("elsewhere");
-    void this.journal.sweep(new Date(Date.now() - SWEPT_AFTER_MS).toISOString()).catch(() => undefined);
-    return this.takeUp(true);
+  resume(): Promise<Resumed> {
+    return this.first(async () => {
+      if ((await this.guard.start()) === "elsewhere") return this.found("elsewhere");
+      void this.journal.sweep(new Date(Date.now() - SWEPT_AFTER_MS).toISOString()).catch(() => undefined);
+      return this.takeUp(true);
+    });
   }
 
   /** Goes on with the tile in this tab; the other one stops. */
-  async takeOver(): Promise<Resumed> {
+  takeOver(): Promise<Resumed> {
+    return this.first(() => this.moveHere());
+  }
+
+  private async moveHere(): Promise<Resumed> {
     const unkept = this.log.isKept ? null : this.features;
     await this.guard.takeOver();
     this.isHandingOver = false;
@@ -208,7 +214,7 @@ export class TileSession {
       return this.found("none");
     }
     this.log.adopt(kept);
-    if (verdict === "same" || verdict === "restore") await this.log.rebase(server, null, this.log.history);
+    if (verdict === "same" || verdict === "restore") await this.log.rebase(server);
     if (verdict === "same") return this.found("none");
     if (verdict === "conflict") {
       this.asked = this.draft;
@@ -237,15 +243,20 @@ export class TileSession {
 
   // Changes: one after the other; computed, then written down, then shown
 
-  private serial<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs `work` after what was asked before; what is asked meanwhile waits. */
+  private first<T>(work: () => Promise<T>): Promise<T> {
     this.waiting += 1;
-    const result = this.queue.then(async () => {
-      if (this.tab !== "mine" || this.isHandingOver) throw new CommandRefused("open_elsewhere");
-      return work();
-    });
+    const result = this.queue.then(work);
     const finish = (): void => { this.waiting -= 1; };
     this.queue = result.then(finish, finish);
     return result;
+  }
+
+  private serial<T>(work: () => Promise<T>): Promise<T> {
+    return this.first(async () => {
+      if (this.tab !== "mine" || this.isHandingOver) throw new CommandRefused("open_elsewhere");
+      return work();
+    });
   }
 
   private async keep(change: LogRecord, history: History): Promise<void> {
@@ -300,7 +311,7 @@ export class TileSession {
   resolve(current: Annotation, features: readonly Feature[]): Promise<void> {
     return this.serial(async () => {
       const delta = diff(this.draft, draftOf(this.draft.side, this.withLater(features)));
-      await this.log.rebase(current, delta && { kind: "do", delta }, delta ? record(this.history, delta) : this.history);
+      await this.log.rebase(current, delta && { record: { kind: "do", delta }, history: record(this.history, delta) });
       if (delta) this.hooks.onDraft(delta);
       this.sender.resolved(current);
     });

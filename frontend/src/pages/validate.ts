@@ -2,12 +2,14 @@ import "leaflet/dist/leaflet.css";
 import "../styles/studio.css";
 import "../ui/palette";
 import { api } from "../api/client";
+import { announceSignedIn } from "../save/wake";
 import { readBoot } from "./boot";
 import { failurePage } from "./failure";
 import { ValidateApp } from "./validate-app";
 
 async function open(root: HTMLElement): Promise<void> {
   const boot = readBoot();
+  announceSignedIn();
   try {
     const app = new ValidateApp(root, boot, await api.campaign(boot.campaign));
     // Where a place of the tile is in the window, for tools that work with a real pointer.

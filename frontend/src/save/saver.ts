@@ -212,7 +212,7 @@ export class Saver {
   private async stale(current: Annotation, sending: Sending, message: string): Promise<void> {
     const mine = featuresOf(this.log.history.present);
     if (sameFeatures(current.features, sending.features) || sameFeatures(current.features, mine)) {
-      await this.log.rebase(current, null, this.log.history);
+      await this.log.rebase(current);
       this.hooks.onVersion(current.version);
       this.said(current.saved_at);
       return;

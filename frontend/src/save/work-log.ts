@@ -34,6 +34,8 @@ export class WorkLog {
   private head: Head;
   private behind = true;
   private claimed = false;
+  /** What is kept here has been read: writing before would put it out of the way unseen. */
+  private isRead = false;
   private refused = false;
   private since = { count: 0, weight: 0 };
   private queue: Promise<unknown> = Promise.resolve();
@@ -89,6 +91,7 @@ export class WorkLog {
     try {
       const { kept, claimed } = await this.journal.claim(this.key, this.owner);
       this.claimed = claimed;
+      this.isRead = true;
       return kept;
     } catch (error) {
       this.note(error);
@@ -142,6 +145,7 @@ export class WorkLog {
 
   private async store(change: JournalChange): Promise<void> {
     if (this.lost) throw new NotOwner();
+    if (!this.isRead) throw new Error("What this browser keeps of the tile could not be read");
     await this.journal.write(this.key, this.owner, this.claimed ? change : { ...change, claim: true });
     this.claimed = true;
     this.setRefused(false);
@@ -276,11 +280,16 @@ export class WorkLog {
   }
 
   /**
-   * This work stands on another version of the server's from now on, `history` being what goes on; `record` says how it
-   * came from what was, when it changed.
+   * This work stands on another version of the server's from now on; `next` is the change that comes with it, and the
+   * history after it.
    */
-  rebase(server: { readonly version: number; readonly features: readonly Feature[] }, record: LogRecord | null, history: History): Promise<void> {
+  rebase(
+    server: { readonly version: number; readonly features: readonly Feature[] },
+    next: { readonly record: LogRecord; readonly history: History } | null = null,
+  ): Promise<void> {
     return this.serial(async () => {
+      const record = next?.record ?? null;
+      const history = next?.history ?? this.current;
       const same = sameFeatures(featuresOf(history.present), server.features);
       const position = this.head.position + (record ? 1 : 0);
       const head: Head = {

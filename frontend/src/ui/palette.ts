@@ -71,9 +71,9 @@ export class ClassPalette extends LightElement {
   }
 
   private recentItem(c: PaletteClass): TemplateResult {
-    return html`<button type="button" class="recent-item" title=${c.name} aria-label=${`${c.code} ${c.name}`}
+    return html`<button type="button" class="recent-item" title=${c.name}
       aria-pressed=${c.code === this.active ? "true" : "false"} @click=${() => { this.choose(c.code); }}>
-      ${swatch(c.colour)}<span class="class-code">${c.code}</span>${c.key === null ? nothing : html`<kbd>${c.key.toUpperCase()}</kbd>`}
+      ${swatch(c.colour)}<span class="class-code">${c.code}</span><span class="visually-hidden"> ${c.name} </span>${c.key === null ? nothing : html`<kbd>${c.key.toUpperCase()}</kbd>`}
     </button>`;
   }
 

@@ -1,4 +1,4 @@
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { gettext, interpolate } from "../i18n";
 import { NOTHING_SAVED, type SaveStatus } from "../save/saver";
 import { LightElement } from "./element";
@@ -51,6 +51,9 @@ export class SaveStateView extends LightElement {
     return html`<p class="save-state" role="status" aria-live="polite" data-testid="save-state"
       data-state=${state} data-pending=${String(pending)} data-kept=${String(kept)} data-problem=${problem}>
       <span class="save-dot" aria-hidden="true"></span><span>${saveWords(this.status, this.language)}</span>
+      ${problem === "sign_in" || problem === "other_person"
+        ? html`<a href="/accounts/login/" target="_blank" rel="noopener">${gettext("Sign in")}</a>`
+        : nothing}
     </p>`;
   }
 }

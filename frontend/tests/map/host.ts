@@ -28,7 +28,8 @@ export class Host implements ToolHost {
 
   get view(): MapView {
     const { map, frame } = this.at;
-    return { map, frame, sketch: this.sketch, reach: (px: number) => px * SUBPIXELS } as unknown as MapView;
+    const drawn = (): Promise<void> => Promise.resolve();
+    return { map, frame, sketch: this.sketch, reach: (px: number) => px * SUBPIXELS, drawn } as unknown as MapView;
   }
 
   get seen(): Sketch {

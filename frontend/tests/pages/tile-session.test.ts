@@ -174,6 +174,17 @@ describe("a tile opened again", () => {
     expect(ids(server.features)).toEqual(["b", "other"]);
   });
 
+  it("takes kept work up before a change made while it was being read", async () => {
+    const first = open();
+    await first.resume();
+    await first.run(draw("a", 0));
+    first.close();
+    const second = open();
+    const all = Promise.all([second.resume(), second.run(draw("b", 20))]);
+    await expect(all).resolves.toMatchObject([{ kind: "restored" }, "done"]);
+    expect(ids(second.features)).toEqual(["a", "b"]);
+  });
+
   it("that was submitted leaves nothing in this browser", async () => {
     const session = open();
     await session.resume();
@@ -185,6 +196,16 @@ describe("a tile opened again", () => {
 });
 
 describe("a second tab", () => {
+  it("has the work of the first before a change made the moment the tile is its own", async () => {
+    const first = open();
+    await first.resume();
+    await first.run(draw("a", 0));
+    const second = open();
+    const all = Promise.all([second.takeOver(), second.run(draw("b", 20))]);
+    await expect(all).resolves.toMatchObject([{ kind: "restored" }, "done"]);
+    expect(ids(second.features)).toEqual(["a", "b"]);
+  });
+
   it("goes on with all that the first had shown, and the first changes and sends nothing more", async () => {
     server.failures = [cut, cut];
     const first = open();

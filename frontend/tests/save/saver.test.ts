@@ -92,6 +92,7 @@ describe("a save", () => {
     const many = Array.from({ length: 400 }, (_, i) => shape(`m${i}`, "A", box(i % 20 * 5, Math.floor(i / 20) * 5, i % 20 * 5 + 4, Math.floor(i / 20) * 5 + 4)));
     server.saveElsewhere(many);
     open();
+    await log.open();
     await draw([...many, shape("first", "B", box(4, 0, 5, 5))]);
     await draw([...many, shape("first", "B", box(4, 0, 5, 5)), shape("second", "B", box(9, 0, 10, 5))]);
     expect(JSON.stringify(journal.writes[0]).length).toBeGreaterThan(20_000);
@@ -268,6 +269,19 @@ describe("a browser without room", () => {
     expect(server.features).toEqual(three);
   });
 
+  it("never writes over what it could not read", async () => {
+    await draw(one);
+    saver.close();
+    vi.spyOn(journal, "claim").mockRejectedValueOnce(new Error("no storage now"));
+    open("later");
+    await log.open();
+    await draw(two);
+    expect(found().features).toEqual(one);
+    expect(last()).toMatchObject({ pending: true, kept: false });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.features).toEqual(two);
+  });
+
   it("leaves nothing older behind once the server has it all", async () => {
     server.failures = [cut];
     await draw(one);
@@ -299,7 +313,8 @@ describe("a conflict", () => {
     const { current } = conflicts[0] as Conflict;
     const chosen = [...shown(), ...two];
     const delta = diff(log.history.present, draftOf(SIDE, chosen));
-    await log.rebase(current, delta && { kind: "do", delta }, record(log.history, delta as NonNullable<typeof delta>));
+    if (!delta) throw new Error("nothing chosen");
+    await log.rebase(current, { record: { kind: "do", delta }, history: record(log.history, delta) });
     saver.resolved(current);
     expect(found()).toMatchObject({ features: chosen, base: two, undos: 2 });
     await vi.advanceTimersByTimeAsync(AUTOSAVE_MS);

@@ -146,7 +146,9 @@ export abstract class Tool {
   protected async run(command: Command, ghost?: Ghost): Promise<boolean> {
     const settle = ghost ? this.host.view.sketch.hold(ghost) : null;
     try {
-      return await this.host.run(command);
+      const isDone = await this.host.run(command);
+      if (isDone && settle) await this.host.view.drawn();
+      return isDone;
     } finally {
       settle?.();
     }
