@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -19,15 +20,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from demo.api import ApiSession
 from demo.studio_scenes import SCENES, WIDE, Hands, Subject
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOCALES = {"en": "en-GB", "fr": "fr-FR"}
 LARGEST_BYTES = 300_000
+#: Colours of the page that are kept: those with so many pixels (a swatch of the palette has more), and so many of them.
+FLAT_PX, FLAT_COLOURS = 100, 64
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 REMEMBER = "localStorage.setItem('solcommun.studio', JSON.stringify({0}))"
 PATIENCE_MS = 60_000
+HIGH = {"viewport": {"width": 1280, "height": 1180}}
 
 
 def main() -> None:
@@ -75,9 +81,9 @@ class Photographer:
         """Every picture that was asked for."""
         if any(self.is_wanted(name) for name, *_rest in SCENES):
             self.take_studio()
-        for name, who, scene in (("review", "reviewer", review), ("campaign", "maintainer", campaign)):
-            self.take_page(name, who, scene)
-        self.take_page("catalogue", "maintainer", catalogue)
+        self.take_page("review", "reviewer", WIDE, review)
+        self.take_page("campaign", "maintainer", HIGH, campaign)
+        self.take_page("catalogue", "maintainer", HIGH, catalogue)
 
     def is_wanted(self, name: str) -> bool:
         """Whether a picture was asked for."""
@@ -96,11 +102,11 @@ class Photographer:
             self.take(hands.page, name)
         subject.put([])
 
-    def take_page(self, name: str, who: str, scene: Callable[[Any, str], None]) -> None:
+    def take_page(self, name: str, who: str, window: dict[str, Any], scene: Callable[[Any, str], None]) -> None:
         """A page of the site as someone sees it."""
         if not self.is_wanted(name):
             return
-        page = self.page_of(who, WIDE, {})
+        page = self.page_of(who, window, {})
         scene(page, self.options.campaign)
         self.take(page, name)
 
@@ -125,25 +131,49 @@ class Photographer:
     def take(self, page: Any, name: str) -> None:
         """The window as it is, as a small file; closes it."""
         page.wait_for_timeout(600)
-        packed = small_png(page.screenshot())
+        scale = page.evaluate("devicePixelRatio")
+        packed = small_png(page.screenshot(), imagery_in(page, scale))
         (self.folder / f"{name}.png").write_bytes(packed)
         print(f"{self.language}/{name}.png  {len(packed) // 1000} kB", flush=True)
         page.context.close()
 
 
-def small_png(png: bytes) -> bytes:
-    """The picture with as many colours as its size allows, at most 256."""
+def small_png(png: bytes, imagery: tuple[int, int, int, int] | None) -> bytes:
+    """The picture with 256 colours, fewer where that is too large; those of the page stay as they are.
+
+    Args:
+        imagery: left, top, right and bottom of what is not the page itself, in pixels of the picture.
+    """
     from PIL import Image
 
     picture = Image.open(io.BytesIO(png)).convert("RGB")
+    page = picture.copy()
+    if imagery:
+        page.paste((255, 255, 255), imagery)
+    found, counts = np.unique(np.asarray(page).reshape(-1, 3), axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    flat = found[order[counts[order] >= FLAT_PX][:FLAT_COLOURS]]
     packed = png
-    for colours in (256, 160, 96, 48):
+    for colours in (256, 192, 144):
+        shades = picture.quantize(colours - len(flat)).getpalette() or []
+        palette = Image.new("P", (1, 1))
+        palette.putpalette([*flat.ravel().tolist(), *shades[: 3 * (colours - len(flat))]])
         buffer = io.BytesIO()
-        picture.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        picture.quantize(palette=palette, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
         packed = buffer.getvalue()
         if len(packed) <= LARGEST_BYTES:
             break
     return packed
+
+
+def imagery_in(page: Any, scale: float) -> tuple[int, int, int, int] | None:
+    """Where the map is in a picture of the page: left, top, right, bottom."""
+    maps = page.locator(".map")
+    box = maps.first.bounding_box() if maps.count() else None
+    if box is None:
+        return None
+    x, y, width, height = (box[side] * scale for side in ("x", "y", "width", "height"))
+    return round(x), round(y), round(x + width), round(y + height)
 
 
 def review(page: Any, campaign: str) -> None:
@@ -159,10 +189,11 @@ def campaign(page: Any, slug: str) -> None:
     page.wait_for_timeout(3500)
 
 
-def catalogue(page: Any, _campaign: str) -> None:
-    """The newest release."""
+def catalogue(page: Any, slug: str) -> None:
+    """The campaign's newest release."""
     page.goto("/releases/")
-    page.locator("main h2 a").first.click()
+    links = page.locator("main h2 a").evaluate_all("links => links.map((link) => link.getAttribute('href'))")
+    page.goto(next(link for link in links if re.search(rf"/{slug}-\d+\.\d+\.\d+/$", link)))
     page.wait_for_timeout(3500)
 
 

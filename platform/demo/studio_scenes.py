@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ Features = list[dict[str, Any]]
 PLACE = "([x, y]) => document.querySelector('#studio').projectToScreen(x, y)"
 #: Outlines with so few vertices are drawn again by clicks.
 FEW_VERTICES = 40
+#: A notice has gone by then.
+NOTICE_MS = 7_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +30,23 @@ class Subject:
 
     @classmethod
     def richest(cls, api: ApiSession, campaign: str) -> Subject:
-        """The open tile whose draft has the most classes and shapes. Raises RuntimeError when no tile has a draft."""
-        found: tuple[tuple[int, int], int, Features] | None = None
+        """The tile with the most classes and shapes in its draft among those one may take; takes it.
+
+        Raises: RuntimeError: no tile has a draft, or others have them all.
+        """
+        found: list[tuple[tuple[int, int], int, Features]] = []
         for tile in api.call("GET", f"campaigns/{campaign}/tiles.geojson").body["features"]:
             number = int(tile["properties"]["id"])
-            if tile["properties"]["state"] != "open":
-                continue
-            try:
-                features = api.call("GET", f"tiles/{number}/draft/").body["features"]
-            except ApiError:  # labelled without help
-                continue
-            key = (len({f["class_code"] for f in features}), len(features))
-            if found is None or key > found[0]:
-                found = (key, number, features)
-        if found is None:
-            raise RuntimeError(f"The campaign {campaign!r} has no open tile with a model's draft: run `make demo`.")
+            if tile["properties"]["state"] == "open":
+                with contextlib.suppress(ApiError):  # labelled without help
+                    features = api.call("GET", f"tiles/{number}/draft/").body["features"]
+                    found.append(((len({f["class_code"] for f in features}), len(features)), number, features))
         side = int(api.call("GET", f"campaigns/{campaign}/").body["tile_px"])
-        return cls(api, campaign, found[1], side, found[2])
+        for _key, number, features in sorted(found, key=lambda one: one[0], reverse=True):
+            with contextlib.suppress(ApiError):  # somebody else's
+                api.call("POST", f"tiles/{number}/pick/")
+                return cls(api, campaign, number, side, features)
+        raise RuntimeError(f"The campaign {campaign!r} has no free tile with a model's draft: run `make demo`.")
 
     @property
     def address(self) -> str:
@@ -180,18 +183,18 @@ def segments(hands: Hands) -> None:
     hands.drag((0.2, 0.25), (0.4, 0.3), (0.55, 0.25))
     hands.choose(hands.subject.by_size()[-1]["class_code"])
     hands.drag((0.3, 0.65), (0.5, 0.7))
+    hands.saved()
     hands.move(0.75 * hands.subject.tile_px, 0.6 * hands.subject.tile_px)
 
 
 def draft(hands: Hands) -> None:
-    """The model's suggestions with their confidence, half of them taken."""
+    """The model's suggestions with their confidence, one under the pointer."""
     hands.open([])
     hands.press("d")
     hands.page.wait_for_selector("[data-testid='take-all']", state="attached")
     hands.settle()
-    hands.press("Shift+A")
-    hands.settle()
-    hands.page.locator("[data-testid='section-draft']").scroll_into_view_if_needed()
+    hands.page.wait_for_timeout(NOTICE_MS)
+    hands.move(0.5 * hands.subject.tile_px, 0.6 * hands.subject.tile_px)
 
 
 def doubt(hands: Hands) -> None:
@@ -225,14 +228,13 @@ def patterns(hands: Hands) -> None:
 
 def merge(hands: Hands) -> None:
     """Two versions of the tile, place by place."""
-    large = hands.subject.by_size()
-    hands.open(large[:-2])
-    hands.choose(large[1]["class_code"])
+    features = hands.subject.draft
+    smallest = hands.subject.by_size()[-1]
+    hands.open(features)
+    hands.choose(smallest["class_code"])
     hands.press("r")
-    hands.drag((0.1, 0.1), (0.3, 0.3))
-    hands.saved()
-    hands.subject.put(large[2:])
-    hands.drag((0.6, 0.6), (0.8, 0.85))
+    hands.subject.put([f for f in features if f is not smallest])
+    hands.drag((0.62, 0.68), (0.78, 0.86))
     hands.page.wait_for_selector("dialog.merge[open]")
 
 

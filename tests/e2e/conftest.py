@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium, driven by Playwright, against the live server."""
+"""A real browser: Debian's Chromium, driven by Playwright, against a real server on the test database."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE_MS = 30_000
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -42,24 +43,35 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def server(django_db_setup: None) -> Iterator[Any]:
+    """One web server for the session, on the test database."""
+    from pytest_django.live_server_helper import LiveServer
+
+    running = LiveServer("localhost")
+    yield running
+    running.stop()
+
+
 @pytest.fixture
-def open_page(chromium: Any, live_server: Any, tmp_path: Path) -> Iterator[Any]:
+def open_page(chromium: Any, server: Any, tmp_path: Path) -> Iterator[Any]:
     """Makes pages, each in its own session of the browser; fails the test on errors or CSP reports in the console."""
     contexts, problems = [], []
 
-    def make(**options: Any) -> Any:
-        context = chromium.new_context(
-            base_url=live_server.url, viewport={"width": 1280, "height": 800}, locale="en-GB", **options
-        )
-        context.set_default_timeout(30_000)
-        contexts.append(context)
-        page = context.new_page()
+    def hear(page: Any) -> None:
         page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
         page.on(
             "console",
             lambda message: problems.append(message.text) if "Content Security Policy" in message.text else None,
         )
-        return page
+
+    def make(**options: Any) -> Any:
+        given = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options}
+        context = chromium.new_context(base_url=server.url, **given)
+        context.set_default_timeout(PATIENCE_MS)
+        context.on("page", hear)
+        contexts.append(context)
+        return context.new_page()
 
     yield make
     for number, context in enumerate(contexts):
@@ -67,3 +79,30 @@ def open_page(chromium: Any, live_server: Any, tmp_path: Path) -> Iterator[Any]:
             page.screenshot(path=tmp_path / f"last-{number}.png")
         context.close()
     assert not problems, problems
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """What a module's tests share: imagery, a campaign, a model's drawing. Each test has its own people and tiles."""
+    from django.core.management import call_command
+    from e2e import studio
+
+    with django_db_blocker.unblock():
+        yield studio.World.make(tmp_path_factory.mktemp("world"))
+        call_command("flush", verbosity=0, interactive=False)
+
+
+@pytest.fixture
+def _django_db_helper(world: Any) -> None:
+    """The rows are the world's, which takes them all away at its end: tables are not emptied after each test."""
+
+
+@pytest.fixture
+def open_studio(world: Any, open_page: Any) -> Any:
+    """Opens the studio as a new person, signed in, on a tile of their own that may hold features already."""
+    from e2e import studio
+
+    def make(features: list[dict[str, Any]] | None = None, **options: Any) -> Any:
+        return studio.open_studio(world, open_page, features or [], **options)
+
+    return make

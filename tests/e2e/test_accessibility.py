@@ -1,0 +1,209 @@
+"""axe-core finds nothing on any page and state of the studio, in both languages, light and dark, narrow and wide."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e.studio import BUILT, GRASS, Keys, Studio, begin, box, new_person, open_studio, sign_in
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+AXE = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe.min.js"
+# All that is on by default, and the rules of WCAG 2.2 AA that are not.
+RUN = """async () => {
+  const rules = Object.fromEntries(axe.getRules(["wcag22aa"]).map(({ ruleId }) => [ruleId, { enabled: true }]));
+  const { violations } = await axe.run(document, { rules, resultTypes: ["violations"] });
+  const why = (node) => node.any.concat(node.all, node.none).map(({ message }) => message).join("; ");
+  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")}: ${why(node)}`));
+}"""
+LOOKS = {
+    "English, light, wide": {"locale": "en-GB", "color_scheme": "light"},
+    "French, dark, narrow": {"locale": "fr-FR", "color_scheme": "dark", "viewport": {"width": 390, "height": 780}},
+    "French, light, narrow": {"locale": "fr-FR", "color_scheme": "light", "viewport": {"width": 390, "height": 780}},
+    "English, dark, wide": {"locale": "en-GB", "color_scheme": "dark"},
+}
+SHAPES = [box(BUILT, 8, 42, 32, 60, "left"), box(GRASS, 32, 42, 56, 60, "right")]
+
+
+class Faults:
+    """What axe-core found, with the state it was found in."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def look(self, page: Any, state: str) -> None:
+        if not page.evaluate("() => 'axe' in window"):
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+        self.found += [f"{state}: {fault}" for fault in page.evaluate(RUN)]
+
+
+@pytest.fixture
+def faults() -> Any:
+    """Fails the test at its end with all that was found, not at the first."""
+    kept = Faults()
+    yield kept
+    assert kept.found == [], "\n".join(kept.found)
+
+
+def test_a_planted_fault_is_found_with_its_place_and_its_reason(open_studio: Any) -> None:
+    page, kept = open_studio().page, Faults()
+    page.evaluate("() => document.querySelector(\"[data-testid='tool-lasso']\").removeAttribute('aria-label')")
+    kept.look(page, "planted")
+    assert any(fault.startswith("planted: button-name:") for fault in kept.found)
+
+
+def open_folds(page: Any) -> None:
+    page.evaluate("() => { for (const fold of document.querySelectorAll('aside details')) fold.open = true; }")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_no_state_of_an_open_tile_has_a_fault(world: Any, open_page: Any, faults: Faults, look: str) -> None:
+    hands = open_studio(world, open_page, SHAPES, **LOOKS[look])
+    page, keys = hands.page, Keys(hands)
+    page.evaluate("() => { localStorage.setItem('solcommun.studio', '{}'); }")
+    hands.open()
+    page.wait_for_selector("[data-testid='practice-offer']")
+    faults.look(page, "open, practice offered")
+    page.click("[data-testid='practice-offer'] button")
+    faults.look(page, "open")
+    hands.press("p")
+    keys.home()
+    keys.press_at((4, 4), (12, 4))
+    faults.look(page, "drawing")
+    hands.press("Escape", "n")
+    faults.look(page, "selected")
+    hands.press("d")
+    page.wait_for_selector("#studio:not([data-suggestions='0'])", state="attached")
+    faults.look(page, "suggestions")
+    hands.press("s")
+    page.wait_for_selector("[data-testid='segment-count']", state="attached")
+    hands.press("u", "o")
+    faults.look(page, "segments, gaps and doubt")
+    if page.is_hidden("#studio-panel"):
+        page.click(".studio-bar [data-testid='panel']")
+    open_folds(page)
+    faults.look(page, "panel")
+    hands.press("b")
+    page.fill("#studio-panel input[type=search]", "no such class")
+    faults.look(page, "search without an answer")
+    page.fill("#studio-panel input[type=search]", "")
+    if page.is_visible(".panel-close"):
+        page.click(".panel-close")
+    page.focus("[data-testid='map']")
+    hands.press("?")
+    page.wait_for_selector("dialog[open]")
+    faults.look(page, "help")
+    hands.press("Escape")
+    page.click("[data-testid='skip']")
+    page.wait_for_selector("dialog[open]")
+    faults.look(page, "skip")
+    hands.press("Escape")
+    page.focus("[data-testid='tool-lasso']")
+    faults.look(page, "tool tip")
+
+
+@pytest.mark.parametrize("look", ["English, light, wide", "French, dark, narrow"])
+def test_no_cover_has_a_fault(world: Any, open_page: Any, faults: Faults, look: str) -> None:
+    page = open_page(**LOOKS[look])
+    sign_in(page, new_person())
+    claims = "**/api/v1/campaigns/gers/*/"
+    page.route(claims, lambda route: None)  # the answer is still on its way
+    for place in ("studio", "validate", "review"):
+        page.goto(f"/campaigns/gers/{place}/")
+        if place != "review":
+            page.wait_for_selector(".cover")
+            faults.look(page, f"{place}: loading")
+    page.unroute(claims)
+    page.route(claims, lambda route: route.abort())
+    for place in ("studio", "validate"):
+        page.goto(f"/campaigns/gers/{place}/")
+        page.wait_for_selector(".cover[role=alert]")
+        faults.look(page, f"{place}: failed")
+    page.unroute(claims)
+    page.route(claims, lambda route: route.fulfill(status=204))
+    for place in ("studio", "validate"):
+        page.goto(f"/campaigns/gers/{place}/")
+        page.wait_for_selector("[data-testid='empty']")
+        faults.look(page, f"{place}: empty")
+
+
+@pytest.mark.parametrize("look", ["English, light, wide", "French, dark, narrow"])
+def test_no_state_of_trouble_has_a_fault(world: Any, open_page: Any, faults: Faults, look: str) -> None:
+    from annotation.services.annotations import save_annotation
+
+    hands = open_studio(world, open_page, SHAPES, **LOOKS[look])
+    page = hands.page
+    second = Studio(page.context.new_page(), hands.tile, hands.user)
+    second.page.goto(f"/campaigns/gers/studio/?tile={hands.tile.pk}")
+    second.page.wait_for_selector("[data-testid='read-only']")
+    faults.look(second.page, "second tab")
+    second.page.close()
+    page.bring_to_front()
+    page.context.set_offline(True)
+    hands.press("r")
+    hands.drag((10, 10), (30, 30))
+    page.wait_for_selector("[data-testid='save-state'][data-state='offline']", state="attached")
+    faults.look(page, "offline")
+    save_annotation(
+        tile=hands.tile, annotator=hands.user, features=SHAPES[:1], operation_id=uuid.uuid4(), expected_version=1
+    )
+    page.context.set_offline(False)
+    page.wait_for_selector("dialog.merge[open]")
+    faults.look(page, "merge")
+    page.click("[data-testid='conflict-mine']")
+    hands.saved()
+    page.context.clear_cookies(name="sessionid")
+    hands.press("Control+z")
+    page.wait_for_selector("[data-testid='save-state'][data-problem='sign_in']", state="attached")
+    faults.look(page, "signed out")
+
+
+@pytest.mark.parametrize("look", ["English, dark, wide", "French, light, narrow"])
+def test_no_state_of_the_fast_lane_has_a_fault(world: Any, open_page: Any, faults: Faults, look: str) -> None:
+    page = open_page(**LOOKS[look])
+    sign_in(page, new_person())
+    page.goto("/campaigns/gers/validate/")
+    page.wait_for_selector("#validate[data-ready='true']")
+    faults.look(page, "asked")
+    page.keyboard.press("a")
+    page.wait_for_selector("[data-testid='take-back']:not([disabled])")
+    page.keyboard.press("h")
+    faults.look(page, "answered one")
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog[open]")
+    faults.look(page, "keys")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    open_folds(page)
+    faults.look(page, "panel")
+
+
+@pytest.mark.parametrize("look", ["English, light, wide", "French, dark, narrow"])
+def test_no_state_of_the_review_desk_and_of_the_practice_tile_has_a_fault(
+    world: Any, open_page: Any, faults: Faults, look: str
+) -> None:
+    from annotation.services.annotations import submit_annotation
+    from annotation.services.people import set_role
+
+    author, reviewer, tile = new_person(), new_person(), world.tile()
+    begin(tile, author, SHAPES)
+    submit_annotation(tile=tile, annotator=author, operation_id=uuid.uuid4(), expected_version=1)
+    set_role(campaign=world.campaign, user=reviewer, role="reviewer")
+    page = open_page(**LOOKS[look])
+    sign_in(page, reviewer)
+    page.goto("/campaigns/gers/review/")
+    page.wait_for_selector("#review[data-ready='true']")
+    faults.look(page, "review")
+    page.keyboard.press("s")
+    page.wait_for_selector("dialog[open]")
+    faults.look(page, "review: send back")
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    page.wait_for_selector("[data-testid='empty']")
+    faults.look(page, "review: empty")
+    page.goto("/practice/")
+    page.wait_for_selector("#studio[data-ready='true']")
+    faults.look(page, "practice")
