@@ -207,6 +207,13 @@ class TooManyLeases(Conflict):
     code: ClassVar[str] = "too_many_leases"
 
 
+class TooBusy(UserError):
+    """Others are being served: the same request passes in a moment."""
+
+    code: ClassVar[str] = "too_busy"
+    status: ClassVar[int] = 429
+
+
 class NothingChanged(Conflict):
     """Work that was sent back is submitted again as it was."""
 

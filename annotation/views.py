@@ -144,6 +144,7 @@ class CampaignView(TemplateView):
         )
 
 
+@method_decorator(ensure_csrf_cookie, name="dispatch")  # the page writes through the API
 class WorkspaceView(LoginRequiredMixin, TemplateView):
     """A page that the front end fills: it is given its campaign, tile and person."""
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -144,8 +145,11 @@ def predict(model: TrainedModel, scenes: Scenes, place: Place) -> tuple[NDArray[
 
 def two_rounds(scenes: Scenes, *, folder: Path, seed: int, fresh: bool) -> TrainedModel:
     """The model after two rounds; kept, unless asked afresh."""
+    folder = folder / f"{ROUND_TILES}-tiles-{STEPS}-steps-seed-{seed}"
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
     last = folder / "round-2" / "model.safetensors"
-    if last.exists() and not fresh:
+    if last.exists():
         print(f"model of {last}: --fresh trains it again")
         return load_model(last)
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ import gzip
 
 from django.http import HttpResponse, HttpResponseBase, HttpResponseNotModified
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
@@ -34,7 +34,12 @@ class SegmentsView(APIView):
                 "X-Segment-Count", OpenApiTypes.INT, OpenApiParameter.HEADER, response=[200], description="How many"
             ),
         ],
-        responses={(200, OCTETS): OpenApiTypes.BINARY, 304: None, 404: ERRORS[404]},
+        responses={
+            (200, OCTETS): OpenApiTypes.BINARY,
+            304: None,
+            404: ERRORS[404],
+            429: OpenApiResponse(s.ErrorSerializer, "Several tiles are being cut: ask again in a moment"),
+        },
     )
     def get(self, request: Request, tile_id: int) -> HttpResponseBase:
         """The segment of each pixel: uint16, little-endian, tile_px × tile_px row by row, ids from 0."""

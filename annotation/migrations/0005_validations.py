@@ -37,6 +37,8 @@ DROP TRIGGER validation_pool_only ON annotation_validationbatch;
 DROP FUNCTION annotation_judge_pool_only();
 DROP TRIGGER validation_batch_append_only ON annotation_validationbatch;
 DROP TRIGGER validation_append_only ON annotation_validation;
+-- One lease a person a tile is the rule before: those to judge go, with the verdicts.
+DELETE FROM annotation_lease WHERE purpose = 'validate';
 """
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from django.conf import settings
 
 from annotation.core.segments import SEGMENT_SIDE_PX, SEGMENTS_VERSION, segment_tile
-from annotation.errors import UserError
+from annotation.errors import TooBusy, UserError
 from annotation.models import Campaign, Tile
 from annotation.raster.display import shown_bands, stretched
 from annotation.raster.reader import read_window
@@ -23,6 +23,9 @@ from annotation.raster.reader import read_window
 _COUNT_BYTES = 4
 # One cutting at a time in a process: many at once would hold every thread, and two of the same tile are wasted work.
 _cutting = threading.Lock()
+# The one that cuts and those that wait for it; whoever comes beyond is asked to come again, so that the threads left
+# go on serving everyone else.
+_places = threading.BoundedSemaphore(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def segments_mark(tile: Tile, *, level: str) -> str:
 def segments_of(tile: Tile, *, level: str) -> TileSegments:
     """The segments of a tile at a level of `SEGMENT_SIDE_PX`, from disk or cut now.
 
-    Raises: rasterio.errors.RasterioIOError: the layer's files are not in place.
+    Raises: TooBusy: several tiles wait to be cut. rasterio.errors.RasterioIOError: the layer's files are not in place.
     """
     campaign = tile.campaign
     folder = Path(settings.SEGMENTS_DIR) / _pixels_mark(campaign) / str(tile.row)
@@ -56,12 +59,17 @@ def segments_of(tile: Tile, *, level: str) -> TileSegments:
     kept = _kept(path)
     if kept is not None:
         return kept
-    with _cutting:
-        kept = _kept(path)
-        if kept is not None:
-            return kept
-        cut = _cut(tile, level=level)
-        _keep(path, cut)
+    if not _places.acquire(blocking=False):
+        raise TooBusy("Segments of several tiles are being cut: ask again in a moment.")
+    try:
+        with _cutting:
+            kept = _kept(path)
+            if kept is not None:
+                return kept
+            cut = _cut(tile, level=level)
+            _keep(path, cut)
+    finally:
+        _places.release()
     return cut
 
 

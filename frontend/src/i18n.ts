@@ -26,3 +26,8 @@ export function percent(share: number, digits = 0): string {
 export function decimal(value: number, digits = 0): string {
   return new Intl.NumberFormat(document.documentElement.lang || "en", { maximumFractionDigits: digits }).format(value);
 }
+
+/** The locale of dates: in English, days come before months and hours are 24, as on the maps' own dates. */
+export function dateLocale(language: string): string {
+  return language === "en" ? "en-GB" : language;
+}

@@ -130,6 +130,8 @@ async function raster(path: string): Promise<ArrayBuffer> {
 const at = encodeURIComponent;
 
 export const api = {
+  me: (): Promise<{ readonly public_id?: string; readonly username?: string }> => need("me/"),
+
   campaign: (slug: string): Promise<Campaign> => need(`campaigns/${at(slug)}/`),
 
   claim: (slug: string, ahead: boolean): Promise<Assignment | null> =>

@@ -18,10 +18,3 @@ export function gapsOf(draft: Draft): readonly Rings[] {
   }
   return gaps;
 }
-
-/** The unlabelled share of the tile's ground, 0 to 1. */
-export function unlabelledShare(draft: Draft): number {
-  let labelled = 0;
-  for (const feature of draft.features.values()) labelled += doubleArea(feature.rings);
-  return 1 - labelled / (2 * draft.side * draft.side);
-}

@@ -76,19 +76,3 @@ export function patternPixels(index: number, ink: Colour, alpha: number, enlarge
   }
   return image;
 }
-
-/** A class's colour with its pattern on it, for a legend's swatch. */
-export function drawSwatch(canvas: HTMLCanvasElement, colour: string, index: number): void {
-  const context = canvas.getContext("2d");
-  if (!context) return;
-  context.fillStyle = colour;
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  const stamp = document.createElement("canvas");
-  const enlarged = Math.max(1, Math.round(window.devicePixelRatio || 1));
-  stamp.width = stamp.height = PATTERN_PX * enlarged;
-  stamp.getContext("2d")?.putImageData(patternPixels(index, inkOn(colour), 0.75, enlarged), 0, 0);
-  const pattern = context.createPattern(stamp, "repeat");
-  if (!pattern) return;
-  context.fillStyle = pattern;
-  context.fillRect(0, 0, canvas.width, canvas.height);
-}

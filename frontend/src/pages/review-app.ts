@@ -11,6 +11,7 @@ import type { ViewSettings } from "../ui/view-panel";
 import { coloursOf } from "./boot";
 import { type ReviewActions, type ReviewState, reviewTemplate } from "./review-template";
 import { isForControl } from "./shortcuts";
+import { isNarrow } from "./studio-state";
 
 /** The review desk: one submission at a time, with an answer for its author. */
 export class ReviewApp implements ReviewActions {
@@ -19,7 +20,7 @@ export class ReviewApp implements ReviewActions {
   private shown: Draft | null = null;
   private operation: { key: string; id: string } | null = null;
   private readonly state: ReviewState = {
-    phase: "loading", failure: "", notice: "", view: "rgb", opacity: 0.45, labels: true, draft: false, hoveredClass: null, panel: true,
+    phase: "loading", failure: "", notice: "", view: "rgb", opacity: 0.45, labels: true, draft: false, hoveredClass: null, panel: !isNarrow(),
   };
 
   constructor(

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { Campaign, NomenclatureClass, ReviewTask } from "../api/types";
 import { doubleArea, SUBPIXELS } from "../domain/geometry";
-import { decimal, gettext, interpolate, percent } from "../i18n";
+import { dateLocale, decimal, gettext, interpolate, percent } from "../i18n";
 import { viewsOf } from "../map/imagery";
 import { icon, swatch } from "../ui/icons";
 import { languageSwitch } from "../ui/language";
@@ -39,7 +39,7 @@ export interface ReviewModel {
 
 function header({ campaign, state, task, actions, language }: ReviewModel): TemplateResult {
   const off = state.phase !== "working";
-  const at = task ? new Date(task.submitted_at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" }) : "";
+  const at = task ? new Date(task.submitted_at).toLocaleString(dateLocale(language), { dateStyle: "medium", timeStyle: "short" }) : "";
   return html`<header class="studio-bar">
     <a class="bar-back" href=${`/campaigns/${encodeURIComponent(campaign.slug)}/`} aria-label=${gettext("Back to the campaign")}>${icon("back")}</a>
     <div class="bar-title">
@@ -77,6 +77,7 @@ function legend({ campaign, task, language }: ReviewModel): TemplateResult {
 function panel(model: ReviewModel): TemplateResult {
   const { state, task, actions, campaign } = model;
   return html`<aside class="studio-panel" id="review-panel" aria-label=${gettext("Side panel")} ?hidden=${!state.panel}>
+    <button type="button" class="panel-close" aria-label=${gettext("Close the panel")} @click=${() => { actions.togglePanel(); }}>${icon("close")}</button>
     <details class="section" open>
       <summary>${gettext("What was labelled")}</summary>
       ${legend(model)}

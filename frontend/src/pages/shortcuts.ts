@@ -62,8 +62,8 @@ export function commandOf(press: Press): StudioCommand | null {
   return plainKeys[key] ?? null;
 }
 
-/** Whether a key press belongs to what has the focus: a field, or a button's own Space and Enter. */
-export function isForControl(target: EventTarget | null, key: string): boolean {
+/** Whether a key press belongs to what has the focus: a field, or a button's own Space and Enter (but not Ctrl+Enter). */
+export function isForControl(target: EventTarget | null, key: string, isWithControl = false): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.closest("dialog, textarea, select, [contenteditable]")) return true;
   if (target instanceof HTMLInputElement) {
@@ -72,5 +72,5 @@ export function isForControl(target: EventTarget | null, key: string): boolean {
     if (target.type === "range") return /^(Arrow|Page|Home|End)/.test(key);
     return true;
   }
-  return (key === " " || key === "Enter") && target.closest("button, a, summary") !== null;
+  return !isWithControl && (key === " " || key === "Enter") && target.closest("button, a, summary") !== null;
 }

@@ -11,7 +11,7 @@ import { gettext, interpolate } from "../i18n";
 import { MapView } from "../map/map-view";
 import type { ToolHost, ToolName } from "../map/tools/tool";
 import type { Journal } from "../save/journal";
-import { commandWords, refusalOfCommand } from "./announcer";
+import { commandWords, refusalOfCommand, shapeWords } from "./announcer";
 import { coloursOf, paletteOf } from "./boot";
 import { prefer } from "./preferences";
 import { SegmentDesk } from "./segment-desk";
@@ -155,6 +155,17 @@ export class StudioApp implements ToolHost, StudioActions {
   select(ids: readonly string[]): void {
     this.update({ selected: ids });
     this.belt.current.refresh();
+    if (this.state.tool === "edit" && this.belt.isByKeyboard) this.saySelected();
+  }
+
+  /** Says which shape is selected, when it is one. */
+  private saySelected(): void {
+    const { features } = this.draft();
+    const [id, ...others] = this.state.selected;
+    const feature = id === undefined || others.length > 0 ? undefined : features.get(id);
+    if (!feature) return;
+    const rank = [...features.keys()].indexOf(feature.id) + 1;
+    this.announce(shapeWords(feature, rank, features.size, this.campaign.layer.gsd_m, this.className));
   }
 
   classCode(): string | null {

@@ -28,8 +28,9 @@ export class StudioCommands {
 
   private onKey(event: KeyboardEvent): void {
     const { app } = this;
-    if (event.defaultPrevented || isForControl(event.target, event.key)) return;
-    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    const isWithControl = event.ctrlKey || event.metaKey;
+    if (event.defaultPrevented || isForControl(event.target, event.key, isWithControl)) return;
+    const isPlain = !isWithControl && !event.altKey;
     if (app.belt.key(event)) {
       event.preventDefault();
       return;
@@ -67,7 +68,7 @@ export class StudioCommands {
     submit: () => void this.app.flow.submit(),
     skip: () => void this.app.flow.skip(),
     fit: () => { this.app.view.fitTile(); },
-    labels: () => { this.app.setLook({ labels: !this.app.state.labels }); },
+    labels: () => { this.toggleLabels(); },
     patterns: () => { this.app.setLook({ patterns: !this.app.state.patterns }); },
     doubt: () => { this.toggleDoubt(); },
     "next-view": () => { this.app.look.nextView(); },
@@ -111,7 +112,16 @@ export class StudioCommands {
   private toggleDoubt(): void {
     const { app } = this;
     if (app.segmentDesk.doubtPhase === "none") app.notify(gettext("There is no model here yet, so nothing says where it hesitates."));
-    else app.setLook({ doubt: !app.state.doubt });
+    else {
+      app.setLook({ doubt: !app.state.doubt });
+      app.announce(app.state.doubt ? gettext("The model's doubt is shown.") : gettext("The model's doubt is hidden."));
+    }
+  }
+
+  private toggleLabels(): void {
+    const { app } = this;
+    app.setLook({ labels: !app.state.labels });
+    app.announce(app.state.labels ? gettext("Labels are shown.") : gettext("Labels are hidden."));
   }
 
   private search(): void {

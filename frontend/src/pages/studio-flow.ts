@@ -49,6 +49,8 @@ export class StudioFlow {
   }
 
   next(): Promise<void> {
+    // The address names the tile that is left: loaded again, the page must show the one in hand.
+    if (window.location.search !== "") window.history.replaceState(window.history.state, "", window.location.pathname);
     return this.open(() => this.api.claim(this.app.campaign.slug, false));
   }
 
@@ -210,18 +212,20 @@ export class StudioFlow {
   async submit(): Promise<void> {
     const { session, app } = this;
     if (!session || app.state.phase !== "working" || app.state.isReadOnly) return;
-    if (session.draft.features.size === 0) {
-      app.notify(gettext("Nothing is labelled yet: draw at least one area, or skip the tile with a reason."));
-      return;
-    }
     app.update({ phase: "sending" });
-    if (!(await session.saver.flush())) {
+    await session.settled(); // a shape may have been drawn a moment ago
+    if (session.draft.features.size === 0) {
       app.update({ phase: "working" });
-      app.notify(gettext("Not submitted: the last changes are not on the server yet. They are kept in this browser."));
+      app.notify(gettext("Nothing is labelled yet: draw at least one area, or skip the tile with a reason."));
       return;
     }
     try {
       const answer = await session.submit();
+      if (!answer) {
+        app.update({ phase: "working" });
+        app.notify(gettext("Not submitted: the last changes are not on the server yet. They are kept in this browser."));
+        return;
+      }
       app.notify(answer.state === "accepted"
         ? gettext("Thank you. This tile is done.")
         : gettext("Thank you. A reviewer will look at it, and you will see the outcome in your contributions."));
@@ -244,6 +248,7 @@ export class StudioFlow {
     if (!session || app.state.phase !== "working") return;
     const choice = await skipDialog();
     if (!choice || this.session !== session) return;
+    await session.settled();
     await session.saver.flush();
     try {
       if (session.assignment.lease) await this.api.release(session.assignment.lease.token, choice.reason, choice.comment);

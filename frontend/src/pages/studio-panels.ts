@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import type { SegmentLevel } from "../api/types";
 import type { Draft, Provenance } from "../domain/draft";
 import { doubleArea } from "../domain/geometry";
-import { decimal, gettext, interpolate, percent } from "../i18n";
+import { dateLocale, decimal, gettext, interpolate, percent } from "../i18n";
 import { viewsOf } from "../map/imagery";
 import { icon, swatch } from "../ui/icons";
 import type { ViewSettings } from "../ui/view-panel";
@@ -11,6 +11,7 @@ import { preferred, prefer } from "./preferences";
 import { LEVELS } from "./segment-desk";
 import type { StudioModel } from "./studio-model";
 import { draftSection, vintageSection } from "./suggestion-panels";
+import { keyName } from "../ui/keys";
 
 /** One fold of the side panel; open or not is remembered. */
 export function fold(name: string, title: string, body: TemplateResult | typeof nothing, isOpen = true): TemplateResult {
@@ -28,7 +29,7 @@ function whySection(model: StudioModel): TemplateResult {
   const { assignment, campaign, language } = model;
   const tile = assignment?.tile;
   const day = tile?.acquired_on ?? campaign.layer.acquired_on;
-  const taken = day ? new Date(`${day}T12:00:00`).toLocaleDateString(language, { dateStyle: "long" }) : null;
+  const taken = day ? new Date(`${day}T12:00:00`).toLocaleDateString(dateLocale(language), { dateStyle: "long" }) : null;
   return html`<sc-why-card .why=${assignment?.why ?? null} .review=${assignment?.annotation.review ?? null}></sc-why-card>
     ${assignment?.blind === true && assignment.why?.kind !== "control"
       ? html`<p class="quiet" data-testid="blind">${gettext("On a share of the tiles nothing of the model is shown, so that one sees what people say without it.")}</p>`
@@ -61,7 +62,7 @@ function shapeSection(model: StudioModel, draft: Draft): TemplateResult {
   const shown = classes.find((c) => c.code === first.class_code);
   const confidence = suggestions.find(first.id)?.confidence ?? null;
   const button = (command: "search" | "tool-delete" | "tool-split" | "tool-merge", label: string, key: string): TemplateResult =>
-    html`<button type="button" data-testid=${`shape-${command}`} ?disabled=${off} @click=${() => { actions.command(command); }}>${label} <kbd>${key}</kbd></button>`;
+    html`<button type="button" data-testid=${`shape-${command}`} ?disabled=${off} @click=${() => { actions.command(command); }}>${label} <kbd>${keyName(key)}</kbd></button>`;
   return html`<div class="shape-card" data-testid="shape-card">
     ${shapes.length === 1
       ? html`<p class="shape-class">${shown ? swatch(shown.colour) : nothing} <b>${first.class_code}</b> ${shown?.name ?? ""}</p>

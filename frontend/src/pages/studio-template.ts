@@ -68,7 +68,8 @@ function cover({ state, campaign, isPractice }: StudioModel): TemplateResult | t
     return html`<div class="cover" role="alert"><div class="cover-card">
       <h2>${gettext("This tile could not be opened")}</h2>
       <p>${state.failure}</p>
-      <div class="button-row"><button type="button" class="primary" @click=${() => { window.location.reload(); }}>${gettext("Try again")}</button> ${home}</div>
+      <div class="button-row"><button type="button" class="primary" @click=${() => { window.location.reload(); }}>${gettext("Try again")}</button>
+        ${isPractice ? nothing : html`<a class="button" href=${`${campaignUrl(campaign.slug)}studio/`}>${gettext("Label a tile")}</a>`} ${home}</div>
     </div></div>`;
   }
   if (state.phase === "loading") return html`<div class="cover cover-quiet"><p class="loading">${gettext("Opening the next tile…")}</p></div>`;
@@ -93,6 +94,20 @@ function notices({ state, actions }: StudioModel): TemplateResult {
   </div>`;
 }
 
+/** The class in hand, where the panel that shows it is closed. */
+function classInHand({ state, actions }: StudioModel): TemplateResult | typeof nothing {
+  const { activeClass } = state;
+  if (state.panel || !activeClass || state.phase !== "working" || state.isReadOnly) return nothing;
+  const label = interpolate(gettext("Class in hand: %(class)s."), { class: `${activeClass.code} ${activeClass.name}` });
+  const open = (): void => {
+    actions.command("panel");
+    document.querySelector("[data-testid='section-class']")?.scrollIntoView();
+  };
+  return html`<button type="button" class="in-hand" data-testid="in-hand" aria-label=${label} @click=${open}>
+    ${swatch(activeClass.colour)} <span class="class-code">${activeClass.code}</span> <span class="class-name">${activeClass.name}</span>
+  </button>`;
+}
+
 /** The whole page. The map's element and the spoken line are never drawn anew: others write in them. */
 export function studioTemplate(model: StudioModel): TemplateResult {
   const { actions } = model;
@@ -105,6 +120,7 @@ export function studioTemplate(model: StudioModel): TemplateResult {
         <div class="map" data-testid="map" tabindex="0" role="application" aria-label=${gettext("Image of the tile and its shapes")} aria-describedby="studio-hint"></div>
         <p class="visually-hidden" id="studio-hint">${gettext("Arrow keys move the cursor, Space presses, question mark lists all keys.")}</p>
         <sc-toolbar class="corner" .groups=${viewGroups(model)} .label=${gettext("View")} @tool=${onTool}></sc-toolbar>
+        ${classInHand(model)}
         ${notices(model)}
         ${cover(model)}
       </div>

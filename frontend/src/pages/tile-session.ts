@@ -9,7 +9,7 @@ import { type History, record, redo, undo } from "../domain/history";
 import { compareVersions, mergeChosen, usualChoice } from "../domain/merge-versions";
 import { reconcile } from "../domain/reconcile";
 import { type Journal, type Kept, type LogRecord, NotOwner } from "../save/journal";
-import { isSignedInAs } from "../save/person";
+import { PersonGuard } from "../save/person";
 import { replay } from "../save/replay";
 import { Saver, type SaverHooks } from "../save/saver";
 import { TabGuard, type TabState } from "../save/tab-guard";
@@ -53,6 +53,7 @@ export class TileSession {
   private log: WorkLog;
   private sender: Saver;
   private readonly guard: TabGuard;
+  private readonly person: PersonGuard;
   private readonly sleepless: () => void;
   private queue: Promise<unknown> = Promise.resolve();
   private waiting = 0;
@@ -71,6 +72,7 @@ export class TileSession {
     private readonly api: SessionApi = server,
   ) {
     this.given = assignment;
+    this.person = new PersonGuard(key.slice(0, key.indexOf("/")));
     this.guard = new TabGuard(key, {
       onChange: (state) => { this.tabChanged(state); },
       onTaking: () => this.handOver(),
@@ -92,10 +94,10 @@ export class TileSession {
       ...this.hooks,
       send: (version, body) => this.api.save(tile.id, version, body),
       onConflict: (conflict) => {
-        this.asked = this.draft;
+        this.asked ??= this.draft; // the question on the screen is the first one, whatever was drawn since
         this.hooks.onConflict(conflict);
       },
-      isSamePerson: () => isSignedInAs(this.key.slice(0, this.key.indexOf("/"))),
+      isSamePerson: (wasSignedOut) => this.person.isSame(wasSignedOut),
       onSignedIn: announceSignedIn,
     };
     return new Saver(this.log, hooks, annotation.saved_at);
@@ -327,13 +329,24 @@ export class TileSession {
     this.log.noteView(name);
   }
 
-  /** Submits what is saved. Throws what the API threw; asked again, it is the same operation. */
-  async submit(): Promise<Annotation> {
-    const version = this.sender.version;
-    if (this.submitOperation?.version !== version) this.submitOperation = { id: crypto.randomUUID(), version };
-    const answer = await this.api.submit(this.given.tile.id, version, this.submitOperation.id);
-    await this.log.remove();
-    return answer;
+  /** Resolves once all that was asked so far is drawn. */
+  settled(): Promise<void> {
+    return this.first(() => Promise.resolve());
+  }
+
+  /**
+   * Submits all that was asked so far, once the server has it; null when that must wait. Throws what the API threw;
+   * asked again, it is the same operation.
+   */
+  submit(): Promise<Annotation | null> {
+    return this.first(async () => {
+      if (this.tab !== "mine" || this.isHandingOver || !(await this.sender.flush())) return null;
+      const version = this.sender.version;
+      if (this.submitOperation?.version !== version) this.submitOperation = { id: crypto.randomUUID(), version };
+      const answer = await this.api.submit(this.given.tile.id, version, this.submitOperation.id);
+      await this.log.remove();
+      return answer;
+    });
   }
 
   /** Stops sending and lets the tile go; what this browser keeps stays. */

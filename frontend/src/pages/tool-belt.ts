@@ -31,6 +31,8 @@ export class ToolBelt {
     this.cursor = new KeyboardCursor(
       app.view, this.input, () => this.inHand(), (text) => { app.announce(text); }, (at) => this.openingAnd(this.wordsAt(at)),
     );
+    // Heard after the tool has had the gesture: what to do next may have changed with it.
+    for (const name of ["pointerdown", "pointerup"]) window.addEventListener(name, () => { this.tellHint(); });
   }
 
   get current(): Tool {
@@ -46,7 +48,14 @@ export class ToolBelt {
   /** True when the key was for the cursor or for the tool in hand. */
   key(event: KeyboardEvent): boolean {
     if (!this.app.flow.session) return false;
-    return this.cursor.key(event) || (!event.ctrlKey && !event.metaKey && this.inHand()?.key(event) === true);
+    const isTaken = this.cursor.key(event) || (!event.ctrlKey && !event.metaKey && this.inHand()?.key(event) === true);
+    if (isTaken) this.tellHint();
+    return isTaken;
+  }
+
+  private tellHint(): void {
+    const place = this.app.root.querySelector(".status-hint");
+    if (place && place.textContent !== this.hint()) this.app.paint();
   }
 
   hint(): string {

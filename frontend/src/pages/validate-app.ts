@@ -5,6 +5,7 @@ import { classOfKey, type PaletteClass } from "../domain/palette";
 import { gettext, interpolate, percent } from "../i18n";
 import { preloadImagery, viewsOf } from "../map/imagery";
 import { MapView } from "../map/map-view";
+import { PersonGuard } from "../save/person";
 import { helpDialog } from "../ui/dialogs";
 import type { ClassPalette } from "../ui/palette";
 import { type ViewSettings, viewWords } from "../ui/view-panel";
@@ -45,8 +46,13 @@ export class ValidateApp implements ValidateActions {
     private readonly campaign: Campaign,
   ) {
     this.classes = paletteOf(campaign, boot.language);
-    const owner = `${boot.user.public_id ?? boot.user.username ?? ""}/${campaign.slug}`;
-    this.outbox = new Outbox(owner, (tile, body) => api.sendVerdicts(tile, body), (status) => { this.update({ status }); });
+    const person = boot.user.public_id ?? boot.user.username ?? "";
+    const guard = new PersonGuard(person);
+    this.outbox = new Outbox(`${person}/${campaign.slug}`, {
+      send: (tile, body) => api.sendVerdicts(tile, body),
+      isSamePerson: (wasSignedOut) => guard.isSame(wasSignedOut),
+      onStatus: (status) => { this.update({ status }); },
+    });
     this.update({});
     this.view = new MapView(root.querySelector(".map") as HTMLElement, campaign.layer, coloursOf(campaign));
     this.view.setAccent(getComputedStyle(root).getPropertyValue("--map-accent").trim() || "#0b6bcb");
@@ -57,8 +63,8 @@ export class ValidateApp implements ValidateActions {
   private listen(): void {
     window.addEventListener("keydown", (event) => { this.onKey(event); });
     for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
-    for (const name of ["online", "focus"]) window.addEventListener(name, () => void this.outbox.flush());
-    document.addEventListener("visibilitychange", () => { if (document.hidden) void this.outbox.flush(); });
+    for (const name of ["online", "focus"]) window.addEventListener(name, () => void this.outbox.flush().catch(() => undefined));
+    document.addEventListener("visibilitychange", () => { if (document.hidden) void this.outbox.flush().catch(() => undefined); });
   }
 
   private update(change: Partial<ValidateState>): void {
@@ -148,7 +154,7 @@ export class ValidateApp implements ValidateActions {
     const imagery = this.view.showImagery(this.state.view);
     this.clock.take();
     if (!this.item) {
-      await this.finish();
+      await this.goOn();
       return;
     }
     this.update({ phase: "judging" });
@@ -184,6 +190,14 @@ export class ValidateApp implements ValidateActions {
     if (!item) return;
     this.view.sketch.setSketch({ selected: [item.rings] });
     this.view.showFeatures(this.state.filled ? [{ id: item.feature_id, class_code: item.class_code, rings: item.rings, provenance: "accepted" }] : []);
+  }
+
+  /** All of the tile was answered before: the server gives it again until it knows, so it must be told first. */
+  private async goOn(): Promise<void> {
+    await this.outbox.flush().catch(() => undefined);
+    const { left } = this.outbox;
+    if (left === 0) await this.next();
+    else this.update({ phase: "failed", failure: interpolate(gettext("Kept in this browser: %(n)s answers"), { n: left }) });
   }
 
   private async finish(): Promise<void> {

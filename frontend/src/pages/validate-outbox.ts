@@ -1,32 +1,8 @@
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { ApiError } from "../api/client";
 import type { ValidationBody, Verdict } from "../api/types";
+import { type Batch, BrowserVerdictStore, type KeptVerdict, type TileId, type VerdictStore } from "../save/verdict-store";
 
-type Tile = number | string;
-
-interface Kept {
-  readonly owner: string;
-  readonly tile: Tile;
-  readonly model_version: string;
-  readonly verdict: Verdict;
-  readonly done: boolean;
-}
-
-interface Batch {
-  readonly operation_id: string;
-  readonly owner: string;
-  readonly tile: Tile;
-  readonly body: ValidationBody;
-}
-
-interface Schema extends DBSchema {
-  /** Given, not on their way yet: they may be taken back. */
-  verdicts: { key: number; value: Kept };
-  /** On their way, under an operation id that stays the same until the server answers. */
-  batches: { key: string; value: Batch };
-}
-
-export type OutboxState = "saved" | "waiting" | "sending" | "offline" | "sign_in" | "refused" | "unkept";
+export type OutboxState = "saved" | "waiting" | "sending" | "offline" | "sign_in" | "other_person" | "refused" | "unkept";
 
 export interface OutboxStatus {
   readonly state: OutboxState;
@@ -36,51 +12,46 @@ export interface OutboxStatus {
   readonly message: string;
 }
 
-type Send = (tile: Tile, body: ValidationBody) => Promise<unknown>;
+export interface OutboxHooks {
+  send(tile: TileId, body: ValidationBody): Promise<unknown>;
+  /** Asked before each write: verdicts are never sent under another account than the one that gave them. */
+  isSamePerson(wasSignedOut: boolean): Promise<boolean>;
+  onStatus(status: OutboxStatus): void;
+}
 
 const SEND_MS = 2_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
-const MOST_IN_A_BATCH = 200;
+/** Refusals that somebody can lift: the verdicts wait for it. */
+const LIFTED_LATER = ["consent_required", "campaign_closed"];
 
 /** Verdicts on their way to the server: kept by the browser first, sent together, repeated until they are there. */
 export class Outbox {
-  private readonly database: Promise<IDBPDatabase<Schema>>;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private sending: Promise<void> | null = null;
   private retries = 0;
+  private isSignedOut = false;
   private status: OutboxStatus = { state: "saved", left: 0, savedAt: null, message: "" };
 
   constructor(
     private readonly owner: string,
-    private readonly send: Send,
-    private readonly onStatus: (status: OutboxStatus) => void,
-  ) {
-    this.database = openDB<Schema>("solcommun-validate", 1, {
-      upgrade(database) {
-        database.createObjectStore("verdicts", { autoIncrement: true });
-        database.createObjectStore("batches", { keyPath: "operation_id" });
-      },
-    });
+    private readonly hooks: OutboxHooks,
+    private readonly store: VerdictStore = new BrowserVerdictStore(),
+  ) {}
+
+  /** Verdicts that the server does not have. */
+  get left(): number {
+    return this.status.left;
   }
 
   private tell(change: Partial<OutboxStatus>): void {
     this.status = { ...this.status, ...change };
-    this.onStatus(this.status);
-  }
-
-  private async mine(): Promise<{ verdicts: { key: number; value: Kept }[]; batches: Batch[] }> {
-    const transaction = (await this.database).transaction(["verdicts", "batches"]);
-    const [keys, values, batches] = await Promise.all([
-      transaction.objectStore("verdicts").getAllKeys(), transaction.objectStore("verdicts").getAll(), transaction.objectStore("batches").getAll(),
-    ]);
-    const verdicts = values.map((value, i) => ({ key: keys[i] as number, value })).filter(({ value }) => value.owner === this.owner);
-    return { verdicts, batches: batches.filter((batch) => batch.owner === this.owner) };
+    this.hooks.onStatus(this.status);
   }
 
   /** Verdicts on a tile that this browser has and the server may not. */
-  async of(tile: Tile): Promise<Verdict[]> {
-    const { verdicts, batches } = await this.mine();
+  async of(tile: TileId): Promise<Verdict[]> {
+    const { verdicts, batches } = await this.store.waiting(this.owner);
     return [
       ...batches.filter((batch) => batch.tile === tile).flatMap((batch) => batch.body.verdicts),
       ...verdicts.filter(({ value }) => value.tile === tile).map(({ value }) => value.verdict),
@@ -88,12 +59,10 @@ export class Outbox {
   }
 
   /** Keeps a verdict; resolves once the browser has it. It leaves shortly after. */
-  async put(tile: Tile, modelVersion: string, verdict: Verdict, done: boolean): Promise<void> {
-    const kept: Kept = { owner: this.owner, tile, model_version: modelVersion, verdict, done };
+  async put(tile: TileId, modelVersion: string, verdict: Verdict, done: boolean): Promise<void> {
+    const kept: KeptVerdict = { owner: this.owner, tile, model_version: modelVersion, verdict, done };
     try {
-      const transaction = (await this.database).transaction("verdicts", "readwrite", { durability: "strict" });
-      await transaction.store.add(kept);
-      await transaction.done;
+      await this.store.add(kept);
     } catch (error) {
       await this.sendUnkept(kept, error);
       return;
@@ -103,24 +72,25 @@ export class Outbox {
   }
 
   /** The browser cannot keep it: the server is asked at once, and a failure is the caller's to show. */
-  private async sendUnkept(kept: Kept, cause: unknown): Promise<void> {
+  private async sendUnkept(kept: KeptVerdict, cause: unknown): Promise<void> {
     this.tell({ state: "unkept", message: String(cause) });
-    await this.send(kept.tile, { operation_id: crypto.randomUUID(), model_version: kept.model_version, verdicts: [kept.verdict], done: kept.done });
+    if (!(await this.hooks.isSamePerson(this.isSignedOut))) {
+      this.tell({ state: "other_person" });
+      throw cause;
+    }
+    await this.hooks.send(kept.tile, { operation_id: crypto.randomUUID(), model_version: kept.model_version, verdicts: [kept.verdict], done: kept.done });
     this.tell({ savedAt: new Date().toISOString() });
   }
 
   /** Takes the last verdict on a polygon back, if it has not left yet. */
-  async takeBack(tile: Tile, featureId: string): Promise<boolean> {
-    const { verdicts } = await this.mine();
-    const found = verdicts.reverse().find(({ value }) => value.tile === tile && value.verdict.feature_id === featureId);
-    if (!found) return false;
-    await (await this.database).delete("verdicts", found.key);
-    await this.count();
-    return true;
+  async takeBack(tile: TileId, featureId: string): Promise<boolean> {
+    const isThere = await this.store.takeBack(this.owner, tile, featureId);
+    if (isThere) await this.count();
+    return isThere;
   }
 
   private async count(): Promise<void> {
-    const { verdicts, batches } = await this.mine();
+    const { verdicts, batches } = await this.store.waiting(this.owner);
     const left = verdicts.length + batches.reduce((sum, batch) => sum + batch.body.verdicts.length, 0);
     this.tell(left === 0 && this.status.state === "waiting" ? { left, state: "saved" } : { left });
   }
@@ -133,7 +103,7 @@ export class Outbox {
 
   private schedule(delay: number): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.flush(), delay);
+    this.timer = setTimeout(() => void this.flush().catch(() => undefined), delay);
   }
 
   /** Sends all there is, oldest first. Resolves when nothing is left, or when it must wait. */
@@ -144,68 +114,48 @@ export class Outbox {
   }
 
   private async drain(): Promise<void> {
-    for (;;) {
-      const batch = await this.nextBatch();
-      if (!batch) {
-        this.retries = 0;
-        if (this.status.left === 0 && this.status.state !== "refused") this.tell({ state: "saved" });
-        return;
-      }
-      this.tell({ state: "sending" });
+    for (let batch = await this.store.pack(this.owner); batch; batch = await this.store.pack(this.owner)) {
       try {
-        await this.send(batch.tile, batch.body);
+        if (!(await this.hooks.isSamePerson(this.isSignedOut))) {
+          this.wait({ state: "other_person", message: "" });
+          return;
+        }
+        this.tell({ state: "sending" });
+        await this.hooks.send(batch.tile, batch.body);
       } catch (error) {
         if (!(await this.failed(batch, error))) return;
         continue;
       }
-      await (await this.database).delete("batches", batch.operation_id);
+      this.isSignedOut = false;
+      await this.store.drop(batch.operation_id);
       await this.count();
       this.tell({ state: this.status.left === 0 ? "saved" : "waiting", savedAt: new Date().toISOString(), message: "" });
     }
+    this.retries = 0;
+    if (this.status.left === 0 && this.status.state !== "refused") this.tell({ state: "saved" });
   }
 
-  /** What was on its way, or the verdicts of one tile put on their way in one transaction. */
-  private async nextBatch(): Promise<Batch | null> {
-    const { verdicts, batches } = await this.mine();
-    if (batches[0]) return batches[0];
-    const first = verdicts[0]?.value;
-    if (!first) return null;
-    const together = verdicts.filter(({ value }) => value.tile === first.tile && value.model_version === first.model_version).slice(0, MOST_IN_A_BATCH);
-    const operationId = crypto.randomUUID();
-    const batch: Batch = {
-      operation_id: operationId,
-      owner: this.owner,
-      tile: first.tile,
-      body: {
-        operation_id: operationId, model_version: first.model_version, verdicts: latest(together.map(({ value }) => value.verdict)),
-        done: together.some(({ value }) => value.done),
-      },
-    };
-    const transaction = (await this.database).transaction(["verdicts", "batches"], "readwrite", { durability: "strict" });
-    await transaction.objectStore("batches").add(batch);
-    for (const { key } of together) await transaction.objectStore("verdicts").delete(key);
-    await transaction.done;
-    return batch;
+  private wait(status: Partial<OutboxStatus>): void {
+    this.tell(status);
+    this.schedule(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.retries));
+    this.retries += 1;
   }
 
   /** True when the next batch may be tried. */
   private async failed(batch: Batch, error: unknown): Promise<boolean> {
-    const isRefusal = error instanceof ApiError && !error.isTransient && !error.needsSignIn;
-    if (isRefusal) {
+    const message = (error as Error).message;
+    if (!(error instanceof ApiError) || error.isTransient) this.wait({ state: "offline", message });
+    else if (error.needsSignIn) {
+      this.isSignedOut = true;
+      this.wait({ state: "sign_in", message });
+    } else if (LIFTED_LATER.includes(error.code)) this.wait({ state: "refused", message });
+    else {
       // The same operation would get the same answer for ever.
-      await (await this.database).delete("batches", batch.operation_id);
+      await this.store.drop(batch.operation_id);
       await this.count();
-      this.tell({ state: "refused", message: error.message });
+      this.tell({ state: "refused", message });
       return true;
     }
-    this.tell({ state: error instanceof ApiError && error.needsSignIn ? "sign_in" : "offline", message: (error as Error).message });
-    this.schedule(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.retries));
-    this.retries += 1;
     return false;
   }
-}
-
-/** One verdict a polygon, the last given. */
-function latest(verdicts: readonly Verdict[]): Verdict[] {
-  return [...new Map(verdicts.map((verdict) => [verdict.feature_id, verdict])).values()];
 }

@@ -47,6 +47,7 @@ export interface ValidateModel {
 
 function savedWords(status: OutboxStatus, language: string): string {
   if (status.state === "sign_in") return gettext("Signed out: sign in again in another tab, your answers are kept");
+  if (status.state === "other_person") return gettext("Not sent: another account is signed in. Sign in again as yourself in another tab");
   if (status.state === "offline") return interpolate(gettext("Not sent: %(n)s answers kept in this browser, trying again"), { n: status.left });
   if (status.state === "refused") return interpolate(gettext("Some answers were not taken: %(reason)s"), { reason: status.message });
   if (status.state === "unkept") return gettext("This browser cannot keep a copy: each answer goes to the server at once");
@@ -58,7 +59,7 @@ function savedWords(status: OutboxStatus, language: string): string {
 }
 
 const look = (state: OutboxStatus["state"]): string =>
-  ({ saved: "saved", waiting: "dirty", sending: "saving", offline: "offline", sign_in: "error", refused: "error", unkept: "offline" })[state];
+  ({ saved: "saved", waiting: "dirty", sending: "saving", offline: "offline", sign_in: "error", other_person: "error", refused: "error", unkept: "offline" })[state];
 
 function header(model: ValidateModel): TemplateResult {
   const { campaign, state, actions, language, place } = model;

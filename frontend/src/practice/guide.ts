@@ -6,6 +6,7 @@ import { isNarrow } from "../pages/studio-state";
 import { icon } from "../ui/icons";
 import { marksOf } from "./marks";
 import { type Scene, type Step, stepsOf } from "./steps";
+import { keyName } from "../ui/keys";
 
 /** Long enough to see that it was right. */
 const PRAISE_MS = 1_100;
@@ -136,7 +137,7 @@ export class Guide {
           ? html`<span class="guide-done">${icon("check")} ${gettext("Well done")}</span>`
           : interpolate(gettext("Step %(n)s of %(count)s"), { n: number, count: this.steps.length })}</p>
         <h2>${step.title}</h2>
-        <p>${text}${isTouch ? nothing : html` <span class="guide-keys">${step.keys.map((key) => html`<kbd>${key}</kbd>`)}</span>`}</p>
+        <p>${text}${isTouch ? nothing : html` <span class="guide-keys">${step.keys.map((key) => html`<kbd>${keyName(key)}</kbd>`)}</span>`}</p>
       </div>
       <progress max=${this.steps.length} value=${this.isDone ? number : number - 1} aria-label=${gettext("Steps done")}></progress>
       <div class="guide-buttons">

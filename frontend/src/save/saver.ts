@@ -39,8 +39,8 @@ export interface SaverHooks {
   onVersion(version: number): void;
   onConflict(conflict: Conflict): void;
   onInvalid(featureId: string | null, at: readonly [number, number] | null, message: string): void;
-  /** Asked once the session was over: work is never sent under another account than the one that drew it. */
-  isSamePerson(): Promise<boolean>;
+  /** Asked before each save: work is never sent under another account than the one that drew it. */
+  isSamePerson(wasSignedOut: boolean): Promise<boolean>;
   /** The server answered again after it had asked to sign in. */
   onSignedIn(): void;
 }
@@ -153,13 +153,13 @@ export class Saver {
       operation_id, features: sending.features, seconds_spent, draft_model, ...(views_seen.length > 0 ? { views_seen } : {}),
     };
     this.tell({ state: "saving" });
-    if (this.isSignedOut && !(await this.hooks.isSamePerson())) {
-      this.wait(SIGN_IN_RETRY_MS, { state: "error", problem: "other_person", message: "" });
-      return;
-    }
-    if (this.closed) return;
     let answer: Annotation;
     try {
+      if (!(await this.hooks.isSamePerson(this.isSignedOut))) {
+        this.wait(SIGN_IN_RETRY_MS, { state: "error", problem: "other_person", message: "" });
+        return;
+      }
+      if (this.closed) return;
       answer = await this.hooks.send(version, body);
     } catch (error) {
       await this.refused(error, sending);

@@ -2,6 +2,7 @@ import { html, nothing, render, type TemplateResult } from "lit";
 import type { ReleaseReason, ReviewReason } from "../api/types";
 import { gettext } from "../i18n";
 import { reasonWords } from "./why-card";
+import { keyName } from "./keys";
 
 /** Opens a native dialog; its buttons' values are the answer, "" when it was left by Escape. */
 function ask(title: string, body: TemplateResult, buttons: TemplateResult): Promise<{ answer: string; form: FormData }> {
@@ -28,15 +29,6 @@ function ask(title: string, body: TemplateResult, buttons: TemplateResult): Prom
 }
 
 const cancelButton = (): TemplateResult => html`<button type="submit" value="" formnovalidate>${gettext("Cancel")}</button>`;
-
-export async function confirmDialog(title: string, text: string, yes: string): Promise<boolean> {
-  const { answer } = await ask(
-    title,
-    html`<p>${text}</p>`,
-    html`${cancelButton()}<button type="submit" value="yes" class="primary" data-testid="dialog-confirm" autofocus>${yes}</button>`,
-  );
-  return answer === "yes";
-}
 
 export interface Choice<R extends string> {
   readonly reason: R;
@@ -93,7 +85,7 @@ export async function helpDialog(groups: readonly (readonly [title: string, keys
     html`<div class="help-groups">
       ${groups.map(([title, keys]) => html`<section>
         <h3>${title}</h3>
-        <dl>${keys.map(([key, what]) => html`<dt>${key.split(" ").map((k) => html`<kbd>${k}</kbd> `)}</dt><dd>${what}</dd>`)}</dl>
+        <dl>${keys.map(([key, what]) => html`<dt>${key.split(" ").map((k) => html`<kbd>${keyName(k)}</kbd> `)}</dt><dd>${what}</dd>`)}</dl>
       </section>`)}
     </div>`,
     html`<button type="submit" value="yes" class="primary" autofocus>${gettext("Close")}</button>`,

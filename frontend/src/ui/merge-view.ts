@@ -3,7 +3,7 @@ import "../styles/merge.css";
 import type { Feature } from "../domain/draft";
 import { labelPoint } from "../domain/labelpoint";
 import { compareVersions, mergeChosen, type Place, type Side, usualChoice } from "../domain/merge-versions";
-import { gettext, interpolate } from "../i18n";
+import { dateLocale, gettext, interpolate } from "../i18n";
 import { LightElement } from "./element";
 
 export interface Version {
@@ -87,7 +87,7 @@ export class MergeView extends LightElement {
       <h3>${title}</h3>
       ${this.picture(side)}
       <p>${interpolate(gettext("Shapes: %(n)s"), { n: features.length })}</p>
-      <p class="quiet">${at ? new Date(at).toLocaleString(this.language) : ""}</p>
+      <p class="quiet">${at ? new Date(at).toLocaleString(dateLocale(this.language), { dateStyle: "medium", timeStyle: "short" }) : ""}</p>
     </section>`;
   }
 

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { LightElement } from "./element";
 import { icon, type IconName } from "./icons";
+import { keyName } from "./keys";
 
 export interface ToolButton {
   readonly id: string;
@@ -46,11 +47,13 @@ export class ToolBar extends LightElement {
 
   private button(tool: ToolButton): TemplateResult {
     const show = (): void => { this.tipped = tool; };
+    // A tap gives the focus too: its tip would stay over the map.
+    const showFocused = (event: FocusEvent): void => { if ((event.target as HTMLElement).matches(":focus-visible")) show(); };
     const hide = (): void => { if (this.tipped?.id === tool.id) this.tipped = null; };
     return html`<button type="button" class="tool" data-testid=${tool.id} aria-label=${tool.label}
       aria-keyshortcuts=${tool.key ? ariaKeys(tool.key) : nothing} aria-pressed=${tool.pressed === undefined ? nothing : String(tool.pressed)}
       ?disabled=${tool.disabled ?? false}
-      @pointerenter=${show} @pointerleave=${hide} @focus=${show} @blur=${hide}
+      @pointerenter=${show} @pointerleave=${hide} @focus=${showFocused} @blur=${hide}
       @click=${() => this.dispatchEvent(new CustomEvent("tool", { detail: tool.id }))}>
       ${icon(tool.icon)}
     </button>`;
@@ -66,7 +69,9 @@ export class ToolBar extends LightElement {
     const isRow = this.getBoundingClientRect().width > this.getBoundingClientRect().height;
     const onRight = at.right + GAP_PX + size.width < window.innerWidth;
     const left = isRow ? at.left : onRight ? at.right + GAP_PX : at.left - GAP_PX - size.width;
-    const top = isRow ? at.bottom + GAP_PX : at.top + (at.height - size.height) / 2;
+    const below = at.bottom + GAP_PX;
+    const isRoomBelow = below + size.height < window.innerHeight - EDGE_PX;
+    const top = isRow ? (isRoomBelow ? below : at.top - GAP_PX - size.height) : at.top + (at.height - size.height) / 2;
     const fits = (value: number, room: number): string => `${Math.max(EDGE_PX, Math.min(value, room - EDGE_PX))}px`;
     tip.style.left = fits(left, window.innerWidth - size.width);
     tip.style.top = fits(top, window.innerHeight - size.height);
@@ -76,7 +81,7 @@ export class ToolBar extends LightElement {
     return html`<div class="toolbar" role="toolbar" aria-label=${this.label}>
         ${this.groups.map(({ label, tools }) => html`<div class="tool-group" role="group" aria-label=${label}>${tools.map((tool) => this.button(tool))}</div>`)}
       </div>
-      ${this.tipped ? html`<span class="tool-tip" aria-hidden="true">${this.tipped.label} ${this.tipped.key ? html`<kbd>${this.tipped.key}</kbd>` : nothing}</span>` : nothing}`;
+      ${this.tipped ? html`<span class="tool-tip" aria-hidden="true">${this.tipped.label} ${this.tipped.key ? html`<kbd>${keyName(this.tipped.key)}</kbd>` : nothing}</span>` : nothing}`;
   }
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { draftOf, emptyDraft, featuresOf } from "../../src/domain/draft";
-import { gapsOf, unlabelledShare } from "../../src/domain/gaps";
+import { gapsOf } from "../../src/domain/gaps";
 import { doubleArea } from "../../src/domain/geometry";
 import { overlaps } from "../../src/domain/overlap";
 import { coverages, groundOf, labelled, SIDE, wrongShapes } from "./coverages";
@@ -37,11 +37,4 @@ describe("gapsOf", () => {
       { numRuns: 60 },
     );
   }, 60_000);
-});
-
-describe("unlabelledShare", () => {
-  it("is the share of the tile that no shape has", () => {
-    expect(unlabelledShare(emptyDraft(100))).toBe(1);
-    expect(unlabelledShare(draftOf(100, [shape("a", "A", box(0, 0, 100, 25))]))).toBe(0.75);
-  });
 });

@@ -52,6 +52,12 @@ describe("keys", () => {
     expect(isForControl(button, " ")).toBe(true);
     expect(isForControl(button, "p")).toBe(false);
   });
+
+  it("leave Ctrl+Enter to the page when a button has the focus", () => {
+    const button = document.createElement("button");
+    expect(isForControl(button, "Enter")).toBe(true);
+    expect(isForControl(button, "Enter", true)).toBe(false);
+  });
 });
 
 describe("ActiveClock", () => {

@@ -144,7 +144,7 @@ describe("a tile opened again", () => {
     expect(ids(second.features)).toEqual(["a"]);
   });
 
-  it("keeps what was drawn while the question was open", async () => {
+  it.each([["nothing was sent", 0], ["it was sent and refused once more", 5_000]])("keeps what was drawn while the question was open and %s", async (_how, wait) => {
     const session = open();
     await session.resume();
     server.saveElsewhere([shape("other", "B", box(60, 60, 70, 70))]);
@@ -152,6 +152,8 @@ describe("a tile opened again", () => {
     await session.saver.flush();
     const { current } = seen.conflicts[0] as Conflict;
     await session.run(draw("late", 20));
+    await vi.advanceTimersByTimeAsync(wait);
+    expect(seen.conflicts).toHaveLength(wait > 0 ? 2 : 1);
     await session.resolve(current, current.features);
     expect(ids(session.features)).toEqual(["late", "other"]);
     await session.saver.flush();
@@ -192,6 +194,34 @@ describe("a tile opened again", () => {
     await session.saver.flush();
     await session.submit();
     expect(journal.entries.size).toBe(0);
+  });
+});
+
+describe("a submission", () => {
+  it("holds the shape that was still being computed when it was asked for", async () => {
+    const session = open();
+    await session.resume();
+    await session.run(draw("a", 0));
+    await session.saver.flush();
+    const drawn = session.run(draw("b", 20));
+    const submitted = vi.mocked(api.submit).mockImplementation((_tile, version) => {
+      expect([version, ids(server.features)]).toEqual([2, ["a", "b"]]);
+      return Promise.resolve(server.annotation());
+    });
+    await expect(session.submit()).resolves.not.toBeNull();
+    await expect(drawn).resolves.toBe("done");
+    expect(submitted).toHaveBeenCalledTimes(1);
+    expect(journal.entries.size).toBe(0);
+  });
+
+  it("waits when the last changes are not on the server", async () => {
+    server.failures = [cut];
+    const session = open();
+    await session.resume();
+    await session.run(draw("a", 0));
+    await expect(session.submit()).resolves.toBeNull();
+    expect(api.submit).not.toHaveBeenCalled();
+    expect(journal.entries.size).toBe(1);
   });
 });
 

@@ -64,12 +64,12 @@ describe("the toolbar", () => {
     bar.addEventListener("tool", (event) => asked.push((event as CustomEvent<string>).detail));
     const button = bar.querySelector<HTMLButtonElement>('[data-testid="tool-polygon"]');
     button?.click();
-    button?.dispatchEvent(new FocusEvent("focus"));
+    button?.focus();
     await bar.updateComplete;
     expect(asked).toEqual(["tool-polygon"]);
     expect(button?.getAttribute("aria-pressed")).toBe("true");
     expect(bar.querySelector(".tool-tip")?.textContent).toContain("Draw a polygon");
-    button?.dispatchEvent(new FocusEvent("blur"));
+    button?.blur();
     await bar.updateComplete;
     expect(bar.querySelector(".tool-tip")).toBeNull();
   });

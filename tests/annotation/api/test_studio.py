@@ -165,6 +165,23 @@ def test_two_who_ask_for_the_same_segments_at_once_get_the_same_and_one_file_sta
     assert len(kept_files()) == 1
 
 
+def test_while_many_tiles_wait_to_be_cut_others_are_asked_to_come_again_and_what_is_kept_is_served(seen: Any) -> None:
+    ana = signed_in(scenes.person("ana"))
+    assert ana.get(segments_url(seen, "coarse")).status_code == 200
+    taken = 0
+    while segments._places.acquire(blocking=False):
+        taken += 1
+    try:
+        refused = ana.get(segments_url(seen, "fine"))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_busy")
+        assert ana.get(segments_url(seen, "coarse")).status_code == 200
+    finally:
+        for _ in range(taken):
+            segments._places.release()
+    assert 0 < taken < 8, "some threads of the web process stay free"
+    assert ana.get(segments_url(seen, "fine")).status_code == 200
+
+
 # --- other vintages -------------------------------------------------------------------------------------------
 
 
