@@ -35,11 +35,26 @@ function header(model: StudioModel): TemplateResult {
   </header>`;
 }
 
+/** The class in hand, where the panel that shows it is closed. */
+function classInHand({ state, actions }: StudioModel): TemplateResult | typeof nothing {
+  const { activeClass } = state;
+  if (state.panel || !activeClass || state.phase !== "working" || state.isReadOnly) return nothing;
+  const label = interpolate(gettext("Class in hand: %(class)s."), { class: `${activeClass.code} ${activeClass.name}` });
+  const open = (): void => {
+    actions.command("panel");
+    document.querySelector("[data-testid='section-class']")?.scrollIntoView();
+  };
+  return html`<button type="button" class="in-hand" data-testid="in-hand" aria-label=${label} @click=${open}>
+    ${swatch(activeClass.colour)} <span class="class-code">${activeClass.code}</span> <span class="class-name">${activeClass.name}</span>
+  </button>`;
+}
+
 function footer(model: StudioModel): TemplateResult {
   const { state, session, campaign, classes, hint } = model;
   const shown = classes.find((c) => c.code === state.hoveredClass);
   const { layer } = campaign;
   return html`<footer class="studio-status">
+    ${classInHand(model)}
     <span class="status-hint" data-testid="hint">${hint}</span>
     ${shown ? html`<span class="status-class">${swatch(shown.colour)} <b>${shown.code}</b> ${shown.name}</span>` : nothing}
     ${session
@@ -94,20 +109,6 @@ function notices({ state, actions }: StudioModel): TemplateResult {
   </div>`;
 }
 
-/** The class in hand, where the panel that shows it is closed. */
-function classInHand({ state, actions }: StudioModel): TemplateResult | typeof nothing {
-  const { activeClass } = state;
-  if (state.panel || !activeClass || state.phase !== "working" || state.isReadOnly) return nothing;
-  const label = interpolate(gettext("Class in hand: %(class)s."), { class: `${activeClass.code} ${activeClass.name}` });
-  const open = (): void => {
-    actions.command("panel");
-    document.querySelector("[data-testid='section-class']")?.scrollIntoView();
-  };
-  return html`<button type="button" class="in-hand" data-testid="in-hand" aria-label=${label} @click=${open}>
-    ${swatch(activeClass.colour)} <span class="class-code">${activeClass.code}</span> <span class="class-name">${activeClass.name}</span>
-  </button>`;
-}
-
 /** The whole page. The map's element and the spoken line are never drawn anew: others write in them. */
 export function studioTemplate(model: StudioModel): TemplateResult {
   const { actions } = model;
@@ -120,7 +121,6 @@ export function studioTemplate(model: StudioModel): TemplateResult {
         <div class="map" data-testid="map" tabindex="0" role="application" aria-label=${gettext("Image of the tile and its shapes")} aria-describedby="studio-hint"></div>
         <p class="visually-hidden" id="studio-hint">${gettext("Arrow keys move the cursor, Space presses, question mark lists all keys.")}</p>
         <sc-toolbar class="corner" .groups=${viewGroups(model)} .label=${gettext("View")} @tool=${onTool}></sc-toolbar>
-        ${classInHand(model)}
         ${notices(model)}
         ${cover(model)}
       </div>
