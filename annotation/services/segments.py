@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from django.conf import settings
+from numpy.typing import NDArray
 
 from annotation.core.segments import SEGMENT_SIDE_PX, SEGMENTS_VERSION, segment_tile
 from annotation.errors import TooBusy, UserError
@@ -55,7 +56,7 @@ def segments_of(tile: Tile, *, level: str) -> TileSegments:
     """
     campaign = tile.campaign
     folder = Path(settings.SEGMENTS_DIR) / _pixels_mark(campaign) / str(tile.row)
-    path = folder / f"{tile.col}-{level}.bin"
+    path = folder / _file_name(tile, level)
     kept = _kept(path)
     if kept is not None:
         return kept
@@ -66,11 +67,17 @@ def segments_of(tile: Tile, *, level: str) -> TileSegments:
             kept = _kept(path)
             if kept is not None:
                 return kept
-            cut = _cut(tile, level=level)
-            _keep(path, cut)
+            # All levels come of one cutting, and whoever asks for one soon asks for another.
+            cut = _cut(tile)
+            for name, segments in cut.items():
+                _keep(folder / _file_name(tile, name), segments)
     finally:
         _places.release()
-    return cut
+    return cut[level]
+
+
+def _file_name(tile: Tile, level: str) -> str:
+    return f"{tile.col}-{level}.bin"
 
 
 def _pixels_mark(campaign: Campaign) -> str:
@@ -79,13 +86,17 @@ def _pixels_mark(campaign: Campaign) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def _cut(tile: Tile, *, level: str) -> TileSegments:
+def _cut(tile: Tile) -> dict[str, TileSegments]:
     layer = tile.campaign.layer
     names = shown_bands(layer.bands)
     window = tile.campaign.tile_grid.window(tile.row, tile.col)
     pixels, valid = read_window(layer.path("analysis.tif"), window, bands=names)
     shown = stretched(pixels, valid, [layer.stretch[name] for name in names])
-    ids = segment_tile(np.ascontiguousarray(shown.transpose(1, 2, 0)), valid, level=level)
+    levels = segment_tile(np.ascontiguousarray(shown.transpose(1, 2, 0)), valid)
+    return {level: _packed(ids) for level, ids in levels.items()}
+
+
+def _packed(ids: NDArray[np.uint16]) -> TileSegments:
     return TileSegments(
         count=int(ids.max()) + 1, compressed=gzip.compress(ids.astype("<u2").tobytes(), compresslevel=6, mtime=0)
     )

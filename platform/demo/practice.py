@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from annotation.core.segments import SEGMENT_SIDE_PX, segment_tile
+from annotation.core.segments import segment_tile
 from demo import ground, objects
 from demo.parcels import ROAD, Division, Parcel
 from demo.sunlight import light
@@ -152,8 +152,7 @@ def write_map_tiles(rgb: NDArray[np.uint8], *, out: Path) -> None:
 def write_rasters(rgb: NDArray[np.uint8], zones: dict[str, Mask], *, out: Path) -> None:
     """The tile's segments at every level, and where the model hesitates."""
     valid = np.ones(rgb.shape[:2], dtype=bool)
-    for level in SEGMENT_SIDE_PX:
-        ids = segment_tile(np.ascontiguousarray(rgb), valid, level=level)
+    for level, ids in segment_tile(np.ascontiguousarray(rgb), valid).items():
         (out / f"segments-{level}.zz").write_bytes(zlib.compress(ids.astype("<u2").tobytes(), 9))
     doubt = np.full(rgb.shape[:2], 14.0)
     for name, weight in (("wood", 90.0), ("pond", 70.0), ("road", 40.0), ("houses", 60.0), ("barn", 60.0)):

@@ -110,7 +110,9 @@ export interface ModelDraft {
   readonly features: readonly ModelFeature[];
 }
 
-export type SegmentLevel = "coarse" | "medium" | "fine";
+/** Sizes of segments, the largest first; each lies within one of the size before. */
+export const SEGMENT_LEVELS = ["broadest", "broad", "coarse", "medium", "fine"] as const;
+export type SegmentLevel = (typeof SEGMENT_LEVELS)[number];
 
 /** Labels of the same ground on another vintage. */
 export interface Vintage {

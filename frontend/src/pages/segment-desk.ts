@@ -1,11 +1,9 @@
-import type { SegmentLevel } from "../api/types";
+import { SEGMENT_LEVELS, type SegmentLevel } from "../api/types";
 import { doubtfulPlaces, type Segments } from "../domain/raster";
 import type { Point } from "../domain/geometry";
 import { preferred, prefer } from "./preferences";
 import { type LoadPhase, loadWords } from "./suggestion-desk";
 import type { TileData } from "./tile-data";
-
-export const LEVELS: readonly SegmentLevel[] = ["coarse", "medium", "fine"];
 
 /** The tile cut into segments, and where the model hesitates on it. */
 export class SegmentDesk {
@@ -22,7 +20,7 @@ export class SegmentDesk {
 
   constructor(private readonly onChange: () => void) {
     const level = preferred("level", "medium");
-    this.level = LEVELS.find((known) => known === level) ?? "medium";
+    this.level = SEGMENT_LEVELS.find((known) => known === level) ?? "medium";
   }
 
   reset(data: TileData | null, hasModel: boolean): void {
@@ -65,7 +63,7 @@ export class SegmentDesk {
 
   /** Finer or coarser by one; nothing at the ends. */
   async step(by: 1 | -1): Promise<void> {
-    const next = LEVELS[LEVELS.indexOf(this.level) + by];
+    const next = SEGMENT_LEVELS[SEGMENT_LEVELS.indexOf(this.level) + by];
     if (next) await this.setLevel(next);
   }
 

@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
-import type { SegmentLevel } from "../api/types";
+import { SEGMENT_LEVELS, type SegmentLevel } from "../api/types";
 import type { Draft, Provenance } from "../domain/draft";
 import { doubleArea } from "../domain/geometry";
 import { dateLocale, decimal, gettext, interpolate, percent } from "../i18n";
@@ -8,7 +8,6 @@ import { icon, swatch } from "../ui/icons";
 import type { ViewSettings } from "../ui/view-panel";
 import { figuresOf, squareMetres } from "./figures";
 import { preferred, prefer } from "./preferences";
-import { LEVELS } from "./segment-desk";
 import type { StudioModel } from "./studio-model";
 import { draftSection, vintageSection } from "./suggestion-panels";
 import { keyName } from "../ui/keys";
@@ -82,13 +81,15 @@ function shapeSection(model: StudioModel, draft: Draft): TemplateResult {
 }
 
 function levelWords(level: SegmentLevel): string {
-  return { coarse: gettext("Large"), medium: gettext("Medium"), fine: gettext("Small") }[level];
+  return {
+    broadest: gettext("Very large"), broad: gettext("Large"), coarse: gettext("Medium"), medium: gettext("Small"), fine: gettext("Very small"),
+  }[level];
 }
 
 function segmentSection({ segments, state, actions }: StudioModel): TemplateResult {
   return html`<p class="quiet first">${gettext("The image cut where its colours change. Click or drag to give whole pieces the class in hand.")}</p>
     <div class="segmented" role="group" aria-label=${gettext("Size of the segments")}>
-      ${LEVELS.map((level) => html`<button type="button" data-testid=${`level-${level}`} ?disabled=${state.phase !== "working"} aria-pressed=${String(segments.level === level)}
+      ${SEGMENT_LEVELS.map((level) => html`<button type="button" data-testid=${`level-${level}`} ?disabled=${state.phase !== "working"} aria-pressed=${String(segments.level === level)}
         @click=${() => { actions.setLevel(level); }}>${levelWords(level)}</button>`)}
     </div>
     ${segments.phase === "loading" ? html`<p class="quiet busy">${gettext("Cutting the image…")}</p>` : nothing}

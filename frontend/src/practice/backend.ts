@@ -1,4 +1,4 @@
-import type { Annotation, Assignment, SaveBody, SegmentLevel } from "../api/types";
+import { type Annotation, type Assignment, type SaveBody, SEGMENT_LEVELS, type SegmentLevel } from "../api/types";
 import type { StudioApi } from "../pages/studio-api";
 import { fileUrl, modelDraft, pictureUrls, practiceAssignment } from "./scene";
 
@@ -7,8 +7,6 @@ async function inflated(name: string): Promise<ArrayBuffer> {
   if (!answer.ok || !answer.body) throw new Error(`${name}: ${answer.status} ${answer.statusText}`);
   return new Response(answer.body.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
 }
-
-const LEVELS: readonly SegmentLevel[] = ["coarse", "medium", "fine"];
 
 /** A back end in the page: what is saved or submitted stays in memory, and only the scene's own files are fetched. */
 export class PracticeBackend implements StudioApi {
@@ -20,7 +18,7 @@ export class PracticeBackend implements StudioApi {
 
   /** Brings all there is, so that the rest works without a network. */
   fetchAll(): void {
-    for (const name of ["doubt.zz", ...LEVELS.map((level) => `segments-${level}.zz`)]) this.file(name).catch(() => undefined);
+    for (const name of ["doubt.zz", ...SEGMENT_LEVELS.map((level) => `segments-${level}.zz`)]) this.file(name).catch(() => undefined);
     for (const url of pictureUrls()) {
       const picture = new Image();
       picture.src = url;

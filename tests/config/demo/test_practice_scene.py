@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from annotation.core.segments import SEGMENT_SIDE_PX
 from annotation.core.tile_geometry import check_coverage, parse_features
 from demo import practice
 
@@ -56,7 +57,7 @@ def test_the_generator_draws_the_same_answer_and_draft_again(scene: Any) -> None
     assert json.loads(json.dumps(practice.scene_of(practice.zones_of(practice._tile(truth))))) == scene
 
 
-@pytest.mark.parametrize("level", ["coarse", "medium", "fine"])
+@pytest.mark.parametrize("level", SEGMENT_SIDE_PX)
 def test_segments_are_numbered_in_the_order_they_are_met(level: str, scene: Any) -> None:
     ids = np.frombuffer(zlib.decompress((FILES / f"segments-{level}.zz").read_bytes()), dtype="<u2")
     assert ids.size == scene["tile_px"] ** 2
@@ -66,5 +67,5 @@ def test_segments_are_numbered_in_the_order_they_are_met(level: str, scene: Any)
 
 def test_all_of_it_is_light_enough_for_a_telephone() -> None:
     files = [path for path in [SCENE, *Path(FILES).rglob("*")] if path.is_file()]
-    assert len(files) == 1 + 5 + 4
+    assert len(files) == 1 + 5 + 6
     assert sum(path.stat().st_size for path in files) < 250_000
