@@ -80,7 +80,7 @@ function readTile(folder: string, job: Job): Tile {
     side_px: job.tile_px,
     codes: job.codes,
     truth: new Uint8Array(bytes("truth.bin")),
-    drafted: JSON.parse(bytes("draft.json").toString()) as Feature[],
+    drafted: JSON.parse(bytes("suggestions.json").toString()) as Feature[],
     segments,
   };
 }
