@@ -42,7 +42,7 @@ from annotation.core.segments import SEGMENT_SIDE_PX, segment_tile
 from annotation.core.tile_geometry import check_coverage, parse_features
 from learning.core.acquisition import rank_tiles
 from learning.core.dataset import LabelledTile
-from learning.core.fit import TrainConfig, fit
+from learning.core.fit import StepReport, TrainConfig, fit
 from learning.core.map_files import ENTROPY_LEVELS
 from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
 from learning.core.network import NetworkSpec
@@ -131,7 +131,8 @@ def train(
     """One round's model, kept in its folder."""
     tiles = [LabelledTile(image=scenes.image(place), labels=scenes.labels(place)) for place in places]
     spec = NetworkSpec(bands=("R", "G", "B"), class_codes=CODES)
-    fitted = fit(tiles, spec, TrainConfig(**TRAINING, seed=seed), checkpoint_dir=folder / "run", initial=initial)
+    config = TrainConfig(**TRAINING, seed=seed)
+    fitted = fit(tiles, spec, config, checkpoint_dir=folder / "run", initial=initial, on_step=tell)
     metadata = ModelMetadata(
         spec=fitted.spec,
         normalisation=fitted.normalisation,
@@ -146,6 +147,12 @@ def train(
     return load_model(path)
 
 
+def tell(report: StepReport) -> None:
+    """A line every fifty steps."""
+    if report.step % 50 == 0:
+        print(f"  step {report.step} of {report.steps}, loss {report.loss:.2f}", flush=True)
+
+
 def predict(model: TrainedModel, scenes: Scenes, place: Place) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Classes and entropy levels, uint8 (256, 256), as the platform's maps store them."""
     classes, nats = predict_window(model, scenes.image(place, MARGIN_PX), margin_px=MARGIN_PX)
@@ -155,7 +162,8 @@ def predict(model: TrainedModel, scenes: Scenes, place: Place) -> tuple[NDArray[
 
 def two_rounds(scenes: Scenes, *, folder: Path, seed: int, fresh: bool) -> TrainedModel:
     """The model after two rounds; kept, unless asked afresh."""
-    folder = folder / f"{ROUND_TILES}-tiles-seed-{seed}-" + "-".join(str(value) for value in TRAINING.values())
+    recipe = "-".join(str(value) for value in TRAINING.values())
+    folder = folder / f"{ROUND_TILES}-tiles-seed-{seed}-{recipe}"
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
     last = folder / "round-2" / "model.safetensors"
