@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -18,6 +19,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, UserError):
         body = {"code": exc.code, "message": str(exc), "details": exc.details or {}}
         return Response({"error": body}, status=exc.status)
+    if isinstance(exc, RequestDataTooBig):
+        message = f"The body is larger than {settings.API_MAX_BODY_BYTES} bytes: send fewer or simpler features."
+        return Response({"error": {"code": "body_too_large", "message": message, "details": {}}}, status=413)
     response = drf_handler(exc, context)
     if response is None:
         return None

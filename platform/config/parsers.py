@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
@@ -21,11 +22,11 @@ class BoundedJSONParser(JSONParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return the decoded body; ParseError (400) names what is wrong."""
+        """Return the decoded body; ParseError (400) names what is wrong, RequestDataTooBig (413) that it is too large."""
         limit = settings.API_MAX_BODY_BYTES
         raw = stream.read(limit + 1)
         if len(raw) > limit:
-            raise ParseError(f"The body is larger than {limit} bytes: send fewer or simpler features.")
+            raise RequestDataTooBig
         try:
             return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
         except RecursionError:
