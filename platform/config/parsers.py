@@ -22,7 +22,7 @@ class BoundedJSONParser(JSONParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return the decoded body; ParseError (400) names what is wrong, RequestDataTooBig (413) that it is too large."""
+        """Return the decoded body. Raises: ParseError (400) says what is wrong, RequestDataTooBig (413)."""
         limit = settings.API_MAX_BODY_BYTES
         raw = stream.read(limit + 1)
         if len(raw) > limit:
