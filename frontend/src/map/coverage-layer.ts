@@ -23,8 +23,4 @@ export class CoverageLayer extends SheetLayer {
   setPatterns(patterns: boolean): this {
     return this.setStyle({ patterns });
   }
-
-  setShown(isShown: boolean): this {
-    return this.setVisible(isShown);
-  }
 }

@@ -4,12 +4,14 @@ import type { Feature } from "../domain/draft";
 import { boxOf, type Point, type Rings, SUBPIXELS } from "../domain/geometry";
 import type { Segments } from "../domain/raster";
 import type { Suggestion } from "../domain/suggestion";
+import { CodeLayer } from "./code-layer";
 import { CoverageLayer } from "./coverage-layer";
 import { CursorLayer } from "./cursor-layer";
 import { DoubtLayer } from "./doubt-layer";
 import { pixelCrs, TileFrame } from "./frame";
 import { GapLayer } from "./gap-layer";
 import { imageryLayer } from "./imagery";
+import type { SheetLayer } from "./sheet-layer";
 import { ScaleBar } from "./scale-bar";
 import { SegmentLayer } from "./segment-layer";
 import { LocalPainter, openPainter, type Painter } from "./sheet/painter";
@@ -28,7 +30,7 @@ const MOVE_SECONDS = 0.3;
 const DRAWN_MS = 500;
 
 /** From the lowest to the highest. */
-const PANES = ["surroundings", "coverage", "gaps", "doubt", "segments", "suggestions", "sketch", "cursor"] as const;
+const PANES = ["surroundings", "coverage", "gaps", "doubt", "segments", "codes", "suggestions", "sketch", "cursor"] as const;
 const FIRST_PANE_ORDER = 405;
 
 const prefers = (feature: string): boolean => window.matchMedia(feature).matches;
@@ -41,6 +43,7 @@ export class MapView {
   frame: TileFrame | null = null;
   private painter: Painter;
   private readonly gaps: GapLayer;
+  private readonly codes: CodeLayer;
   private readonly suggestions: SuggestionLayer;
   private readonly surroundings = new SurroundingsLayer();
   private readonly doubt = new DoubtLayer();
@@ -67,10 +70,11 @@ export class MapView {
     this.painter = openPainter(() => { this.paintHere(); });
     this.coverage = new CoverageLayer(this.painter);
     this.gaps = new GapLayer(this.painter);
+    this.codes = new CodeLayer(this.painter);
     this.suggestions = new SuggestionLayer(this.painter);
     this.setUpSheets(colours);
     for (const below of [this.surroundings, this.coverage, this.gaps, this.doubt]) below.addTo(this.map);
-    for (const above of [this.segments.boundaries, this.segments.chosen, this.suggestions, this.sketch, this.cursor]) above.addTo(this.map);
+    for (const above of [this.segments.boundaries, this.segments.chosen, this.codes, this.suggestions, this.sketch, this.cursor]) above.addTo(this.map);
     new ScaleBar(layer.gsd_m).addTo(this.map);
     this.map.on("zoomend", () => {
       element.classList.toggle("is-enlarged", this.map.getZoom() > layer.native_max_zoom + 0.5);
@@ -91,13 +95,17 @@ export class MapView {
       strong: prefers("(prefers-contrast: more)") || prefers("(forced-colors: active)"),
       language: document.documentElement.lang || "en",
     };
-    for (const sheet of [this.coverage, this.gaps, this.suggestions]) sheet.setStyle(style);
+    for (const sheet of this.sheets()) sheet.setStyle(style);
   }
 
   /** The worker failed: the page paints from now on. */
   private paintHere(): void {
     this.painter = new LocalPainter();
-    for (const sheet of [this.coverage, this.gaps, this.suggestions]) sheet.setPainter(this.painter);
+    for (const sheet of this.sheets()) sheet.setPainter(this.painter);
+  }
+
+  private sheets(): SheetLayer[] {
+    return [this.coverage, this.gaps, this.codes, this.suggestions];
   }
 
   // The image
@@ -144,8 +152,8 @@ export class MapView {
   showTile(originX: number, originY: number, tilePx: number): TileFrame {
     const frame = new TileFrame(originX, originY, tilePx);
     this.frame = frame;
-    const { surroundings, coverage, gaps, suggestions, sketch, doubt, segments, cursor } = this;
-    for (const sheet of [coverage, gaps, suggestions]) sheet.setFrame(frame);
+    const { surroundings, sketch, doubt, segments, cursor } = this;
+    for (const sheet of this.sheets()) sheet.setFrame(frame);
     for (const placed of [surroundings, sketch, doubt, segments.boundaries, segments.chosen, cursor]) placed.setFrame(frame);
     this.showSegments(null, new Set(), new Set());
     // Under the previous tile's limits the map would slide back while it is being placed.
@@ -158,6 +166,13 @@ export class MapView {
   showFeatures(features: readonly Feature[]): void {
     this.coverage.setFeatures(features);
     this.gaps.setFeatures(features);
+    this.codes.setFeatures(features);
+  }
+
+  /** Shows the labels, or the image alone. */
+  setLabels(isShown: boolean): void {
+    this.coverage.setVisible(isShown);
+    this.codes.setVisible(isShown);
   }
 
   /** Resolves once the labels in view are drawn as they are; at the latest after half a second. */
@@ -175,6 +190,7 @@ export class MapView {
   /** The boundaries of segments, or nothing; the ones pointed at and the ones marked stand out. */
   showSegments(segments: Segments | null, hovered: ReadonlySet<number>, marked: ReadonlySet<number>): void {
     this.segments.show(segments, hovered, marked);
+    this.codes.setOn(segments !== null);
   }
 
   /** The model's doubt as the server sends it, one byte a pixel of the tile; null for nothing. */

@@ -142,7 +142,7 @@ export class ReviewApp implements ReviewActions {
     }
     if (labels !== undefined) {
       this.update({ labels });
-      this.view.coverage.setShown(labels);
+      this.view.setLabels(labels);
     }
   }
 

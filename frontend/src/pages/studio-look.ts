@@ -19,7 +19,7 @@ export class StudioLook {
   private apply(change: Partial<Look>): void {
     const { view } = this.app;
     if (change.opacity !== undefined) view.coverage.setOpacity(change.opacity);
-    if (change.labels !== undefined) view.coverage.setShown(change.labels);
+    if (change.labels !== undefined) view.setLabels(change.labels);
     if (change.brightness !== undefined) view.setBrightness(change.brightness);
     if (change.contrast !== undefined) view.setContrast(change.contrast);
     if (change.surroundings !== undefined) view.setSurroundings(change.surroundings);

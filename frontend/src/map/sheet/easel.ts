@@ -40,6 +40,7 @@ export interface Easel {
 }
 
 const LABEL_FONT_PX = 11;
+const HALO_PX = 3;
 
 /** Lets what follows be traced in units. */
 export function inUnits({ context, area }: Easel): void {
@@ -62,14 +63,14 @@ export function traceShape(context: Context, shape: FlatShape): void {
 const labelPlaces = new WeakMap<FlatShape, { at: Point; width: number }>();
 
 /** Words in the shapes that have room for them. */
-export function paintWords(easel: Easel, shapes: readonly FlatShape[], words: (shape: FlatShape) => string, room: number): void {
+export function paintWords(easel: Easel, shapes: readonly FlatShape[], words: (shape: FlatShape) => string, room: number, haloPx = HALO_PX): void {
   const { context, area } = easel;
   const { scale, ratio } = area;
   inPixels(easel);
   context.font = `600 ${LABEL_FONT_PX * ratio}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.lineWidth = 3 * ratio;
+  context.lineWidth = haloPx * ratio;
   context.strokeStyle = "rgba(0,0,0,.75)";
   context.fillStyle = "#ffffff";
   for (const shape of shapes) {

@@ -7,8 +7,8 @@ import type { FlatShape } from "./flat";
 import type { GridIndex } from "./grid-index";
 import { paintSuggestions } from "./paint-suggestions";
 
-/** Labels; what the model offers; the ground without a label. */
-export type SheetKind = "coverage" | "suggestions" | "gaps";
+/** Labels; what the model offers; the ground without a label; the labels' codes alone. */
+export type SheetKind = "coverage" | "suggestions" | "gaps" | "codes";
 
 /** Space around an area within which a shape may still show, in pixels of CSS: half the widest line. */
 const BEYOND_PX = 3;
@@ -18,6 +18,8 @@ const SPECK_PX = 2;
 const SMALL_PX = 14;
 const MIN_LABEL_WIDTH_PX = 46;
 const MIN_LABEL_HEIGHT_PX = 22;
+/** Around codes that lie on lines of other things. */
+const WIDE_HALO_PX = 6;
 
 export function paintSheet(context: Context, kind: SheetKind, index: GridIndex<FlatShape>, style: SheetStyle, area: Area): void {
   const beyond = BEYOND_PX * area.ratio;
@@ -34,6 +36,7 @@ export function paintSheet(context: Context, kind: SheetKind, index: GridIndex<F
   context.globalAlpha = 1;
   if (kind === "coverage") paintCoverage(easel, shapes);
   else if (kind === "suggestions") paintSuggestions(easel, shapes);
+  else if (kind === "codes") paintCodes(easel, shapes, WIDE_HALO_PX);
   else paintGaps(easel, shapes);
 }
 
@@ -60,7 +63,7 @@ function trace(easel: Easel, shapes: readonly FlatShape[]): void {
 }
 
 function paintCoverage(easel: Easel, shapes: readonly FlatShape[]): void {
-  const { context, style, area } = easel;
+  const { context, style } = easel;
   const order = new Map(style.colours.map(([code], i) => [code, i]));
   const groups = byClass(shapes);
   for (const [code, group] of groups) {
@@ -77,11 +80,16 @@ function paintCoverage(easel: Easel, shapes: readonly FlatShape[]): void {
   context.globalAlpha = Math.min(1, (style.strong ? 0.7 : 0.35) + style.opacity);
   paintOutlines(easel, groups);
   context.globalAlpha = 1;
-  const { scale, ratio } = area;
+  paintCodes(easel, shapes);
+}
+
+/** The codes of the shapes that have room for them. */
+function paintCodes(easel: Easel, shapes: readonly FlatShape[], haloPx?: number): void {
+  const { scale, ratio } = easel.area;
   const roomy = shapes.filter(
     (s) => (s.maxX - s.minX) * scale >= MIN_LABEL_WIDTH_PX * ratio && (s.maxY - s.minY) * scale >= MIN_LABEL_HEIGHT_PX * ratio,
   );
-  paintWords(easel, roomy, (shape) => shape.code, MIN_LABEL_WIDTH_PX);
+  paintWords(easel, roomy, (shape) => shape.code, MIN_LABEL_WIDTH_PX, haloPx);
 }
 
 /** A dark line under one of the class's colour; a small shape has the dark one alone, a speck none. */
