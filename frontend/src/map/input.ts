@@ -5,6 +5,14 @@ import type { Tool } from "./tools/tool";
 
 export type Device = "mouse" | "pen" | "touch" | "keyboard";
 
+/** A modifier that a button on the screen may hold down. */
+export type Modifier = "Alt" | "Shift";
+
+/** A hand on the glass itself: there is no hovering finger, no right button, and perhaps no keyboard. */
+export function isOnGlass(device: Device): boolean {
+  return device === "touch" || device === "pen";
+}
+
 /** One moment of a pointer or of the keyboard cursor. */
 export interface Gesture {
   /** In units, not rounded. */
@@ -59,6 +67,8 @@ export class PointerInput {
   private hover: PointerEvent | null = null;
   /** Told that a pointer is in use. */
   onPointer: (() => void) | null = null;
+  /** Held down by buttons on the screen, for fingers and pens. */
+  readonly held = new Set<Modifier>();
   private readonly container: HTMLElement;
   private readonly stopping = new AbortController();
 
@@ -125,12 +135,14 @@ export class PointerInput {
   private gesture(event: PointerEvent): Gesture {
     const { x, y } = this.place(event);
     const { map, frame } = this.surface;
+    const device = deviceOf(event);
+    const holds = (key: Modifier): boolean => isOnGlass(device) && this.held.has(key);
     return {
       at: frame?.toUnits(map.containerPointToLatLng([x, y])) ?? [0, 0],
-      alt: event.altKey || (event.buttons & ERASER) !== 0,
-      shift: event.shiftKey,
+      alt: event.altKey || (event.buttons & ERASER) !== 0 || holds("Alt"),
+      shift: event.shiftKey || holds("Shift"),
       ctrl: event.ctrlKey || event.metaKey,
-      device: deviceOf(event),
+      device,
     };
   }
 
@@ -162,7 +174,7 @@ export class PointerInput {
       event.preventDefault();
       this.container.setPointerCapture(event.pointerId);
     }
-    if (device === "touch") this.hold = setTimeout(() => { this.onHeld(event); }, HOLD_MS);
+    if (isOnGlass(device)) this.hold = setTimeout(() => { this.onHeld(event); }, HOLD_MS);
   }
 
   /** Whether a finger may begin a gesture: the only one, and no pen on the glass. */
@@ -299,6 +311,6 @@ export class PointerInput {
   }
 }
 
-function deviceOf(event: PointerEvent): "mouse" | "pen" | "touch" {
+export function deviceOf(event: PointerEvent): "mouse" | "pen" | "touch" {
   return event.pointerType === "touch" || event.pointerType === "pen" ? event.pointerType : "mouse";
 }

@@ -1,4 +1,5 @@
 import { gettext } from "../i18n";
+import { type Device, isOnGlass } from "../map/input";
 import type { Keys } from "../ui/dialogs";
 
 type Group = readonly [title: string, keys: Keys];
@@ -12,6 +13,8 @@ function drawing(): Group {
     ["B", gettext("Brush: paint the class in hand")],
     ["X", gettext("Eraser: take labels off")],
     ["[ ]", gettext("Smaller or larger brush; also Page down and Page up")],
+    ["Alt Wheel", gettext("Smaller or larger brush")],
+    ["Alt Drag", gettext("With the brush: rub out")],
     ["Alt", gettext("Hold to place a vertex without snapping")],
     ["⌫", gettext("Take back the last vertex (also right click)")],
     ["Esc", gettext("Drop what is being drawn")],
@@ -20,22 +23,30 @@ function drawing(): Group {
 
 function changing(): Group {
   return [gettext("Change shapes"), [
+    ["⇧ Click", gettext("Add a shape to those selected, or take it off")],
+    ["⇧ Drag", gettext("Move a whole edge of the selected shape")],
+    ["Alt Click", gettext("Remove a vertex (also right click)")],
     ["C", gettext("Cut out of a shape")],
     ["K", gettext("Split by a line")],
-    ["M", gettext("Merge neighbours")],
+    ["M", gettext("Merge neighbours; with several selected, merges them, as Enter does")],
     ["G", gettext("Fill a gap with the class in hand")],
-    ["N", gettext("Next shape; with Shift, the one before")],
-    ["Del", gettext("Delete the shape, or the vertex under the pointer")],
+    ["N", gettext("Next shape")],
+    ["⇧ N", gettext("The shape before")],
+    ["Del ⌫", gettext("Delete the shape, or the vertex under the pointer")],
     ["Ctrl Z", gettext("Undo, without limit")],
-    ["Ctrl Shift Z", gettext("Redo; also Ctrl Y")],
+    ["Ctrl ⇧ Z", gettext("Redo")],
+    ["Ctrl Y", gettext("Redo")],
   ]];
 }
 
 function machine(): Group {
   return [gettext("Help of the machine"), [
     ["D", gettext("The model's draft: click a suggestion to take it")],
-    ["A", gettext("Take the suggestion; with Shift, all above the threshold")],
+    ["A", gettext("Take the suggestion under the pointer; with its tool in hand, as Enter does")],
+    ["⇧ A", gettext("Take all suggestions above the threshold")],
+    ["Alt Click", gettext("Take the suggestion as the class in hand")],
     ["S", gettext("Segments: click or drag to label whole pieces of the image")],
+    ["Alt Click", gettext("Take the label off a segment; by dragging, off several")],
     ["[ ]", gettext("Smaller or larger segments; also Page down and Page up")],
     ["U", gettext("Next unlabelled ground")],
     ["J", gettext("Next place where the model hesitates")],
@@ -66,7 +77,9 @@ function keyboard(): Group {
     ["⇧ ←", gettext("One pixel at a time")],
     ["Ctrl ←", gettext("Move the image")],
     ["Space", gettext("Press where the cursor is; with a brush, press to start and again to stop")],
+    ["⇧ Space", gettext("As a click with Shift: adds a shape to those selected, moves a whole edge")],
     ["Enter", gettext("Finish the shape")],
+    ["⇧ F10", gettext("As a right click where the cursor is; so does the menu key")],
     ["I", gettext("Say what is under the cursor")],
     ["Tab", gettext("To the buttons and panels")],
   ]];
@@ -79,8 +92,23 @@ function tile(): Group {
   ]];
 }
 
-export function helpKeys(): readonly Group[] {
-  return [drawing(), changing(), machine(), classes(), view(), keyboard(), tile()];
+/** Words that stay together: what is parted by a space is a key each. */
+const together = (words: string): string => words.replaceAll(" ", "\u00a0");
+
+function glass(): Group {
+  return [gettext("Fingers and pen"), [
+    [together(gettext("One finger")), gettext("Presses, draws and drags; moves the image where the tool does not draw by dragging")],
+    [together(gettext("Two fingers")), gettext("Zoom and move the image; what was just begun is dropped")],
+    [together(gettext("Held still")), gettext("As a right click: takes the last vertex back, removes a vertex")],
+    [together(gettext("Double tap")), gettext("Finishes the shape; on an edge of a selected shape, puts a vertex there")],
+    [together(gettext("Pen's other end")), gettext("With the brush: rub out")],
+  ]];
+}
+
+/** Every key and gesture of the studio; those of the hand in use first. */
+export function helpKeys(hand: Device): readonly Group[] {
+  const keys = [drawing(), changing(), machine(), classes(), view(), keyboard(), tile()];
+  return isOnGlass(hand) ? [glass(), ...keys] : [...keys, glass()];
 }
 
 /** The keys of the page where the model's shapes are checked. */
@@ -92,7 +120,9 @@ export function validateKeys(): readonly Group[] {
       ["U", gettext("Unsure")],
       ["1 … 9 0", gettext("It is this class")],
       ["⇧ 1 … ⇧ 0", gettext("The eleventh class to the twentieth")],
+      ["/", gettext("Search a class")],
       ["Z ⌫", gettext("Take the last answer back")],
+      ["Ctrl Z", gettext("Take the last answer back")],
       ["S", gettext("Skip this tile")],
     ]],
     [gettext("View"), [

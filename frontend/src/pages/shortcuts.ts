@@ -62,6 +62,40 @@ export function commandOf(press: Press): StudioCommand | null {
   return plainKeys[key] ?? null;
 }
 
+export type ValidateCommand =
+  | "agree" | "disagree" | "unsure" | "take-back" | "skip" | "fit" | "fill" | "next-view" | "ask-again" | "help" | "search"
+  | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down";
+
+const validateKeys: Readonly<Record<string, ValidateCommand>> = {
+  a: "agree",
+  enter: "agree",
+  d: "disagree",
+  u: "unsure",
+  z: "take-back",
+  backspace: "take-back",
+  s: "skip",
+  f: "fit",
+  h: "fill",
+  t: "next-view",
+  i: "ask-again",
+  "?": "help",
+  "/": "search",
+  "+": "zoom-in",
+  "=": "zoom-in",
+  "-": "zoom-out",
+  arrowleft: "pan-left",
+  arrowright: "pan-right",
+  arrowup: "pan-up",
+  arrowdown: "pan-down",
+};
+
+/** From a key press to what the page does where the model's shapes are checked. */
+export function validateCommandOf(press: Press): ValidateCommand | null {
+  const key = press.key.toLowerCase();
+  if (press.ctrlKey || press.metaKey) return key === "z" ? "take-back" : null;
+  return press.altKey ? null : (validateKeys[key] ?? null);
+}
+
 /** Whether a key press belongs to what has the focus: a field, or a button's own Space and Enter (but not Ctrl+Enter). */
 export function isForControl(target: EventTarget | null, key: string, isWithControl = false): boolean {
   if (!(target instanceof HTMLElement)) return false;

@@ -9,7 +9,7 @@ import type { Segments } from "../domain/raster";
 import { asFeature, type Suggestion } from "../domain/suggestion";
 import { gettext, interpolate } from "../i18n";
 import { MapView } from "../map/map-view";
-import type { ToolHost, ToolName } from "../map/tools/tool";
+import type { ScreenKey, ToolHost, ToolName } from "../map/tools/tool";
 import type { Journal } from "../save/journal";
 import { commandWords, refusalOfCommand, shapeWords } from "./announcer";
 import { coloursOf, paletteOf } from "./boot";
@@ -20,7 +20,7 @@ import type { StudioApi } from "./studio-api";
 import { StudioCommands } from "./studio-commands";
 import { StudioFlow } from "./studio-flow";
 import { StudioLook } from "./studio-look";
-import type { Look, StudioActions } from "./studio-model";
+import type { Look, StudioActions, StudioModel } from "./studio-model";
 import { firstState, type StudioState } from "./studio-state";
 import { studioTemplate } from "./studio-template";
 import { SuggestionDesk } from "./suggestion-desk";
@@ -102,8 +102,9 @@ export class StudioApp implements ToolHost, StudioActions {
     const { session } = this.flow;
     render(studioTemplate({
       campaign, classes, language: boot.language, state, session, assignment: session?.assignment ?? null, suggestions: this.suggestionDesk,
-      segments: this.segmentDesk, hint: this.belt?.hint() ?? "", isPractice: this.isPractice, actions: this,
+      segments: this.segmentDesk, hint: this.belt?.hint() ?? "", screenKeys: this.screenKeys(), isPractice: this.isPractice, actions: this,
     }), this.root);
+    this.root.dataset["hand"] = state.hand;
     if (!session) return;
     const { dataset } = this.root;
     dataset["tile"] = String(session.assignment.tile.id);
@@ -114,6 +115,10 @@ export class StudioApp implements ToolHost, StudioActions {
     dataset["suggestions"] = String(this.suggestions().length);
     this.tellBusy();
     this.options.onPaint?.();
+  }
+
+  private screenKeys(): StudioModel["screenKeys"] {
+    return (this.belt?.screenKeys() ?? []).map((one) => ({ ...one, isHeld: this.belt.isHeld(one.key) }));
   }
 
   private tellBusy(): void {
@@ -322,6 +327,11 @@ export class StudioApp implements ToolHost, StudioActions {
 
   command(command: StudioCommand): void {
     this.commands.run(command);
+  }
+
+  pressScreenKey(key: ScreenKey["key"]): void {
+    if (key === "Alt" || key === "Shift") this.belt.hold(key);
+    else this.commands.press(new KeyboardEvent("keydown", { key, shiftKey: key === "A" }));
   }
 
   useTool(name: ToolName): void {

@@ -5,6 +5,7 @@ import { labelPoint } from "../domain/labelpoint";
 import { classOfKey } from "../domain/palette";
 import { above } from "../domain/suggestion";
 import { decimal, gettext, interpolate, percent } from "../i18n";
+import { isOnGlass } from "../map/input";
 import { helpDialog } from "../ui/dialogs";
 import type { ClassPalette } from "../ui/palette";
 import { refusalOfCommand, shapeWords } from "./announcer";
@@ -30,17 +31,22 @@ export class StudioCommands {
     const { app } = this;
     const isWithControl = event.ctrlKey || event.metaKey;
     if (event.defaultPrevented || isForControl(event.target, event.key, isWithControl)) return;
-    const isPlain = !isWithControl && !event.altKey;
-    if (app.belt.key(event)) {
-      event.preventDefault();
-      return;
-    }
+    // Before it acts: a search asked for by a key wants the keyboard that is there.
+    app.belt.usedBy("keyboard");
+    if (this.press(event)) event.preventDefault();
+  }
+
+  /** What a key does here, pressed on a keyboard or on the screen; false when nothing. */
+  press(event: KeyboardEvent): boolean {
+    const { app } = this;
+    if (app.belt.key(event)) return true;
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
     const chosen = isPlain ? classOfKey(app.classes, event) : null;
     const command = chosen ? null : commandOf(event);
     if (chosen) app.chooseClass(chosen.code);
     else if (command) this.run(command);
-    else return;
-    event.preventDefault();
+    else return false;
+    return true;
   }
 
   run(command: StudioCommand): void {
@@ -74,7 +80,7 @@ export class StudioCommands {
     "next-view": () => { this.app.look.nextView(); },
     "zoom-in": () => { this.app.view.map.zoomIn(); },
     "zoom-out": () => { this.app.view.map.zoomOut(); },
-    help: () => void helpDialog(helpKeys()),
+    help: () => void helpDialog(helpKeys(this.app.state.hand)),
     search: () => { this.search(); },
     panel: () => { this.togglePanel(); },
     "next-shape": () => { this.selectNeighbour(1); },
@@ -129,7 +135,8 @@ export class StudioCommands {
     const palette = this.app.root.querySelector<ClassPalette>("sc-palette");
     const fold = palette?.closest("details");
     if (fold) fold.open = true;
-    palette?.focusSearch();
+    if (isOnGlass(this.app.state.hand)) palette?.focusClasses();
+    else palette?.focusSearch();
   }
 
   private togglePanel(): void {
@@ -167,7 +174,12 @@ export class StudioCommands {
     }
     app.useTool("draft");
     if (!(await app.suggestionDesk.showModel()) || app.state.tool !== "draft") return;
-    app.notify(interpolate(gettext("%(n)s suggestions. Take what is right: A takes one, Shift+A all the sure ones."), { n: app.suggestions().length }));
+    app.notify(interpolate(
+      isOnGlass(app.state.hand)
+        ? gettext("%(n)s suggestions. Tap those that are right, or take all the sure ones at once.")
+        : gettext("%(n)s suggestions. Take what is right: A takes one, Shift+A all the sure ones."),
+      { n: app.suggestions().length },
+    ));
   }
 
   private async take(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Assignment, Campaign, SegmentLevel, Vintage } from "../api/types";
 import type { PaletteClass } from "../domain/palette";
+import type { ScreenKey } from "../map/tools/tool";
 import type { SegmentDesk } from "./segment-desk";
 import type { StudioCommand } from "./shortcuts";
 import type { StudioState } from "./studio-state";
@@ -22,6 +23,7 @@ export interface Look {
 /** What the panels ask for. */
 export interface StudioActions {
   command(command: StudioCommand): void;
+  pressScreenKey(key: ScreenKey["key"]): void;
   chooseClass(code: string): void;
   setLook(change: Partial<Look>): void;
   setBrushPx(px: number): void;
@@ -50,6 +52,8 @@ export interface StudioModel {
   readonly suggestions: SuggestionDesk;
   readonly segments: SegmentDesk;
   readonly hint: string;
+  /** Keys of the tool in hand, for hands that have none. */
+  readonly screenKeys: readonly (ScreenKey & { readonly isHeld: boolean })[];
   readonly isPractice: boolean;
   readonly actions: StudioActions;
 }

@@ -10,6 +10,7 @@ import { figuresOf, squareMetres } from "./figures";
 import { preferred, prefer } from "./preferences";
 import type { StudioModel } from "./studio-model";
 import { draftSection, vintageSection } from "./suggestion-panels";
+import { toolWords } from "./studio-tools";
 import { keyName } from "../ui/keys";
 
 /** One fold of the side panel; open or not is remembered. */
@@ -87,7 +88,7 @@ function levelWords(level: SegmentLevel): string {
 }
 
 function segmentSection({ segments, state, actions }: StudioModel): TemplateResult {
-  return html`<p class="quiet first">${gettext("The image cut where its colours change. Click or drag to give whole pieces the class in hand.")}</p>
+  return html`${state.tool === "segments" ? nothing : html`<p class="quiet first">${gettext("The image cut where its colours change: whole pieces get the class in hand.")}</p>`}
     <div class="segmented" role="group" aria-label=${gettext("Size of the segments")}>
       ${SEGMENT_LEVELS.map((level) => html`<button type="button" data-testid=${`level-${level}`} ?disabled=${state.phase !== "working"} aria-pressed=${String(segments.level === level)}
         @click=${() => { actions.setLevel(level); }}>${levelWords(level)}</button>`)}
@@ -137,20 +138,53 @@ function classSection(model: StudioModel): TemplateResult {
     @class-chosen=${(event: CustomEvent<string>) => { actions.chooseClass(event.detail); }}></sc-palette>`;
 }
 
+/** The keys of the tool in hand, as buttons for hands that have no keyboard; those without which the panel has a better control. */
+export function screenKeys({ screenKeys: keys, actions }: StudioModel, without = ""): TemplateResult | typeof nothing {
+  const shown = keys.filter(({ key }) => !without.includes(key));
+  if (shown.length === 0) return nothing;
+  return html`<div class="screen-keys" role="group" aria-label=${gettext("Keys of the tool in hand")}>
+    ${shown.map(({ key, words, isOff, isHeld }) => html`<button type="button" data-testid=${`key-${key}`} ?disabled=${isOff ?? false}
+      aria-pressed=${key === "Alt" || key === "Shift" ? String(isHeld) : nothing} @click=${() => { actions.pressScreenKey(key); }}>${words}</button>`)}
+  </div>`;
+}
+
+/** What the tool in hand can be told, for the tools that have something to tell. */
+function controls(model: StudioModel): TemplateResult | typeof nothing {
+  const { tool } = model.state;
+  if (tool === "brush" || tool === "eraser") return brushSection(model);
+  if (tool === "segments") return segmentSection(model);
+  if (tool === "draft") return model.suggestions.source === "vintage" ? vintageSection(model) : draftSection(model);
+  return nothing;
+}
+
+/** The tool in hand, above all that scrolls. */
+function toolInHand(model: StudioModel): TemplateResult | typeof nothing {
+  const { state, session } = model;
+  const shown = session ? controls(model) : nothing;
+  // Where the panel is closed they stand below the map.
+  const keys = state.panel ? screenKeys(model, "[]A") : nothing;
+  if (shown === nothing && keys === nothing) return nothing;
+  const [title] = toolWords()[state.tool];
+  return html`<section class="section tool-in-hand" aria-label=${title} data-testid="tool-in-hand"><h2>${title}</h2>${keys}${shown}</section>`;
+}
+
 /** Everything at the right of the map. */
 export function panel(model: StudioModel): TemplateResult {
-  const { state, session, actions } = model;
+  const { state, session, actions, suggestions } = model;
   const hasSelection = state.selected.length > 0 && session !== null;
-  const isBrush = state.tool === "brush" || state.tool === "eraser";
+  const isTaking = state.tool === "draft" && session !== null;
+  const isVintage = suggestions.source === "vintage";
   return html`<aside class="studio-panel" id="studio-panel" aria-label=${gettext("Side panel")} ?hidden=${!state.panel}>
     <button type="button" class="panel-close" aria-label=${gettext("Close the panel")} @click=${() => { actions.command("panel"); }}>${icon("close")}</button>
+    ${toolInHand(model)}
+    <div class="panel-scroll">
     ${session && hasSelection ? fold("shape", gettext("Selected shape"), shapeSection(model, session.draft)) : nothing}
-    ${isBrush ? fold("brush", gettext("Brush"), brushSection(model)) : nothing}
     ${model.isPractice ? nothing : fold("why", gettext("Why this tile"), whySection(model))}
     ${fold("class", hasSelection ? gettext("Class of the selected shape") : gettext("Class to draw"), classSection(model))}
-    ${fold("draft", gettext("Model's draft"), draftSection(model))}
-    ${fold("segments", gettext("Segments"), segmentSection(model), false)}
+    ${isTaking && !isVintage ? nothing : fold("draft", gettext("Model's draft"), draftSection(model))}
+    ${state.tool === "segments" && session ? nothing : fold("segments", gettext("Segments"), segmentSection(model), false)}
     ${fold("view", gettext("Image and labels"), viewSection(model))}
-    ${model.assignment?.other_vintages === true ? fold("vintage", gettext("Another vintage"), vintageSection(model), false) : nothing}
+    ${model.assignment?.other_vintages === true && !(isTaking && isVintage) ? fold("vintage", gettext("Another vintage"), vintageSection(model), false) : nothing}
+    </div>
   </aside>`;
 }

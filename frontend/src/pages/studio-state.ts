@@ -1,6 +1,8 @@
 import type { PaletteClass } from "../domain/palette";
+import type { Device } from "../map/input";
 import type { ToolName } from "../map/tools/tool";
 import { NOTHING_SAVED, type SaveStatus } from "../save/saver";
+import { firstHand } from "./hand";
 import { preferred } from "./preferences";
 
 export type Phase = "loading" | "working" | "sending" | "empty" | "failed";
@@ -13,6 +15,8 @@ export interface StudioState {
   /** The tile is open in another tab, and this one may only look. */
   isReadOnly: boolean;
   tool: ToolName;
+  /** What the person used last: words and buttons are for that hand. */
+  hand: Device;
   activeClass: PaletteClass | null;
   recent: readonly string[];
   selected: readonly string[];
@@ -45,7 +49,7 @@ export function isNarrow(): boolean {
 /** How the page starts: as this person left it, where this browser remembers. */
 export function firstState(activeClass: PaletteClass | null, isPractice: boolean): StudioState {
   return {
-    phase: "loading", failure: "", isReadOnly: false, tool: "polygon", activeClass, recent: [], selected: [], hoveredClass: null,
+    phase: "loading", failure: "", isReadOnly: false, tool: "polygon", hand: firstHand(), activeClass, recent: [], selected: [], hoveredClass: null,
     view: "rgb", brightness: 1, contrast: 1, surroundings: preferred("surroundings", 0.5), opacity: preferred("opacity", 0.45), labels: true,
     patterns: preferred("patterns", false), gaps: preferred("gaps", false), doubt: false, brushPx: preferred("brush", FIRST_BRUSH_PX),
     panel: !isNarrow() && preferred("panel", true), notice: "", leaseLost: false, offersPractice: !isPractice && preferred("practice", true),

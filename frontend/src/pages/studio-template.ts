@@ -5,7 +5,7 @@ import { languageSwitch } from "../ui/language";
 import { figuresOf } from "./figures";
 import type { StudioCommand } from "./shortcuts";
 import type { StudioModel } from "./studio-model";
-import { panel } from "./studio-panels";
+import { panel, screenKeys } from "./studio-panels";
 import { toolGroups, viewGroups } from "./studio-tools";
 
 const campaignUrl = (slug: string): string => `/campaigns/${encodeURIComponent(slug)}/`;
@@ -56,6 +56,7 @@ function footer(model: StudioModel): TemplateResult {
   return html`<footer class="studio-status">
     ${classInHand(model)}
     <span class="status-hint" data-testid="hint">${hint}</span>
+    ${state.panel ? nothing : screenKeys(model)}
     ${shown ? html`<span class="status-class">${swatch(shown.colour)} <b>${shown.code}</b> ${shown.name}</span>` : nothing}
     ${session
       ? html`<span class="status-figure">${interpolate(gettext("Shapes: %(n)s"), { n: session.draft.features.size })}</span>

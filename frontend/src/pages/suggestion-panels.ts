@@ -2,10 +2,11 @@ import { html, nothing, type TemplateResult } from "lit";
 import type { Vintage } from "../api/types";
 import { above, type Suggestion } from "../domain/suggestion";
 import { gettext, interpolate, percent } from "../i18n";
+import { isOnGlass } from "../map/input";
 import { icon, swatch } from "../ui/icons";
 import type { StudioModel } from "./studio-model";
 
-const LISTED = 6;
+const LISTED = 4;
 
 function row({ classes, actions, state }: StudioModel, suggestion: Suggestion, isCurrent: boolean): TemplateResult {
   const shown = classes.find((c) => c.code === suggestion.class_code);
@@ -33,7 +34,7 @@ function stepper(model: StudioModel, open: readonly Suggestion[]): TemplateResul
       <button type="button" class="primary" data-testid="take" ?disabled=${state.isReadOnly} @click=${() => { actions.command("take"); }}>${gettext("Take")} <kbd>A</kbd></button>
     </div>
     <ul class="suggestion-list">${open.slice(from, from + LISTED).map((s) => row(model, s, s === current))}</ul>
-    <p class="quiet">${gettext("With the draft tool in hand, a class key takes the suggestion under another class.")}</p>`;
+    ${isOnGlass(state.hand) ? nothing : html`<p class="quiet">${gettext("With the draft tool in hand, a class key takes the suggestion under another class.")}</p>`}`;
 }
 
 function offered(model: StudioModel): TemplateResult {

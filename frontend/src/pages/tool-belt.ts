@@ -4,10 +4,11 @@ import { labelPoint } from "../domain/labelpoint";
 import { segmentAt } from "../domain/raster";
 import type { Suggestion } from "../domain/suggestion";
 import { decimal, gettext, interpolate } from "../i18n";
-import { PointerInput } from "../map/input";
+import { type Device, isOnGlass, type Modifier, PointerInput } from "../map/input";
 import { KeyboardCursor } from "../map/keyboard-cursor";
 import { type Tools, toolsFor } from "../map/tools";
-import type { Tool, ToolName } from "../map/tools/tool";
+import type { ScreenKey, Tool, ToolName } from "../map/tools/tool";
+import { watchHand } from "./hand";
 import { segmentWords, suggestionWords } from "./announcer";
 import type { StudioApp } from "./studio-app";
 import { toolWords } from "./studio-tools";
@@ -24,6 +25,8 @@ export class ToolBelt {
   private readonly cursor: KeyboardCursor;
   /** Said before what is under the cursor, once. */
   private opening = "";
+  /** The hint and the keys on the screen as they were painted last. */
+  private told = "";
 
   constructor(private readonly app: StudioApp) {
     this.tools = toolsFor(app);
@@ -31,8 +34,32 @@ export class ToolBelt {
     this.cursor = new KeyboardCursor(
       app.view, this.input, () => this.inHand(), (text) => { app.announce(text); }, (at) => this.openingAnd(this.wordsAt(at)),
     );
+    watchHand((hand) => { this.usedBy(hand); });
     // Heard after the tool has had the gesture: what to do next may have changed with it.
     for (const name of ["pointerdown", "pointerup"]) window.addEventListener(name, () => { this.tellHint(); });
+  }
+
+  /** Words and buttons are for the hand in use. */
+  usedBy(hand: Device): void {
+    if (hand !== this.app.state.hand) this.app.update({ hand });
+  }
+
+  // Keys on the screen
+
+  /** Those of the tool in hand, for fingers and pens; a keyboard has its own. */
+  screenKeys(): readonly ScreenKey[] {
+    return isOnGlass(this.app.state.hand) ? (this.inHand()?.screenKeys() ?? []) : [];
+  }
+
+  isHeld(key: string): boolean {
+    return this.input.held.has(key as Modifier);
+  }
+
+  /** Holds a modifier down until it is touched again, or until another tool is in hand. */
+  hold(key: Modifier): void {
+    const { held } = this.input;
+    if (!held.delete(key)) held.add(key);
+    this.app.paint();
   }
 
   get current(): Tool {
@@ -54,20 +81,22 @@ export class ToolBelt {
   }
 
   private tellHint(): void {
-    const place = this.app.root.querySelector(".status-hint");
-    if (place && place.textContent !== this.hint()) this.app.paint();
+    const said = this.hint() + this.screenKeys().map(({ key, isOff }) => (isOff ? "" : key)).join(" ");
+    if (said !== this.told) this.app.paint();
+    this.told = said;
   }
 
   hint(): string {
     const { phase, isReadOnly } = this.app.state;
     if (phase !== "working" || !this.app.flow.session) return "";
-    return isReadOnly ? gettext("Only to look at: the tile is open in another tab") : this.current.hint();
+    return isReadOnly ? gettext("Only to look at: the tile is open in another tab") : this.current.hint(this.app.state.hand);
   }
 
   use(name: ToolName): void {
     const { app } = this;
     if (!app.flow.session) return;
     this.current.disable();
+    this.input.held.clear();
     app.update({ tool: name, selected: KEEPS_SELECTION.has(name) ? app.state.selected : [] });
     this.current.enable();
     this.bring(name);

@@ -3,6 +3,7 @@ import { api, ApiError } from "../api/client";
 import type { Boot, Campaign, ValidationItem, ValidationTask, Verdict, VerdictKind } from "../api/types";
 import { classOfKey, type PaletteClass } from "../domain/palette";
 import { gettext, interpolate, percent } from "../i18n";
+import { type Device, isOnGlass } from "../map/input";
 import { preloadImagery, viewsOf } from "../map/imagery";
 import { MapView } from "../map/map-view";
 import { PersonGuard } from "../save/person";
@@ -11,9 +12,10 @@ import type { ClassPalette } from "../ui/palette";
 import { type ViewSettings, viewWords } from "../ui/view-panel";
 import { ActiveClock } from "./active-clock";
 import { coloursOf, paletteOf } from "./boot";
+import { firstHand, watchHand } from "./hand";
 import { validateKeys } from "./help";
 import { LeaseKeeper } from "./lease-keeper";
-import { isForControl } from "./shortcuts";
+import { isForControl, type ValidateCommand, validateCommandOf } from "./shortcuts";
 import { isNarrow } from "./studio-state";
 import { Outbox } from "./validate-outbox";
 import { type ValidateActions, type ValidateState, validateTemplate } from "./validate-template";
@@ -36,7 +38,7 @@ export class ValidateApp implements ValidateActions {
   private noticeTimer: ReturnType<typeof setTimeout> | undefined;
   private turn: Promise<void> = Promise.resolve();
   private readonly state: ValidateState = {
-    phase: "loading", failure: "", notice: "", view: "rgb", opacity: 0.45, filled: false, panel: !isNarrow(),
+    phase: "loading", failure: "", notice: "", hand: firstHand(), view: "rgb", opacity: 0.45, filled: false, panel: !isNarrow(),
     status: { state: "saved", left: 0, savedAt: null, message: "" },
   };
 
@@ -62,9 +64,14 @@ export class ValidateApp implements ValidateActions {
 
   private listen(): void {
     window.addEventListener("keydown", (event) => { this.onKey(event); });
+    watchHand((hand) => { this.usedBy(hand); });
     for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
     for (const name of ["online", "focus"]) window.addEventListener(name, () => void this.outbox.flush().catch(() => undefined));
     document.addEventListener("visibilitychange", () => { if (document.hidden) void this.outbox.flush().catch(() => undefined); });
+  }
+
+  private usedBy(hand: Device): void {
+    if (hand !== this.state.hand) this.update({ hand });
   }
 
   private update(change: Partial<ValidateState>): void {
@@ -77,6 +84,7 @@ export class ValidateApp implements ValidateActions {
       canTakeBack: this.index > 0, actions: this,
     }), this.root);
     const { dataset } = this.root;
+    dataset["hand"] = state.hand;
     dataset["item"] = item?.feature_id ?? "";
     dataset["left"] = String((task?.items.length ?? 0) - this.index);
     dataset["pending"] = String(state.status.left);
@@ -314,41 +322,41 @@ export class ValidateApp implements ValidateActions {
 
   search(): void {
     this.update({ panel: true });
-    this.root.querySelector<ClassPalette>("sc-palette")?.focusSearch();
+    const palette = this.root.querySelector<ClassPalette>("sc-palette");
+    if (isOnGlass(this.state.hand)) palette?.focusClasses();
+    else palette?.focusSearch();
   }
 
-  private readonly keys: Readonly<Record<string, () => void>> = {
-    a: () => { this.judge("agree"); },
-    enter: () => { this.judge("agree"); },
-    d: () => { this.judge("disagree"); },
-    u: () => { this.judge("unsure"); },
-    z: () => { this.takeBack(); },
-    backspace: () => { this.takeBack(); },
-    s: () => { this.skip(); },
-    f: () => { this.fit(); },
-    h: () => { this.setLook({ labels: !this.state.filled }); },
-    t: () => { this.nextView(); },
-    i: () => { this.showItem(); },
-    "?": () => { this.help(); },
-    "/": () => { this.search(); },
-    "+": () => { this.view.map.zoomIn(); },
-    "=": () => { this.view.map.zoomIn(); },
-    "-": () => { this.view.map.zoomOut(); },
-    arrowleft: () => { this.view.pan("left"); },
-    arrowright: () => { this.view.pan("right"); },
-    arrowup: () => { this.view.pan("up"); },
-    arrowdown: () => { this.view.pan("down"); },
+  private readonly actions: Readonly<Record<ValidateCommand, () => void>> = {
+    agree: () => { this.judge("agree"); },
+    disagree: () => { this.judge("disagree"); },
+    unsure: () => { this.judge("unsure"); },
+    "take-back": () => { this.takeBack(); },
+    skip: () => { this.skip(); },
+    fit: () => { this.fit(); },
+    fill: () => { this.setLook({ labels: !this.state.filled }); },
+    "next-view": () => { this.nextView(); },
+    "ask-again": () => { this.showItem(); },
+    help: () => { this.help(); },
+    search: () => { this.search(); },
+    "zoom-in": () => { this.view.map.zoomIn(); },
+    "zoom-out": () => { this.view.map.zoomOut(); },
+    "pan-left": () => { this.view.pan("left"); },
+    "pan-right": () => { this.view.pan("right"); },
+    "pan-up": () => { this.view.pan("up"); },
+    "pan-down": () => { this.view.pan("down"); },
   };
 
   private onKey(event: KeyboardEvent): void {
     if (event.repeat || isForControl(event.target, event.key)) return;
-    const isUndo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
-    if (!isUndo && (event.ctrlKey || event.metaKey || event.altKey)) return;
-    const chosen = isUndo ? null : classOfKey(this.classes, event);
-    const action = this.keys[event.key.toLowerCase()];
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    const chosen = isPlain ? classOfKey(this.classes, event) : null;
+    const command = chosen ? null : validateCommandOf(event);
+    if (!chosen && !command) return;
+    // Before it acts: a search asked for by a key wants the keyboard that is there.
+    this.usedBy("keyboard");
     if (chosen) this.judge("other", chosen.code);
-    else if (action) action();
-    else return;
+    else if (command) this.actions[command]();
     event.preventDefault();
   }
 }

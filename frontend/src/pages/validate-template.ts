@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import type { Campaign, ValidationItem, VerdictKind } from "../api/types";
 import type { PaletteClass } from "../domain/palette";
 import { decimal, gettext, interpolate, percent } from "../i18n";
+import { type Device, isOnGlass } from "../map/input";
 import { viewsOf } from "../map/imagery";
 import { icon, type IconName, swatch } from "../ui/icons";
 import { languageSwitch } from "../ui/language";
@@ -12,6 +13,7 @@ export interface ValidateState {
   phase: "loading" | "judging" | "empty" | "failed";
   failure: string;
   notice: string;
+  hand: Device;
   view: string;
   opacity: number;
   /** Whether the polygon is filled with its colour. */
@@ -172,7 +174,9 @@ export function validateTemplate(model: ValidateModel): TemplateResult {
       <p class="visually-hidden" id="spoken" role="status" aria-live="polite" data-testid="spoken"></p>
     </div>
     <footer class="studio-status">
-      <span class="status-hint">${gettext("A yes, D no, U unsure; a class key says what it is")}</span>
+      <span class="status-hint" data-testid="hint">${isOnGlass(state.hand)
+        ? gettext("One finger moves the image, two zoom")
+        : gettext("A yes, D no, U unsure; a class key says what it is")}</span>
       <span class="status-source">${layer.title} · ${interpolate(gettext("%(gsd)s m per pixel"), { gsd: decimal(layer.gsd_m, 3) })} · ${layer.attribution}</span>
     </footer>`;
 }

@@ -3,6 +3,7 @@ import { html, nothing, render, type TemplateResult } from "lit";
 import { gettext, interpolate, percent } from "../i18n";
 import type { StudioApp } from "../pages/studio-app";
 import { isNarrow } from "../pages/studio-state";
+import { type Device, isOnGlass } from "../map/input";
 import { icon } from "../ui/icons";
 import { marksOf } from "./marks";
 import { type Scene, type Step, stepsOf } from "./steps";
@@ -22,6 +23,8 @@ export class Guide {
   private readonly frame: HTMLElement;
   private at = 0;
   private isDone = false;
+  /** The hand that the card's words are for. */
+  private hand: Device | null = null;
   private isOver = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -44,7 +47,7 @@ export class Guide {
     const isDone = (this.steps[this.at] as Step).isDone(scene);
     if (isDone && !this.isDone) this.praise();
     else if (!isDone && this.isDone) clearTimeout(this.timer);
-    if (isDone !== this.isDone) {
+    if (isDone !== this.isDone || this.hand !== this.app.state.hand) {
       this.isDone = isDone;
       this.paint();
     }
@@ -129,7 +132,8 @@ export class Guide {
 
   private card(step: Step): TemplateResult {
     const number = this.at + 1;
-    const isTouch = window.matchMedia("(pointer: coarse)").matches;
+    const isTouch = isOnGlass(this.app.state.hand);
+    this.hand = this.app.state.hand;
     const text = isTouch ? step.touch ?? step.text : step.text;
     return html`<section class="guide" aria-label=${gettext("Guide")} data-testid="guide" data-step=${number} data-done=${String(this.isDone)}>
       <div class="guide-words" role="status">

@@ -8,6 +8,9 @@ export function keyName(keys: string): string {
     Space: () => gettext("Space"),
     Enter: () => gettext("Enter"),
     Shift: () => gettext("Shift"),
+    Click: () => gettext("Click"),
+    Drag: () => gettext("Drag"),
+    Wheel: () => gettext("Wheel"),
   };
   return keys.replace(/[A-Z][a-z]+/g, (name) => printed[name]?.() ?? name);
 }

@@ -35,8 +35,15 @@ export class ClassPalette extends LightElement {
     this.words = "";
   }
 
+  /** Brings the classes into view, the search ready for words. */
   focusSearch(): void {
     this.querySelector("input")?.focus();
+  }
+
+  /** Brings the classes into view without a keyboard, which fingers have over the page: the search opens one when touched. */
+  focusClasses(): void {
+    this.scrollIntoView({ block: "start" });
+    this.querySelector<HTMLElement>(".class-item[aria-pressed='true'], .class-item")?.focus({ preventScroll: true });
   }
 
   private choose(code: string): void {

@@ -19,6 +19,8 @@ export interface ToolGroup {
 
 const GAP_PX = 10;
 const EDGE_PX = 8;
+/** Of the window that a touch of an arrow moves on by. */
+const PAGE = 0.8;
 
 /** Keys as assistive software writes them: "Del" is "Delete", "Ctrl+Z" is "Control+Z". */
 function ariaKeys(key: string): string {
@@ -27,22 +29,61 @@ function ariaKeys(key: string): string {
 
 /** A column or a row of tools, in groups. Fires "tool" with the button's id. */
 export class ToolBar extends LightElement {
-  static override properties = { groups: { attribute: false }, label: { attribute: false }, tipped: { state: true } };
+  static override properties = { groups: { attribute: false }, label: { attribute: false }, tipped: { state: true }, beyond: { state: true } };
 
   declare groups: readonly ToolGroup[];
   declare label: string;
   declare tipped: ToolButton | null;
+  /** Where tools are that one must scroll to: at which ends, and whether the bar lies. */
+  declare beyond: string;
+  private readonly observer = new ResizeObserver(() => { this.look(); });
 
   constructor() {
     super();
     this.groups = [];
     this.label = "";
     this.tipped = null;
+    this.beyond = "";
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
     this.addEventListener("keydown", (event) => { if (event.key === "Escape") this.tipped = null; });
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.observer.disconnect();
+  }
+
+  protected override firstUpdated(): void {
+    const bar = this.bar();
+    if (bar) for (const part of [bar, ...bar.children]) this.observer.observe(part);
+  }
+
+  private bar(): HTMLElement | null {
+    return this.querySelector<HTMLElement>(".toolbar");
+  }
+
+  /** Looks for tools beyond the bar's ends. */
+  private look(): void {
+    const bar = this.bar();
+    if (!bar) return;
+    const isRow = getComputedStyle(bar).flexDirection === "row";
+    const [at, shown, all] = isRow ? [bar.scrollLeft, bar.clientWidth, bar.scrollWidth] : [bar.scrollTop, bar.clientHeight, bar.scrollHeight];
+    this.beyond = [isRow ? "row" : "column", at > 1 ? "before" : "", at + shown < all - 1 ? "after" : ""].join(" ");
+  }
+
+  /** An arrow at an end, while there are tools beyond it. For pointers alone: whoever tabs comes there without. */
+  private arrow(end: "before" | "after"): TemplateResult | typeof nothing {
+    if (!this.beyond.includes(end)) return nothing;
+    const isRow = this.beyond.startsWith("row");
+    const go = (): void => {
+      const bar = this.bar();
+      const by = (end === "after" ? PAGE : -PAGE) * ((isRow ? bar?.clientWidth : bar?.clientHeight) ?? 0);
+      bar?.scrollBy({ [isRow ? "left" : "top"]: by });
+    };
+    return html`<span class=${`more more-${end} more-${isRow ? "row" : "column"}`} aria-hidden="true" data-testid=${`more-${end}`} @click=${go}>${icon(end === "after" ? "next" : "back")}</span>`;
   }
 
   private button(tool: ToolButton): TemplateResult {
@@ -78,9 +119,10 @@ export class ToolBar extends LightElement {
   }
 
   protected override render(): TemplateResult {
-    return html`<div class="toolbar" role="toolbar" aria-label=${this.label}>
+    return html`<div class="toolbar" role="toolbar" aria-label=${this.label} @scroll=${() => { this.look(); }}>
         ${this.groups.map(({ label, tools }) => html`<div class="tool-group" role="group" aria-label=${label}>${tools.map((tool) => this.button(tool))}</div>`)}
       </div>
+      ${this.arrow("before")}${this.arrow("after")}
       ${this.tipped ? html`<span class="tool-tip" aria-hidden="true">${this.tipped.label} ${this.tipped.key ? html`<kbd>${keyName(this.tipped.key)}</kbd>` : nothing}</span>` : nothing}`;
   }
 }

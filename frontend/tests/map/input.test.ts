@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { PointerInput } from "../../src/map/input";
+import { type Gesture, PointerInput } from "../../src/map/input";
 import type { Tool } from "../../src/map/tools/tool";
 import { type Press, send, surface } from "./surface";
 import type { Point } from "../../src/domain/geometry";
@@ -49,6 +49,27 @@ const down = (place: Point, press?: Press): PointerEvent => send(at.container, "
 const move = (place: Point, press?: Press): PointerEvent => send(at.container, "pointermove", place, press);
 const up = (place: Point, press?: Press): PointerEvent => send(at.container, "pointerup", place, press);
 const finger = (id: number): Press => ({ id, type: "touch" });
+
+/** The modifiers of the press that a tool hears. */
+function modifiers(type: "mouse" | "pen" | "touch"): [alt: boolean, shift: boolean] {
+  let found: [boolean, boolean] = [false, false];
+  const other = new PointerInput(at, () => ({ down: (g: Gesture) => { found = [g.alt, g.shift]; return true; }, click: () => undefined, leave: () => undefined, move: () => undefined }) as unknown as Tool);
+  for (const key of input.held) other.held.add(key);
+  down([50, 50], { type });
+  up([50, 50], { type });
+  other.stop();
+  return found;
+}
+
+describe("modifiers held by buttons on the screen", () => {
+  it("count for fingers and pens, and not for a mouse", () => {
+    input.held.add("Alt");
+    expect([modifiers("touch"), modifiers("pen"), modifiers("mouse")]).toEqual([[true, false], [true, false], [false, false]]);
+    input.held.delete("Alt");
+    input.held.add("Shift");
+    expect([modifiers("touch"), modifiers("mouse")]).toEqual([[false, true], [false, false]]);
+  });
+});
 
 describe("a press that stays in place", () => {
   it("is a click within 5 pixels for a mouse, at the place in units where it ended", () => {
@@ -169,6 +190,13 @@ describe("fingers and pens", () => {
     expect(heard.told).toEqual(["down", "menu", "cancel"]);
     up([40, 30], finger(1));
     expect(heard.told).toEqual(["down", "menu", "cancel", "leave"]);
+  });
+
+  it("open the menu when a pen is held still, as a pen may have no second button", () => {
+    down([50, 50], { type: "pen" });
+    vi.advanceTimersByTime(600);
+    up([50, 50], { type: "pen" });
+    expect(heard.told.filter((name) => name === "menu" || name === "click")).toEqual(["menu"]);
   });
 
   it("go on drawing after a long hold when the tool has no use for it", () => {

@@ -1,8 +1,8 @@
 import { type Point, type Ring, SUBPIXELS } from "../../domain/geometry";
 import { strokeOutline } from "../../domain/stroke";
 import { gettext, interpolate } from "../../i18n";
-import type { Gesture } from "../input";
-import { Tool } from "./tool";
+import { type Device, type Gesture, isOnGlass } from "../input";
+import { type ScreenKey, Tool } from "./tool";
 
 const MIN_PX = 1;
 const MAX_PX = 256;
@@ -73,6 +73,10 @@ abstract class Stroking extends Tool {
     return true;
   }
 
+  override screenKeys(): readonly ScreenKey[] {
+    return [{ words: gettext("Smaller"), key: "[" }, { words: gettext("Larger"), key: "]" }];
+  }
+
   override key(event: KeyboardEvent): boolean {
     if (event.key === "]" || event.key === "PageUp") return this.wheel(1);
     if (event.key === "[" || event.key === "PageDown") return this.wheel(-1);
@@ -115,8 +119,15 @@ abstract class Stroking extends Tool {
 export class Brush extends Stroking {
   override readonly name = "brush";
 
-  override hint(): string {
-    return gettext("Paint with the button held. [ and ] or Alt+wheel change the size; with Alt the brush rubs out.");
+  override hint(device: Device): string {
+    if (device === "pen") return gettext("Paint by dragging. Buttons change the size; one of them, or the pen's other end, rubs out.");
+    return isOnGlass(device)
+      ? gettext("Paint by dragging. Buttons change the size, and one makes the brush rub out.")
+      : gettext("Paint with the button held. [ and ] or Alt+wheel change the size; with Alt the brush rubs out.");
+  }
+
+  override screenKeys(): readonly ScreenKey[] {
+    return [...super.screenKeys(), { words: gettext("Rub out"), key: "Alt" }];
   }
 
   protected override erases(alt: boolean): boolean {
@@ -128,8 +139,10 @@ export class Brush extends Stroking {
 export class Eraser extends Stroking {
   override readonly name = "eraser";
 
-  override hint(): string {
-    return gettext("Rub labels out with the button held. [ and ] or Alt+wheel change the size.");
+  override hint(device: Device): string {
+    return isOnGlass(device)
+      ? gettext("Rub labels out by dragging. Buttons change the size.")
+      : gettext("Rub labels out with the button held. [ and ] or Alt+wheel change the size.");
   }
 
   protected override erases(): boolean {

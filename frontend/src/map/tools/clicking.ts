@@ -2,7 +2,7 @@ import { type Point, type Ring, type Rings, samePoint } from "../../domain/geome
 import { gettext, interpolate } from "../../i18n";
 import type { Gesture } from "../input";
 import type { Landing } from "./snapping";
-import { Tool } from "./tool";
+import { type ScreenKey, Tool } from "./tool";
 
 /** A line or an outline placed click by click. A drag pans the map meanwhile. */
 export abstract class Clicking extends Tool {
@@ -14,6 +14,18 @@ export abstract class Clicking extends Tool {
   protected readonly minimum: number = 3;
 
   protected abstract finish(points: Ring): void;
+
+  /** What ending the line does, in a word. */
+  protected abstract readonly ending: string;
+
+  override screenKeys(): readonly ScreenKey[] {
+    return [
+      { words: this.ending, key: "Enter", isOff: this.points.length < this.minimum },
+      { words: gettext("Step back"), key: "Backspace", isOff: this.points.length === 0 },
+      { words: gettext("Drop"), key: "Escape", isOff: !this.isBusy },
+      { words: gettext("No snapping"), key: "Alt" },
+    ];
+  }
 
   /** None when ground is taken away. */
   protected colour(): string | null {

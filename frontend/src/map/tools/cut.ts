@@ -1,7 +1,7 @@
 import type { Point, Ring, Rings } from "../../domain/geometry";
 import { simplify } from "../../domain/simplify";
 import { gettext } from "../../i18n";
-import type { Gesture } from "../input";
+import { type Device, type Gesture, isOnGlass } from "../input";
 import { Clicking } from "./clicking";
 import { TOLERANCE_PX } from "./lasso";
 
@@ -12,10 +12,20 @@ export class Cut extends Clicking {
   override readonly isFreehand = true;
   private stroke: Point[] | null = null;
 
-  override hint(): string {
-    return this.within() === null
+  override hint(device: Device): string {
+    const isAll = this.within() === null;
+    if (isOnGlass(device)) {
+      return isAll
+        ? gettext("Tap round the ground to take away and end on the first point, or drag round it. It becomes unlabelled in every shape.")
+        : gettext("Tap round the ground to take away and end on the first point, or drag round it. Only the selected shape loses it.");
+    }
+    return isAll
       ? gettext("Click round the ground to take away, or drag round it. It becomes unlabelled in every shape.")
       : gettext("Click round the ground to take away, or drag round it. Only the selected shape loses it.");
+  }
+
+  protected override get ending(): string {
+    return gettext("Cut out");
   }
 
   protected override colour(): null {

@@ -4,10 +4,10 @@ import { type Point, type Rings, samePoint } from "../../domain/geometry";
 import { bent, moved, passingThrough, sharingEdge } from "../../domain/shared";
 import type { Command } from "../../domain/command";
 import { gettext } from "../../i18n";
-import type { Gesture } from "../input";
+import { type Device, type Gesture, isOnGlass } from "../input";
 import { type Handle, handleNear } from "./handles";
 import type { Landing } from "./snapping";
-import { Tool } from "./tool";
+import { type ScreenKey, Tool } from "./tool";
 
 /** A handle in hand. */
 interface Drag {
@@ -30,10 +30,19 @@ export class Edit extends Tool {
   /** Changes asked and not shown yet. */
   private underway = 0;
 
-  override hint(): string {
+  override hint(device: Device): string {
+    if (isOnGlass(device)) {
+      return this.host.selection().length === 0
+        ? gettext("Tap a shape to select it; a button lets you select several.")
+        : gettext("Drag a corner, or the middle of an edge to bend it; a button lets you move a whole edge. Holding still removes a corner.");
+    }
     return this.host.selection().length === 0
       ? gettext("Click a shape to select it; Shift+click adds another.")
       : gettext("Drag a corner, or the middle of an edge to bend it; Shift+drag moves a whole edge. A right click removes a corner.");
+  }
+
+  override screenKeys(): readonly ScreenKey[] {
+    return [{ words: gettext("Several shapes, whole edges"), key: "Shift" }];
   }
 
   override get isBusy(): boolean {

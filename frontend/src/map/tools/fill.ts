@@ -3,7 +3,7 @@ import { gapsOf } from "../../domain/gaps";
 import { boxesMeet, cachedBox, locate, type Point, type Rings } from "../../domain/geometry";
 import { featureAt } from "../../domain/hittest";
 import { gettext } from "../../i18n";
-import type { Gesture } from "../input";
+import { type Device, type Gesture, isOnGlass } from "../input";
 import { Tool } from "./tool";
 
 /** On a tile of thousands of shapes the gaps take a while to find: only for a pointer that rests. */
@@ -18,7 +18,8 @@ export class Fill extends Tool {
   private known: Draft | null = null;
   private rest: ReturnType<typeof setTimeout> | undefined;
 
-  override hint(): string {
+  override hint(device: Device): string {
+    if (isOnGlass(device)) return gettext("Tap unlabelled ground: all of it, up to the shapes around, gets the class.");
     return gettext("Click unlabelled ground: all of it, up to the shapes around, gets the class.");
   }
 

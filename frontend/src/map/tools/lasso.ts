@@ -1,7 +1,7 @@
 import type { Point } from "../../domain/geometry";
 import { simplify } from "../../domain/simplify";
 import { gettext } from "../../i18n";
-import type { Gesture } from "../input";
+import { type Device, type Gesture, isOnGlass } from "../input";
 import { Tool } from "./tool";
 
 /** What the eye cannot see is left out of a stroke. */
@@ -14,8 +14,10 @@ export class Lasso extends Tool {
   override readonly isFreehand = true;
   private stroke: Point[] | null = null;
 
-  override hint(): string {
-    return gettext("Hold and go round the area; let go to close it. On a touch screen, two fingers move the image.");
+  override hint(device: Device): string {
+    return isOnGlass(device)
+      ? gettext("Go round the area; let go to close it. Two fingers move the image.")
+      : gettext("Hold and go round the area; let go to close it.");
   }
 
   override get isBusy(): boolean {

@@ -1,8 +1,8 @@
 import type { Feature } from "../../domain/draft";
 import { featureAt } from "../../domain/hittest";
 import { gettext } from "../../i18n";
-import type { Gesture } from "../input";
-import { Tool } from "./tool";
+import { type Device, type Gesture, isOnGlass } from "../input";
+import { type ScreenKey, Tool } from "./tool";
 
 /** The first shape clicked stays; the ones clicked next join it. */
 export class Merge extends Tool {
@@ -10,11 +10,23 @@ export class Merge extends Tool {
   override readonly cursor = "cursor-pick";
   private hovered: Feature | null = null;
 
-  override hint(): string {
+  override hint(device: Device): string {
     const { length } = this.host.selection();
+    if (isOnGlass(device)) {
+      if (length === 0) return gettext("Tap the shape that keeps its class.");
+      if (length === 1) return gettext("Tap a shape beside it: it joins the first one. A button lets you pick several before you merge them.");
+      return gettext("Merge joins the selected shapes to the first one.");
+    }
     if (length === 0) return gettext("Click the shape that keeps its class.");
     if (length === 1) return gettext("Click a shape beside it: it joins the first one. Shift+click picks several before Enter merges them.");
     return gettext("Enter merges the selected shapes into the first one.");
+  }
+
+  override screenKeys(): readonly ScreenKey[] {
+    return [
+      { words: gettext("Several"), key: "Shift" },
+      { words: gettext("Merge"), key: "Enter", isOff: this.host.selection().length < 2 },
+    ];
   }
 
   override get isBusy(): boolean {

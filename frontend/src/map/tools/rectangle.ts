@@ -1,8 +1,8 @@
 import { type Point, type Ring, samePoint } from "../../domain/geometry";
 import { gettext } from "../../i18n";
-import type { Gesture } from "../input";
+import { type Device, type Gesture, isOnGlass } from "../input";
 import type { Landing } from "./snapping";
-import { Tool } from "./tool";
+import { type ScreenKey, Tool } from "./tool";
 
 export function corners([x0, y0]: Point, [x1, y1]: Point): Ring {
   return x0 === x1 || y0 === y1 ? [] : [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
@@ -17,10 +17,19 @@ export class Rectangle extends Tool {
   /** Whether the first corner was placed by an earlier click. */
   private isOpen = false;
 
-  override hint(): string {
+  override hint(device: Device): string {
+    if (isOnGlass(device)) {
+      return this.start
+        ? gettext("Tap the opposite corner, or let go there. Holding still drops the rectangle.")
+        : gettext("Drag from one corner to the opposite one, or tap both.");
+    }
     return this.start
       ? gettext("Click the opposite corner, or let go there. Esc drops the rectangle.")
       : gettext("Drag from one corner to the opposite one, or click both. Hold Alt to place a corner without snapping.");
+  }
+
+  override screenKeys(): readonly ScreenKey[] {
+    return [{ words: gettext("Drop"), key: "Escape", isOff: !this.isBusy }, { words: gettext("No snapping"), key: "Alt" }];
   }
 
   override get isBusy(): boolean {

@@ -1,8 +1,8 @@
 import type { Point, Rings } from "../../domain/geometry";
 import { centreOf, type Direction, segmentAt, type Segments, segmentsUnder, segmentTowards, traceSegments } from "../../domain/raster";
 import { gettext } from "../../i18n";
-import type { Gesture } from "../input";
-import { Tool } from "./tool";
+import { type Device, type Gesture, isOnGlass } from "../input";
+import { type ScreenKey, Tool } from "./tool";
 
 /** A stroke over segments. */
 interface Stroke {
@@ -23,10 +23,19 @@ export class SegmentTool extends Tool {
   private last: Point | null = null;
   private readonly outlines = new WeakMap<Segments, Map<number, Rings[]>>();
 
-  override hint(): string {
-    return this.host.segments()
-      ? gettext("Click a piece of the image to label it, or drag over several; with Alt they lose their label. [ and ] change their size.")
-      : gettext("The pieces of the image are on their way.");
+  override hint(device: Device): string {
+    if (!this.host.segments()) return gettext("The pieces of the image are on their way.");
+    return isOnGlass(device)
+      ? gettext("Tap a piece of the image to label it, or drag over several. Buttons change their size, and one takes labels off.")
+      : gettext("Click a piece of the image to label it, or drag over several; with Alt they lose their label. [ and ] change their size.");
+  }
+
+  override screenKeys(): readonly ScreenKey[] {
+    return [
+      { words: gettext("Smaller"), key: "[" },
+      { words: gettext("Larger"), key: "]" },
+      { words: gettext("Take labels off"), key: "Alt" },
+    ];
   }
 
   override get isBusy(): boolean {

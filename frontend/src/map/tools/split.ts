@@ -1,5 +1,6 @@
 import type { Ring, Rings } from "../../domain/geometry";
 import { gettext } from "../../i18n";
+import { type Device, isOnGlass } from "../input";
 import { Clicking } from "./clicking";
 
 /** A line across shapes: each is parted where the line goes right through it. */
@@ -9,10 +10,19 @@ export class Split extends Clicking {
   protected override readonly closes = false;
   protected override readonly minimum = 2;
 
-  override hint(): string {
+  override hint(device: Device): string {
+    if (isOnGlass(device)) {
+      return this.isBusy
+        ? gettext("Tap the next point of the line. The last point again, or a double tap, cuts along it; holding still takes it back.")
+        : gettext("Tap a line from outside a shape, across it, to its other side. With shapes selected, only they are split.");
+    }
     return this.isBusy
       ? gettext("Click the next point of the line. Enter, a double click or the last point again cuts along it.")
       : gettext("Click a line from outside a shape, across it, to its other side. With shapes selected, only they are split.");
+  }
+
+  protected override get ending(): string {
+    return gettext("Split");
   }
 
   protected override colour(): null {

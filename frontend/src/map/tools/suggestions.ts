@@ -3,9 +3,9 @@ import { labelPoint } from "../../domain/labelpoint";
 import type { Direction } from "../../domain/raster";
 import { asFeature, type Suggestion } from "../../domain/suggestion";
 import { gettext } from "../../i18n";
-import type { Gesture } from "../input";
+import { type Device, type Gesture, isOnGlass } from "../input";
 import { corners } from "./rectangle";
-import { Tool } from "./tool";
+import { type ScreenKey, Tool } from "./tool";
 
 const labelPoints = new WeakMap<Rings, Point>();
 
@@ -39,10 +39,18 @@ export class SuggestionTool extends Tool {
   /** Two corners of the box being drawn; the second is missing until it is more than a click. */
   private box: { readonly from: Point; to: Point | null } | null = null;
 
-  override hint(): string {
-    return this.host.suggestions().length > 0
-      ? gettext("Click a suggestion to take it, or press a class key over it to take it as that class. A box takes every suggestion whose middle is inside.")
-      : gettext("No suggestion is left to take here.");
+  override hint(device: Device): string {
+    if (this.host.suggestions().length === 0) return gettext("No suggestion is left to take here.");
+    return isOnGlass(device)
+      ? gettext("Tap a suggestion to take it, or drag a box over several. A button makes them take the class in hand.")
+      : gettext("Click a suggestion to take it, or press a class key over it to take it as that class. A box takes every suggestion whose middle is inside.");
+  }
+
+  override screenKeys(): readonly ScreenKey[] {
+    return [
+      { words: gettext("Take all the sure ones"), key: "A", isOff: this.host.suggestions().length === 0 },
+      { words: gettext("As the class in hand"), key: "Alt" },
+    ];
   }
 
   override get isBusy(): boolean {
@@ -86,14 +94,19 @@ export class SuggestionTool extends Tool {
   override up(g: Gesture): void {
     const inside = this.box ? this.inside(this.box.from, g.at) : [];
     this.cancel();
-    if (inside.length > 0) this.takeAll(inside);
+    if (inside.length > 0) this.takeAll(inside, this.classFor(g));
   }
 
   override click(g: Gesture): void {
     this.box = null;
     this.hovered = this.under(g.at);
-    this.take();
+    this.take(this.classFor(g));
     this.refresh();
+  }
+
+  /** With Alt the class in hand, else each suggestion's own. */
+  private classFor(g: Gesture): string | undefined {
+    return g.alt ? (this.host.classCode() ?? undefined) : undefined;
   }
 
   override cancel(): void {

@@ -3,7 +3,7 @@ import { type Draft, newFeatureId } from "../../domain/draft";
 import { boxesMeet, cachedBox, type Point, type Rings } from "../../domain/geometry";
 import type { Direction, Segments } from "../../domain/raster";
 import type { Suggestion } from "../../domain/suggestion";
-import type { Device, Gesture } from "../input";
+import type { Device, Gesture, Modifier } from "../input";
 import type { MapView } from "../map-view";
 import type { Ghost, Sketch } from "../sketch-layer";
 import { type Landing, land } from "./snapping";
@@ -35,6 +35,14 @@ export interface ToolHost {
   notify(text: string): void;
 }
 
+/** A key that hands without a keyboard find on the screen: pressed once, or held until it is touched again. */
+export interface ScreenKey {
+  readonly words: string;
+  /** As a keyboard's event names it; a capital goes with Shift. */
+  readonly key: Modifier | "Enter" | "Backspace" | "Escape" | "[" | "]" | "A";
+  readonly isOff?: boolean;
+}
+
 export const SNAP_PX = 9;
 const FINEST_PX = 0.75;
 /** How near a press must be to take hold of something: a fingertip is wider than an arrow. */
@@ -62,8 +70,13 @@ export abstract class Tool {
     return this.inHand;
   }
 
-  /** What to do next, in a sentence. */
-  abstract hint(): string;
+  /** What to do next with that hand, in a sentence. */
+  abstract hint(device: Device): string;
+
+  /** What the tool's keys do, for hands that have none. */
+  screenKeys(): readonly ScreenKey[] {
+    return [];
+  }
 
   /** Whether something is half drawn. */
   abstract get isBusy(): boolean;
@@ -105,7 +118,7 @@ export abstract class Tool {
     this.click(g);
   }
 
-  /** Right click, or a finger held still; true when it meant something here. */
+  /** Right click, or a finger or pen held still; true when it meant something here. */
   menu(g: Gesture): boolean;
   menu(): boolean {
     return false;
