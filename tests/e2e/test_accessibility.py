@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.studio import BUILT, GRASS, Keys, Studio, begin, box, new_person, open_studio, sign_in
+from e2e.studio import BUILT, GRASS, Fingers, Keys, Studio, begin, box, new_person, open_studio, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -103,6 +103,32 @@ def test_no_state_of_an_open_tile_has_a_fault(world: Any, open_page: Any, faults
     hands.press("Escape")
     page.focus("[data-testid='tool-lasso']")
     faults.look(page, "tool tip")
+
+
+@pytest.mark.parametrize("size", [(1024, 768), (390, 844)])
+def test_no_state_under_a_finger_has_a_fault(world: Any, open_page: Any, faults: Faults, size: tuple[int, int]) -> None:
+    device = {"viewport": {"width": size[0], "height": size[1]}, "has_touch": True, "is_mobile": True}
+    for look in ({"locale": "fr-FR", "color_scheme": "light"}, {"locale": "en-GB", "color_scheme": "dark"}):
+        hands = open_studio(world, open_page, SHAPES, **device, **look)
+        page, fingers = hands.page, Fingers(hands)
+        fingers.use("polygon")
+        fingers.tap(8, 8)
+        page.tap("[data-testid='key-Alt']")
+        faults.look(page, f"{look}: drawing, a key held")
+        fingers.use("draft")
+        page.wait_for_selector("#studio:not([data-suggestions='0'])", state="attached")
+        faults.look(page, f"{look}: suggestions")
+        fingers.use("segments")
+        page.wait_for_selector("[data-testid='segment-count']", state="attached")
+        faults.look(page, f"{look}: segments")
+        page.tap("[data-testid='help']")
+        page.wait_for_selector("dialog[open]")
+        faults.look(page, f"{look}: help")
+        assert page.evaluate("() => document.querySelector('dialog').scrollTop") == 0, "the sheet begins at its top"
+        assert page.evaluate("() => document.querySelector('dialog h3').textContent") in (
+            "Doigts et stylet",
+            "Fingers and pen",
+        )
 
 
 @pytest.mark.parametrize("look", ["English, light, wide", "French, dark, narrow"])
