@@ -37,9 +37,9 @@ def recorded(page: Any, gesture: Callable[[], None]) -> dict[str, list[float]]:
 
 
 def pan(page: Any, centre: tuple[float, float]) -> None:
-    """Drag the map around, letting go after each pull, and end where it began."""
+    """Drag the map around, letting go after each pull, and end beside where it began."""
     x, y = centre
-    for dx, dy in ((260, 60), (-230, 140), (-260, -120), (240, -200), (-10, 120)):
+    for dx, dy in ((260, 60), (-230, 140), (-260, -120), (240, -200), (30, 120)):
         page.mouse.move(x - dx / 2, y - dy / 2)
         page.mouse.down()
         page.mouse.move(x + dx / 2, y + dy / 2, steps=14)
@@ -48,9 +48,9 @@ def pan(page: Any, centre: tuple[float, float]) -> None:
 
 
 def zoom(page: Any, centre: tuple[float, float]) -> None:
-    """Turn the wheel in and out, each turn as the one before has come to rest."""
+    """Turn the wheel in and out, each turn as the one before has come to rest, and end one turn nearer."""
     page.mouse.move(*centre)
-    for turn in (-120, -120, -120, 120, 120, 120, 120, -120, -120, 120):
+    for turn in (-120, -120, -120, 120, 120, 120, 120, -120, -120):
         page.mouse.wheel(0, turn)
         page.wait_for_timeout(350)
 

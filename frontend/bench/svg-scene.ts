@@ -20,7 +20,7 @@ interface Scene {
   readonly vertex: Point;
 }
 
-function addVertex(map: L.Map, frame: TileFrame, shapes: readonly { feature: Feature; polygon: L.Polygon }[], vertex: Point): void {
+function addVertex(map: L.Map, frame: TileFrame, shapes: readonly { feature: Feature; polygon: L.Polygon }[], vertex: Point): L.Marker {
   const own = shapes.filter(({ feature }) => feature.rings.some((ring) => ring.some(([x, y]) => x === vertex[0] && y === vertex[1])));
   const icon = L.divIcon({ className: "vertex", iconSize: [11, 11] });
   const marker = L.marker(frame.toLatLng(vertex), { draggable: true, icon }).addTo(map);
@@ -31,6 +31,7 @@ function addVertex(map: L.Map, frame: TileFrame, shapes: readonly { feature: Fea
       );
     }
   });
+  return marker;
 }
 
 async function open(): Promise<void> {
@@ -60,9 +61,14 @@ async function open(): Promise<void> {
       { color: colours[feature.class_code] ?? "#888888", weight: 1, fillOpacity: 0.45 },
     ).addTo(map),
   }));
-  addVertex(map, frame, shapes, vertex);
+  const marker = addVertex(map, frame, shapes, vertex);
+  const start = marker.getLatLng();
   Object.assign(document.body, {
-    projectToScreen: (xPx: number, yPx: number) => map.latLngToContainerPoint(frame.toLatLng([xPx * SUBPIXELS, yPx * SUBPIXELS])),
+    hasVertexMoved: () => !marker.getLatLng().equals(start),
+    projectToScreen: (xPx: number, yPx: number) => {
+      const { left, top } = map.getContainer().getBoundingClientRect();
+      return map.latLngToContainerPoint(frame.toLatLng([xPx * SUBPIXELS, yPx * SUBPIXELS])).add([left, top]);
+    },
   });
   await loaded;
   document.body.dataset["ready"] = "true";
