@@ -209,7 +209,7 @@ def write_tiles(scenes: Scenes, model: TrainedModel, places: list[Place], *, fol
         target = folder / f"tile-{number:02d}"
         target.mkdir(parents=True, exist_ok=True)
         scenes.labels(place).tofile(target / "truth.bin")
-        (target / "draft.json").write_text(json.dumps(draft(model, scenes, place)), encoding="utf-8")
+        (target / "suggestions.json").write_text(json.dumps(draft(model, scenes, place)), encoding="utf-8")
         for level, segments in segment_tile(np.moveaxis(scenes.image(place), 0, -1), valid).items():
             segments.astype("<u2").tofile(target / f"segments-{level}.bin")
     job = {"tile_px": TILE_PX, "codes": CODES, "levels": list(SEGMENT_SIDE_PX), "tiles": len(places)}
