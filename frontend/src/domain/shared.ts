@@ -9,7 +9,7 @@ function holds(feature: Feature, [x, y]: Point): boolean {
 }
 
 /** Whether p lies on the segment ab, ends apart. */
-function liesWithin(p: Point, a: Point, b: Point): boolean {
+export function liesWithin(p: Point, a: Point, b: Point): boolean {
   if (cross(a, b, p) !== 0 || samePoint(p, a) || samePoint(p, b)) return false;
   return (p[0] - a[0]) * (p[0] - b[0]) <= 0 && (p[1] - a[1]) * (p[1] - b[1]) <= 0;
 }

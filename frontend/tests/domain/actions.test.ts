@@ -58,6 +58,19 @@ describe("insertVertex", () => {
     expect(area(draft, "right")).toBe(300);
     expect(draft.features.get("left")?.rings[0]).toHaveLength(5);
   });
+
+  it("puts a corner on a straight edge in both shapes, moves no ground, and leaves their origin as it was", () => {
+    const start = neighbours();
+    const draft = insertVertex("left", [20, 0], [20, 20], [20, 7])(start);
+    for (const id of ["left", "right"]) {
+      expect(draft.features.get(id)?.rings[0]).toContainEqual([20, 7]);
+      expect(draft.features.get(id)?.provenance).toBe(start.features.get(id)?.provenance);
+      expect(area(draft, id)).toBe(400);
+    }
+    const moved = moveVertex("left", [20, 7], [26, 7])(draft);
+    expect([area(moved, "left"), area(moved, "right")]).toEqual([460, 340]);
+    expect(coverageFault(featuresOf(moved), 100)).toBeNull();
+  });
 });
 
 describe("removeVertex", () => {

@@ -137,7 +137,22 @@ describe("an edge", () => {
 
   it("gets a corner where it is double-clicked", () => {
     select("left");
+    tool.click(g(255, 203));
     tool.doubleClick(g(255, 203));
     expect(host.last).toEqual({ kind: "insert_vertex", id: "left", a: [200, 200], b: [400, 200], at: [255, 200] });
+  });
+
+  it("gets it also where the first of the two clicks falls beside the shape or on its neighbour", () => {
+    select("left");
+    for (const [x, y] of [[300, 197], [404, 300]] as const) {
+      tool.click(g(x, y));
+      expect(host.chosen).not.toEqual(["left"]);
+      tool.doubleClick(g(x, y));
+      expect(host.chosen).toEqual(["left"]);
+    }
+    expect(host.asked).toMatchObject([
+      { kind: "insert_vertex", id: "left", at: [300, 200] },
+      { kind: "insert_vertex", id: "left", at: [400, 300] },
+    ]);
   });
 });

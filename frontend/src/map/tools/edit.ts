@@ -5,7 +5,7 @@ import { bent, moved, passingThrough, sharingEdge } from "../../domain/shared";
 import type { Command } from "../../domain/command";
 import { gettext } from "../../i18n";
 import { type Device, type Gesture, isOnGlass } from "../input";
-import { type Handle, handleNear } from "./handles";
+import { type EdgeHandle, type Handle, handleNear } from "./handles";
 import type { Landing } from "./snapping";
 import { type ScreenKey, Tool } from "./tool";
 
@@ -27,6 +27,8 @@ export class Edit extends Tool {
   override readonly cursor = "cursor-select";
   private hovered: Handle | null = null;
   private drag: Drag | null = null;
+  /** What was selected before the last click: of a double click, the first one may have chosen something else. */
+  private before: readonly string[] = [];
   /** Changes asked and not shown yet. */
   private underway = 0;
 
@@ -85,6 +87,7 @@ export class Edit extends Tool {
   }
 
   override click(g: Gesture): void {
+    this.before = this.host.selection();
     const handle = this.handleAt({ ...g, shift: false });
     this.cancel();
     if (handle?.kind === "vertex" && g.alt) this.remove(handle);
@@ -94,8 +97,9 @@ export class Edit extends Tool {
   /** A corner where there was none. */
   override doubleClick(g: Gesture): void {
     this.cancel();
-    const handle = this.handleAt({ ...g, shift: true });
-    if (handle?.kind === "edge") {
+    const handle = this.edgeAt(g, this.before);
+    if (handle) {
+      this.host.select(this.before);
       void this.change({ kind: "insert_vertex", id: handle.id, a: handle.a, b: handle.b, at: handle.at }, []);
     } else this.click(g);
   }
@@ -149,15 +153,21 @@ export class Edit extends Tool {
 
   /** With Shift, whole edges; else vertices and the middles of edges. */
   private handleAt(g: Gesture): Handle | null {
-    const ids = this.host.selection();
-    const { features } = this.host.draft();
-    const shapes = ids.flatMap((id) => features.get(id) ?? []);
-    if (!g.shift) return handleNear(shapes, g.at, this.grab(g), (px) => this.host.view.reach(px));
-    for (const { id, rings } of shapes) {
+    if (g.shift) return this.edgeAt(g, this.host.selection());
+    return handleNear(this.shapes(this.host.selection()), g.at, this.grab(g), (px) => this.host.view.reach(px));
+  }
+
+  private edgeAt(g: Gesture, ids: readonly string[]): EdgeHandle | null {
+    for (const { id, rings } of this.shapes(ids)) {
       const edge = edgeNear([rings], g.at, this.grab(g));
       if (edge) return { kind: "edge", id, at: edge.at, a: edge.a, b: edge.b };
     }
     return null;
+  }
+
+  private shapes(ids: readonly string[]): Feature[] {
+    const { features } = this.host.draft();
+    return ids.flatMap((id) => features.get(id) ?? []);
   }
 
   private target({ handle, grabbed, ids }: Drag, g: Gesture): Landing {

@@ -2,9 +2,15 @@ import type { Feature } from "../../domain/draft";
 import { boxesMeet, cachedBox, type Point } from "../../domain/geometry";
 import { MIN_MIDDLE_PX } from "../sketch-marks";
 
-export type Handle =
-  | { readonly kind: "vertex"; readonly id: string; readonly at: Point }
-  | { readonly kind: "middle" | "edge"; readonly id: string; readonly at: Point; readonly a: Point; readonly b: Point };
+export interface EdgeHandle {
+  readonly kind: "middle" | "edge";
+  readonly id: string;
+  readonly at: Point;
+  readonly a: Point;
+  readonly b: Point;
+}
+
+export type Handle = { readonly kind: "vertex"; readonly id: string; readonly at: Point } | EdgeHandle;
 
 /** The handle of the shapes nearest to a point within `reach` units: a vertex before the middle of an edge. */
 export function handleNear(
