@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import scenes
 import shapely
 from learning_rows import model_row, ready_map
@@ -17,6 +18,7 @@ from validation_rows import ranked_round
 
 BUILT, GRASS = scenes.TWO_CLASSES
 TILE_PX = 64
+TILES = 12  # of the layer, each way
 SIDE = TILE_PX * 8
 SAVED = "[data-testid='save-state'][data-state='saved'][data-pending='false']"
 # As a person leaves it who has met the studio before: the practice tile is not offered again.
@@ -43,6 +45,10 @@ DRAWING = [
     box(GRASS, 0, 20, 20, 40, "region-4", provenance="accepted", confidence=0.6),
 ]
 
+# Shapes to begin with: two side by side, and one beside two that meet in the middle of its edge.
+PAIR = [box(BUILT, 8, 8, 32, 40, "left"), box(GRASS, 32, 8, 56, 40, "right")]
+THREE = [box(BUILT, 8, 8, 32, 56, "left"), box(GRASS, 32, 8, 56, 30, "high"), box(GRASS, 32, 30, 56, 56, "low")]
+
 
 @dataclass
 class World:
@@ -52,18 +58,19 @@ class World:
     campaign: Any
     prediction: Any
     tiles: list[Any] = field(default_factory=list)
+    earlier: Any = None
 
     @classmethod
     def make(cls, folder: Path) -> World:
-        """One imported layer of 8 × 8 tiles, and a model that may have drawn any of them."""
-        layer, _truth = scenes.real_layer(folder, f"scene-{uuid.uuid4().hex[:6]}", size_px=8 * TILE_PX)
+        """One imported layer, and a model that may have drawn any of them."""
+        layer, _truth = scenes.real_layer(folder, f"scene-{uuid.uuid4().hex[:6]}", size_px=TILES * TILE_PX)
         made = scenes.campaign("gers", layer=layer, tile_px=TILE_PX, first_round=2, seed=5)
         model = model_row(made, state="promoted")
-        prediction = ready_map(model, np.zeros((8, 8), np.float32))
+        prediction = ready_map(model, np.zeros((TILES, TILES), np.float32))
         doubt = np.full((1, TILE_PX, TILE_PX), 20, np.uint8)
         doubt[:, 40:50, 40:50] = 250
-        scenes.write_geotiff(prediction.path("entropy.tif"), np.tile(doubt, (1, 8, 8)))
-        world = cls(layer, made, prediction, ranked_round(made, 24, model_version=model.version))
+        scenes.write_geotiff(prediction.path("entropy.tif"), np.tile(doubt, (1, TILES, TILES)))
+        world = cls(layer, made, prediction, ranked_round(made, 50, model_version=model.version))
         for tile in world.tiles:
             world.draw(tile, DRAWING)
         return world
@@ -77,6 +84,18 @@ class World:
         from validation_rows import Drawn
 
         Drawn(self.campaign, self.prediction).draw(tile, drawing)
+
+    def label_earlier(self, tile: Any, features: list[dict[str, Any]]) -> None:
+        """Accepted labels of the same ground on the imagery of another year."""
+        from annotation.models import Tile
+
+        if self.earlier is None:
+            older = scenes.virtual_layer(f"older-{uuid.uuid4().hex[:6]}", width=TILES * TILE_PX, height=TILES * TILE_PX)
+            self.earlier = scenes.campaign(
+                "gers-2019", layer=older, tile_px=TILE_PX, first_round=100, seed=5, review_policy="none"
+            )
+        twin = Tile.objects.get(campaign=self.earlier, row=tile.row, col=tile.col)
+        scenes.accepted(self.earlier, twin, new_person(), new_person(), features)
 
 
 def new_person(**more: Any) -> Any:
@@ -166,6 +185,15 @@ def rectangle(x0: float, y0: float, x1: float, y1: float) -> Any:
     return shapely.box(x0, y0, x1, y1)
 
 
+def three_moved_to(stored: Stored, x: float) -> None:
+    """THREE, its long edge moved to about x: all three shapes end where it is now, and nothing else has moved."""
+    edge = stored.ground(BUILT).bounds[2]
+    assert edge == pytest.approx(x, abs=0.25)  # by how much is rounded where it begins and where it ends
+    assert stored.ground(BUILT).equals(rectangle(8, 8, edge, 56))
+    assert polygon(stored.one("high")["rings"]).equals(rectangle(edge, 8, 56, 30))
+    assert polygon(stored.one("low")["rings"]).equals(rectangle(edge, 30, 56, 56))
+
+
 class Studio:
     """Hands on an open studio. Places are pixels of the tile."""
 
@@ -192,8 +220,23 @@ class Studio:
         self.page.wait_for_selector(SAVED, state="attached")
         return Stored(self.tile, self.user)
 
+    def segments(self, ids: Any) -> None:
+        """Until these segments are shown."""
+        count = self.page.locator("[data-testid='segment-count']")
+        count.filter(has_text=f"{len(np.unique(ids))} segments").wait_for(state="attached")
+
     def spoken(self) -> str:
         return str(self.page.inner_text("[data-testid='spoken']"))
+
+    def hush(self) -> None:
+        """So that what is said next is heard even when it is the same again."""
+        self.page.evaluate("() => { document.querySelector('#spoken').textContent = ''; }")
+
+    def wait_for_words(self, pattern: str = ".") -> None:
+        """Until the page says something that the pattern is found in."""
+        self.page.wait_for_function(
+            "(pattern) => new RegExp(pattern).test(document.querySelector('#spoken').textContent)", arg=pattern
+        )
 
     # What hands do
 
@@ -203,9 +246,10 @@ class Studio:
     def choose(self, code: str) -> None:
         self.page.click(f"[data-testid='class-{code}']")
 
-    def place(self, x: float, y: float) -> tuple[float, float]:
+    def place(self, x: float, y: float) -> tuple[int, int]:
+        """The nearest pixel of the screen, as a mouse gives it: less than half a unit of the tile's grid away."""
         found = self.page.evaluate(PLACE, [x, y])
-        return found["x"], found["y"]
+        return round(found["x"]), round(found["y"])
 
     def click(self, x: float, y: float, **options: Any) -> None:
         self.page.mouse.move(*self.place(x, y))
@@ -280,10 +324,11 @@ class Keys:
 
 
 class Fingers:
-    """Touch and pen events as the browser gets them from the glass."""
+    """A finger on a tablet, or two: touch events as the browser gets them from the glass."""
 
     def __init__(self, hands: Studio) -> None:
         self.hands = hands
+        self.at = (0.0, 0.0)
         self.glass = hands.page.context.new_cdp_session(hands.page)
 
     def _touch(self, kind: str, *points: tuple[float, float]) -> None:
@@ -291,39 +336,64 @@ class Fingers:
         self.glass.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
 
     def use(self, tool: str) -> None:
-        """Taps the tool until it is in hand: a tap right after a quick drag only stops the browser's own fling."""
+        self.tap_until(f"[data-testid='tool-{tool}']", f"#studio[data-tool='{tool}']")
+
+    def choose(self, code: str) -> None:
+        self.tap_until(f"[data-testid='class-{code}']", f"[data-testid='class-{code}'][aria-pressed='true']")
+
+    def unfold(self, section: str) -> None:
+        self.tap_until(f"[data-testid='section-{section}'] summary", f"[data-testid='section-{section}'][open]")
+
+    def tap_until(self, button: str, sign: str) -> None:
+        """Taps a button until it has worked: a tap right after a quick drag only stops the browser's own fling."""
         from playwright.sync_api import TimeoutError as NotYet
 
         for _attempt in range(5):
-            self.hands.page.tap(f"[data-testid='tool-{tool}']")
+            self.hands.page.tap(button)
             try:
-                self.hands.page.wait_for_selector(f"#studio[data-tool='{tool}']", timeout=2_000)
+                self.hands.page.wait_for_selector(sign, timeout=2_000)
             except NotYet:
                 continue
             return
-        raise AssertionError(f"{tool} cannot be taken in hand")
-
-    def choose(self, code: str) -> None:
-        self.hands.page.tap(f"[data-testid='class-{code}']")
+        raise AssertionError(f"{button} does nothing")
 
     def down(self, x: float, y: float) -> None:
-        self._touch("touchStart", self.hands.place(x, y))
+        self.at = self.hands.place(x, y)
+        self._touch("touchStart", self.at)
+
+    def move(self, x: float, y: float, *, steps: int = 5) -> None:
+        (x0, y0), (x1, y1) = self.at, self.hands.place(x, y)
+        for step in range(1, steps + 1):
+            self._touch("touchMove", (x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps))
+        self.at = x1, y1
 
     def up(self) -> None:
         self._touch("touchEnd")
 
-    def tap(self, x: float, y: float) -> None:
+    def tap(self, *places: tuple[float, float]) -> None:
+        for x, y in places:
+            self.down(x, y)
+            self.up()
+
+    def slide(self, name: str, share: float) -> int:
+        """Taps a slider at a share of its length; what it then says."""
+        slider = self.hands.page.locator(f"[data-testid='{name}']")
+        box = slider.bounding_box()
+        slider.tap(position={"x": box["width"] * share, "y": box["height"] / 2})
+        return int(slider.input_value())
+
+    def hold(self, x: float, y: float) -> None:
+        """Down and still, until the page has said what that does. The hand stays down."""
+        self.hands.hush()
         self.down(x, y)
-        self.up()
+        self.hands.wait_for_words()
 
     def drag(self, *places: tuple[float, float], steps: int = 5) -> None:
-        """One finger from the first place by the others to the last."""
-        points = [self.hands.place(x, y) for x, y in places]
-        self._touch("touchStart", points[0])
-        for (x0, y0), (x1, y1) in itertools.pairwise(points):
-            for step in range(1, steps + 1):
-                self._touch("touchMove", (x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps))
-        self._touch("touchEnd")
+        """From the first place by the others to the last."""
+        self.down(*places[0])
+        for place in places[1:]:
+            self.move(*place, steps=steps)
+        self.up()
 
     def pinch(self, first: tuple[float, float], second: tuple[float, float], *, by: float, steps: int = 8) -> None:
         """Two fingers that part, one up and one down, by so many points of the screen each."""
@@ -333,24 +403,36 @@ class Fingers:
             self._touch("touchStart" if step == 0 else "touchMove", (x0, y0 - away), (x1, y1 + away))
         self._touch("touchEnd")
 
-    def pen(self, *places: tuple[float, float], palm: tuple[float, float] | None = None, steps: int = 6) -> None:
-        """A pen from the first place by the others to the last; a palm may come down meanwhile."""
-        points = [self.hands.place(x, y) for x, y in places]
 
-        def send(kind: str, x: float, y: float, buttons: int) -> None:
-            self.glass.send(
-                "Input.dispatchMouseEvent",
-                {"type": kind, "x": x, "y": y, "button": "left", "buttons": buttons, "clickCount": 1}
-                | {"pointerType": "pen"},
-            )
+class Pen(Fingers):
+    """A pen on the same glass; `palm` is where a hand comes down beside it while it draws."""
 
-        send("mouseMoved", *points[0], 0)
-        send("mousePressed", *points[0], 1)
+    def _send(self, kind: str, x: float, y: float, *, down: bool = True, button: str = "left") -> None:
+        buttons = {"left": 1, "right": 2}[button] if down else 0
+        more = {"button": button, "buttons": buttons, "clickCount": 1, "pointerType": "pen"}
+        self.glass.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **more})
+
+    def down(self, x: float, y: float, *, button: str = "left") -> None:
+        place = self.hands.place(x, y)
+        self._send("mouseMoved", *place, down=False)
+        self._send("mousePressed", *place, button=button)
+        self.at = place
+
+    def move(self, x: float, y: float, *, steps: int = 6) -> None:
+        (x0, y0), (x1, y1) = self.at, self.hands.place(x, y)
+        for step in range(1, steps + 1):
+            self._send("mouseMoved", x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps)
+        self.at = x1, y1
+
+    def up(self, *, button: str = "left") -> None:
+        self._send("mouseReleased", *self.at, down=False, button=button)
+
+    def drag(self, *places: tuple[float, float], steps: int = 6, palm: tuple[float, float] | None = None) -> None:
+        self.down(*places[0])
         if palm is not None:
-            self.down(*palm)
-        for (x0, y0), (x1, y1) in itertools.pairwise(points):
-            for step in range(1, steps + 1):
-                send("mouseMoved", x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps, 1)
-        send("mouseReleased", *points[-1], 0)
+            super().down(*palm)
+        for place in places[1:]:
+            self.move(*place, steps=steps)
+        self.up()
         if palm is not None:
-            self.up()
+            super().up()

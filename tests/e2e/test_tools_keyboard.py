@@ -9,7 +9,20 @@ import pytest
 import shapely
 from e2e.studio import BUILT, DRAWING, GRASS, Keys, box, mask_of, polygon, rectangle, segment_ids
 
+NO_POINTER = """for (const kind of ["pointerdown", "mousedown", "touchstart"]) {
+  addEventListener(kind, () => { throw new Error("a pointer was used"); }, true);
+}"""
+
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+
+def tab_to(page: Any, target: str) -> None:
+    """Tab until a link or button has the focus."""
+    for _step in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate("(target) => document.activeElement.matches(target)", target):
+            return
+    raise AssertionError(f"Tab never comes to {target}")
 
 
 def test_a_polygon_and_a_rectangle_are_drawn_with_arrows_space_and_enter(open_studio: Any) -> None:
@@ -30,6 +43,37 @@ def test_a_polygon_and_a_rectangle_are_drawn_with_arrows_space_and_enter(open_st
     stored = hands.saved(2)
     assert stored.ground(BUILT).equals(rectangle(4, 4, 14, 14) - rectangle(10, 10, 14, 14))
     assert stored.ground(GRASS).equals(rectangle(10, 10, 20, 18))
+
+
+def test_a_lasso_goes_round_between_two_presses_and_escape_calls_it_off(open_studio: Any) -> None:
+    hands = open_studio()
+    keys = Keys(hands)
+    keys.choose(BUILT)
+    hands.press("l")
+    keys.home()
+    keys.press_at((4, 4))
+    keys.go(10, 4)
+    hands.press("Escape")
+    keys.press_at((6, 6))
+    for place in ((18, 6), (18, 16), (6, 16)):
+        keys.go(*place)
+    hands.press("Space")
+    stored = hands.saved(1)
+    assert stored.ground(BUILT).equals(rectangle(6, 6, 18, 16))
+    assert stored.kinds() == [(BUILT, "drawn")]
+
+
+def test_corners_placed_by_keys_land_on_corners_and_edges_nearby(open_studio: Any) -> None:
+    hands = open_studio([box(BUILT, 4.5, 4.5, 12.5, 16.5, "left")])
+    keys = Keys(hands)
+    keys.choose(GRASS)
+    hands.press("p")
+    keys.home()
+    keys.press_at((12, 4), (20, 4), (20, 10), (12, 10))
+    hands.press("Enter")
+    stored = hands.saved(2)
+    assert polygon(stored.one("left")["rings"]).equals(rectangle(4.5, 4.5, 12.5, 16.5))
+    assert stored.ground(GRASS).equals(shapely.Polygon([(12.5, 4.5), (20, 4), (20, 10), (12.5, 10)]))
 
 
 def test_the_brush_paints_between_two_presses_and_the_eraser_rubs_out(open_studio: Any) -> None:
@@ -104,7 +148,48 @@ def test_a_vertex_of_two_shapes_is_moved_relabelled_and_undone_by_keys(open_stud
     assert stored.features == [{**start[0], "class_code": GRASS}]
 
 
-def test_segments_are_walked_spoken_and_labelled_by_keys(open_studio: Any) -> None:
+def test_a_whole_edge_and_a_new_corner_are_moved_by_keys_with_every_neighbour(open_studio: Any) -> None:
+    hands = open_studio(
+        [box(BUILT, 4, 4, 16, 28, "left"), box(GRASS, 16, 4, 28, 14, "high"), box(GRASS, 16, 14, 28, 28, "low")]
+    )
+    keys = Keys(hands)
+    hands.press("n")
+    keys.home()
+    keys.go(16, 20)
+    hands.press("Shift+Space")
+    keys.go(20, 20)
+    hands.press("Space")
+    stored = hands.saved(3)
+    assert stored.ground(BUILT).equals(rectangle(4, 4, 20, 28))
+    assert polygon(stored.one("high")["rings"]).equals(rectangle(20, 4, 28, 14))
+    assert polygon(stored.one("low")["rings"]).equals(rectangle(20, 14, 28, 28))
+    keys.go(4, 16)
+    hands.press("Space")
+    keys.go(1, 16)
+    hands.press("Space")
+    stored = hands.saved(3)
+    assert stored.ground(BUILT).equals(rectangle(4, 4, 20, 28) | shapely.Polygon([(4, 4), (1, 16), (4, 28)]))
+    hands.press("Control+z", "Control+z", "Control+Shift+z")
+    assert hands.saved(3).ground(BUILT).equals(rectangle(4, 4, 20, 28))
+
+
+def test_labels_of_another_vintage_are_copied_by_keys_alone(open_studio: Any, world: Any) -> None:
+    tile = world.tile()
+    world.label_earlier(tile, [box(BUILT, 0, 0, 32, 64, "west"), box(GRASS, 32, 0, 64, 64, "east")])
+    hands = open_studio(tile=tile)
+    hands.page.evaluate(NO_POINTER)
+    for target in ("[data-testid='section-vintage'] > summary", "[data-testid='vintages']"):
+        tab_to(hands.page, target)
+        hands.press("Enter")
+    hands.page.wait_for_selector("#studio[data-suggestions='2']", state="attached")
+    hands.press("Shift+A")
+    stored = hands.saved(2)
+    assert stored.kinds() == [(BUILT, "copied"), (GRASS, "copied")]
+    assert stored.ground(BUILT).equals(rectangle(0, 0, 32, 64))
+    assert stored.ground(GRASS).equals(rectangle(32, 0, 64, 64))
+
+
+def test_segments_are_walked_spoken_labelled_and_made_larger_by_keys(open_studio: Any) -> None:
     hands = open_studio()
     ids = segment_ids(hands.tile)
     keys = Keys(hands)
@@ -123,6 +208,17 @@ def test_segments_are_walked_spoken_and_labelled_by_keys(open_studio: Any) -> No
     stored = hands.saved()
     assert np.array_equal(mask_of(stored.ground(GRASS)), np.isin(ids, [ids[0, 0], other]))
     assert {provenance for _code, provenance in stored.kinds()} == {"segment"}
+    large = segment_ids(hands.tile, "coarse")
+    keys.choose(BUILT)
+    hands.press("]")
+    hands.segments(large)
+    hands.hush()
+    hands.press("i")
+    hands.wait_for_words(r"Segment \d+ of")
+    under = int(hands.spoken().split("Segment ")[1].split(" ")[0]) - 1
+    hands.press("Space")
+    stored = hands.saved()
+    assert np.array_equal(mask_of(stored.ground(BUILT)), large == under)
 
 
 def test_suggestions_are_taken_one_by_one_as_another_class_and_all_the_sure_ones_by_keys(open_studio: Any) -> None:
@@ -171,15 +267,9 @@ def test_one_tile_is_labelled_and_submitted_from_the_campaigns_page_by_keys_alon
 
     user, page = new_person(), open_page()
     sign_in(page, user)
-    page.context.add_init_script(
-        "for (const kind of ['pointerdown', 'mousedown', 'touchstart']) "
-        "addEventListener(kind, () => { throw new Error('a pointer was used'); }, true);"
-    )
+    page.context.add_init_script(NO_POINTER)
     page.goto("/campaigns/gers/")
-    for _step in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate("() => document.activeElement.getAttribute('href')") == "/campaigns/gers/studio/":
-            break
+    tab_to(page, "a[href='/campaigns/gers/studio/']")
     page.keyboard.press("Enter")
     page.wait_for_url("**/studio/")
     page.wait_for_selector("#studio[data-ready='true']")

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scenes
 import shapely
-from e2e.studio import BUILT, DRAWING, GRASS, TILE_PX, box, mask_of, polygon, rectangle, segment_ids
+from e2e.studio import BUILT, DRAWING, GRASS, PAIR, THREE, box, mask_of, polygon, rectangle, segment_ids, three_moved_to
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -39,8 +38,15 @@ def test_the_brush_joins_its_own_class_and_the_eraser_parts_what_it_crosses(open
     hands = open_studio()
     hands.choose(BUILT)
     hands.use("brush")
-    hands.press("[", "[", "[", "[", "[", "[")
-    assert hands.page.locator("[data-testid='brush-size']").input_value() == "8"
+    slider = hands.page.locator("[data-testid='brush-size']")
+    slider.click(position={"x": 2, "y": slider.bounding_box()["height"] / 2})
+    assert slider.input_value() == "2"
+    hands.page.mouse.move(*hands.place(16, 16))
+    hands.page.keyboard.down("Alt")
+    for _notch in range(6):
+        hands.page.mouse.wheel(0, -120)
+    hands.page.keyboard.up("Alt")
+    hands.page.wait_for_function("() => document.querySelector('[data-testid=brush-size]').value === '8'")
     hands.drag((16, 16), (48, 16))
     hands.settle(1)
     hands.drag((48, 16), (48, 40))
@@ -73,8 +79,8 @@ def test_cut_fill_split_and_merge_keep_every_pixel_in_its_place(open_studio: Any
     hands.click(25, 25)
     hands.settle(2)
     hands.use("split")
-    hands.clicks((4, 44), (60, 44))
-    hands.press("Enter")
+    hands.click(4, 44)
+    hands.click(60, 44, click_count=2)
     stored = hands.saved(3)
     assert stored.ground(GRASS).equals(rectangle(20, 20, 30, 30))
     halves = sorted(shape.area for shape in stored.shapes(BUILT))
@@ -87,7 +93,7 @@ def test_cut_fill_split_and_merge_keep_every_pixel_in_its_place(open_studio: Any
 
 
 def test_a_freehand_cut_takes_ground_from_the_selected_shape_alone(open_studio: Any) -> None:
-    hands = open_studio([box(BUILT, 8, 8, 32, 40, "left"), box(GRASS, 32, 8, 56, 40, "right")])
+    hands = open_studio(PAIR)
     hands.use("edit")
     hands.click(12, 12)
     hands.use("cut")
@@ -98,22 +104,16 @@ def test_a_freehand_cut_takes_ground_from_the_selected_shape_alone(open_studio: 
     assert lost.area == pytest.approx(6 * 12, rel=0.1)
 
 
-def test_a_moved_vertex_or_edge_moves_the_neighbour_and_vertices_come_and_go(open_studio: Any) -> None:
-    hands = open_studio([box(BUILT, 8, 8, 32, 40, "left"), box(GRASS, 32, 8, 56, 40, "right")])
+def test_a_moved_vertex_moves_the_neighbour_and_vertices_come_and_go(open_studio: Any) -> None:
+    hands = open_studio(PAIR)
     hands.use("edit")
     hands.click(14, 14)
     assert hands.page.get_attribute("#studio", "data-selected") == "left"
-    hands.page.keyboard.down("Shift")
-    hands.drag((32, 32), (40, 32))
-    hands.page.keyboard.up("Shift")
-    stored = hands.saved(2)
-    assert stored.ground(BUILT).equals(rectangle(8, 8, 40, 40))
-    assert stored.ground(GRASS).equals(rectangle(40, 8, 56, 40))
-    hands.drag((40, 8), (44, 14))
+    hands.drag((32, 8), (44, 14))
     stored = hands.saved(2)
     left, right = (
         shapely.Polygon(ring)
-        for ring in ([(8, 8), (44, 14), (40, 40), (8, 40)], [(44, 14), (56, 8), (56, 40), (40, 40)])
+        for ring in ([(8, 8), (44, 14), (32, 40), (8, 40)], [(44, 14), (56, 8), (56, 40), (32, 40)])
     )
     assert stored.ground(BUILT).equals(left) and stored.ground(GRASS).equals(right)
     hands.drag((8, 24), (3, 24))
@@ -125,9 +125,45 @@ def test_a_moved_vertex_or_edge_moves_the_neighbour_and_vertices_come_and_go(ope
     assert {len(f["rings"][0]) for f in stored.features} == {4}
 
 
+def test_every_neighbour_of_an_edge_follows_it_and_a_double_click_puts_a_corner_there(open_studio: Any) -> None:
+    hands = open_studio(THREE)
+    hands.use("edit")
+    hands.click(14, 14)
+    hands.page.keyboard.down("Shift")
+    hands.drag((32, 40), (40, 40))
+    hands.page.keyboard.up("Shift")
+    stored = hands.saved(3)
+    three_moved_to(stored, 40)
+    hands.hush()
+    hands.click(8, 20, click_count=2)
+    hands.wait_for_words("Outline changed")
+    hands.drag((8, 20), (3, 20))
+    bent = hands.saved(3).ground(BUILT)
+    assert bent.equals(stored.ground(BUILT) | shapely.Polygon([(8, 8), (3, 20), (8, 56)]))
+
+
+def test_corners_land_on_corners_edges_and_sides_nearby_and_freely_with_alt(open_studio: Any) -> None:
+    hands = open_studio([box(BUILT, 10, 10, 30, 50, "left")])
+    hands.choose(GRASS)
+    hands.use("polygon")
+    hands.clicks((30.4, 9.6), (63.6, 10), (63.6, 40))
+    hands.page.keyboard.down("Alt")
+    hands.clicks((30.5, 44))
+    hands.page.keyboard.up("Alt")
+    hands.clicks((30.5, 30.125))
+    hands.press("Enter")
+    stored = hands.saved(2)
+    assert polygon(stored.one("left")["rings"]).equals(rectangle(10, 10, 30, 50))
+    (ground,) = stored.shapes(GRASS)
+    free = next((x, y) for x, y in ground.exterior.coords if y > 41)
+    assert free == (pytest.approx(30.5, abs=0.13), pytest.approx(44, abs=0.13))
+    on_edge = next((x, y) for x, y in ground.exterior.coords if 29 < y < 31)
+    assert on_edge == (30, pytest.approx(30.125, abs=0.13))
+    assert {(30, 10), (64, 10), (64, 40)} <= {(x, round(y)) for x, y in ground.exterior.coords}
+
+
 def test_relabel_delete_undo_and_redo_are_stored_as_they_are_seen(open_studio: Any) -> None:
-    start = [box(BUILT, 8, 8, 32, 40, "left"), box(GRASS, 32, 8, 56, 40, "right")]
-    hands = open_studio(start)
+    hands = open_studio(PAIR)
     hands.use("edit")
     hands.click(44, 20)
     hands.choose("CS1.2.1")
@@ -135,17 +171,17 @@ def test_relabel_delete_undo_and_redo_are_stored_as_they_are_seen(open_studio: A
     hands.click(14, 20)
     hands.page.click("[data-testid='tool-delete']")
     stored = hands.saved(1)
-    assert stored.features == [{**start[1], "class_code": "CS1.2.1"}]
+    assert stored.features == [{**PAIR[1], "class_code": "CS1.2.1"}]
     hands.page.click("[data-testid='undo']")
     hands.settle(2)
     hands.page.click("[data-testid='undo']")
     hands.page.wait_for_selector("[data-testid='undo'][disabled]")
     stored = hands.saved(2)
-    assert sorted(stored.features, key=str) == sorted(start, key=str)
+    assert sorted(stored.features, key=str) == sorted(PAIR, key=str)
     hands.page.click("[data-testid='redo']")
     hands.page.click("[data-testid='redo']")
     stored = hands.saved(1)
-    assert stored.features == [{**start[1], "class_code": "CS1.2.1"}]
+    assert stored.features == [{**PAIR[1], "class_code": "CS1.2.1"}]
 
 
 def test_a_click_labels_one_segment_and_a_drag_all_that_it_passes_to_the_pixel(open_studio: Any) -> None:
@@ -166,7 +202,30 @@ def test_a_click_labels_one_segment_and_a_drag_all_that_it_passes_to_the_pixel(o
     assert {provenance for _code, provenance in stored.kinds()} == {"segment"}
 
 
-def test_suggestions_are_taken_one_by_one_above_a_confidence_or_as_another_class(open_studio: Any, world: Any) -> None:
+def test_segments_come_smaller_and_larger_and_with_alt_a_click_takes_the_label_away(open_studio: Any) -> None:
+    hands = open_studio()
+    fine, coarse = (segment_ids(hands.tile, level) for level in ("fine", "coarse"))
+    hands.choose(BUILT)
+    hands.use("segments")
+    hands.page.click("[data-testid='section-segments'] summary")
+    hands.page.click("[data-testid='level-coarse']")
+    hands.segments(coarse)
+    hands.click(30.5, 30.5)
+    hands.settle(1)
+    hands.page.click("[data-testid='level-fine']")
+    hands.segments(fine)
+    hands.page.keyboard.down("Alt")
+    hands.click(30.5, 30.5)
+    hands.page.keyboard.up("Alt")
+    stored = hands.saved()
+    large, small = coarse == coarse[30, 30], fine == fine[30, 30]
+    assert small.sum() < large.sum()
+    assert np.array_equal(mask_of(stored.ground(BUILT)), large & ~small)
+
+
+def test_suggestions_are_taken_one_by_one_above_a_confidence_as_another_class_or_by_a_box(
+    open_studio: Any, world: Any
+) -> None:
     hands = open_studio()
     hands.press("d")
     hands.page.wait_for_selector("#studio[data-suggestions='4']", state="attached")
@@ -188,22 +247,14 @@ def test_suggestions_are_taken_one_by_one_above_a_confidence_or_as_another_class
         assert polygon(stored.one(drawn["id"])["rings"]).equals(polygon(drawn["rings"]))
     assert stored.revision.draft_model == world.prediction.model.version
     assert hands.page.get_attribute("#studio", "data-suggestions") == "1"
+    hands.drag((38, 2), (62, 18))
+    taken = hands.saved(4).one("region-3")
+    assert taken["provenance"] == "accepted" and polygon(taken["rings"]).equals(polygon(DRAWING[2]["rings"]))
 
 
 def test_labels_of_another_vintage_are_copied_and_what_is_changed_by_hand_says_so(open_studio: Any, world: Any) -> None:
-    from annotation.models import Tile
-
     tile = world.tile()
-    other = scenes.campaign(
-        "gers-2019",
-        layer=scenes.virtual_layer("older", width=8 * TILE_PX, height=8 * TILE_PX),
-        tile_px=TILE_PX,
-        first_round=40,
-        seed=5,
-    )
-    twin = Tile.objects.get(campaign=other, row=tile.row, col=tile.col)
-    old = [box(BUILT, 0, 0, 32, 64, "west"), box(GRASS, 32, 0, 64, 64, "east")]
-    scenes.accepted(other, twin, scenes.person("old-author"), scenes.person("old-reviewer"), old)
+    world.label_earlier(tile, [box(BUILT, 0, 0, 32, 64, "west"), box(GRASS, 32, 0, 64, 64, "east")])
     hands = open_studio(tile=tile)
     hands.page.click("[data-testid='section-vintage'] summary")
     hands.page.click("[data-testid='vintages']")
