@@ -246,6 +246,20 @@ class InvalidVerdict(UserError):
     status: ClassVar[int] = 422
 
 
+class JudgedTooOften(UserError):
+    """A person has judged one polygon as often as is kept; their last verdict stays."""
+
+    code: ClassVar[str] = "judged_too_often"
+    status: ClassVar[int] = 422
+
+
+class TooManyVerdicts(UserError):
+    """A person has sent as many verdicts as are taken in an hour; the same request passes later."""
+
+    code: ClassVar[str] = "too_many_verdicts"
+    status: ClassVar[int] = 429
+
+
 class NothingToSubmit(UserError):
     """An empty tile cannot be submitted."""
 

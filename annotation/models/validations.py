@@ -27,6 +27,7 @@ class ValidationBatch(models.Model):
             models.Index(
                 fields=["tile", "model_version", "annotator"], name="validation_finished", condition=Q(finished=True)
             ),
+            models.Index(fields=["annotator", "created_at"], name="validation_lately"),
         ]
 
     def __str__(self) -> str:

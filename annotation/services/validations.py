@@ -7,23 +7,31 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Count, IntegerField, Min, Sum
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Greatest, Now
 
 from annotation.errors import (
     ConsentRequired,
     DrawingReplaced,
     InvalidVerdict,
+    JudgedTooOften,
     NotClaimed,
     OperationMismatch,
+    TooManyVerdicts,
     UnknownClass,
     UnknownFeature,
+    UserError,
 )
-from annotation.models import Lease, Tile, Validation, ValidationBatch
+from annotation.models import Contributor, Lease, Tile, Validation, ValidationBatch
 from annotation.services.annotations import class_codes
+from annotation.services.clock import database_now
 from annotation.services.people import contributor_of
 from annotation.services.validation_queue import require_open
 
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 LONGEST_LOOK_S = 86_400
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +97,18 @@ def record_verdicts(
     """Store one person's verdicts on a model's polygons of a tile: all of them or, where one is refused, none.
 
     Outlines and classes are those of `drawing`, which the server drew: a client only names polygons. The same
-    operation id again answers as the first time and stores nothing.
+    operation id again answers as the first time and stores nothing. The error for a bad verdict names all bad ones of
+    the request in its details, `refused`, so that the others can be sent again without them.
 
     Args:
         model_version: of the drawing the person saw.
         done: they are through with this tile, also where polygons are left; the lease ends then, or with the last one.
-    Raises: OperationMismatch, CampaignClosed, ConsentRequired, NotClaimed, DrawingReplaced, UnknownFeature,
-        InvalidVerdict, UnknownClass.
+    Raises: OperationMismatch, CampaignClosed, ConsentRequired, NotClaimed, TooManyVerdicts, DrawingReplaced,
+        UnknownFeature, InvalidVerdict, UnknownClass, JudgedTooOften.
     """
     _require_open_and_consent(tile, annotator)
-    # The lease's row makes the writes of one person on one tile follow each other.
+    # The writes of one person follow each other: what they sent in the last hour is counted before a row is added.
+    Contributor.objects.select_for_update(no_key=True).get(user=annotator)
     lease = (
         Lease.objects.select_for_update(of=("self",))
         .filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.VALIDATE)
@@ -108,15 +119,17 @@ def record_verdicts(
     repeat = repeated_verdicts(operation_id=operation_id, annotator=annotator, tile=tile)
     if repeat is not None:
         return repeat
+    _require_room(annotator, len(verdicts))
     if model_version != drawing.model_version:
         raise DrawingReplaced(
             f"You judged what {model_version} drew; {drawing.model_version} has drawn this tile anew: load it again.",
             details={"yours": model_version, "current": drawing.model_version},
         )
     features = {str(feature["id"]): feature for feature in drawing.features}
-    _check(verdicts, features=features, codes=class_codes(tile.campaign))
     mine = Validation.objects.of(annotator).filter(tile=tile, model_version=model_version)
-    judged = set(mine.values_list("feature_id", flat=True)) | {verdict.feature_id for verdict in verdicts}
+    times = dict(mine.values_list("feature_id").annotate(Count("pk")))
+    _check(verdicts, features=features, codes=class_codes(tile.campaign), times=times)
+    judged = times.keys() | {verdict.feature_id for verdict in verdicts}
     remaining = len(features.keys() - judged)
     # Someone who looked and judged nothing has passed the tile on; it still waits for others.
     finished = remaining == 0 or (done and bool(judged))
@@ -168,28 +181,74 @@ def _require_open_and_consent(tile: Tile, annotator: User) -> None:
         )
 
 
-def _check(verdicts: Sequence[Verdict], *, features: Mapping[str, Mapping[str, Any]], codes: frozenset[str]) -> None:
+def _require_room(annotator: User, given: int) -> None:
+    """Refuse what is beyond this person's hour. A request that stores no verdict counts as one: it is a row too."""
+    cost = Greatest(1, Cast(KeyTextTransform("stored", "answer"), IntegerField()))
+    lately = ValidationBatch.objects.filter(annotator=annotator, created_at__gt=Now() - HOUR)
+    found = lately.aggregate(sent=Sum(cost), since=Min("created_at"))
+    sent, limit = found["sent"] or 0, settings.MAX_VERDICTS_PER_HOUR
+    if sent + max(1, given) <= limit:
+        return
+    wait_s = max(1, math.ceil((found["since"] + HOUR - database_now()).total_seconds())) if sent else 0
+    raise TooManyVerdicts(
+        f"You have sent {sent} answers in the last hour and {given} more now; {limit} are taken in an hour. Keep these "
+        f"and send them again in {math.ceil(wait_s / 60)} min.",
+        details={"sent": sent, "given": given, "limit": limit, "retry_after_s": wait_s},
+    )
+
+
+def _check(
+    verdicts: Sequence[Verdict],
+    *,
+    features: Mapping[str, Mapping[str, Any]],
+    codes: frozenset[str],
+    times: Mapping[str, int],
+) -> None:
     seen: set[str] = set()
+    faults: list[tuple[str, UserError]] = []
     for verdict in verdicts:
         name = verdict.feature_id
-        feature = features.get(name)
-        if feature is None:
-            raise UnknownFeature(
-                f"The model drew no polygon {name!r} on this tile: load the tile again.", details={"feature_id": name}
-            )
-        problem = _problem(verdict, shown_class=str(feature["class_code"]))
-        if name in seen:
-            problem = "is judged twice in one request: send its last verdict only"
-        if problem:
-            raise InvalidVerdict(f"Polygon {name!r} {problem}.", details={"feature_id": name})
-        given = _class_given(verdict, feature)
-        if given and given not in codes:
-            raise UnknownClass(
-                f"Polygon {name!r} is given the class {given!r}, which this campaign does not offer: choose one of "
-                "its classes.",
-                feature_id=name,
-            )
+        fault = _fault(verdict, features.get(name), codes=codes, times=times.get(name, 0), is_repeated=name in seen)
+        if fault is not None:
+            faults.append((name, fault))
         seen.add(name)
+    if faults:
+        first = faults[0][1]
+        first.details["refused"] = [
+            {"feature_id": name, "code": fault.code, "message": str(fault), "details": dict(fault.details)}
+            for name, fault in faults
+        ]
+        raise first
+
+
+def _fault(
+    verdict: Verdict, feature: Mapping[str, Any] | None, *, codes: frozenset[str], times: int, is_repeated: bool
+) -> UserError | None:
+    """Why a verdict cannot be stored; None when it can. `times`: how often this person has judged the polygon."""
+    name = verdict.feature_id
+    if feature is None:
+        return UnknownFeature(
+            f"The model drew no polygon {name!r} on this tile: load the tile again.", details={"feature_id": name}
+        )
+    problem = _problem(verdict, shown_class=str(feature["class_code"]))
+    if is_repeated:
+        problem = "is judged twice in one request: send its last verdict only"
+    if problem:
+        return InvalidVerdict(f"Polygon {name!r} {problem}.", details={"feature_id": name})
+    given = _class_given(verdict, feature)
+    if given and given not in codes:
+        return UnknownClass(
+            f"Polygon {name!r} is given the class {given!r}, which this campaign does not offer: choose one of its "
+            "classes.",
+            feature_id=name,
+        )
+    if times >= settings.MAX_VERDICTS_PER_POLYGON:
+        return JudgedTooOften(
+            f"You have judged polygon {name!r} {times} times, as often as is kept: your last answer stays. Go on with "
+            "the next one.",
+            details={"feature_id": name, "times": times},
+        )
+    return None
 
 
 def _problem(verdict: Verdict, *, shown_class: str) -> str:

@@ -122,7 +122,10 @@ class VerdictsView(APIView):
             403: OpenApiResponse(ErrorSerializer, "The licence of contributions is not agreed to"),
             404: ERRORS[404],
             409: OpenApiResponse(ErrorSerializer, "Not given to the caller, or a newer model has drawn the tile"),
-            422: OpenApiResponse(ErrorSerializer, "A verdict is not usable; nothing of the request is stored"),
+            422: OpenApiResponse(
+                ErrorSerializer, "Some verdicts are not usable: `details.refused` names each. Nothing is stored"
+            ),
+            429: OpenApiResponse(ErrorSerializer, "As many verdicts as one person may send in an hour were sent"),
         },
     )
     def post(self, request: Request, tile_id: int) -> Response:

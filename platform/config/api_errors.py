@@ -18,7 +18,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     """Translate our own errors and DRF's into the one error body; anything else is a 500 and is logged."""
     if isinstance(exc, UserError):
         body = {"code": exc.code, "message": str(exc), "details": exc.details or {}}
-        return Response({"error": body}, status=exc.status)
+        wait_s = exc.details.get("retry_after_s")
+        return Response(
+            {"error": body}, status=exc.status, headers=None if wait_s is None else {"Retry-After": str(wait_s)}
+        )
     if isinstance(exc, RequestDataTooBig):
         message = f"The body is larger than {settings.API_MAX_BODY_BYTES} bytes: send fewer or simpler features."
         return Response({"error": {"code": "body_too_large", "message": message, "details": {}}}, status=413)

@@ -72,7 +72,7 @@ async function refusal(response: Response): Promise<ApiError> {
     error = undefined;
   }
   const fallback = response.status === 401 ? "not_authenticated" : `http_${response.status}`;
-  const words = refusalWords(error?.code, error?.message) ?? response.statusText;
+  const words = refusalWords(error?.code, error?.message, error?.details) ?? response.statusText;
   return new ApiError(response.status, error?.code ?? fallback, words, error?.details);
 }
 

@@ -1,9 +1,11 @@
 // The server says in English what it refused and why, with the values it met. In another language these sentences
 // stand in for it: same meaning, same next step.
 
-import { gettext } from "../i18n";
+import { gettext, interpolate } from "../i18n";
 
-const SENTENCES: Readonly<Record<string, () => string>> = {
+type Details = Readonly<Record<string, unknown>>;
+
+const SENTENCES: Readonly<Record<string, (details: Details) => string>> = {
   campaign_closed: () => gettext("This campaign is closed: choose another one. Your work stays in this browser."),
   lease_lost: () => gettext("This tile was given to someone else while nothing was heard of you; what you drew can still be saved."),
   not_claimed: () => gettext("You have not taken this tile: ask for the next one or choose it on the map."),
@@ -30,14 +32,18 @@ const SENTENCES: Readonly<Record<string, () => string>> = {
   drawing_replaced: () => gettext("A newer model has drawn this tile: your last answers were about the older drawing."),
   unknown_feature: () => gettext("This shape is not in the model's drawing any more: load the page again."),
   invalid_verdict: () => gettext("An answer could not be used: give it again."),
+  judged_too_often: (details) => interpolate(gettext("You have answered %(times)s times on this shape, as often as is kept: your last answer stays. Go on with the next one."), details),
+  too_many_verdicts: (details) => interpolate(gettext("You have sent %(sent)s answers in the last hour, and %(limit)s are taken in an hour. They stay in this browser and go by themselves in %(minutes)s min."), {
+    ...details, minutes: Math.ceil(Number(details["retry_after_s"]) / 60),
+  }),
   job_already_running: () => gettext("This is already under way: wait for it to end."),
   nothing_to_train: () => gettext("Too few accepted tiles to learn from: label and review more tiles."),
   suspect_batch: () => gettext("The new labels look wrong (one class alone): look at them before training."),
 };
 
 /** The refusal in the page's language, with the server's own words where they are in it already. */
-export function refusalWords(code: string | undefined, message: string | undefined): string | undefined {
+export function refusalWords(code: string | undefined, message: string | undefined, details: Details = {}): string | undefined {
   const known = code === undefined ? undefined : SENTENCES[code];
   const isEnglish = document.documentElement.lang.startsWith("en");
-  return known && (!isEnglish || !message) ? known() : message;
+  return known && (!isEnglish || !message) ? known(details) : message;
 }

@@ -10,6 +10,7 @@ import { PersonGuard } from "../save/person";
 import { helpDialog } from "../ui/dialogs";
 import type { ClassPalette } from "../ui/palette";
 import { type ViewSettings, viewWords } from "../ui/view-panel";
+import type { TileId } from "../save/verdict-store";
 import { ActiveClock } from "./active-clock";
 import { coloursOf, paletteOf } from "./boot";
 import { firstHand, watchHand } from "./hand";
@@ -18,7 +19,7 @@ import { LeaseKeeper } from "./lease-keeper";
 import { isForControl, type ValidateCommand, validateCommandOf } from "./shortcuts";
 import { isNarrow } from "./studio-state";
 import { Outbox } from "./validate-outbox";
-import { type ValidateActions, type ValidateState, validateTemplate } from "./validate-template";
+import { savedWords, type ValidateActions, type ValidateState, validateTemplate } from "./validate-template";
 
 const NOTICE_MS = 6_000;
 /** How long the next tile waits for the answers on this one to arrive. */
@@ -39,7 +40,7 @@ export class ValidateApp implements ValidateActions {
   private turn: Promise<void> = Promise.resolve();
   private readonly state: ValidateState = {
     phase: "loading", failure: "", notice: "", hand: firstHand(), view: "rgb", opacity: 0.45, filled: false, panel: !isNarrow(),
-    status: { state: "saved", left: 0, savedAt: null, message: "" },
+    status: { state: "saved", left: 0, savedAt: null, message: "", aside: [] },
   };
 
   constructor(
@@ -54,6 +55,7 @@ export class ValidateApp implements ValidateActions {
       send: (tile, body) => api.sendVerdicts(tile, body),
       isSamePerson: (wasSignedOut) => guard.isSame(wasSignedOut),
       onStatus: (status) => { this.update({ status }); },
+      onAskedAgain: (tile, names) => { this.inTurn(() => this.askAgain(tile, names)); },
     });
     this.update({});
     this.view = new MapView(root.querySelector(".map") as HTMLElement, campaign.layer, coloursOf(campaign));
@@ -205,7 +207,7 @@ export class ValidateApp implements ValidateActions {
     await this.outbox.flush().catch(() => undefined);
     const { left } = this.outbox;
     if (left === 0) await this.next();
-    else this.update({ phase: "failed", failure: interpolate(gettext("Kept in this browser: %(n)s answers"), { n: left }) });
+    else this.update({ phase: "failed", failure: savedWords(this.state.status, this.boot.language) });
   }
 
   private async finish(): Promise<void> {
@@ -234,7 +236,10 @@ export class ValidateApp implements ValidateActions {
     const verdict = given === "other" && code === item.class_code ? "agree" : given;
     const answer: Verdict = { feature_id: item.feature_id, verdict, class_code: verdict === "other" ? code : null, seconds: this.clock.take() };
     try {
-      await this.outbox.put(task.tile.id, task.model_version, answer, this.index + 1 === task.items.length);
+      await this.outbox.put({
+        tile: task.tile.id, model_version: task.model_version, verdict: answer, done: this.index + 1 === task.items.length,
+        shown: { row: task.tile.row, col: task.tile.col, class_code: item.class_code },
+      });
     } catch (error) {
       this.notify(interpolate(gettext("Not recorded: %(reason)s"), { reason: (error as Error).message }));
       return;
@@ -243,6 +248,22 @@ export class ValidateApp implements ValidateActions {
     this.index += 1;
     if (this.item) this.showItem();
     else await this.finish();
+  }
+
+  /** Shapes whose answers were not taken are asked again, last: on this tile here, on another when it comes again. */
+  private async askAgain(tile: TileId, names: readonly string[]): Promise<void> {
+    const { task, item } = this;
+    if (!task || !item || task.tile.id !== tile || this.state.phase !== "judging") return;
+    const answeredSince = (await this.outbox.of(tile).catch(() => [])).map((verdict) => verdict.feature_id);
+    const again = task.items.slice(0, this.index).filter(({ feature_id }) => names.includes(feature_id) && !answeredSince.includes(feature_id));
+    for (const { feature_id } of again) this.answers.delete(feature_id);
+    this.task = { ...task, items: [...task.items.filter((one) => !again.includes(one)), ...again] };
+    this.index -= again.length;
+    this.update({});
+  }
+
+  forgetAside(): void {
+    void this.outbox.forgetAside();
   }
 
   takeBack(): void {

@@ -1,8 +1,11 @@
 import { ApiError } from "../api/client";
+import { refusalWords } from "../api/refusals";
 import type { ValidationBody, Verdict } from "../api/types";
-import { type Batch, BrowserVerdictStore, type KeptVerdict, type TileId, type VerdictStore } from "../save/verdict-store";
+import {
+  type Batch, BrowserVerdictStore, type Fault, type KeptVerdict, type SetAside, type TileId, type VerdictStore,
+} from "../save/verdict-store";
 
-export type OutboxState = "saved" | "waiting" | "sending" | "offline" | "sign_in" | "other_person" | "refused" | "unkept";
+export type OutboxState = "saved" | "waiting" | "sending" | "offline" | "sign_in" | "other_person" | "held" | "unkept";
 
 export interface OutboxStatus {
   readonly state: OutboxState;
@@ -10,6 +13,8 @@ export interface OutboxStatus {
   readonly left: number;
   readonly savedAt: string | null;
   readonly message: string;
+  /** Verdicts that the server will never take, until the person has read why. */
+  readonly aside: readonly SetAside[];
 }
 
 export interface OutboxHooks {
@@ -17,13 +22,39 @@ export interface OutboxHooks {
   /** Asked before each write: verdicts are never sent under another account than the one that gave them. */
   isSamePerson(wasSignedOut: boolean): Promise<boolean>;
   onStatus(status: OutboxStatus): void;
+  /** Verdicts on these polygons were not taken; another answer may be. */
+  onAskedAgain(tile: TileId, featureIds: readonly string[]): void;
 }
 
 const SEND_MS = 2_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
-/** Refusals that somebody can lift: the verdicts wait for it. */
-const LIFTED_LATER = ["consent_required", "campaign_closed"];
+/** Refusals that somebody can lift, or that time does: the verdicts wait for it. */
+const LIFTED_LATER = ["consent_required", "campaign_closed", "too_many_verdicts"];
+/** Refusals of an answer, not of the polygon it is on. */
+const ASKED_AGAIN = ["unknown_class", "invalid_verdict", "invalid"];
+
+/** Why verdicts of a batch were refused, by polygon: all of them where the refusal names none. */
+function faultsOf({ body: { verdicts } }: Batch, error: ApiError): Map<string, Fault> {
+  const faults = new Map<string, Fault>();
+  const blame = (name: string | undefined, code: string, reason: string): void => {
+    if (name !== undefined) faults.set(name, { reason, asksAgain: ASKED_AGAIN.includes(code) });
+  };
+  const { refused, verdicts: unreadable } = error.details;
+  if (Array.isArray(refused)) {
+    for (const one of refused as { feature_id: string; code: string; message: string; details?: Record<string, unknown> }[]) {
+      // The page's own words: the server's name a shape by an id that nobody sees.
+      const words = refusalWords(one.code, undefined, one.details) ?? one.message;
+      blame(verdicts.find((verdict) => verdict.feature_id === one.feature_id)?.feature_id, one.code, words);
+    }
+  } else if (error.status === 400 && typeof unreadable === "object" && unreadable !== null) {
+    // By their place in the list.
+    const words = refusalWords("invalid_verdict", undefined) ?? error.message;
+    for (const place of Object.keys(unreadable)) blame(verdicts[Number(place)]?.feature_id, error.code, words);
+  }
+  if (faults.size === 0) for (const { feature_id } of verdicts) blame(feature_id, error.code, error.message);
+  return faults;
+}
 
 /** Verdicts on their way to the server: kept by the browser first, sent together, repeated until they are there. */
 export class Outbox {
@@ -31,7 +62,7 @@ export class Outbox {
   private sending: Promise<void> | null = null;
   private retries = 0;
   private isSignedOut = false;
-  private status: OutboxStatus = { state: "saved", left: 0, savedAt: null, message: "" };
+  private status: OutboxStatus = { state: "saved", left: 0, savedAt: null, message: "", aside: [] };
 
   constructor(
     private readonly owner: string,
@@ -59,8 +90,8 @@ export class Outbox {
   }
 
   /** Keeps a verdict; resolves once the browser has it. It leaves shortly after. */
-  async put(tile: TileId, modelVersion: string, verdict: Verdict, done: boolean): Promise<void> {
-    const kept: KeptVerdict = { owner: this.owner, tile, model_version: modelVersion, verdict, done };
+  async put(given: Omit<KeptVerdict, "owner">): Promise<void> {
+    const kept: KeptVerdict = { ...given, owner: this.owner };
     try {
       await this.store.add(kept);
     } catch (error) {
@@ -90,9 +121,15 @@ export class Outbox {
   }
 
   private async count(): Promise<void> {
-    const { verdicts, batches } = await this.store.waiting(this.owner);
+    const { verdicts, batches, aside } = await this.store.waiting(this.owner);
     const left = verdicts.length + batches.reduce((sum, batch) => sum + batch.body.verdicts.length, 0);
-    this.tell(left === 0 && this.status.state === "waiting" ? { left, state: "saved" } : { left });
+    this.tell(left === 0 && this.status.state === "waiting" ? { left, aside, state: "saved" } : { left, aside });
+  }
+
+  /** The person has read which verdicts were not taken, and why. */
+  async forgetAside(): Promise<void> {
+    await this.store.forgetAside(this.owner);
+    await this.count();
   }
 
   /** Sends what earlier visits left behind. */
@@ -132,7 +169,7 @@ export class Outbox {
       this.tell({ state: this.status.left === 0 ? "saved" : "waiting", savedAt: new Date().toISOString(), message: "" });
     }
     this.retries = 0;
-    if (this.status.left === 0 && this.status.state !== "refused") this.tell({ state: "saved" });
+    if (this.status.left === 0) this.tell({ state: "saved", message: "" });
   }
 
   private wait(status: Partial<OutboxStatus>): void {
@@ -144,16 +181,18 @@ export class Outbox {
   /** True when the next batch may be tried. */
   private async failed(batch: Batch, error: unknown): Promise<boolean> {
     const message = (error as Error).message;
-    if (!(error instanceof ApiError) || error.isTransient) this.wait({ state: "offline", message });
+    if (error instanceof ApiError && LIFTED_LATER.includes(error.code)) this.wait({ state: "held", message });
+    else if (!(error instanceof ApiError) || error.isTransient) this.wait({ state: "offline", message });
     else if (error.needsSignIn) {
       this.isSignedOut = true;
       this.wait({ state: "sign_in", message });
-    } else if (LIFTED_LATER.includes(error.code)) this.wait({ state: "refused", message });
-    else {
-      // The same operation would get the same answer for ever.
-      await this.store.drop(batch.operation_id);
+    } else {
+      // The same verdicts would get the same answer for ever. The others of the batch are none the worse for them.
+      const faults = faultsOf(batch, error);
+      await this.store.setAside(batch, faults);
       await this.count();
-      this.tell({ state: "refused", message });
+      const again = [...faults].filter(([, fault]) => fault.asksAgain).map(([name]) => name);
+      if (again.length > 0) this.hooks.onAskedAgain(batch.tile, again);
       return true;
     }
     return false;

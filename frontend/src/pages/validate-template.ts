@@ -1,13 +1,17 @@
 import { html, nothing, type TemplateResult } from "lit";
-import type { Campaign, ValidationItem, VerdictKind } from "../api/types";
+import type { Campaign, ValidationItem, Verdict, VerdictKind } from "../api/types";
 import type { PaletteClass } from "../domain/palette";
 import { decimal, gettext, interpolate, percent } from "../i18n";
 import { type Device, isOnGlass } from "../map/input";
 import { viewsOf } from "../map/imagery";
+import type { SetAside } from "../save/verdict-store";
 import { icon, type IconName, swatch } from "../ui/icons";
 import { languageSwitch } from "../ui/language";
 import { type ViewSettings, viewWords } from "../ui/view-panel";
 import type { OutboxStatus } from "./validate-outbox";
+
+/** Answers that were not taken, told one by one. */
+const LISTED = 3;
 
 export interface ValidateState {
   phase: "loading" | "judging" | "empty" | "failed";
@@ -31,6 +35,7 @@ export interface ValidateActions {
   togglePanel(): void;
   help(): void;
   search(): void;
+  forgetAside(): void;
 }
 
 export interface ValidateModel {
@@ -47,11 +52,11 @@ export interface ValidateModel {
   readonly actions: ValidateActions;
 }
 
-function savedWords(status: OutboxStatus, language: string): string {
+export function savedWords(status: OutboxStatus, language: string): string {
   if (status.state === "sign_in") return gettext("Signed out: sign in again in another tab, your answers are kept");
   if (status.state === "other_person") return gettext("Not sent: another account is signed in. Sign in again as yourself in another tab");
   if (status.state === "offline") return interpolate(gettext("Not sent: %(n)s answers kept in this browser, trying again"), { n: status.left });
-  if (status.state === "refused") return interpolate(gettext("Some answers were not taken: %(reason)s"), { reason: status.message });
+  if (status.state === "held") return interpolate(gettext("Kept in this browser, not sent yet: %(n)s answers. %(reason)s"), { n: status.left, reason: status.message });
   if (status.state === "unkept") return gettext("This browser cannot keep a copy: each answer goes to the server at once");
   if (status.state === "sending") return gettext("Sending…");
   if (status.state === "waiting") return interpolate(gettext("Kept in this browser: %(n)s answers"), { n: status.left });
@@ -61,7 +66,7 @@ function savedWords(status: OutboxStatus, language: string): string {
 }
 
 const look = (state: OutboxStatus["state"]): string =>
-  ({ saved: "saved", waiting: "dirty", sending: "saving", offline: "offline", sign_in: "error", other_person: "error", refused: "error", unkept: "offline" })[state];
+  ({ saved: "saved", waiting: "dirty", sending: "saving", offline: "offline", sign_in: "error", other_person: "error", held: "error", unkept: "offline" })[state];
 
 function header(model: ValidateModel): TemplateResult {
   const { campaign, state, actions, language, place } = model;
@@ -135,6 +140,31 @@ function panel(model: ValidateModel): TemplateResult {
   </aside>`;
 }
 
+function answerWords({ verdict, class_code }: Verdict, nameOf: (code: string) => string): string {
+  if (verdict === "other") return nameOf(class_code ?? "");
+  return { agree: gettext("Yes"), disagree: gettext("No"), unsure: gettext("Unsure") }[verdict];
+}
+
+/** Which answers the server will not take, and why. */
+function setAside({ state: { status: { aside } }, campaign, language, actions }: ValidateModel): TemplateResult | typeof nothing {
+  if (aside.length === 0) return nothing;
+  const nameOf = (code: string): string => {
+    const found = campaign.nomenclature.classes.find((c) => c.code === code);
+    return `${code} ${found?.name[language] ?? ""}`.trim();
+  };
+  const words = ({ shown, verdict, reason }: SetAside): string =>
+    interpolate(gettext("Tile %(row)s · %(col)s, shown as %(class)s, your answer “%(answer)s”: %(reason)s"), {
+      row: shown?.row ?? "?", col: shown?.col ?? "?", class: shown ? nameOf(shown.class_code) : verdict.feature_id, answer: answerWords(verdict, nameOf), reason,
+    });
+  const title = aside.length === 1 ? gettext("1 answer was not taken. All others are kept or sent.") : interpolate(gettext("%(n)s answers were not taken. All others are kept or sent."), { n: aside.length });
+  return html`<div class="notice notice-strong" role="alert" data-testid="set-aside">
+    <div><p><b>${title}</b></p>
+      ${aside.slice(0, LISTED).map((one) => html`<p>${words(one)}</p>`)}
+      ${aside.length > LISTED ? html`<p>${interpolate(gettext("And %(n)s more."), { n: aside.length - LISTED })}</p>` : nothing}</div>
+    <button type="button" data-testid="forget-aside" @click=${() => { actions.forgetAside(); }}>${gettext("Understood")}</button>
+  </div>`;
+}
+
 function cover({ state, campaign }: ValidateModel): TemplateResult | typeof nothing {
   const url = `/campaigns/${encodeURIComponent(campaign.slug)}/`;
   const home = html`<a class="button" href=${url}>${gettext("Back to the campaign")}</a>`;
@@ -165,7 +195,7 @@ export function validateTemplate(model: ValidateModel): TemplateResult {
       <div class="validate-middle">
         <div class="map-frame">
           <div class="map" data-testid="map" tabindex="0" role="application" aria-label=${gettext("Image of the tile and the shape to check")}></div>
-          <div class="notices">${state.notice ? html`<p class="notice" data-testid="notice">${state.notice}</p>` : nothing}</div>
+          <div class="notices">${setAside(model)}${state.notice ? html`<p class="notice" data-testid="notice">${state.notice}</p>` : nothing}</div>
           ${cover(model)}
         </div>
         ${judgeCard(model)}

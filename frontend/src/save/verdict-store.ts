@@ -5,6 +5,13 @@ import type { ValidationBody, Verdict } from "../api/types";
 
 export type TileId = number | string;
 
+/** What a person had before them when they judged a polygon. */
+export interface Shown {
+  readonly row: number;
+  readonly col: number;
+  readonly class_code: string;
+}
+
 /** A verdict that was given and is not on its way yet: it may be taken back. */
 export interface KeptVerdict {
   readonly owner: string;
@@ -12,6 +19,8 @@ export interface KeptVerdict {
   readonly model_version: string;
   readonly verdict: Verdict;
   readonly done: boolean;
+  /** The first form of the storage kept none. */
+  readonly shown?: Shown | undefined;
 }
 
 /** Verdicts on their way, under an operation id that stays the same until the server answers. */
@@ -20,12 +29,31 @@ export interface Batch {
   readonly owner: string;
   readonly tile: TileId;
   readonly body: ValidationBody;
+  /** By polygon. */
+  readonly shown?: Readonly<Record<string, Shown | undefined>>;
+}
+
+/** Why the server will never take a verdict. */
+export interface Fault {
+  readonly reason: string;
+  /** Whether another answer on the same polygon may be taken. */
+  readonly asksAgain: boolean;
+}
+
+/** A verdict that the server will never take: kept until the person has read why. */
+export interface SetAside {
+  readonly owner: string;
+  readonly tile: TileId;
+  readonly verdict: Verdict;
+  readonly shown?: Shown | undefined;
+  readonly reason: string;
 }
 
 export interface Waiting {
   /** Oldest first. */
   readonly verdicts: readonly { readonly key: number; readonly value: KeptVerdict }[];
   readonly batches: readonly Batch[];
+  readonly aside: readonly SetAside[];
 }
 
 /** Each call is one transaction. */
@@ -37,14 +65,18 @@ export interface VerdictStore {
   takeBack(owner: string, tile: TileId, featureId: string): Promise<boolean>;
   /** The batch on its way, or the oldest verdicts put on their way together; null when there is nothing. */
   pack(owner: string): Promise<Batch | null>;
-  /** The server has answered for good. */
+  /** The server has taken it. */
   drop(operationId: string): Promise<void>;
+  /** Parts a batch from its verdicts that will never be taken; the others go under an operation id of their own. */
+  setAside(batch: Batch, faults: ReadonlyMap<string, Fault>): Promise<void>;
+  /** The person has read why. */
+  forgetAside(owner: string): Promise<void>;
 }
 
 const MOST_IN_A_BATCH = 200;
 
 /** The oldest verdicts, of one tile and one model, as a batch; of several on one polygon the last. */
-export function batchOf({ verdicts }: Waiting): { readonly batch: Batch; readonly keys: readonly number[] } | null {
+export function batchOf({ verdicts }: Pick<Waiting, "verdicts">): { readonly batch: Batch; readonly keys: readonly number[] } | null {
   const first = verdicts[0]?.value;
   if (!first) return null;
   const { owner, tile, model_version } = first;
@@ -52,41 +84,73 @@ export function batchOf({ verdicts }: Waiting): { readonly batch: Batch; readonl
   const latest = new Map(together.map(({ value }) => [value.verdict.feature_id, value.verdict]));
   const operation_id = crypto.randomUUID();
   const body = { operation_id, model_version, verdicts: [...latest.values()], done: together.some(({ value }) => value.done) };
-  return { batch: { operation_id, owner, tile, body }, keys: together.map(({ key }) => key) };
+  const shown = Object.fromEntries(together.map(({ value }) => [value.verdict.feature_id, value.shown]));
+  return { batch: { operation_id, owner, tile, body, shown }, keys: together.map(({ key }) => key) };
+}
+
+/**
+ * A batch without its verdicts that will never be taken, and these. A polygon that may be asked again keeps the tile
+ * with the person: what is left does not say that they are through with it.
+ */
+export function parted(batch: Batch, faults: ReadonlyMap<string, Fault>): { readonly rest: Batch | null; readonly aside: readonly SetAside[] } {
+  const { owner, tile, body, shown } = batch;
+  const left = body.verdicts.filter((verdict) => !faults.has(verdict.feature_id));
+  const aside = body.verdicts.flatMap((verdict): SetAside[] => {
+    const fault = faults.get(verdict.feature_id);
+    return fault ? [{ owner, tile, verdict, shown: shown?.[verdict.feature_id], reason: fault.reason }] : [];
+  });
+  if (left.length === 0) return { rest: null, aside };
+  const operation_id = crypto.randomUUID();
+  const done = body.done && ![...faults.values()].some((fault) => fault.asksAgain);
+  return { rest: { ...batch, operation_id, body: { ...body, operation_id, verdicts: left, done } }, aside };
 }
 
 /** The key of the last verdict on a polygon. */
-export function lastOn({ verdicts }: Waiting, tile: TileId, featureId: string): number | undefined {
+export function lastOn({ verdicts }: Pick<Waiting, "verdicts">, tile: TileId, featureId: string): number | undefined {
   return verdicts.findLast(({ value }) => value.tile === tile && value.verdict.feature_id === featureId)?.key;
 }
 
 interface Schema extends DBSchema {
   verdicts: { key: number; value: KeptVerdict };
   batches: { key: string; value: Batch };
+  aside: { key: number; value: SetAside };
 }
 
-const STORES: ("verdicts" | "batches")[] = ["verdicts", "batches"];
+const STORES: ("verdicts" | "batches" | "aside")[] = ["verdicts", "batches", "aside"];
 
 export class BrowserVerdictStore implements VerdictStore {
   private readonly database: Promise<IDBPDatabase<Schema>>;
 
   constructor() {
-    this.database = openDB<Schema>("solcommun-validate", 1, {
-      upgrade(database) {
-        database.createObjectStore("verdicts", { autoIncrement: true });
-        database.createObjectStore("batches", { keyPath: "operation_id" });
-      },
+    this.database = new Promise((resolve, reject) => {
+      openDB<Schema>("solcommun-validate", 2, {
+        upgrade(database, oldVersion) {
+          if (oldVersion < 1) {
+            database.createObjectStore("verdicts", { autoIncrement: true });
+            database.createObjectStore("batches", { keyPath: "operation_id" });
+          }
+          database.createObjectStore("aside", { autoIncrement: true });
+        },
+        // A tab opened before the last update holds the old form: go on without a copy rather than wait for it.
+        blocked: () => { reject(new Error("Another tab holds an older form of the browser's storage: close it")); },
+        blocking: (_current, _wanted, event) => { (event.target as IDBDatabase).close(); },
+      }).then(resolve, reject);
     });
     this.database.catch(() => undefined); // said by each call
   }
 
+  private async writing() {
+    return (await this.database).transaction(STORES, "readwrite", { durability: "strict" });
+  }
+
   /** Reads, then writes what `work` says, with nobody else in between. */
   private async exchange<T>(owner: string, work: (waiting: Waiting) => { readonly result: T; readonly gone: readonly number[]; readonly batch?: Batch }): Promise<T> {
-    const transaction = (await this.database).transaction(STORES, "readwrite", { durability: "strict" });
-    const [given, packed] = [transaction.objectStore("verdicts"), transaction.objectStore("batches")];
-    const [keys, values, batches] = await Promise.all([given.getAllKeys(), given.getAll(), packed.getAll()]);
-    const verdicts = values.map((value, i) => ({ key: keys[i] as number, value })).filter(({ value }) => value.owner === owner);
-    const { result, gone, batch } = work({ verdicts, batches: batches.filter((one) => one.owner === owner) });
+    const transaction = await this.writing();
+    const [given, packed, aside] = [transaction.objectStore("verdicts"), transaction.objectStore("batches"), transaction.objectStore("aside")];
+    const [keys, values, batches, refused] = await Promise.all([given.getAllKeys(), given.getAll(), packed.getAll(), aside.getAll()]);
+    const isOwn = (one: { readonly owner: string }): boolean => one.owner === owner;
+    const verdicts = values.map((value, i) => ({ key: keys[i] as number, value })).filter(({ value }) => isOwn(value));
+    const { result, gone, batch } = work({ verdicts, batches: batches.filter(isOwn), aside: refused.filter(isOwn) });
     await Promise.all([...gone.map((key) => given.delete(key)), ...(batch ? [packed.add(batch)] : [])]);
     await transaction.done;
     return result;
@@ -118,5 +182,28 @@ export class BrowserVerdictStore implements VerdictStore {
 
   async drop(operationId: string): Promise<void> {
     await (await this.database).delete("batches", operationId);
+  }
+
+  async setAside(batch: Batch, faults: ReadonlyMap<string, Fault>): Promise<void> {
+    const transaction = await this.writing();
+    const [packed, aside] = [transaction.objectStore("batches"), transaction.objectStore("aside")];
+    // Another tab may have parted it already.
+    if (await packed.get(batch.operation_id)) {
+      const made = parted(batch, faults);
+      await Promise.all([
+        packed.delete(batch.operation_id),
+        ...(made.rest ? [packed.add(made.rest)] : []),
+        ...made.aside.map((one) => aside.add(one)),
+      ]);
+    }
+    await transaction.done;
+  }
+
+  async forgetAside(owner: string): Promise<void> {
+    const transaction = (await this.database).transaction("aside", "readwrite", { durability: "strict" });
+    for (let cursor = await transaction.store.openCursor(); cursor; cursor = await cursor.continue()) {
+      if (cursor.value.owner === owner) await cursor.delete();
+    }
+    await transaction.done;
   }
 }

@@ -216,6 +216,9 @@ REQUIRE_SANDBOX = env.bool("REQUIRE_SANDBOX", default=True)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=900)
 HEARTBEAT_SECONDS = env.int("HEARTBEAT_SECONDS", default=60)
 MAX_ACTIVE_LEASES = 2
+# Verdicts in the fast lane: far above what a quick person gives, days offline included (docs/adr/0018).
+MAX_VERDICTS_PER_POLYGON = 10
+MAX_VERDICTS_PER_HOUR = 20_000
 RECLAIM_AFTER_DAYS = env.int("RECLAIM_AFTER_DAYS", default=21)
 CONTRIBUTION_LICENCE = "etalab-2.0"
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import uuid
+from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.utils import timezone
 from validation_rows import GREEN, GREY, THIRD, Drawn, drawing, drawn_campaign, judges
 
 from annotation.errors import (
@@ -16,8 +19,10 @@ from annotation.errors import (
     ConsentRequired,
     DrawingReplaced,
     InvalidVerdict,
+    JudgedTooOften,
     NotClaimed,
     OperationMismatch,
+    TooManyVerdicts,
     UnknownClass,
     UnknownFeature,
 )
@@ -108,6 +113,87 @@ def test_a_request_with_one_bad_verdict_stores_nothing(
         judge(tile=scene.tiles[0], user=ana, **values)
     assert not Validation.objects.exists() and not ValidationBatch.objects.exists()
     assert Lease.objects.get().state == "active"
+
+
+def test_a_refusal_names_each_bad_verdict_and_why_and_the_others_can_then_be_sent(scene: Drawn) -> None:
+    (ana,) = judges(1)
+    tile = scene.tiles[0]
+    scene.judge(tile, ana, {"region-1": "disagree"})
+    stored = list(Validation.objects.values())
+    with pytest.raises(UnknownFeature) as refusal:
+        scene.judge(tile, ana, {"region-9": "agree", "region-1": "agree", "region-2": "nothing", "region-3": GREY})
+    refused = refusal.value.details["refused"]
+    assert isinstance(refused, list)
+    assert [(one["feature_id"], one["code"]) for one in refused] == [
+        ("region-9", "unknown_feature"), ("region-2", "unknown_class"), ("region-3", "invalid_verdict"),
+    ]  # fmt: skip
+    assert all(one["feature_id"] in one["message"] for one in refused)
+    assert list(Validation.objects.values()) == stored
+    assert scene.judge(tile, ana, {"region-1": "agree"}).stored == 1
+
+
+def test_a_polygon_takes_ten_verdicts_of_one_person_and_the_last_one_stays(scene: Drawn) -> None:
+    ana, ben = judges(2)
+    tile = scene.tiles[0]
+    for turn in range(10):
+        scene.judge(tile, ana, {"region-1": ("agree", "disagree")[turn % 2]})
+    with pytest.raises(JudgedTooOften, match="10 times") as refusal:
+        scene.judge(tile, ana, {"region-1": "agree", "region-2": "agree"})
+    about = {"feature_id": "region-1", "times": 10}
+    assert refusal.value.details["refused"] == [
+        {"feature_id": "region-1", "code": "judged_too_often", "message": str(refusal.value), "details": about}
+    ]
+    assert Validation.objects.count() == 10 and Validation.objects.current().get().verdict == "disagree"
+    scene.judge(tile, ana, {"region-2": "agree"})
+    scene.judge(tile, ben, {"region-1": "agree"})
+    assert Validation.objects.count() == 12
+
+
+def test_an_hour_takes_so_many_verdicts_of_one_person_on_whatever_tiles_and_empty_requests_count(
+    scene: Drawn, settings: Any
+) -> None:
+    settings.MAX_VERDICTS_PER_HOUR = 5
+    ana, ben = judges(2)
+    one, two, three = scene.tiles
+    with patch("django.utils.timezone.now", return_value=timezone.now() - timedelta(minutes=61)):
+        scene.agree(three, ana)  # does not count any more
+    operation = uuid.uuid4()
+    first = scene.agree(one, ana)
+    repeated = scene.judge(two, ana, {"region-1": "agree"}, operation_id=operation)
+    scene.judge(two, ana, {})
+    for verdicts in ({"region-2": "agree"}, {}):
+        with pytest.raises(TooManyVerdicts, match="5 answers in the last hour") as refusal:
+            scene.judge(two, ana, verdicts)
+    details = refusal.value.details
+    assert (details["sent"], details["limit"]) == (5, 5) and 3500 < int(str(details["retry_after_s"])) <= 3600
+    assert (ValidationBatch.objects.count(), Validation.objects.count()) == (4, 7)
+    assert scene.judge(two, ana, {"region-1": "agree"}, operation_id=operation) == repeated, "a repeat adds nothing"
+    assert scene.agree(one, ben) == first, "the limit is each person's own"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_requests_at_once_on_eight_tiles_do_not_pass_the_limit_together(settings: Any) -> None:
+    settings.MAX_VERDICTS_PER_HOUR = 10
+    scene = drawn_campaign(tiles=8)
+    (ana,) = judges(1)
+    barrier, stored, refused = threading.Barrier(8), [], []
+
+    def send(tile: Any) -> None:
+        try:
+            barrier.wait()
+            stored.append(scene.agree(tile, ana).stored)
+        except TooManyVerdicts as error:
+            refused.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=send, args=(tile,)) for tile in scene.tiles]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert (stored, len(refused)) == ([3, 3, 3], 5)
+    assert Validation.objects.count() == 9
 
 
 def test_nothing_is_stored_without_consent_without_being_asked_or_in_a_closed_campaign(scene: Drawn) -> None:

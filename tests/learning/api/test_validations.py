@@ -101,6 +101,17 @@ def test_a_refusal_has_a_code_and_nothing_of_its_request_is_stored(
     assert not Validation.objects.exists()
 
 
+def test_beyond_an_hours_worth_the_answer_says_when_to_come_back(ana: Any, scene: Drawn, settings: Any) -> None:
+    settings.MAX_VERDICTS_PER_HOUR = 1
+    tile = ana.post("/api/v1/campaigns/camp/validate/", {}, format="json").json()["tile"]["id"]
+    verdicts = [{"feature_id": "region-1", "verdict": "agree"}]
+    assert send(ana, tile, verdicts).status_code == 200
+    refused = send(ana, tile, verdicts)
+    assert refused.status_code == 429 and refused.json()["error"]["code"] == "too_many_verdicts"
+    assert 3500 < int(refused["Retry-After"]) <= 3600
+    assert Validation.objects.count() == 1
+
+
 def test_geometry_sent_by_a_client_is_ignored(ana: Any, scene: Drawn) -> None:
     tile_id = ana.post(NEXT, {}, format="json").json()["tile"]["id"]
     forged = {"rings": [[[0, 0], [512, 0], [512, 512]]], "confidence": 1.0, "shown_class": THIRD}
