@@ -7,7 +7,7 @@
 
 import { cross, doubleArea, doubleSignedArea, type Point, type Rings } from "./geometry";
 import { Boundary } from "./planar";
-import { cutAtVertices, VertexTable } from "./vertextable";
+import { VertexTable } from "./vertextable";
 
 const STRIP_BITS = 4;
 
@@ -42,6 +42,8 @@ class Interned {
  */
 export class Arrangement {
   private readonly table = new VertexTable();
+  /** By vertex. */
+  private readonly points: Point[] = [];
   private readonly from: number[] = [];
   private readonly to: number[] = [];
   /** What crossing the edge from its right to its left adds. */
@@ -64,13 +66,13 @@ export class Arrangement {
   }
 
   private addEdges(sources: readonly Rings[]): void {
-    for (const rings of sources) for (const ring of rings) for (const point of ring) this.table.add(point);
+    for (const rings of sources) for (const ring of rings) for (const point of ring) this.points[this.table.add(point)] ??= point;
     const found = new Map<number, { from: number; to: number; winds: Map<number, number> }>();
     sources.forEach((rings, source) => {
       for (const ring of rings) {
         let a = ring[ring.length - 1] as Point;
         for (const b of ring) {
-          this.eachPart(a, b, (u, v) => {
+          this.table.eachPart(this.table.add(a), this.table.add(b), (u, v) => {
             const key = u < v ? u * 4194304 + v : v * 4194304 + u;
             let edge = found.get(key);
             if (!edge) {
@@ -93,17 +95,12 @@ export class Arrangement {
     }
   }
 
-  private eachPart(a: Point, b: Point, visit: (u: number, v: number) => void): void {
-    const stops = cutAtVertices(this.table, a, b);
-    for (let i = 1; i < stops.length; i++) visit(stops[i - 1] as number, stops[i] as number);
-  }
-
   private origin(half: number): number {
     return (half & 1 ? this.to[half >> 1] : this.from[half >> 1]) as number;
   }
 
   private point(vertex: number): Point {
-    return this.table.points[vertex] as Point;
+    return this.points[vertex] as Point;
   }
 
   private sortStars(): void {

@@ -6,7 +6,9 @@
 import { Arrangement, oriented } from "./arrangement";
 import type { Feature } from "./draft";
 import { crossesProperly, doubleSignedArea, type Point, type Ring, samePoint } from "./geometry";
-import { cellsAlong, cutAtVertices, VertexTable } from "./vertextable";
+import { VertexTable } from "./vertextable";
+
+const CELL_BITS = 6;
 
 export interface Fault {
   readonly id: string;
@@ -54,25 +56,42 @@ function touchFault(feature: Feature): Fault["reason"] | null {
   for (const point of feature.rings.flat()) table.add(point);
   const segments = new Set<number>();
   const ringsAt = new Map<number, number[]>();
+  let touches = false;
   for (const [i, ring] of feature.rings.entries()) {
     for (const [j, a] of ring.entries()) {
-      const stops = cutAtVertices(table, a, ring[(j + 1) % ring.length] as Point);
-      for (const [k, v] of stops.slice(1).entries()) {
-        const u = stops[k] as number;
+      table.eachPart(table.add(a), table.add(ring[(j + 1) % ring.length] as Point), (u, v) => {
         const key = u < v ? u * 4194304 + v : v * 4194304 + u;
-        if (segments.has(key)) return "touches_itself";
-        segments.add(key);
         const rings = ringsAt.get(u) ?? [];
-        if (rings.includes(i)) return "touches_itself";
+        touches ||= segments.has(key) || rings.includes(i);
+        segments.add(key);
         ringsAt.set(u, [...rings, i]);
-      }
+      });
     }
   }
+  if (touches) return "touches_itself";
   const joined = new Joined();
   for (const [vertex, rings] of ringsAt) {
     if (rings.length > 1 && !rings.every((ring) => joined.join(`ring ${ring}`, `vertex ${vertex}`))) return "interior_cut";
   }
   return null;
+}
+
+/** The cells that the segment ab runs through, and perhaps a few beside it. */
+function* cellsAlong(a: Point, b: Point): Generator<number> {
+  const [first, last] = a[0] <= b[0] ? [a, b] : [b, a];
+  const slope = first[0] === last[0] ? 0 : (last[1] - first[1]) / (last[0] - first[0]);
+  for (let cx = first[0] >> CELL_BITS; cx <= last[0] >> CELL_BITS; cx++) {
+    const x0 = Math.max(first[0], cx << CELL_BITS);
+    const x1 = Math.min(last[0], (cx + 1) << CELL_BITS);
+    const y0 = slope === 0 ? Math.min(a[1], b[1]) : first[1] + slope * (x0 - first[0]);
+    const y1 = slope === 0 ? Math.max(a[1], b[1]) : first[1] + slope * (x1 - first[0]);
+    const [low, high] = y0 <= y1 ? [y0, y1] : [y1, y0];
+    for (let cy = Math.floor(low - 1) >> CELL_BITS; cy <= Math.ceil(high + 1) >> CELL_BITS; cy++) yield cellKey(cx, cy);
+  }
+}
+
+function cellKey(cx: number, cy: number): number {
+  return cx * 65536 + cy;
 }
 
 /** A feature one of whose edges crosses another edge, of itself or of another. */

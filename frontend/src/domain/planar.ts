@@ -7,83 +7,7 @@
  */
 
 import { cross, doubleSignedArea, type Point, type Ring, type Rings } from "./geometry";
-
-/** One number for a grid point, in the order of x, then y. */
-export function pointKey(x: number, y: number): number {
-  return x * 65536 + y;
-}
-
-function commonDivisor(a: number, b: number): number {
-  while (b !== 0) [a, b] = [b, a % b];
-  return a;
-}
-
-/** The first place in a sorted list that holds more than `value`. */
-function firstAbove(sorted: Float64Array, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] as number) <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Vertices by place: which of them lie on an edge. */
-class Vertices {
-  private readonly ids = new Map<number, number>();
-  readonly xs: number[] = [];
-  readonly ys: number[] = [];
-  private columns = new Float64Array(0);
-  private rows = new Float64Array(0);
-
-  add(x: number, y: number): number {
-    const key = pointKey(x, y);
-    let id = this.ids.get(key);
-    if (id === undefined) {
-      id = this.xs.length;
-      this.ids.set(key, id);
-      this.xs.push(x);
-      this.ys.push(y);
-    }
-    return id;
-  }
-
-  point(id: number): Point {
-    return [this.xs[id] as number, this.ys[id] as number];
-  }
-
-  /** Sorts the vertices; to be called once all are there. */
-  sort(): void {
-    this.columns = Float64Array.from(this.xs, (x, i) => pointKey(x, this.ys[i] as number)).sort();
-    this.rows = Float64Array.from(this.ys, (y, i) => pointKey(y, this.xs[i] as number)).sort();
-  }
-
-  /** Calls `visit` with the vertices strictly between two others on the straight line, in the order they are met. */
-  between(from: number, to: number, visit: (id: number) => void): void {
-    const [x0, y0, x1, y1] = [this.xs[from] as number, this.ys[from] as number, this.xs[to] as number, this.ys[to] as number];
-    if (x0 === x1) this.alongLine(this.columns, x0, y0, y1, (y) => { visit(this.add(x0, y)); });
-    else if (y0 === y1) this.alongLine(this.rows, y0, x0, x1, (x) => { visit(this.add(x, y0)); });
-    else {
-      const steps = commonDivisor(Math.abs(x1 - x0), Math.abs(y1 - y0));
-      const [dx, dy] = [(x1 - x0) / steps, (y1 - y0) / steps];
-      for (let i = 1; i < steps; i++) {
-        const id = this.ids.get(pointKey(x0 + i * dx, y0 + i * dy));
-        if (id !== undefined) visit(id);
-      }
-    }
-  }
-
-  private alongLine(sorted: Float64Array, line: number, from: number, to: number, visit: (v: number) => void): void {
-    const base = pointKey(line, 0);
-    const low = firstAbove(sorted, base + Math.min(from, to));
-    const high = firstAbove(sorted, base + Math.max(from, to) - 0.5);
-    for (let i = low; i < high; i++) {
-      visit((sorted[from < to ? i : low + high - 1 - i] as number) - base);
-    }
-  }
-}
+import { pointKey, VertexTable } from "./vertextable";
 
 /** Directed edges between numbered vertices. */
 interface Edges {
@@ -117,7 +41,7 @@ class Faces {
   private readonly polygons: Ring[][] = [];
 
   constructor(
-    private readonly vertices: Vertices,
+    private readonly vertices: VertexTable,
     private readonly edges: Edges,
   ) {
     const count = edges.from.length;
@@ -222,7 +146,7 @@ class FallingEdges {
   private readonly strips = new Map<number, number[]>();
 
   constructor(
-    private readonly vertices: Vertices,
+    private readonly vertices: VertexTable,
     private readonly edges: Edges,
   ) {
     for (let e = 0; e < edges.from.length; e++) {
@@ -276,7 +200,7 @@ function withoutInline(rings: Rings): Rings {
 
 /** A sum of grounds, then taken apart into valid polygons. */
 export class Boundary {
-  private readonly vertices = new Vertices();
+  private readonly vertices = new VertexTable();
   private readonly edges: Edges = { from: [], to: [] };
   private readonly walls: Edges = { from: [], to: [] };
 
@@ -293,11 +217,14 @@ export class Boundary {
   }
 
   private addRing(ring: Ring, forward: boolean): void {
-    const ids = ring.map(([x, y]) => this.vertices.add(x, y));
-    ids.forEach((id, i) => {
-      const next = ids[(i + 1) % ids.length] as number;
-      this.push(this.edges, forward ? id : next, forward ? next : id);
-    });
+    const first = this.vertices.add(ring[0] as Point);
+    let last = first;
+    for (let i = 1; i <= ring.length; i++) {
+      const next = i < ring.length ? this.vertices.add(ring[i] as Point) : first;
+      if (forward) this.push(this.edges, last, next);
+      else this.push(this.edges, next, last);
+      last = next;
+    }
   }
 
   private push(edges: Edges, from: number, to: number): void {
@@ -308,28 +235,21 @@ export class Boundary {
 
   /** One stretch of boundary, the inside on its left. */
   addEdge(a: Point, b: Point): this {
-    this.push(this.edges, this.vertices.add(a[0], a[1]), this.vertices.add(b[0], b[1]));
+    this.push(this.edges, this.vertices.add(a), this.vertices.add(b));
     return this;
   }
 
   /** A line through the ground: it parts what it separates, and is nothing where it ends within. */
   addWall(a: Point, b: Point): this {
-    this.push(this.walls, this.vertices.add(a[0], a[1]), this.vertices.add(b[0], b[1]));
+    this.push(this.walls, this.vertices.add(a), this.vertices.add(b));
     return this;
   }
 
   /** The edges cut wherever a vertex lies on them. */
   private cut(edges: Edges): Edges {
     const parts: Edges = { from: [], to: [] };
-    edges.from.forEach((from, e) => {
-      let last = from;
-      const to = edges.to[e] as number;
-      this.vertices.between(from, to, (id) => {
-        this.push(parts, last, id);
-        last = id;
-      });
-      this.push(parts, last, to);
-    });
+    const keep = (from: number, to: number): void => { this.push(parts, from, to); };
+    edges.from.forEach((from, e) => { this.vertices.eachPart(from, edges.to[e] as number, keep); });
     return parts;
   }
 
@@ -363,7 +283,6 @@ export class Boundary {
 
   /** The ground as polygons that are each connected, in no order. */
   polygons(): Rings[] {
-    this.vertices.sort();
     const edges = this.uncancelled(this.cut(this.edges));
     const walls = this.cut(this.walls);
     walls.from.forEach((from, e) => {

@@ -1,75 +1,89 @@
-import { cross, type Point } from "./geometry";
+import type { Point } from "./geometry";
 
-const CELL_BITS = 6;
-// Any coordinate from -2^18 to 2^18 has its own key.
-const OFFSET = 262144;
-const SPAN = 1048576;
+/** One number for a grid point, in the order of x, then y. Coordinates lie between -2^15 and 2^15. */
+export function pointKey(x: number, y: number): number {
+  return x * 65536 + y;
+}
 
-function gcd(a: number, b: number): number {
+function commonDivisor(a: number, b: number): number {
   while (b !== 0) [a, b] = [b, a % b];
   return a;
 }
 
-/** Numbered vertices, found by their place. */
-export class VertexTable {
-  readonly points: Point[] = [];
-  private readonly ids = new Map<number, number>();
-  private readonly cells = new Map<number, number[]>();
+/** The first place in a sorted list that holds more than `value`. */
+function firstAbove(sorted: Float64Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as number) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
-  add(point: Point): number {
-    const key = (point[0] + OFFSET) * SPAN + point[1] + OFFSET;
+/** Numbered vertices, found by their place, and which of them lie on an edge. */
+export class VertexTable {
+  private readonly ids = new Map<number, number>();
+  readonly xs: number[] = [];
+  readonly ys: number[] = [];
+  /** The vertices in the order of x, then y, and of y, then x; null until asked for. */
+  private columns: Float64Array | null = null;
+  private rows: Float64Array | null = null;
+
+  /** The number of the vertex at a place, made when there is none. */
+  add([x, y]: Point): number {
+    const key = pointKey(x, y);
     let id = this.ids.get(key);
     if (id === undefined) {
-      id = this.points.length;
+      id = this.xs.length;
       this.ids.set(key, id);
-      this.points.push(point);
-      const cell = cellKey(point[0] >> CELL_BITS, point[1] >> CELL_BITS);
-      const others = this.cells.get(cell);
-      if (others) others.push(id);
-      else this.cells.set(cell, [id]);
+      this.xs.push(x);
+      this.ys.push(y);
+      this.columns = this.rows = null;
     }
     return id;
   }
 
-  /** The vertices in the cells that the segment ab runs through, and perhaps more. */
-  *along(a: Point, b: Point): Generator<number> {
-    for (const key of cellsAlong(a, b)) yield* this.cells.get(key) ?? [];
+  point(id: number): Point {
+    return [this.xs[id] as number, this.ys[id] as number];
   }
-}
 
-/** The cells that the segment ab runs through, and perhaps a few beside it. */
-export function* cellsAlong(a: Point, b: Point): Generator<number> {
-  const [first, last] = a[0] <= b[0] ? [a, b] : [b, a];
-  const slope = first[0] === last[0] ? 0 : (last[1] - first[1]) / (last[0] - first[0]);
-  for (let cx = first[0] >> CELL_BITS; cx <= last[0] >> CELL_BITS; cx++) {
-    const x0 = Math.max(first[0], cx << CELL_BITS);
-    const x1 = Math.min(last[0], (cx + 1) << CELL_BITS);
-    const y0 = slope === 0 ? Math.min(a[1], b[1]) : first[1] + slope * (x0 - first[0]);
-    const y1 = slope === 0 ? Math.max(a[1], b[1]) : first[1] + slope * (x1 - first[0]);
-    const [low, high] = y0 <= y1 ? [y0, y1] : [y1, y0];
-    for (let cy = Math.floor(low - 1) >> CELL_BITS; cy <= Math.ceil(high + 1) >> CELL_BITS; cy++) yield cellKey(cx, cy);
+  /** Calls `visit` with each part of the line from one vertex to another, cut where other vertices lie on it. */
+  eachPart(from: number, to: number, visit: (from: number, to: number) => void): void {
+    const { xs, ys } = this;
+    const [x0, y0, x1, y1] = [xs[from] as number, ys[from] as number, xs[to] as number, ys[to] as number];
+    let last = from;
+    if (x0 === x1 || y0 === y1) {
+      const isUpright = x0 === x1;
+      const sorted = isUpright ? this.inColumns() : this.inRows();
+      const [start, end, line] = isUpright ? [y0, y1, pointKey(x0, 0)] : [x0, x1, pointKey(y0, 0)];
+      const low = firstAbove(sorted, line + Math.min(start, end));
+      const high = firstAbove(sorted, line + Math.max(start, end) - 0.5);
+      for (let i = low; i < high; i++) {
+        const along = (sorted[start < end ? i : low + high - 1 - i] as number) - line;
+        const id = this.ids.get(isUpright ? pointKey(x0, along) : pointKey(along, y0)) as number;
+        visit(last, id);
+        last = id;
+      }
+    } else {
+      const steps = commonDivisor(Math.abs(x1 - x0), Math.abs(y1 - y0));
+      const [dx, dy] = [(x1 - x0) / steps, (y1 - y0) / steps];
+      for (let i = 1; i < steps; i++) {
+        const id = this.ids.get(pointKey(x0 + i * dx, y0 + i * dy));
+        if (id === undefined) continue;
+        visit(last, id);
+        last = id;
+      }
+    }
+    if (last !== to) visit(last, to);
   }
-}
 
-function cellKey(cx: number, cy: number): number {
-  return cx * 65536 + cy;
-}
-
-/** The segment ab by the numbers of the vertices on it, from a to b. */
-export function cutAtVertices(table: VertexTable, a: Point, b: Point): number[] {
-  const ends = [table.add(a), table.add(b)];
-  const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
-  if (dx === 0 && dy === 0) return [];
-  if (gcd(Math.abs(dx), Math.abs(dy)) === 1) return ends;
-  const along = (p: Point): number => (p[0] - a[0]) * dx + (p[1] - a[1]) * dy;
-  const length = along(b);
-  const on: { id: number; far: number }[] = [];
-  for (const id of table.along(a, b)) {
-    const p = table.points[id] as Point;
-    const far = along(p);
-    if (far > 0 && far < length && cross(a, b, p) === 0) on.push({ id, far });
+  private inColumns(): Float64Array {
+    return (this.columns ??= Float64Array.from(this.xs, (x, i) => pointKey(x, this.ys[i] as number)).sort());
   }
-  if (on.length === 0) return ends;
-  on.sort((p, q) => p.far - q.far);
-  return [ends[0] as number, ...on.map((p) => p.id), ends[1] as number];
+
+  private inRows(): Float64Array {
+    return (this.rows ??= Float64Array.from(this.ys, (y, i) => pointKey(y, this.xs[i] as number)).sort());
+  }
 }
