@@ -34,81 +34,93 @@ export function viewsOf(bands: readonly string[]): string[] {
   return [...views, ...single.filter(isHeight), ...single.filter((view) => !isHeight(view))];
 }
 
+/** The map tiles of one zoom, as Leaflet keeps them. */
+interface TileLevel {
+  readonly el: HTMLElement;
+  readonly origin: L.Point;
+  readonly zoom: number;
+}
+
+/** What Leaflet's grids have beyond their types. */
+interface Grid {
+  readonly _levels: Readonly<Record<string, TileLevel>>;
+}
+
 /**
- * Map tiles that hide their borders. Where these fall between the screen's pixels, each of two map tiles covers a part
- * of the pixel and the ground shows through both: a line along every border. Each map tile is therefore stretched about
- * its middle until it reaches half a pixel of the screen beyond its sides. Nothing in it moves by more than that, and
- * nothing is painted for it that was not before.
+ * Map tiles laid out at the size they have on screen, from whole pixel to whole pixel of it. Leaflet lays them out at
+ * their own size, each a picture of its own, and has the browser enlarge and join them at every frame: that shows
+ * lines along their borders at fractional zooms, and moving the map costs more than all that is drawn on it. Laid out
+ * at rest, all of a zoom are one picture, enlarged once; only while a zoom lasts is it stretched as a whole.
  */
-class SeamlessTiles extends L.TileLayer {
-  private readonly zooms = new Map<HTMLElement, number>();
+class LaidOutTiles extends L.TileLayer {
+  /** Of each level's element: pixels of the screen's CSS to one of its map tiles, as they are laid out. */
+  private readonly scales = new WeakMap<HTMLElement, number>();
 
   override onAdd(map: L.Map): this {
     this.on("tileloadstart", this.onTile, this);
-    this.on("tileunload", this.onGone, this);
-    map.on("zoomanim", this.onZoomAnim, this);
-    map.on("zoom viewreset resize", this.onZoom, this);
+    map.on("zoomend viewreset resize", this.layOut, this);
     return super.onAdd(map);
   }
 
   override onRemove(map: L.Map): this {
     super.onRemove(map);
     this.off("tileloadstart", this.onTile, this);
-    this.off("tileunload", this.onGone, this);
-    map.off("zoomanim", this.onZoomAnim, this);
-    map.off("zoom viewreset resize", this.onZoom, this);
-    this.zooms.clear();
+    map.off("zoomend viewreset resize", this.layOut, this);
     return this;
   }
 
+  private get levels(): Readonly<Record<string, TileLevel>> {
+    return (this as unknown as Grid)._levels;
+  }
+
   private onTile({ tile, coords }: L.TileEvent): void {
-    this.zooms.set(tile, coords.z);
-    this.lay(tile, coords.z, this._map.getZoom());
+    const level = this.levels[coords.z];
+    if (level) lay(tile, this.scales.get(level.el) ?? 1);
   }
 
-  private onGone({ tile }: L.TileEvent): void {
-    this.zooms.delete(tile);
+  private layOut(): void {
+    const map = this._map;
+    for (const level of Object.values(this.levels)) {
+      const scale = map.getZoomScale(map.getZoom(), level.zoom);
+      this.scales.set(level.el, scale);
+      for (const tile of level.el.children) lay(tile as HTMLElement, scale);
+      this._setZoomTransform(level, map.getCenter(), map.getZoom());
+    }
   }
 
-  private onZoom(): void {
-    const zoom = this._map.getZoom();
-    for (const [tile, z] of this.zooms) this.lay(tile, z, zoom);
-  }
-
-  private lay(tile: HTMLElement, z: number, zoom: number): void {
-    stretch(tile, isAligned(z, zoom) ? 0 : overlap(z, zoom));
-  }
-
-  /** On the way from one zoom to another, the smaller one asks for more. */
-  private onZoomAnim({ zoom }: L.ZoomAnimEvent): void {
-    const least = Math.min(zoom, this._map.getZoom());
-    for (const [tile, z] of this.zooms) stretch(tile, overlap(z, least));
+  /** Leaflet's own, but for the scale at which the map tiles are laid out already. */
+  protected _setZoomTransform(level: TileLevel, centre: L.LatLng, zoom: number): void {
+    const map = this._map;
+    const scale = map.getZoomScale(zoom, level.zoom);
+    const laidOut = this.scales.get(level.el) ?? scale;
+    this.scales.set(level.el, laidOut);
+    const half = map.getSize().divideBy(2);
+    const pixelOrigin = map.project(centre, zoom).subtract(map.containerPointToLayerPoint(half)).round();
+    L.DomUtil.setTransform(level.el, level.origin.multiplyBy(scale).subtract(pixelOrigin).round(), scale / laidOut);
   }
 }
 
-const ratio = (): number => window.devicePixelRatio || 1;
-
-/** Whether map tiles of a zoom begin and end with whole pixels of the screen: they lie side by side, as sharp as they came. */
-function isAligned(tileZoom: number, zoom: number): boolean {
-  return Number.isInteger(ratio()) && Number.isInteger(TILE_PX * 2 ** (zoom - tileZoom));
-}
-
-/** Half a pixel of the screen, in a map tile's own pixels. */
-function overlap(tileZoom: number, zoom: number): number {
-  return 0.5 / (2 ** (zoom - tileZoom) * ratio());
-}
-
-/** Makes a map tile reach so far beyond its sides. */
-function stretch(tile: HTMLElement, beyond: number): void {
-  const at = L.DomUtil.getPosition(tile);
-  if (beyond === 0) L.DomUtil.setPosition(tile, at);
-  else L.DomUtil.setTransform(tile, at.subtract([beyond, beyond]), 1 + (2 * beyond) / TILE_PX);
+/**
+ * Places a map tile at a scale. Neighbours compute the side they share alike: there is neither a gap nor an overlap.
+ * Where the screen has no whole number of pixels to one of CSS, the map itself may rest between two of its pixels: there
+ * each map tile reaches under the next ones.
+ */
+function lay(tile: HTMLElement, scale: number): void {
+  const ratio = window.devicePixelRatio || 1;
+  const beyond = Number.isInteger(ratio) ? 0 : 1;
+  const from = (v: number): number => Math.round(v * scale * ratio);
+  const size = (v: number): number => (from(v + TILE_PX) - from(v)) / ratio + beyond;
+  const { x, y } = L.DomUtil.getPosition(tile);
+  const { style } = tile;
+  style.transform = "none";
+  [style.left, style.top] = [`${from(x) / ratio}px`, `${from(y) / ratio}px`];
+  [style.width, style.height] = [`${size(x)}px`, `${size(y)}px`];
 }
 
 /** The layer's map tiles on its own pixel grid, enlarged without smoothing beyond the native zoom. */
 export function imageryLayer(layer: Layer, view: string): L.TileLayer {
   const bounds = L.latLngBounds([0, 0], [layer.height, layer.width]);
-  return new SeamlessTiles(layer.tiles_url ?? tileUrl(layer.slug, view), {
+  return new LaidOutTiles(layer.tiles_url ?? tileUrl(layer.slug, view), {
     tileSize: TILE_PX,
     minNativeZoom: 0,
     maxNativeZoom: layer.native_max_zoom,
