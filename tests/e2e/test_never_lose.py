@@ -10,18 +10,34 @@ from e2e.studio import BUILT, GRASS, Studio, box, new_person, open_studio, recta
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
-# The browser's storage as the first version of the studio made it, holding one unsent draft.
-FIRST_FORM = """async ([key, features]) => {
+# The browser's storage as earlier versions of the studio made it, holding one unsent draft.
+EARLIER_FORM = """async ([form, key, features]) => {
   const asked = (request) => new Promise((yes, no) => {
     request.onsuccess = () => yes(request.result);
     request.onerror = request.onblocked = () => no(new Error(String(request.error)));
   });
+  const kept_at = "2026-01-02T03:04:05Z";
+  const acknowledged = { version: 0, position: null };
+  const head = { key, position: 0, acknowledged, pending: null, draft_model: null, views_seen: [], kept_at };
+  const forms = {
+    1: { drafts: ["key", { key, base_version: 0, features, pending: null, draft_model: null, kept_at }] },
+    2: {
+      owners: ["key", { key, owner: "another tab" }],
+      heads: ["key", head],
+      records: [["key", "n"], null],
+      contents: [["key", "name"], { key, name: "start", features }],
+    },
+  };
   await asked(indexedDB.deleteDatabase("solcommun-studio"));
-  const opening = indexedDB.open("solcommun-studio", 1);
-  opening.onupgradeneeded = () => opening.result.createObjectStore("drafts", { keyPath: "key" });
+  const opening = indexedDB.open("solcommun-studio", form);
+  const stores = Object.entries(forms[form]);
+  opening.onupgradeneeded = () => {
+    for (const [name, [keyPath]] of stores) opening.result.createObjectStore(name, { keyPath });
+  };
   const database = await asked(opening);
-  const entry = { key, base_version: 0, features, pending: null, draft_model: null, kept_at: "2026-01-02T03:04:05Z" };
-  await asked(database.transaction("drafts", "readwrite").objectStore("drafts").put(entry));
+  for (const [name, [, entry]] of stores) {
+    if (entry) await asked(database.transaction(name, "readwrite").objectStore(name).put(entry));
+  }
   database.close();
 }"""
 FIRST, SECOND, THIRD = rectangle(8, 8, 20, 20), rectangle(30, 30, 44, 44), rectangle(48, 8, 60, 20)
@@ -58,12 +74,14 @@ def expected(*shapes: Any) -> list[Any]:
     return sorted((shape.bounds for shape in shapes), key=str)
 
 
-def test_an_unsent_draft_of_the_first_form_of_the_storage_is_carried_over_and_sent(open_studio: Any) -> None:
+@pytest.mark.parametrize("form", [1, 2])
+def test_an_unsent_draft_in_an_earlier_form_of_the_storage_is_carried_over(open_studio: Any, form: int) -> None:
     hands = open_studio()
     boot = hands.page.evaluate("() => JSON.parse(document.querySelector('#boot').textContent).user")
     hands.page.goto("/me/")
     features = [box(BUILT, 20, 20, 30, 30, "kept")]
-    hands.page.evaluate(FIRST_FORM, [f"{boot.get('public_id') or boot['username']}/gers/{hands.tile.pk}", features])
+    key = f"{boot.get('public_id') or boot['username']}/gers/{hands.tile.pk}"
+    hands.page.evaluate(EARLIER_FORM, [form, key, features])
     hands.open()
     assert hands.saved(1).features == features
 

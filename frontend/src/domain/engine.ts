@@ -5,6 +5,8 @@ import type { Draft } from "./draft";
 /** What carries commands out. `run` gives what changed, null for nothing, and rejects with CommandRefused. */
 export interface Engine {
   run(draft: Draft, command: Command): Promise<Delta | null>;
+  /** The next command will be about this draft: it need not wait for what can be made ready now. */
+  prepare(draft: Draft): void;
   close(): void;
 }
 
@@ -12,6 +14,10 @@ export interface Engine {
 export class LocalEngine implements Engine {
   async run(draft: Draft, command: Command): Promise<Delta | null> {
     return changeOf(draft, command);
+  }
+
+  prepare(): void {
+    // Nothing to make ready.
   }
 
   close(): void {

@@ -12,9 +12,15 @@ export interface Viewport {
   readonly box: Box;
 }
 
+/** Lines and marks reach beyond the ground they are about by at most so many pixels. */
+const LINE_PX = 24;
+/** A canvas begins and ends at multiples of this: what moves a little on it need not make it anew. */
+const STEP_PX = 64;
+
 /**
  * A canvas over the map, drawn in the tile's units. It reaches beyond the window by a share of its size, so that
  * moving the map carries the picture along and only leaving it draws again; a zoom stretches it, then draws again.
+ * Where it is known what ground is drawn on, it is no larger than that: each of its pixels costs at every frame.
  */
 export abstract class CanvasLayer extends L.Layer {
   protected frame: TileFrame | null = null;
@@ -38,6 +44,11 @@ export abstract class CanvasLayer extends L.Layer {
   /** Whether there is nothing to draw: the canvas is then left out of the page's composition. */
   protected get isBlank(): boolean {
     return false;
+  }
+
+  /** The ground that is drawn on, in units; null when that may be all. */
+  protected get extent(): Box | null {
+    return null;
   }
 
   setFrame(frame: TileFrame): this {
@@ -82,10 +93,29 @@ export abstract class CanvasLayer extends L.Layer {
   private follow(): void {
     const map = this._map;
     if (this.isBlank) return;
-    const at = this.corner ? map.latLngToContainerPoint(this.corner) : null;
+    const at = this.corner && map.latLngToContainerPoint(this.corner);
+    const drawn = at && L.bounds(at, at.add(this.reach));
+    const inView = this.drawnPart(0);
+    if (inView && !drawn?.contains(inView)) this.redraw();
+  }
+
+  /** The part of the window, grown by a share of its size, that something is drawn in; in its pixels. */
+  private drawnPart(margin: number): L.Bounds | null {
+    const map = this._map;
     const size = map.getSize();
-    const isCovered = at && at.x <= 0 && at.y <= 0 && at.x + this.reach.x >= size.x && at.y + this.reach.y >= size.y;
-    if (!isCovered) this.redraw();
+    const pad = size.multiplyBy(margin).round();
+    const [from, to] = [pad.multiplyBy(-1), size.add(pad)];
+    const { extent, frame } = this;
+    if (!extent || !frame) return L.bounds(from, to);
+    const shift = map.containerPointToLayerPoint([0, 0]);
+    const corner = (x: number, y: number): L.Point => map.latLngToLayerPoint(frame.toLatLng([x, y]));
+    const least = corner(extent.minX, extent.minY).subtract([LINE_PX, LINE_PX]).divideBy(STEP_PX).floor().multiplyBy(STEP_PX).subtract(shift);
+    const most = corner(extent.maxX, extent.maxY).add([LINE_PX, LINE_PX]).divideBy(STEP_PX).ceil().multiplyBy(STEP_PX).subtract(shift);
+    const part = L.bounds(
+      [Math.max(from.x, least.x), Math.max(from.y, least.y)],
+      [Math.min(to.x, most.x), Math.min(to.y, most.y)],
+    );
+    return least.x >= to.x || least.y >= to.y || most.x <= from.x || most.y <= from.y ? null : part;
   }
 
   private stretch({ center, zoom }: L.ZoomAnimEvent): void {
@@ -106,11 +136,11 @@ export abstract class CanvasLayer extends L.Layer {
     const canvas = this.canvas;
     const context = canvas?.getContext("2d");
     if (!map || !canvas || !context) return;
-    canvas.style.display = this.isBlank ? "none" : "";
-    if (this.isBlank) return;
-    const shown = map.getSize();
-    const pad = shown.multiplyBy(this.margin).round();
-    const size = shown.add(pad.multiplyBy(2));
+    const part = this.isBlank ? null : this.drawnPart(this.margin);
+    canvas.style.display = part ? "" : "none";
+    this.corner = null;
+    if (!part) return;
+    const size = part.getSize();
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [Math.round(size.x * ratio), Math.round(size.y * ratio)];
     if (canvas.width !== width || canvas.height !== height) {
@@ -119,7 +149,7 @@ export abstract class CanvasLayer extends L.Layer {
       canvas.style.width = `${size.x}px`;
       canvas.style.height = `${size.y}px`;
     }
-    const corner = pad.multiplyBy(-1);
+    const corner = part.min as L.Point;
     this.corner = map.containerPointToLatLng(corner);
     this.reach = size;
     this.drawnZoom = map.getZoom();
@@ -129,7 +159,7 @@ export abstract class CanvasLayer extends L.Layer {
     const frame = this.frame;
     if (!frame) return;
     const scale = (map.options.crs as L.CRS).scale(map.getZoom()) / SUBPIXELS;
-    const origin = map.latLngToContainerPoint(frame.toLatLng([0, 0])).add(pad);
+    const origin = map.latLngToContainerPoint(frame.toLatLng([0, 0])).subtract(corner);
     context.setTransform(scale * ratio, 0, 0, scale * ratio, origin.x * ratio, origin.y * ratio);
     const box = {
       minX: -origin.x / scale,

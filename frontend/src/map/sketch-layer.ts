@@ -1,4 +1,4 @@
-import { boxesMeet, cachedBox, type Point, type Ring, type Rings } from "../domain/geometry";
+import { type Box, boxesMeet, boxOf, cachedBox, type Point, type Ring, type Rings } from "../domain/geometry";
 import { CanvasLayer, pathOf, type Viewport } from "./canvas-layer";
 import { drawDot, drawHandles, drawMark, drawRing, drawSnap, type SnapKind } from "./sketch-marks";
 
@@ -55,13 +55,29 @@ export class SketchLayer extends CanvasLayer {
   private accent = "#0b6bcb";
 
   constructor() {
-    super("sketch", 0);
+    super("sketch", 0.1);
   }
 
   protected override get isBlank(): boolean {
     const { selected, previews, hovered, marked, line, band, brush, cursor, activeHandle, mark } = this.sketch;
     const lists = [selected, previews, hovered, marked, line];
     return this.ghosts.size === 0 && !band && !brush && !cursor && !activeHandle && !mark && lists.every((list) => !list?.length);
+  }
+
+  protected override get extent(): Box {
+    const { selected = [], previews = [], hovered = [], marked = [], line, band, brush, cursor, activeHandle, mark } = this.sketch;
+    const boxes = [...selected, ...previews, ...hovered, ...marked].map(cachedBox);
+    const points = [cursor, activeHandle, mark].filter((point) => point !== null && point !== undefined);
+    boxes.push(boxOf([points, line ?? []]), boxAround(band), boxAround(brush && { points: [brush.at], width: brush.width }));
+    for (const ghost of this.ghosts) {
+      boxes.push(...[...(ghost.shapes ?? []), ...(ghost.outlines ?? [])].map(cachedBox), boxOf([ghost.line ?? []]), boxAround(ghost.band));
+    }
+    return {
+      minX: Math.min(...boxes.map((box) => box.minX)),
+      minY: Math.min(...boxes.map((box) => box.minY)),
+      maxX: Math.max(...boxes.map((box) => box.maxX)),
+      maxY: Math.max(...boxes.map((box) => box.maxY)),
+    };
   }
 
   get current(): Sketch {
@@ -179,6 +195,12 @@ export class SketchLayer extends CanvasLayer {
     context.stroke(path);
     context.setLineDash([]);
   }
+}
+
+function boxAround(band: Band | null | undefined): Box {
+  const { minX, minY, maxX, maxY } = boxOf(band ? [band.points] : []);
+  const reach = (band?.width ?? 0) / 2;
+  return { minX: minX - reach, minY: minY - reach, maxX: maxX + reach, maxY: maxY + reach };
 }
 
 /** The path through the points; one alone makes a dot where lines have round ends. */

@@ -198,6 +198,7 @@ export class TileSession {
     if (delta) this.hooks.onDraft(delta);
     this.hooks.onVersion(this.log.version);
     this.sender.report();
+    this.engine.prepare(this.draft);
     return resumed;
   }
 

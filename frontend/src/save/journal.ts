@@ -6,6 +6,7 @@
  */
 
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
+import { type Compact, compact, expand } from "../domain/compact";
 import type { Delta } from "../domain/delta";
 import type { Feature } from "../domain/draft";
 
@@ -94,8 +95,13 @@ interface Schema extends DBSchema {
   owners: { key: string; value: { key: string; owner: string } };
   heads: { key: string; value: Head & { key: string } };
   records: { key: [string, number]; value: { key: string; n: number; record: LogRecord } };
-  contents: { key: [string, ContentName]; value: { key: string; name: ContentName; features: readonly Feature[] } };
+  contents: { key: [string, ContentName]; value: { key: string; name: ContentName; features: StoredFeatures } };
 }
+
+/** Version 2 of the database kept them as they are. */
+type StoredFeatures = Compact | readonly Feature[];
+
+const isPlain = (features: StoredFeatures): features is readonly Feature[] => Array.isArray(features);
 
 type Store = "owners" | "heads" | "records" | "contents";
 const STORES: Store[] = ["owners", "heads", "records", "contents"];
@@ -143,7 +149,7 @@ async function readEntry(transaction: Reading, key: string): Promise<Kept | null
   return {
     head,
     records: records.map(({ record }) => record),
-    contents: Object.fromEntries(contents.map(({ name, features }) => [name, features])),
+    contents: Object.fromEntries(contents.map(({ name, features }) => [name, isPlain(features) ? features : expand(features)])),
   };
 }
 
@@ -164,7 +170,7 @@ async function writeEntry(transaction: Writing, key: string, change: JournalChan
     transaction.objectStore("heads").put({ ...head, key }),
     ...records.map((record, i) => transaction.objectStore("records").put({ key, n: first + i, record })),
     ...(Object.entries(contents) as [ContentName, readonly Feature[] | null][]).map(([name, features]) =>
-      features ? stored.put({ key, name, features }) : stored.delete([key, name]),
+      features ? stored.put({ key, name, features: compact(features) }) : stored.delete([key, name]),
     ),
   ]);
 }
@@ -181,8 +187,9 @@ export class BrowserJournal implements Journal {
   private database(): Promise<IDBPDatabase<Schema>> {
     const forget = (): void => { this.opened = null; };
     this.opened ??= new Promise<IDBPDatabase<Schema>>((resolve, reject) => {
-      openDB<Schema>(this.name, 2, {
+      openDB<Schema>(this.name, 3, {
         async upgrade(database, oldVersion, _newVersion, transaction) {
+          if (oldVersion === 2) return;
           database.createObjectStore("owners", { keyPath: "key" });
           database.createObjectStore("heads", { keyPath: "key" });
           database.createObjectStore("records", { keyPath: ["key", "n"] });

@@ -1,12 +1,13 @@
 /** What the page and the worker that computes coverages say to one another. */
 
 import type { Command } from "../domain/command";
+import type { Compact } from "../domain/compact";
 import type { Delta } from "../domain/delta";
 import type { Feature } from "../domain/draft";
 
 export type Request =
   /** The whole draft, once. */
-  | { readonly kind: "start"; readonly side: number; readonly features: readonly Feature[] }
+  | { readonly kind: "start"; readonly side: number; readonly features: Compact }
   /** How the draft moved otherwise than by an answer: undone, redone, or an answer that was not kept. */
   | { readonly kind: "move"; readonly delta: Delta }
   /** To carry out; the mirror moves with the answer. */

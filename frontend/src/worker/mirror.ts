@@ -1,4 +1,5 @@
 import { changeOf, CommandRefused } from "../domain/command";
+import { expand } from "../domain/compact";
 import { applyDelta } from "../domain/delta";
 import { type Draft, draftOf, emptyDraft } from "../domain/draft";
 import type { Answer, Request } from "./messages";
@@ -11,7 +12,7 @@ export class Mirror {
   receive(request: Request): Answer | null {
     switch (request.kind) {
       case "start":
-        this.draft = draftOf(request.side, request.features);
+        this.draft = draftOf(request.side, expand(request.features));
         return null;
       case "move":
         this.draft = applyDelta(this.draft, request.delta);

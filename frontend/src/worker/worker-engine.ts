@@ -1,4 +1,5 @@
 import { type Command, CommandRefused } from "../domain/command";
+import { compact } from "../domain/compact";
 import { applyDelta, type Delta, diff } from "../domain/delta";
 import { type Draft, featureOf, featuresOf } from "../domain/draft";
 import { type Engine, LocalEngine } from "../domain/engine";
@@ -47,8 +48,23 @@ export class WorkerEngine implements Engine {
     return result;
   }
 
+  prepare(draft: Draft): void {
+    this.last = this.last.then(() => { this.tell(draft); });
+  }
+
   close(): void {
     this.drop();
+  }
+
+  /** Tells the worker of the draft as it is. */
+  private tell(draft: Draft): void {
+    if (!this.worker) return;
+    try {
+      const request = this.bringUpToDate(draft);
+      if (request) this.worker.postMessage(request);
+    } catch {
+      this.drop();
+    }
   }
 
   private async runNext(draft: Draft, command: Command): Promise<Delta | null> {
@@ -90,7 +106,7 @@ export class WorkerEngine implements Engine {
   private bringUpToDate(draft: Draft): Request | null {
     const before = this.mirrored;
     this.mirrored = draft;
-    if (!before || before.side !== draft.side) return { kind: "start", side: draft.side, features: featuresOf(draft) };
+    if (!before || before.side !== draft.side) return { kind: "start", side: draft.side, features: compact(featuresOf(draft)) };
     const delta = diff(before, draft);
     return delta && { kind: "move", delta };
   }

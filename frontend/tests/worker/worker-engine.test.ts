@@ -86,6 +86,17 @@ describe("the engine in a worker", () => {
     expect(move?.delta.added).toEqual([]);
   });
 
+  it("has told the worker of a prepared draft before its first command", async () => {
+    const port = new Port();
+    const engine = new WorkerEngine(() => port);
+    const draft = await drawn(new WorkerEngine(() => null), emptyDraft(96), draw("a", 0));
+    engine.prepare(draft);
+    await Promise.resolve();
+    expect(port.sent.map((request) => request.kind)).toEqual(["start"]);
+    expect([...(await drawn(engine, draft, draw("b", 30))).features.keys()]).toEqual(["a", "b"]);
+    expect(port.sent.map((request) => request.kind)).toEqual(["start", "run"]);
+  });
+
   it("gives back the page's own shapes as removed", async () => {
     const engine = new WorkerEngine(() => new Port());
     const draft = await drawn(engine, emptyDraft(96), draw("a", 0));
