@@ -339,7 +339,11 @@ class Fingers:
         self.tap_until(f"[data-testid='tool-{tool}']", f"#studio[data-tool='{tool}']")
 
     def choose(self, code: str) -> None:
-        self.tap_until(f"[data-testid='class-{code}']", f"[data-testid='class-{code}'][aria-pressed='true']")
+        self.press(f"class-{code}")
+
+    def press(self, name: str) -> None:
+        """Taps a button that stays pressed."""
+        self.tap_until(f"[data-testid='{name}']", f"[data-testid='{name}'][aria-pressed='true']")
 
     def unfold(self, section: str) -> None:
         self.tap_until(f"[data-testid='section-{section}'] summary", f"[data-testid='section-{section}'][open]")
@@ -370,10 +374,13 @@ class Fingers:
     def up(self) -> None:
         self._touch("touchEnd")
 
-    def tap(self, *places: tuple[float, float]) -> None:
+    def tap(self, x: float, y: float) -> None:
+        self.down(x, y)
+        self.up()
+
+    def taps(self, *places: tuple[float, float]) -> None:
         for x, y in places:
-            self.down(x, y)
-            self.up()
+            self.tap(x, y)
 
     def slide(self, name: str, share: float) -> int:
         """Taps a slider at a share of its length; what it then says."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from e2e.studio import BUILT, GRASS, Fingers, box, mask_of, new_person, rectangle, segment_ids, sign_in
+from e2e.studio import BUILT, GRASS, Fingers, Pen, box, mask_of, new_person, rectangle, segment_ids, sign_in
 from PIL import Image
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -99,7 +99,7 @@ def test_the_words_follow_the_pointer_used_last(open_studio: Any) -> None:
     page.wait_for_function("() => document.querySelector('#studio').dataset.hand === 'mouse'")
     assert "button held" in hint(page) and page.locator("[data-testid='key-Alt']").count() == 0
     assert page.locator("#studio kbd:visible").count() > 5
-    fingers.pen((44, 50), (50, 50))
+    Pen(hands).drag((44, 50), (50, 50))
     page.wait_for_function("() => document.querySelector('#studio').dataset.hand === 'pen'")
     assert "other end" in hint(page) and page.is_visible("[data-testid='key-Alt']")
     hands.press("h")

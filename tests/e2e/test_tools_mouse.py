@@ -207,7 +207,6 @@ def test_segments_come_smaller_and_larger_and_with_alt_a_click_takes_the_label_a
     fine, coarse = (segment_ids(hands.tile, level) for level in ("fine", "coarse"))
     hands.choose(BUILT)
     hands.use("segments")
-    hands.page.click("[data-testid='section-segments'] summary")
     hands.page.click("[data-testid='level-coarse']")
     hands.segments(coarse)
     hands.click(30.5, 30.5)
