@@ -191,8 +191,8 @@ def _require_room(annotator: User, given: int) -> None:
         return
     wait_s = max(1, math.ceil((found["since"] + HOUR - database_now()).total_seconds())) if sent else 0
     raise TooManyVerdicts(
-        f"You have sent {sent} answers in the last hour and {given} more now; {limit} are taken in an hour. Keep these "
-        f"and send them again in {math.ceil(wait_s / 60)} min.",
+        f"You have sent {sent} answers in the last hour and {given} more now; {limit} are taken in an hour. More are "
+        f"taken in {math.ceil(wait_s / 60)} min at the earliest.",
         details={"sent": sent, "given": given, "limit": limit, "retry_after_s": wait_s},
     )
 

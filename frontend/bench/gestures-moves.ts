@@ -102,7 +102,7 @@ function cutOf(segments: Segments, truth: Uint8Array): Cut {
   return cut;
 }
 
-/** A click on one segment, or one straight drag over several, at any of the three levels. */
+/** A click on one segment, or one straight drag over several, at any size. */
 export function segmentMoves(tile: Tile, hand: Hand): Move[] {
   const levels = [...tile.segments.keys()];
   return levels.flatMap((level) => {

@@ -7,6 +7,8 @@ type Details = Readonly<Record<string, unknown>>;
 
 const SENTENCES: Readonly<Record<string, (details: Details) => string>> = {
   campaign_closed: () => gettext("This campaign is closed: choose another one. Your work stays in this browser."),
+  body_too_large: () => tooLarge(),
+  http_413: () => tooLarge(),
   lease_lost: () => gettext("This tile was given to someone else while nothing was heard of you; what you drew can still be saved."),
   not_claimed: () => gettext("You have not taken this tile: ask for the next one or choose it on the map."),
   no_free_slot: () => gettext("Enough people already work or have worked on this tile: choose another one."),
@@ -33,13 +35,17 @@ const SENTENCES: Readonly<Record<string, (details: Details) => string>> = {
   unknown_feature: () => gettext("This shape is not in the model's drawing any more: load the page again."),
   invalid_verdict: () => gettext("An answer could not be used: give it again."),
   judged_too_often: (details) => interpolate(gettext("You have answered %(times)s times on this shape, as often as is kept: your last answer stays. Go on with the next one."), details),
-  too_many_verdicts: (details) => interpolate(gettext("You have sent %(sent)s answers in the last hour, and %(limit)s are taken in an hour. They stay in this browser and go by themselves in %(minutes)s min."), {
+  too_many_verdicts: (details) => interpolate(gettext("You have sent %(sent)s answers in the last hour, and %(limit)s are taken in an hour. They stay in this browser and go by themselves, in %(minutes)s min at the earliest."), {
     ...details, minutes: Math.ceil(Number(details["retry_after_s"]) / 60),
   }),
   job_already_running: () => gettext("This is already under way: wait for it to end."),
   nothing_to_train: () => gettext("Too few accepted tiles to learn from: label and review more tiles."),
   suspect_batch: () => gettext("The new labels look wrong (one class alone): look at them before training."),
 };
+
+function tooLarge(): string {
+  return gettext("This is more than can be sent at once: merge or simplify shapes. Your work stays in this browser.");
+}
 
 /** The refusal in the page's language, with the server's own words where they are in it already. */
 export function refusalWords(code: string | undefined, message: string | undefined, details: Details = {}): string | undefined {

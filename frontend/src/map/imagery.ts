@@ -92,7 +92,8 @@ class LaidOutTiles extends L.TileLayer {
   protected _setZoomTransform(level: TileLevel, centre: L.LatLng, zoom: number): void {
     const map = this._map;
     const scale = map.getZoomScale(zoom, level.zoom);
-    const laidOut = this.scales.get(level.el) ?? scale;
+    // On the way out over several zooms a new level would be laid out far larger than it will be.
+    const laidOut = this.scales.get(level.el) ?? Math.min(scale, 2);
     this.scales.set(level.el, laidOut);
     const half = map.getSize().divideBy(2);
     const pixelOrigin = map.project(centre, zoom).subtract(map.containerPointToLayerPoint(half)).round();
@@ -103,11 +104,11 @@ class LaidOutTiles extends L.TileLayer {
 /**
  * Places a map tile at a scale. Neighbours compute the side they share alike: there is neither a gap nor an overlap.
  * Where the screen has no whole number of pixels to one of CSS, the map itself may rest between two of its pixels: there
- * each map tile reaches under the next ones.
+ * each map tile reaches one pixel of the screen over or under the next ones.
  */
 function lay(tile: HTMLElement, scale: number): void {
   const ratio = window.devicePixelRatio || 1;
-  const beyond = Number.isInteger(ratio) ? 0 : 1;
+  const beyond = Number.isInteger(ratio) ? 0 : 1 / ratio;
   const from = (v: number): number => Math.round(v * scale * ratio);
   const size = (v: number): number => (from(v + TILE_PX) - from(v)) / ratio + beyond;
   const { x, y } = L.DomUtil.getPosition(tile);

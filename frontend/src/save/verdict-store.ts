@@ -2,6 +2,7 @@
 
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { ValidationBody, Verdict } from "../api/types";
+import { gettext } from "../i18n";
 
 export type TileId = number | string;
 
@@ -105,6 +106,12 @@ export function parted(batch: Batch, faults: ReadonlyMap<string, Fault>): { read
   return { rest: { ...batch, operation_id, body: { ...body, operation_id, verdicts: left, done } }, aside };
 }
 
+/** Verdicts that wait on a batch's tile and say that the person is through with it, though a polygon is asked again. */
+export function tooSoonDone(batch: Batch, faults: ReadonlyMap<string, Fault>, { verdicts }: Pick<Waiting, "verdicts">): Waiting["verdicts"] {
+  if (![...faults.values()].some((fault) => fault.asksAgain)) return [];
+  return verdicts.filter(({ value }) => value.done && value.tile === batch.tile && value.model_version === batch.body.model_version);
+}
+
 /** The key of the last verdict on a polygon. */
 export function lastOn({ verdicts }: Pick<Waiting, "verdicts">, tile: TileId, featureId: string): number | undefined {
   return verdicts.findLast(({ value }) => value.tile === tile && value.verdict.feature_id === featureId)?.key;
@@ -132,7 +139,7 @@ export class BrowserVerdictStore implements VerdictStore {
           database.createObjectStore("aside", { autoIncrement: true });
         },
         // A tab opened before the last update holds the old form: go on without a copy rather than wait for it.
-        blocked: () => { reject(new Error("Another tab holds an older form of the browser's storage: close it")); },
+        blocked: () => { reject(new Error(gettext("Another tab was opened before the last update: close it, then load this page again."))); },
         blocking: (_current, _wanted, event) => { (event.target as IDBDatabase).close(); },
       }).then(resolve, reject);
     });
@@ -186,11 +193,14 @@ export class BrowserVerdictStore implements VerdictStore {
 
   async setAside(batch: Batch, faults: ReadonlyMap<string, Fault>): Promise<void> {
     const transaction = await this.writing();
-    const [packed, aside] = [transaction.objectStore("batches"), transaction.objectStore("aside")];
+    const [given, packed, aside] = [transaction.objectStore("verdicts"), transaction.objectStore("batches"), transaction.objectStore("aside")];
     // Another tab may have parted it already.
     if (await packed.get(batch.operation_id)) {
       const made = parted(batch, faults);
+      const [keys, values] = await Promise.all([given.getAllKeys(), given.getAll()]);
+      const verdicts = values.map((value, i) => ({ key: keys[i] as number, value })).filter(({ value }) => value.owner === batch.owner);
       await Promise.all([
+        ...tooSoonDone(batch, faults, { verdicts }).map(({ key, value }) => given.put({ ...value, done: false }, key)),
         packed.delete(batch.operation_id),
         ...(made.rest ? [packed.add(made.rest)] : []),
         ...made.aside.map((one) => aside.add(one)),

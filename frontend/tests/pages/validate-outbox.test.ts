@@ -3,7 +3,8 @@ import { ApiError, NetworkError } from "../../src/api/client";
 import type { ValidationBody, Verdict } from "../../src/api/types";
 import { Outbox, type OutboxStatus } from "../../src/pages/validate-outbox";
 import {
-  type Batch, batchOf, type Fault, type KeptVerdict, lastOn, parted, type SetAside, type TileId, type VerdictStore, type Waiting,
+  type Batch, batchOf, type Fault, type KeptVerdict, lastOn, parted, type SetAside, type TileId, tooSoonDone,
+  type VerdictStore, type Waiting,
 } from "../../src/save/verdict-store";
 
 /** The browser's store in memory: what is written there outlives an outbox. */
@@ -54,6 +55,7 @@ class MemoryStore implements VerdictStore {
     if (!this.batches.delete(batch.operation_id)) return Promise.resolve();
     const { rest, aside } = parted(batch, faults);
     if (rest) this.batches.set(rest.operation_id, rest);
+    for (const { key, value } of tooSoonDone(batch, faults, this.read(batch.owner))) this.verdicts.set(key, { ...value, done: false });
     this.aside.push(...aside);
     return Promise.resolve();
   }
@@ -187,6 +189,16 @@ describe("a verdict that will never be taken", () => {
     for (const name of ["a", "b"]) await outbox.put(on(says(name), name === "b"));
     await outbox.flush();
     expect(sent[0]?.body).toMatchObject({ verdicts: [{ feature_id: "a" }], done: false });
+    expect(asked).toEqual([[7, "b"]]);
+  });
+
+  it("keeps the tile with the person also when a later answer on it says that they are through", async () => {
+    const outbox = open();
+    failures = [refusal({ ...gone, code: "unknown_class" })];
+    const names = Array.from({ length: 201 }, (_, i) => (i === 0 ? "b" : `other-${i}`));
+    for (const name of names) await outbox.put(on(says(name), name === "other-200"));
+    await outbox.flush();
+    expect(sent.map(({ body }) => [body.verdicts.length, body.done])).toEqual([[199, false], [1, false]]);
     expect(asked).toEqual([[7, "b"]]);
   });
 

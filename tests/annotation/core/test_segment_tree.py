@@ -6,7 +6,7 @@ import numpy as np
 
 from annotation.core.segment_tree import Borders, segment_tree
 
-# Four squares of 2 x 2 pixels in a row, and one of them twice as tall below:  0 0 1 1 2 2 3 3
+# Four squares of 2 x 2 pixels in a row.
 ROW = np.repeat(np.repeat(np.array([[0, 1, 2, 3]]), 2, axis=0), 2, axis=1).astype(np.int64)
 
 
@@ -41,8 +41,9 @@ def test_as_many_as_asked_are_left_and_all_of_them_when_more_are_asked() -> None
 
 
 def test_a_joined_piece_looks_like_the_mean_of_what_it_holds() -> None:
-    # 0 and 2 join into 1 (mean 20); 3 is nearer to that than 2 was to 1 alone.
-    tree = tree_of([20, 20, 20, 29])
+    # 0 and 1 join first, at the mean of 3 and with 8 pixels. Joining 2 to that then costs 8 * 4 / 12 * (11 ** 2 + 0.5)
+    # = 324, less than 2 and 3, 4 * 4 / 8 * (14 ** 2 + 0.5) = 393; had it kept the look of 0, it would cost 524.
+    tree = tree_of([0, 6, 14, 28])
     assert tree.owners(2).tolist() == [0, 0, 0, 3]
 
 

@@ -94,19 +94,21 @@ export class SuggestionTool extends Tool {
   override up(g: Gesture): void {
     const inside = this.box ? this.inside(this.box.from, g.at) : [];
     this.cancel();
-    if (inside.length > 0) this.takeAll(inside, this.classFor(g));
+    const code = inside.length > 0 ? this.classFor(g) : null;
+    if (code !== null) this.takeAll(inside, code);
   }
 
   override click(g: Gesture): void {
     this.box = null;
     this.hovered = this.under(g.at);
-    this.take(this.classFor(g));
+    const code = this.hovered ? this.classFor(g) : null;
+    if (code !== null) this.take(code);
     this.refresh();
   }
 
-  /** With Alt the class in hand, else each suggestion's own. */
-  private classFor(g: Gesture): string | undefined {
-    return g.alt ? (this.host.classCode() ?? undefined) : undefined;
+  /** With Alt the class in hand, null when there is none; else undefined, each suggestion's own. */
+  private classFor(g: Gesture): string | null | undefined {
+    return g.alt ? this.host.classCode() : undefined;
   }
 
   override cancel(): void {
