@@ -18,7 +18,7 @@ REST_S, RETURN_S = 0.06, 0.1
 TURN_S = 0.35
 WHEEL = 120
 
-PULLS: tuple[Point, ...] = ((260, 60), (-230, 140), (-260, -120), (240, -200), (40, 110))
+PULLS: tuple[Point, ...] = ((260, 60), (-230, 140), (-260, -120), (240, -200), (130, 110))
 TURNS = (-1, -1, -1, 1, 1, 1, 1, -1, -1, -1)
 WAYS: tuple[Point, ...] = ((15, 9), (-12, 18), (-15, -12), (18, -15))
 
@@ -47,7 +47,7 @@ def _lead(start_s: float, a: Point, b: Point, *, held: bool, moves: int = MOVES)
 
 
 def pan(centre: Point) -> list[Event]:
-    """Drag the map around, letting go after each pull."""
+    """Drag the map around, letting go after each pull, and end well beside where it began."""
     events: list[Event] = []
     clock = 0.0
     for dx, dy in PULLS:
@@ -58,11 +58,6 @@ def pan(centre: Point) -> list[Event]:
         clock = events[-1].at_s + REST_S
         events.append(Event(clock, _mouse("mouseReleased", end)))
     return events
-
-
-def panned() -> Point:
-    """How far the pulls move the map in all."""
-    return sum(x for x, _ in PULLS), sum(y for _, y in PULLS)
 
 
 def zoom(centre: Point) -> list[Event]:
