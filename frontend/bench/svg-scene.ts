@@ -20,7 +20,10 @@ interface Scene {
   readonly vertex: Point;
 }
 
-function addVertex(map: L.Map, frame: TileFrame, shapes: readonly { feature: Feature; polygon: L.Polygon }[], vertex: Point): L.Marker {
+/** Says where the vertex is now, and how many shapes pass through it there. */
+function addVertex(
+  map: L.Map, frame: TileFrame, shapes: readonly { feature: Feature; polygon: L.Polygon }[], vertex: Point,
+): () => { at: Point; shapes: number } {
   const own = shapes.filter(({ feature }) => feature.rings.some((ring) => ring.some(([x, y]) => x === vertex[0] && y === vertex[1])));
   const icon = L.divIcon({ className: "vertex", iconSize: [11, 11] });
   const marker = L.marker(frame.toLatLng(vertex), { draggable: true, icon }).addTo(map);
@@ -31,7 +34,11 @@ function addVertex(map: L.Map, frame: TileFrame, shapes: readonly { feature: Fea
       );
     }
   });
-  return marker;
+  return () => {
+    const at = marker.getLatLng();
+    const through = own.filter(({ polygon }) => (polygon.getLatLngs() as L.LatLng[][]).some((ring) => ring.some((p) => p.equals(at))));
+    return { at: frame.toUnits(at), shapes: through.length };
+  };
 }
 
 async function open(): Promise<void> {
@@ -61,15 +68,13 @@ async function open(): Promise<void> {
       { color: colours[feature.class_code] ?? "#888888", weight: 1, fillOpacity: 0.45 },
     ).addTo(map),
   }));
-  const marker = addVertex(map, frame, shapes, vertex);
-  const start = marker.getLatLng();
-  Object.assign(document.body, {
-    hasVertexMoved: () => !marker.getLatLng().equals(start),
-    projectToScreen: (xPx: number, yPx: number) => {
-      const { left, top } = map.getContainer().getBoundingClientRect();
-      return map.latLngToContainerPoint(frame.toLatLng([xPx * SUBPIXELS, yPx * SUBPIXELS])).add([left, top]);
-    },
-  });
+  const whereVertex = addVertex(map, frame, shapes, vertex);
+  const projectToScreen = (xPx: number, yPx: number): { x: number; y: number } => {
+    const at = map.latLngToContainerPoint(frame.toLatLng([xPx * SUBPIXELS, yPx * SUBPIXELS]));
+    const corner = map.getContainer().getBoundingClientRect();
+    return { x: corner.left + at.x, y: corner.top + at.y };
+  };
+  Object.assign(document.body, { projectToScreen, whereVertex });
   await loaded;
   document.body.dataset["ready"] = "true";
 }
