@@ -155,7 +155,10 @@ export class WorkLog {
   private async storeWhole(history: History, head: Head): Promise<void> {
     const shorter = rewrite(history, UNDO);
     const position = head.position + shorter.records.length;
-    const at = (draft: Draft | null): number | null => (draft === history.present ? position : null);
+    const at = (draft: Draft | null): number | null => {
+      if (draft === history.present) return position;
+      return draft && sameFeatures(featuresOf(draft), shorter.start) ? head.position : null;
+    };
     const apart = (draft: Draft | null): readonly Feature[] | null => (draft && at(draft) === null ? featuresOf(draft) : null);
     const whole: Head = {
       ...head,

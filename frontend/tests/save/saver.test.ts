@@ -78,6 +78,7 @@ describe("a save", () => {
   it("is written in the browser before anything else, sent after a pause, and its history stays", async () => {
     await draw(one);
     expect(found()).toMatchObject({ features: one, base: [], undos: 1 });
+    expect(Object.keys(journal.entries.get(KEY)?.contents ?? {}), "the server's content is not written twice").toEqual(["start"]);
     await vi.advanceTimersByTimeAsync(AUTOSAVE_MS - 1);
     expect(server.calls).toHaveLength(0);
     expect(last()).toMatchObject({ state: "dirty", pending: true, kept: true });
