@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.studio import BUILT, GRASS, Fingers, Keys, Studio, begin, box, new_person, open_studio, sign_in
+from e2e.glass import Fingers
+from e2e.studio import BUILT, GRASS, Keys, Studio, begin, box, new_person, open_studio, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 

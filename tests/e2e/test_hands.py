@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from e2e.studio import BUILT, GRASS, Fingers, Pen, box, mask_of, new_person, rectangle, segment_ids, sign_in
+from e2e.glass import Fingers, Pen
+from e2e.studio import BUILT, GRASS, box, mask_of, new_person, rectangle, segment_ids, sign_in
 from PIL import Image
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]

@@ -7,7 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from e2e.studio import BUILT, DRAWING, GRASS, PAIR, THREE, box, mask_of, polygon, rectangle, segment_ids, three_moved_to
+from e2e.studio import (
+    BUILT,
+    DRAWING,
+    GRASS,
+    PAIR,
+    THREE,
+    box,
+    mask_of,
+    polygon,
+    rectangle,
+    segment_ids,
+    three_moved_to,
+    two_accepted_one_corrected,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -237,13 +250,7 @@ def test_suggestions_are_taken_one_by_one_above_a_confidence_as_another_class_or
     slider.fill("85")
     hands.page.click("[data-testid='take-all']")
     stored = hands.saved(3)
-    assert {f["id"]: (f["class_code"], f["provenance"]) for f in stored.features} == {
-        "region-1": (BUILT, "accepted"),
-        "region-2": (GRASS, "accepted"),
-        "region-4": (BUILT, "corrected"),
-    }
-    for drawn in (DRAWING[0], DRAWING[1], DRAWING[3]):
-        assert polygon(stored.one(drawn["id"])["rings"]).equals(polygon(drawn["rings"]))
+    two_accepted_one_corrected(stored)
     assert stored.revision.draft_model == world.prediction.model.version
     assert hands.page.get_attribute("#studio", "data-suggestions") == "1"
     hands.drag((38, 2), (62, 18))

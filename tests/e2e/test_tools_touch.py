@@ -7,20 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+from e2e.glass import Fingers, Pen
 from e2e.studio import (
     BUILT,
-    DRAWING,
     GRASS,
     PAIR,
     THREE,
-    Fingers,
-    Pen,
     box,
     mask_of,
     polygon,
     rectangle,
     segment_ids,
     three_moved_to,
+    two_accepted_one_corrected,
 )
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -197,13 +196,7 @@ def test_suggestions_are_taken_one_by_one_all_the_sure_ones_and_by_a_box_then_re
     fingers.tap(10, 30)
     fingers.choose(BUILT)
     stored = hands.saved(3)
-    assert {f["id"]: (f["class_code"], f["provenance"]) for f in stored.features} == {
-        "region-1": (BUILT, "accepted"),
-        "region-2": (GRASS, "accepted"),
-        "region-4": (BUILT, "corrected"),
-    }
-    for drawn in (DRAWING[0], DRAWING[1], DRAWING[3]):
-        assert polygon(stored.one(drawn["id"])["rings"]).equals(polygon(drawn["rings"]))
+    two_accepted_one_corrected(stored)
 
 
 @by_hand

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
-from e2e.studio import BUILT, DRAWING, GRASS, new_person, sign_in
+from e2e.studio import BUILT, DRAWING, GRASS, TILES, new_person, sign_in
+from learning_rows import model_row, ready_map
+from validation_rows import Drawn
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 # The least sure first, as they are asked.
 ASKED = [("region-3", BUILT), ("region-4", GRASS), ("region-2", GRASS), ("region-1", BUILT)]
 SENT = "#validate[data-pending='0']"
+# The browser's storage as the first version of the page made it, with an answer in it or none, and held open.
+EARLIER_FORM = """async (kept) => {
+  const asked = (request) => new Promise((yes, no) => {
+    request.onsuccess = () => yes(request.result);
+    request.onerror = request.onblocked = () => no(new Error(String(request.error)));
+  });
+  await asked(indexedDB.deleteDatabase("solcommun-validate"));
+  const opening = indexedDB.open("solcommun-validate", 1);
+  opening.onupgradeneeded = () => {
+    opening.result.createObjectStore("verdicts", { autoIncrement: true });
+    opening.result.createObjectStore("batches", { keyPath: "operation_id" });
+  };
+  window.held = await asked(opening);
+  if (kept) await asked(window.held.transaction("verdicts", "readwrite").objectStore("verdicts").add(kept));
+}"""
 
 
 def open_lane(open_page: Any, user: Any, **options: Any) -> Any:
@@ -36,6 +56,24 @@ def verdicts(user: Any, tile: int) -> dict[str, tuple[str, str]]:
 def key_of(page: Any, code: str) -> str:
     shown = page.locator(f"[data-testid='class-{code}'] kbd").inner_text()
     return f"Shift+Digit{shown[1:]}" if shown.startswith("⇧") else f"Digit{shown}"
+
+
+@contextmanager
+def newer_model(world: Any) -> Iterator[str]:
+    """The version of a model promoted in the place of the world's, which has drawn two shapes on each tile."""
+    from learning.models import TrainedModel
+
+    older = world.prediction.model
+    TrainedModel.objects.filter(pk=older.pk).update(state=TrainedModel.State.RETIRED)
+    newer = model_row(world.campaign, state="promoted", number=older.number + 1)
+    prediction = ready_map(newer, np.zeros((TILES, TILES), np.float32))
+    for tile in world.tiles:
+        Drawn(world.campaign, prediction).draw(tile, DRAWING[:2])
+    try:
+        yield newer.version
+    finally:
+        TrainedModel.objects.filter(pk=newer.pk).update(state=TrainedModel.State.RETIRED)
+        TrainedModel.objects.filter(pk=older.pk).update(state=TrainedModel.State.PROMOTED)
 
 
 def test_one_tile_is_validated_by_keys_alone_and_the_next_one_comes(world: Any, open_page: Any) -> None:
@@ -210,3 +248,81 @@ def test_an_answer_that_is_no_use_any_more_costs_no_other_and_is_told_with_its_r
     page.reload()
     page.wait_for_selector("#validate[data-ready='true']")
     assert told.count() == 0
+
+
+def test_an_answer_in_the_storage_of_an_earlier_version_of_the_page_is_sent(world: Any, open_page: Any) -> None:
+    user = new_person()
+    page = open_lane(open_page, user)
+    tile = int(page.get_attribute("#validate", "data-tile"))
+    asked(page, "region-3")
+    person = page.evaluate("JSON.parse(document.querySelector('#boot').textContent).user.public_id")
+    verdict = {"feature_id": "region-3", "verdict": "disagree", "class_code": None, "seconds": 1}
+    version = world.prediction.model.version
+    kept = {"owner": f"{person}/gers", "tile": tile, "model_version": version, "verdict": verdict, "done": False}
+    page.goto("/me/")
+    page.evaluate(EARLIER_FORM, kept)
+    page.goto("/campaigns/gers/validate/")
+    page.wait_for_selector("#validate[data-ready='true']")
+    asked(page, "region-4")
+    page.wait_for_selector(SENT, state="attached")
+    assert verdicts(user, tile) == {"region-3": ("disagree", "")}
+    page.keyboard.press("u")
+    asked(page, "region-2")
+    page.wait_for_selector("#validate[data-pending='1']", state="attached")
+    page.wait_for_selector(SENT, state="attached")
+    assert verdicts(user, tile)["region-4"] == ("unsure", "")
+
+
+def test_beside_a_tab_of_an_earlier_version_answers_go_at_once_and_are_kept_again_when_it_is_closed(
+    world: Any, open_page: Any
+) -> None:
+    user = new_person()
+    page = open_lane(open_page, user)
+    tile = int(page.get_attribute("#validate", "data-tile"))
+    asked(page, "region-3")
+    page.goto("/me/")
+    older = page.context.new_page()
+    older.goto("/me/")
+    older.evaluate(EARLIER_FORM, None)
+    page.goto("/campaigns/gers/validate/")
+    page.wait_for_selector("#validate[data-ready='true']")
+    asked(page, "region-3")
+    page.keyboard.press("u")
+    asked(page, "region-4")
+    state = page.locator("[data-testid='save-state']")
+    state.filter(has_text="each answer goes to the server at once").wait_for()
+    assert verdicts(user, tile) == {"region-3": ("unsure", "")}
+    older.close()
+    page.keyboard.press("u")
+    asked(page, "region-2")
+    state.filter(has_text="Kept in this browser: 1").wait_for()
+    page.wait_for_selector(SENT, state="attached")
+    assert verdicts(user, tile) == {"region-3": ("unsure", ""), "region-4": ("unsure", "")}
+
+
+def test_a_tile_that_a_newer_model_has_drawn_is_shown_anew_and_asked_from_its_beginning(
+    world: Any, open_page: Any
+) -> None:
+    from annotation.models import Validation
+
+    user = new_person()
+    page = open_lane(open_page, user)
+    tile = int(page.get_attribute("#validate", "data-tile"))
+    asked(page, "region-3")
+    with newer_model(world) as version:
+        page.keyboard.press("a")
+        page.locator("[data-testid='notice']").filter(has_text="A newer model has drawn this tile").wait_for()
+        page.wait_for_selector("#validate[data-ready='true']")
+        assert int(page.get_attribute("#validate", "data-tile")) == tile
+        told = page.locator("[data-testid='set-aside']").inner_text()
+        assert "1 answer was not taken" in told and "older drawing" in told
+        asked(page, "region-2")
+        page.keyboard.press("a")
+        asked(page, "region-1")
+        page.keyboard.press("d")
+        page.wait_for_selector(f"#validate:not([data-tile='{tile}'])", state="attached")
+        page.wait_for_selector(SENT, state="attached")
+        stored = Validation.objects.filter(annotator=user, tile_id=tile)
+        assert set(stored.values_list("feature_id", "verdict", "model_version")) == {
+            ("region-1", "disagree", version), ("region-2", "agree", version),
+        }  # fmt: skip

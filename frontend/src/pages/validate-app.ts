@@ -56,6 +56,7 @@ export class ValidateApp implements ValidateActions {
       isSamePerson: (wasSignedOut) => guard.isSame(wasSignedOut),
       onStatus: (status) => { this.update({ status }); },
       onAskedAgain: (tile, names) => { this.inTurn(() => this.askAgain(tile, names)); },
+      onDrawnAnew: (tile, olderModel) => { this.inTurn(() => this.showAnew(tile, olderModel)); },
     });
     this.update({});
     this.view = new MapView(root.querySelector(".map") as HTMLElement, campaign.layer, coloursOf(campaign));
@@ -68,8 +69,8 @@ export class ValidateApp implements ValidateActions {
     window.addEventListener("keydown", (event) => { this.onKey(event); });
     watchHand((hand) => { this.usedBy(hand); });
     for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
-    for (const name of ["online", "focus"]) window.addEventListener(name, () => void this.outbox.flush().catch(() => undefined));
-    document.addEventListener("visibilitychange", () => { if (document.hidden) void this.outbox.flush().catch(() => undefined); });
+    for (const name of ["online", "focus"]) window.addEventListener(name, () => void this.outbox.flush());
+    document.addEventListener("visibilitychange", () => { if (document.hidden) void this.outbox.flush(); });
   }
 
   private usedBy(hand: Device): void {
@@ -153,7 +154,7 @@ export class ValidateApp implements ValidateActions {
 
   private async show(task: ValidationTask): Promise<void> {
     const { tile } = task;
-    const kept = await this.outbox.of(tile.id).catch(() => []);
+    const kept = await this.outbox.of(tile.id, task.model_version).catch(() => []);
     this.answers = new Map(kept.map((verdict) => [verdict.feature_id, verdict]));
     const done = task.items.filter((item) => item.verdict !== null || this.answers.has(item.feature_id));
     const items = [...done, ...task.items.filter((item) => !done.includes(item))];
@@ -204,7 +205,7 @@ export class ValidateApp implements ValidateActions {
 
   /** All of the tile was answered before: the server gives it again until it knows, so it must be told first. */
   private async goOn(): Promise<void> {
-    await this.outbox.flush().catch(() => undefined);
+    await this.outbox.flush();
     const { left } = this.outbox;
     if (left === 0) await this.next();
     else this.update({ phase: "failed", failure: savedWords(this.state.status, this.boot.language) });
@@ -212,7 +213,7 @@ export class ValidateApp implements ValidateActions {
 
   private async finish(): Promise<void> {
     // The server gives the next tile by what it knows: the answers on this one go first, unless the network is away.
-    await Promise.race([this.outbox.flush().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
+    await Promise.race([this.outbox.flush(), new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
     await this.next();
   }
 
@@ -254,12 +255,21 @@ export class ValidateApp implements ValidateActions {
   private async askAgain(tile: TileId, names: readonly string[]): Promise<void> {
     const { task, item } = this;
     if (!task || !item || task.tile.id !== tile || this.state.phase !== "judging") return;
-    const answeredSince = (await this.outbox.of(tile).catch(() => [])).map((verdict) => verdict.feature_id);
+    const answeredSince = (await this.outbox.of(tile, task.model_version).catch(() => [])).map((verdict) => verdict.feature_id);
     const again = task.items.slice(0, this.index).filter(({ feature_id }) => names.includes(feature_id) && !answeredSince.includes(feature_id));
     for (const { feature_id } of again) this.answers.delete(feature_id);
     this.task = { ...task, items: [...task.items.filter((one) => !again.includes(one)), ...again] };
     this.index -= again.length;
     this.update({});
+  }
+
+  /** The tile again, as the newer model has drawn it: it is still this person's, and is given first. */
+  private async showAnew(tile: TileId, olderModel: string): Promise<void> {
+    const { task } = this;
+    if (task?.tile.id !== tile || task.model_version !== olderModel || this.state.phase !== "judging") return;
+    this.ahead = null;
+    await this.next();
+    this.notify(gettext("A newer model has drawn this tile: here is its drawing."));
   }
 
   forgetAside(): void {
@@ -296,7 +306,7 @@ export class ValidateApp implements ValidateActions {
     const { task } = this;
     if (!task || this.state.phase !== "judging") return;
     this.update({ phase: "loading" });
-    await Promise.race([this.outbox.flush().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
+    await Promise.race([this.outbox.flush(), new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
     try {
       if (task.lease) await api.release(task.lease.token, "skip", "");
     } catch (error) {

@@ -24,6 +24,8 @@ export interface OutboxHooks {
   onStatus(status: OutboxStatus): void;
   /** Verdicts on these polygons were not taken; another answer may be. */
   onAskedAgain(tile: TileId, featureIds: readonly string[]): void;
+  /** A newer model has drawn the tile: what is asked about the older drawing is no use any more. */
+  onDrawnAnew(tile: TileId, olderModel: string): void;
 }
 
 const SEND_MS = 2_000;
@@ -52,7 +54,10 @@ function faultsOf({ body: { verdicts } }: Batch, error: ApiError): Map<string, F
     const words = refusalWords("invalid_verdict", undefined) ?? error.message;
     for (const place of Object.keys(unreadable)) blame(verdicts[Number(place)]?.feature_id, error.code, words);
   }
-  if (faults.size === 0) for (const { feature_id } of verdicts) blame(feature_id, error.code, error.message);
+  if (faults.size === 0) {
+    const words = refusalWords(error.code, undefined, error.details) ?? error.message;
+    for (const { feature_id } of verdicts) blame(feature_id, error.code, words);
+  }
   return faults;
 }
 
@@ -80,12 +85,12 @@ export class Outbox {
     this.hooks.onStatus(this.status);
   }
 
-  /** Verdicts on a tile that this browser has and the server may not. */
-  async of(tile: TileId): Promise<Verdict[]> {
+  /** Verdicts on a model's drawing of a tile that this browser has and the server may not. */
+  async of(tile: TileId, model: string): Promise<Verdict[]> {
     const { verdicts, batches } = await this.store.waiting(this.owner);
     return [
-      ...batches.filter((batch) => batch.tile === tile).flatMap((batch) => batch.body.verdicts),
-      ...verdicts.filter(({ value }) => value.tile === tile).map(({ value }) => value.verdict),
+      ...batches.filter((batch) => batch.tile === tile && batch.body.model_version === model).flatMap((batch) => batch.body.verdicts),
+      ...verdicts.filter(({ value }) => value.tile === tile && value.model_version === model).map(({ value }) => value.verdict),
     ];
   }
 
@@ -98,7 +103,8 @@ export class Outbox {
       await this.sendUnkept(kept, error);
       return;
     }
-    this.tell({ state: this.status.state === "saved" ? "waiting" : this.status.state, left: this.status.left + 1 });
+    const { state, left } = this.status;
+    this.tell({ state: state === "saved" || state === "unkept" ? "waiting" : state, left: left + 1 });
     this.schedule(SEND_MS);
   }
 
@@ -140,13 +146,13 @@ export class Outbox {
 
   private schedule(delay: number): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.flush().catch(() => undefined), delay);
+    this.timer = setTimeout(() => void this.flush(), delay);
   }
 
-  /** Sends all there is, oldest first. Resolves when nothing is left, or when it must wait. */
+  /** Sends all there is, oldest first. Resolves when nothing is left, or when it must wait; never rejects. */
   async flush(): Promise<void> {
     clearTimeout(this.timer);
-    this.sending ??= this.drain().finally(() => { this.sending = null; });
+    this.sending ??= this.drain().catch((error: unknown) => { this.waitForStore(error); }).finally(() => { this.sending = null; });
     await this.sending;
   }
 
@@ -178,6 +184,11 @@ export class Outbox {
     this.retries += 1;
   }
 
+  /** The browser's store failed midway. What it holds is still there, and the server takes a batch once. */
+  private waitForStore(error: unknown): void {
+    this.wait(this.status.state === "unkept" ? {} : { state: "offline", message: String(error) });
+  }
+
   /** True when the next batch may be tried. */
   private async failed(batch: Batch, error: unknown): Promise<boolean> {
     const message = (error as Error).message;
@@ -193,6 +204,7 @@ export class Outbox {
       await this.count();
       const again = [...faults].filter(([, fault]) => fault.asksAgain).map(([name]) => name);
       if (again.length > 0) this.hooks.onAskedAgain(batch.tile, again);
+      if (error.code === "drawing_replaced") this.hooks.onDrawnAnew(batch.tile, batch.body.model_version);
       return true;
     }
     return false;

@@ -5,10 +5,11 @@
  * not what the tile holds. One tab owns an entry at a time; every write checks that in its own transaction.
  */
 
-import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
+import { type DBSchema, type IDBPTransaction } from "idb";
 import { type Compact, compact, expand } from "../domain/compact";
 import type { Delta } from "../domain/delta";
 import type { Feature } from "../domain/draft";
+import { Opener } from "./opener";
 
 export type LogRecord = { readonly kind: "do"; readonly delta: Delta } | { readonly kind: "undo" } | { readonly kind: "redo" };
 
@@ -180,39 +181,24 @@ async function mustOwn(transaction: Writing, key: string, owner: string): Promis
 }
 
 export class BrowserJournal implements Journal {
-  private opened: Promise<IDBPDatabase<Schema>> | null = null;
+  private readonly opener: Opener<Schema>;
 
-  constructor(private readonly name = "solcommun-studio") {}
-
-  private database(): Promise<IDBPDatabase<Schema>> {
-    const forget = (): void => { this.opened = null; };
-    this.opened ??= new Promise<IDBPDatabase<Schema>>((resolve, reject) => {
-      openDB<Schema>(this.name, 3, {
-        async upgrade(database, oldVersion, _newVersion, transaction) {
-          if (oldVersion === 2) return;
-          database.createObjectStore("owners", { keyPath: "key" });
-          database.createObjectStore("heads", { keyPath: "key" });
-          database.createObjectStore("records", { keyPath: ["key", "n"] });
-          database.createObjectStore("contents", { keyPath: ["key", "name"] });
-          if (oldVersion !== 1) return;
-          await carryOver(transaction as unknown as Upgrade);
-          database.deleteObjectStore("drafts");
-        },
-        // A tab opened before the last update holds the old form: go on without a copy rather than wait for it.
-        blocked: () => { reject(new Error("Another tab holds an older form of the browser's storage: close it")); },
-        blocking: (_current, _wanted, event) => { (event.target as IDBDatabase).close(); forget(); },
-        terminated: forget,
-      }).then(resolve, reject);
-    }).catch((error: unknown) => {
-      forget();
-      throw error;
+  constructor(name = "solcommun-studio") {
+    this.opener = new Opener<Schema>(name, 3, async (database, oldVersion, _newVersion, transaction) => {
+      if (oldVersion === 2) return;
+      database.createObjectStore("owners", { keyPath: "key" });
+      database.createObjectStore("heads", { keyPath: "key" });
+      database.createObjectStore("records", { keyPath: ["key", "n"] });
+      database.createObjectStore("contents", { keyPath: ["key", "name"] });
+      if (oldVersion !== 1) return;
+      await carryOver(transaction as unknown as Upgrade);
+      database.deleteObjectStore("drafts");
     });
-    return this.opened;
   }
 
   /** Runs `work` in one transaction; what it throws undoes everything it wrote. */
   private async transact<T>(durability: IDBTransactionDurability, work: (transaction: Writing) => Promise<T>): Promise<T> {
-    const transaction = (await this.database()).transaction(STORES, "readwrite", { durability });
+    const transaction = (await this.opener.database()).transaction(STORES, "readwrite", { durability });
     const done = transaction.done;
     // The rejection is read below; when `work` throws first it has been said already.
     done.catch(() => undefined);
@@ -235,7 +221,7 @@ export class BrowserJournal implements Journal {
       });
       return { kept, claimed: true };
     } catch {
-      const transaction = (await this.database()).transaction(STORES, "readonly");
+      const transaction = (await this.opener.database()).transaction(STORES, "readonly");
       return { kept: await readEntry(transaction as unknown as Reading, key), claimed: false };
     }
   }

@@ -1,8 +1,8 @@
 /** Verdicts that the browser keeps until the server has them. */
 
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { DBSchema } from "idb";
 import type { ValidationBody, Verdict } from "../api/types";
-import { gettext } from "../i18n";
+import { Opener } from "./opener";
 
 export type TileId = number | string;
 
@@ -126,28 +126,16 @@ interface Schema extends DBSchema {
 const STORES: ("verdicts" | "batches" | "aside")[] = ["verdicts", "batches", "aside"];
 
 export class BrowserVerdictStore implements VerdictStore {
-  private readonly database: Promise<IDBPDatabase<Schema>>;
-
-  constructor() {
-    this.database = new Promise((resolve, reject) => {
-      openDB<Schema>("solcommun-validate", 2, {
-        upgrade(database, oldVersion) {
-          if (oldVersion < 1) {
-            database.createObjectStore("verdicts", { autoIncrement: true });
-            database.createObjectStore("batches", { keyPath: "operation_id" });
-          }
-          database.createObjectStore("aside", { autoIncrement: true });
-        },
-        // A tab opened before the last update holds the old form: go on without a copy rather than wait for it.
-        blocked: () => { reject(new Error(gettext("Another tab was opened before the last update: close it, then load this page again."))); },
-        blocking: (_current, _wanted, event) => { (event.target as IDBDatabase).close(); },
-      }).then(resolve, reject);
-    });
-    this.database.catch(() => undefined); // said by each call
-  }
+  private readonly opener = new Opener<Schema>("solcommun-validate", 2, (database, oldVersion) => {
+    if (oldVersion < 1) {
+      database.createObjectStore("verdicts", { autoIncrement: true });
+      database.createObjectStore("batches", { keyPath: "operation_id" });
+    }
+    database.createObjectStore("aside", { autoIncrement: true });
+  });
 
   private async writing() {
-    return (await this.database).transaction(STORES, "readwrite", { durability: "strict" });
+    return (await this.opener.database()).transaction(STORES, "readwrite", { durability: "strict" });
   }
 
   /** Reads, then writes what `work` says, with nobody else in between. */
@@ -168,7 +156,7 @@ export class BrowserVerdictStore implements VerdictStore {
   }
 
   async add(verdict: KeptVerdict): Promise<void> {
-    const transaction = (await this.database).transaction("verdicts", "readwrite", { durability: "strict" });
+    const transaction = (await this.opener.database()).transaction("verdicts", "readwrite", { durability: "strict" });
     await transaction.store.add(verdict);
     await transaction.done;
   }
@@ -188,7 +176,7 @@ export class BrowserVerdictStore implements VerdictStore {
   }
 
   async drop(operationId: string): Promise<void> {
-    await (await this.database).delete("batches", operationId);
+    await (await this.opener.database()).delete("batches", operationId);
   }
 
   async setAside(batch: Batch, faults: ReadonlyMap<string, Fault>): Promise<void> {
@@ -210,7 +198,7 @@ export class BrowserVerdictStore implements VerdictStore {
   }
 
   async forgetAside(owner: string): Promise<void> {
-    const transaction = (await this.database).transaction("aside", "readwrite", { durability: "strict" });
+    const transaction = (await this.opener.database()).transaction("aside", "readwrite", { durability: "strict" });
     for (let cursor = await transaction.store.openCursor(); cursor; cursor = await cursor.continue()) {
       if (cursor.value.owner === owner) await cursor.delete();
     }

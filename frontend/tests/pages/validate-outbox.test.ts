@@ -14,6 +14,14 @@ class MemoryStore implements VerdictStore {
   private aside: SetAside[] = [];
   private last = 0;
   full = false;
+  /** A call that fails once. */
+  fails: "pack" | "drop" | "setAside" | null = null;
+
+  private mayFail(call: "pack" | "drop" | "setAside"): Promise<void> {
+    if (this.fails !== call) return Promise.resolve();
+    this.fails = null;
+    return Promise.reject(new DOMException("", "UnknownError"));
+  }
 
   private read(owner: string): Waiting {
     return {
@@ -38,26 +46,27 @@ class MemoryStore implements VerdictStore {
     return Promise.resolve(key !== undefined && this.verdicts.delete(key));
   }
 
-  pack(owner: string): Promise<Batch | null> {
+  async pack(owner: string): Promise<Batch | null> {
+    await this.mayFail("pack");
     const waiting = this.read(owner);
     const made = waiting.batches[0] ? null : batchOf(waiting);
     for (const key of made?.keys ?? []) this.verdicts.delete(key);
     if (made) this.batches.set(made.batch.operation_id, made.batch);
-    return Promise.resolve(made?.batch ?? waiting.batches[0] ?? null);
+    return made?.batch ?? waiting.batches[0] ?? null;
   }
 
-  drop(operationId: string): Promise<void> {
+  async drop(operationId: string): Promise<void> {
+    await this.mayFail("drop");
     this.batches.delete(operationId);
-    return Promise.resolve();
   }
 
-  setAside(batch: Batch, faults: ReadonlyMap<string, Fault>): Promise<void> {
-    if (!this.batches.delete(batch.operation_id)) return Promise.resolve();
+  async setAside(batch: Batch, faults: ReadonlyMap<string, Fault>): Promise<void> {
+    await this.mayFail("setAside");
+    if (!this.batches.delete(batch.operation_id)) return;
     const { rest, aside } = parted(batch, faults);
     if (rest) this.batches.set(rest.operation_id, rest);
     for (const { key, value } of tooSoonDone(batch, faults, this.read(batch.owner))) this.verdicts.set(key, { ...value, done: false });
     this.aside.push(...aside);
-    return Promise.resolve();
   }
 
   forgetAside(owner: string): Promise<void> {
@@ -72,6 +81,7 @@ let sent: { tile: TileId; body: ValidationBody }[];
 let person: string;
 let statuses: OutboxStatus[];
 let asked: (TileId | string)[][];
+let drawnAnew: [TileId, string][];
 
 function open(owner = "ada/camp"): Outbox {
   return new Outbox(owner, {
@@ -84,6 +94,7 @@ function open(owner = "ada/camp"): Outbox {
     isSamePerson: () => Promise.resolve(owner.startsWith(person)),
     onStatus: (status) => statuses.push(status),
     onAskedAgain: (tile, names) => asked.push([tile, ...names]),
+    onDrawnAnew: (tile, olderModel) => drawnAnew.push([tile, olderModel]),
   }, store);
 }
 
@@ -93,10 +104,12 @@ const on = (verdict: Verdict, done = false): Omit<KeptVerdict, "owner"> => ({ ti
 const named = (): string[] => sent.flatMap(({ body }) => body.verdicts.map((verdict) => verdict.feature_id));
 const state = (): OutboxStatus | undefined => statuses[statuses.length - 1];
 
+const FIRST_RETRY_MS = 1_000;
+
 beforeEach(() => {
   vi.useFakeTimers();
   store = new MemoryStore();
-  [failures, sent, person, statuses, asked] = [[], [], "ada", [], []];
+  [failures, sent, person, statuses, asked, drawnAnew] = [[], [], "ada", [], [], []];
 });
 
 afterEach(() => {
@@ -226,6 +239,15 @@ describe("a verdict that will never be taken", () => {
     expect(state()?.aside).toMatchObject([{ verdict: { feature_id: "b" } }]);
   });
 
+  it("of a drawing that a newer model has replaced is told to the page, which asks about the newer one", async () => {
+    failures = [new ApiError(409, "drawing_replaced", "Drawn anew")];
+    const outbox = open();
+    await outbox.put(on(says("a")));
+    await outbox.flush();
+    expect(drawnAnew).toEqual([[7, "m1"]]);
+    expect(asked).toEqual([]);
+  });
+
   it.each([
     ["the refusal names none", new ApiError(409, "drawing_replaced", "Drawn anew")],
     ["it names others", refusal({ ...gone, feature_id: "z" })],
@@ -252,6 +274,18 @@ describe("verdicts", () => {
     await outbox.flush();
     await expect(outbox.takeBack(7, "a")).resolves.toBe(false);
     expect(named()).toEqual(["a"]);
+  });
+
+  it.each(["pack", "drop", "setAside"] as const)("leave a little later where the browser's store failed once, in %s", async (call) => {
+    const outbox = open();
+    for (const name of ["a", "b"]) await outbox.put(on(says(name)));
+    if (call === "setAside") failures = Array.from({ length: 2 }, () => new ApiError(409, "drawing_replaced", "Drawn anew"));
+    store.fails = call;
+    await outbox.flush();
+    expect(state()).toMatchObject({ state: "offline", left: 2 });
+    await vi.advanceTimersByTimeAsync(FIRST_RETRY_MS);
+    expect(state()).toMatchObject({ state: "saved", left: 0 });
+    expect(new Set(sent.map(({ body }) => body.operation_id)).size, "one id, however often").toBe(call === "setAside" ? 0 : 1);
   });
 
   it("go to the server at once where the browser keeps nothing, under the right account only", async () => {
