@@ -49,7 +49,8 @@ class SegmentsView(APIView):
         etag = f'W/"{segments.segments_mark(tile, level=level)}"'
         headers = {
             "ETag": etag,
-            "Cache-Control": "private, max-age=31536000, immutable",
+            # Asked for again each time, which costs an empty answer: segments of two versions do not fit together.
+            "Cache-Control": "private, no-cache",
             "Vary": "Accept-Encoding, Cookie",
         }
         if request.headers.get("If-None-Match") == etag:

@@ -15,6 +15,8 @@ export type ViewKind = "colour" | "infrared" | "vegetation" | "height" | "band";
 /** Names that heights have: of the surface, of the ground, or of what stands on it; in English and in French. */
 const HEIGHTS = new Set(["height", "h", "dsm", "dtm", "ndsm", "chm", "mnh", "mns", "mnt", "elevation"]);
 
+const COLOURS = new Set(["band-R", "band-G", "band-B", "band-NIR"]);
+
 export function viewKind(view: string): ViewKind {
   if (view === "rgb") return "colour";
   if (view === "irc") return "infrared";
@@ -22,16 +24,15 @@ export function viewKind(view: string): ViewKind {
   return HEIGHTS.has(view.replace(/^band-/, "").toLowerCase()) ? "height" : "band";
 }
 
-/** The band combinations that this layer's bands allow; heights before other single bands. */
+/** The views that this layer's bands allow: combinations, heights, other bands, and last each colour by itself. */
 export function viewsOf(bands: readonly string[]): string[] {
   const has = (...names: string[]): boolean => names.every((name) => bands.includes(name));
   const views = ["rgb"];
   if (has("NIR", "R", "G")) views.push("irc");
   if (has("NIR", "R")) views.push("ndvi");
-  const inColour = new Set(["R", "G", "B", "NIR"]);
-  const single = bands.filter((band) => !inColour.has(band)).map((band) => `band-${band}`);
-  const isHeight = (view: string): boolean => viewKind(view) === "height";
-  return [...views, ...single.filter(isHeight), ...single.filter((view) => !isHeight(view))];
+  const single = bands.length === 1 ? [] : bands.map((band) => `band-${band}`);
+  const rank = (view: string): number => (viewKind(view) === "height" ? 0 : COLOURS.has(view) ? 2 : 1);
+  return [...views, ...[0, 1, 2].flatMap((wanted) => single.filter((view) => rank(view) === wanted))];
 }
 
 /** The map tiles of one zoom, as Leaflet keeps them. */

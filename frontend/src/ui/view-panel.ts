@@ -4,13 +4,23 @@ import { DOUBT_LEGEND } from "../map/doubt-layer";
 import { viewKind } from "../map/imagery";
 import { LightElement } from "./element";
 
+function bandWords(band: string): string {
+  switch (band) {
+    case "R": return gettext("Red alone");
+    case "G": return gettext("Green alone");
+    case "B": return gettext("Blue alone");
+    case "NIR": return gettext("Near infrared alone");
+    default: return interpolate(gettext("Band %(name)s"), { name: band });
+  }
+}
+
 export function viewWords(view: string): string {
   switch (viewKind(view)) {
     case "colour": return gettext("True colour");
     case "infrared": return gettext("Infrared");
     case "vegetation": return gettext("Vegetation index");
     case "height": return gettext("Height");
-    case "band": return interpolate(gettext("Band %(name)s"), { name: view.replace(/^band-/, "") });
+    case "band": return bandWords(view.replace(/^band-/, ""));
   }
 }
 

@@ -21,8 +21,11 @@ it("brings the tile's units to the image and back without loss", () => {
 });
 
 it("offers the views that the bands allow", () => {
-  expect(viewsOf(["R", "G", "B"])).toEqual(["rgb"]);
-  expect(viewsOf(["R", "G", "B", "NIR", "height"])).toEqual(["rgb", "irc", "ndvi", "band-height"]);
+  expect(viewsOf(["grey"])).toEqual(["rgb"]);
+  expect(viewsOf(["R", "G", "B"])).toEqual(["rgb", "band-R", "band-G", "band-B"]);
+  expect(viewsOf(["R", "G", "B", "NIR", "SWIR", "height"])).toEqual([
+    "rgb", "irc", "ndvi", "band-height", "band-SWIR", "band-R", "band-G", "band-B", "band-NIR",
+  ]);
   expect(tileUrl("gers", "rgb")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg");
   expect(tileUrl("gers", "irc")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg?view=irc");
 });

@@ -90,5 +90,5 @@ it("offers heights by the names that they have in files, before other single ban
   }
   expect(viewKind("band-SWIR")).toBe("band");
   expect(["rgb", "irc", "ndvi"].map(viewKind)).toEqual(["colour", "infrared", "vegetation"]);
-  expect(viewsOf(["R", "G", "B", "SWIR", "MNH"])).toEqual(["rgb", "band-MNH", "band-SWIR"]);
+  expect(viewsOf(["R", "G", "B", "SWIR", "MNH"]).slice(0, 3)).toEqual(["rgb", "band-MNH", "band-SWIR"]);
 });
