@@ -86,3 +86,12 @@ def test_hostile_words_of_a_reviewer_stay_words_on_every_page_that_shows_them(wo
     Studio(page, tile, author).open()
     assert HOSTILE in page.inner_text("#studio")
     assert dialogs == []
+
+
+def test_a_draft_that_was_only_looked_at_is_said_with_the_labels_drawn_beside_it(open_studio: Any, world: Any) -> None:
+    hands = open_studio()
+    hands.use("draft")
+    hands.page.wait_for_selector("#studio:not([data-suggestions='0'])", state="attached")
+    hands.use("rectangle")
+    hands.drag((30, 44), (50, 60))
+    assert hands.saved(1).revision.draft_model == world.prediction.model.version

@@ -1,3 +1,4 @@
+import { gettext } from "../i18n";
 import { refusalWords } from "./refusals";
 import type {
   Annotation,
@@ -43,7 +44,7 @@ export class ApiError extends Error {
 /** No answer came: the network is down, or the server is. */
 export class NetworkError extends Error {
   constructor(cause: unknown) {
-    super("No answer from the server", { cause });
+    super(gettext("No answer from the server: check the network, then try again."), { cause });
     this.name = "NetworkError";
   }
 }
@@ -144,6 +145,9 @@ export const api = {
 
   release: (token: string, reason: ReleaseReason, comment: string): Promise<null> =>
     call<never>(`leases/${at(token)}/release/`, { method: "POST", body: { reason, comment } }),
+
+  /** A tile with one's own labels, without taking it. */
+  tile: (tile: Id): Promise<Assignment> => need(`tiles/${at(tile)}/`),
 
   save: (tile: Id, version: number, body: SaveBody): Promise<Annotation> =>
     need(`tiles/${at(tile)}/annotation/`, { method: "PUT", body, version }),

@@ -53,6 +53,8 @@ export class StudioApp implements ToolHost, StudioActions {
   readonly flow: StudioFlow;
   readonly look: StudioLook;
   readonly isPractice: boolean;
+  /** Whose work this is: the first part of its keys in the browser. */
+  readonly person: string;
   private readonly commands: StudioCommands;
   private noticeTimer: ReturnType<typeof setTimeout> | undefined;
   private running = 0;
@@ -64,6 +66,7 @@ export class StudioApp implements ToolHost, StudioActions {
     private readonly options: StudioOptions = {},
   ) {
     this.isPractice = options.isPractice ?? false;
+    this.person = boot.user.public_id ?? boot.user.username ?? "";
     this.classes = paletteOf(campaign, boot.language);
     this.state = firstState(this.classes[0] ?? null, this.isPractice);
     this.suggestionDesk = new SuggestionDesk(() => { this.suggestionsChanged(); });
@@ -205,9 +208,6 @@ export class StudioApp implements ToolHost, StudioActions {
     const { session } = this.flow;
     if (!session || this.state.phase !== "working" || this.state.isReadOnly) return false;
     const before = session.draft;
-    const { modelVersion, source } = this.suggestionDesk;
-    // Said with the next save: which model's drawing this work was helped by.
-    if (command.kind === "take" && source === "model" && modelVersion !== null) session.noteDraftModel(modelVersion);
     this.running += 1;
     this.tellBusy();
     try {
@@ -255,6 +255,9 @@ export class StudioApp implements ToolHost, StudioActions {
   }
 
   private suggestionsChanged(): void {
+    const { modelVersion, source, isShown } = this.suggestionDesk;
+    // Said with the next save: which model's drawing this work was led by, be it only by looking at it.
+    if (isShown && source === "model" && modelVersion !== null) this.flow.session?.noteDraftModel(modelVersion);
     if (this.flow.session) this.showSuggestionsOnMap();
     this.paint();
     this.belt.current.refresh();

@@ -6,11 +6,14 @@ import { gettext, interpolate } from "../i18n";
 import { preloadImagery } from "../map/imagery";
 import { BrowserJournal, type Journal, journalKey } from "../save/journal";
 import { NOTHING_SAVED } from "../save/saver";
+import { onWake } from "../save/wake";
 import { skipDialog } from "../ui/dialogs";
 import { mergeDialog } from "../ui/merge-view";
+import { saveWords } from "../ui/save-state";
 import { WorkerEngine } from "../worker/worker-engine";
 import { ActiveClock } from "./active-clock";
 import { coloursOf } from "./boot";
+import { Courier, sendVerdictsLeft } from "./courier";
 import { LeaseKeeper } from "./lease-keeper";
 import type { StudioApi } from "./studio-api";
 import type { StudioApp } from "./studio-app";
@@ -23,6 +26,7 @@ export class StudioFlow {
   private readonly engine: Engine = new WorkerEngine();
   private readonly clock = new ActiveClock();
   private readonly store: TileStore;
+  private readonly courier: Courier | null;
   private lease: LeaseKeeper | null = null;
   private settling: Promise<void> | null = null;
 
@@ -33,10 +37,13 @@ export class StudioFlow {
     private readonly onSubmitted: (() => void) | null = null,
   ) {
     this.store = new TileStore(api);
+    // The practice tile has nothing to do with the server.
+    this.courier = app.isPractice ? null : new Courier(app.person, journal);
   }
 
   listen(): void {
     for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
+    onWake(() => void this.sendLeft());
     window.addEventListener("beforeunload", (event) => {
       // The browser's copy keeps the work; only where there is none is leaving a loss.
       if (this.session?.isAtRisk === true) event.preventDefault();
@@ -66,6 +73,7 @@ export class StudioFlow {
         app.update({ phase: "empty" });
         app.announce(gettext("Nothing left to label for now"));
       }
+      void this.sendLeft();
     } catch (error) {
       const failure = error instanceof ApiError && error.needsSignIn
         ? gettext("You are signed out. Sign in again in another tab, then try again here.")
@@ -115,10 +123,20 @@ export class StudioFlow {
     this.warm(data, assignment);
   }
 
+  /** What other tiles have kept in this browser goes to the server; the person is told of what cannot. */
+  private async sendLeft(): Promise<void> {
+    const { courier, app } = this;
+    if (!courier) return;
+    const { sent, left } = await courier.run();
+    app.update({ leftBehind: left });
+    if (sent === 1) app.notify(gettext("Work on another tile that this browser had kept is on the server now."));
+    else if (sent > 1) app.notify(interpolate(gettext("Work on %(n)s other tiles that this browser had kept is on the server now."), { n: sent }));
+    await sendVerdictsLeft(app.person);
+  }
+
   private sessionOf(assignment: Assignment): TileSession {
     const { app } = this;
-    const { user } = app.boot;
-    const key = journalKey(user.public_id ?? user.username ?? "", app.campaign.slug, assignment.tile.id);
+    const key = journalKey(app.person, app.campaign.slug, assignment.tile.id);
     const session: TileSession = new TileSession(assignment, this.journal, key, {
       secondsSpent: () => this.clock.take(),
       onStatus: (status) => { if (this.session === session) app.update({ status }); },
@@ -223,7 +241,7 @@ export class StudioFlow {
       const answer = await session.submit();
       if (!answer) {
         app.update({ phase: "working" });
-        app.notify(gettext("Not submitted: the last changes are not on the server yet. They are kept in this browser."));
+        app.notify(interpolate(gettext("Not submitted: %(reason)s"), { reason: saveWords(app.state.status, app.boot.language) }));
         return;
       }
       app.notify(answer.state === "accepted"
@@ -250,6 +268,10 @@ export class StudioFlow {
     if (!choice || this.session !== session) return;
     await session.settled();
     await session.saver.flush();
+    if (session.isAtRisk) {
+      app.notify(interpolate(gettext("Not skipped: %(reason)s"), { reason: saveWords(app.state.status, app.boot.language) }));
+      return;
+    }
     try {
       if (session.assignment.lease) await this.api.release(session.assignment.lease.token, choice.reason, choice.comment);
     } catch (error) {

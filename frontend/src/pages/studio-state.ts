@@ -2,6 +2,7 @@ import type { PaletteClass } from "../domain/palette";
 import type { Device } from "../map/input";
 import type { ToolName } from "../map/tools/tool";
 import { NOTHING_SAVED, type SaveStatus } from "../save/saver";
+import type { LeftBehind } from "./courier";
 import { firstHand } from "./hand";
 import { preferred } from "./preferences";
 
@@ -35,6 +36,8 @@ export interface StudioState {
   status: SaveStatus;
   notice: string;
   leaseLost: boolean;
+  /** Work on other tiles, kept in this browser, that waits for its person. */
+  leftBehind: readonly LeftBehind[];
   /** Whether the practice tile is offered. */
   offersPractice: boolean;
 }
@@ -52,7 +55,7 @@ export function firstState(activeClass: PaletteClass | null, isPractice: boolean
     phase: "loading", failure: "", isReadOnly: false, tool: "polygon", hand: firstHand(), activeClass, recent: [], selected: [], hoveredClass: null,
     view: "rgb", brightness: 1, contrast: 1, surroundings: preferred("surroundings", 0.5), opacity: preferred("opacity", 0.45), labels: true,
     patterns: preferred("patterns", false), gaps: preferred("gaps", false), doubt: false, brushPx: preferred("brush", FIRST_BRUSH_PX),
-    panel: !isNarrow() && preferred("panel", true), notice: "", leaseLost: false, offersPractice: !isPractice && preferred("practice", true),
+    panel: !isNarrow() && preferred("panel", true), notice: "", leaseLost: false, leftBehind: [], offersPractice: !isPractice && preferred("practice", true),
     status: NOTHING_SAVED,
   };
 }

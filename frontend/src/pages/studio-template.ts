@@ -5,6 +5,7 @@ import { languageSwitch } from "../ui/language";
 import { figuresOf } from "./figures";
 import type { StudioCommand } from "./shortcuts";
 import type { StudioModel } from "./studio-model";
+import type { StudioState } from "./studio-state";
 import { panel, screenKeys } from "./studio-panels";
 import { toolGroups, viewGroups } from "./studio-tools";
 
@@ -92,6 +93,22 @@ function cover({ state, campaign, isPractice }: StudioModel): TemplateResult | t
   return nothing;
 }
 
+/** Work on other tiles that only its person can bring to an end: one at a time. */
+function leftBehind({ leftBehind: [first, ...more] }: StudioState): TemplateResult | typeof nothing {
+  if (!first) return nothing;
+  const { place, campaign, tile, problem } = first;
+  const where = place
+    ? interpolate(gettext("Work on tile %(row)s · %(col)s is kept in this browser only."), place)
+    : gettext("Work on another tile is kept in this browser only.");
+  const why = {
+    conflict: gettext("The server has another version: open the tile and choose what stays."),
+    invalid: gettext("A shape needs a correction: open the tile and it is shown."),
+  }[problem as string] ?? gettext("The server did not take it: open the tile and read why.");
+  return html`<div class="notice notice-strong" data-testid="left-behind" role="status">
+    <p>${where} ${why} ${more.length > 0 ? interpolate(gettext("%(n)s more tiles wait."), { n: more.length }) : nothing}</p>
+    <a class="button" href=${`${campaignUrl(campaign)}studio/?tile=${encodeURIComponent(tile)}`}>${gettext("Open the tile")}</a></div>`;
+}
+
 function notices({ state, actions }: StudioModel): TemplateResult {
   return html`<div class="notices">
     ${state.isReadOnly
@@ -101,6 +118,7 @@ function notices({ state, actions }: StudioModel): TemplateResult {
     ${state.leaseLost
       ? html`<p class="notice">${gettext("This tile was also given to someone else meanwhile. Your work is kept: it is saved as one more contribution.")}</p>`
       : nothing}
+    ${leftBehind(state)}
     ${state.offersPractice
       ? html`<div class="notice notice-offer" data-testid="practice-offer"><p>${gettext("First time here? Two minutes on a practice tile show all you need.")}</p>
           <a class="button primary" href="/practice/">${gettext("Practise first")}</a>

@@ -156,6 +156,11 @@ export class Outbox {
     await this.sending;
   }
 
+  /** Sends nothing more by itself; what is kept stays. */
+  close(): void {
+    clearTimeout(this.timer);
+  }
+
   private async drain(): Promise<void> {
     for (let batch = await this.store.pack(this.owner); batch; batch = await this.store.pack(this.owner)) {
       try {

@@ -18,6 +18,10 @@ export class NoJournal implements Journal {
     return Promise.resolve();
   }
 
+  unsent(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+
   sweep(): Promise<void> {
     return Promise.resolve();
   }

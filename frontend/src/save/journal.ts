@@ -77,6 +77,8 @@ export interface Journal {
   clear(key: string, owner: string): Promise<void>;
   /** Rejects with NotOwner when another tab has taken over. */
   remove(key: string, owner: string): Promise<void>;
+  /** Keys of this person's entries that hold something the server does not have, the oldest first. */
+  unsent(user: string): Promise<readonly string[]>;
   /** Drops entries older than `before` (ISO 8601) that hold nothing the server does not have. */
   sweep(before: string): Promise<void>;
 }
@@ -112,6 +114,12 @@ type Reading = IDBPTransaction<Schema, Store[], "readonly" | "readwrite">;
 
 export function journalKey(user: string, campaign: string, tile: number | string): string {
   return `${user}/${campaign}/${tile}`;
+}
+
+/** What a key names: a campaign's slug has no slash. */
+export function keyParts(key: string): { readonly user: string; readonly campaign: string; readonly tile: string } {
+  const [user = "", campaign = "", tile = ""] = key.split("/");
+  return { user, campaign, tile };
 }
 
 /** Whether an entry holds nothing that the server does not have. */
@@ -247,6 +255,11 @@ export class BrowserJournal implements Journal {
       await clearEntry(transaction, key);
       await transaction.objectStore("owners").delete(key);
     });
+  }
+
+  async unsent(user: string): Promise<readonly string[]> {
+    const heads = await (await this.opener.database()).getAll("heads", IDBKeyRange.bound(`${user}/`, `${user}/\uffff`));
+    return heads.filter((head) => !isAcknowledged(head)).sort((a, b) => (a.kept_at < b.kept_at ? -1 : 1)).map(({ key }) => key);
   }
 
   async sweep(before: string): Promise<void> {

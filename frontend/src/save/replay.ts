@@ -2,7 +2,7 @@
 
 import { applyDelta, type Delta, invert } from "../domain/delta";
 import { type Draft, draftOf, type Feature, featuresOf } from "../domain/draft";
-import { EMPTY, type History, push, record, redo, type Stack, startHistory, undo } from "../domain/history";
+import { type History, record, redo, type Stack, startHistory, undo } from "../domain/history";
 import type { Kept, LogRecord } from "./journal";
 
 export interface Replayed {
@@ -46,33 +46,32 @@ export function weightOf({ removed, added }: Delta): number {
 }
 
 export interface Rewritten {
-  readonly history: History;
   readonly start: readonly Feature[];
   readonly records: readonly LogRecord[];
-  readonly weight: number;
+  /** Changes of `records` that can be undone. */
+  readonly undos: number;
 }
 
 /**
- * The shortest log with this history: what was undone and drawn over is gone from it. Of what was done, the latest
- * changes are kept up to `limit` in count and weight, the rest is the content to start from.
+ * The shortest log with this history: what was undone and drawn over is gone from it. Of what was done, only the latest
+ * changes are in it where `limit` says so, in count and weight: the rest is the content to start from.
  */
-export function rewrite(history: History, limit: { readonly count: number; readonly weight: number }): Rewritten {
+export function rewrite(history: History, limit = { count: Infinity, weight: Infinity }): Rewritten {
   const past: Delta[] = [];
   let weight = 0;
   let start = history.present;
   for (let stack: Stack<Delta> | undefined = history.past; stack?.top; stack = stack.below) {
-    const next = weight + weightOf(stack.top);
-    if (past.length >= limit.count || next > limit.weight) break;
-    weight = next;
+    weight += weightOf(stack.top);
+    if (past.length >= limit.count || weight > limit.weight) break;
     start = applyDelta(start, invert(stack.top));
-    past.unshift(stack.top);
+    past.push(stack.top);
   }
+  past.reverse();
   const future: Delta[] = [];
   for (let stack: Stack<Delta> | undefined = history.future; stack?.top; stack = stack.below) future.push(stack.top);
   const records: LogRecord[] = [
     ...[...past, ...future].map((delta): LogRecord => ({ kind: "do", delta })),
     ...future.map((): LogRecord => ({ kind: "undo" })),
   ];
-  const kept = past.reduce<Stack<Delta>>((stack, delta) => push(stack, delta), EMPTY);
-  return { history: { ...history, past: kept }, start: featuresOf(start), records, weight };
+  return { start: featuresOf(start), records, undos: past.length };
 }

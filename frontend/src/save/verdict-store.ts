@@ -197,6 +197,13 @@ export class BrowserVerdictStore implements VerdictStore {
     await transaction.done;
   }
 
+  /** Whose verdicts, of those whose name begins so, the server does not have. */
+  async owners(prefix: string): Promise<string[]> {
+    const database = await this.opener.database();
+    const [given, packed] = await Promise.all([database.getAll("verdicts"), database.getAll("batches")]);
+    return [...new Set([...given, ...packed].map(({ owner }) => owner))].filter((owner) => owner.startsWith(prefix));
+  }
+
   async forgetAside(owner: string): Promise<void> {
     const transaction = (await this.opener.database()).transaction("aside", "readwrite", { durability: "strict" });
     for (let cursor = await transaction.store.openCursor(); cursor; cursor = await cursor.continue()) {

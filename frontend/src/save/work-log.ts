@@ -8,12 +8,14 @@
 import { type Draft, draftOf, type Feature, featuresOf, sameFeatures } from "../domain/draft";
 import { type History, startHistory } from "../domain/history";
 import { type Head, type Journal, type JournalChange, type Kept, type LogRecord, NotOwner, type PendingSave } from "./journal";
-import { replay, rewrite, weightOf } from "./replay";
+import { replay, rewrite, type Rewritten, weightOf } from "./replay";
 
-/** Past this the log is written anew, shorter: some thousand changes, or some tens of megabytes. */
+/** After so much more the log is written anew, without what was undone and drawn over. */
 const REWRITE = { count: 2_000, weight: 400_000 };
-/** What such a log keeps for undo. */
-const UNDO = { count: 1_000, weight: 200_000 };
+/** What the log keeps for undo where the browser has no room for all of it. */
+const LITTLE_ROOM = { count: 100, weight: 50_000 };
+
+const MOST_VIEWS = 16;
 
 export interface Sending {
   readonly pending: PendingSave;
@@ -37,7 +39,12 @@ export class WorkLog {
   /** What is kept here has been read: writing before would put it out of the way unseen. */
   private isRead = false;
   private refused = false;
+  /** Since the log was written anew. */
   private since = { count: 0, weight: 0 };
+  /** Changes that the log, played again, could undo; all of the history's but where there was no room for them. */
+  private undos = 0;
+  /** Said with the next save: made known between two writes, they go with the next one. */
+  private notes: Pick<Head, "draft_model" | "views_seen"> = { draft_model: null, views_seen: [] };
   private queue: Promise<unknown> = Promise.resolve();
   private lost = false;
 
@@ -106,7 +113,12 @@ export class WorkLog {
     this.acknowledgedDraft = base;
     this.sent = sent;
     this.head = kept.head;
+    this.notes = {
+      draft_model: this.notes.draft_model ?? kept.head.draft_model,
+      views_seen: [...new Set([...kept.head.views_seen, ...this.notes.views_seen])].slice(0, MOST_VIEWS),
+    };
     this.behind = !this.claimed;
+    this.undos = history.past.size;
     this.since = this.sizeOf(kept.records);
   }
 
@@ -145,19 +157,36 @@ export class WorkLog {
 
   private async store(change: JournalChange): Promise<void> {
     if (this.lost) throw new NotOwner();
-    if (!this.isRead) throw new Error("What this browser keeps of the tile could not be read");
-    await this.journal.write(this.key, this.owner, this.claimed ? change : { ...change, claim: true });
+    if (!this.isRead) await this.readLate();
+    const written = { ...change, head: { ...change.head, ...this.notes } };
+    await this.journal.write(this.key, this.owner, this.claimed ? written : { ...written, claim: true });
     this.claimed = true;
     this.setRefused(false);
   }
 
-  /** Puts the whole log down anew; crash-safe, being one transaction. */
+  /** The browser's storage could not be opened with the tile, and may have come back: another tab has closed. */
+  private async readLate(): Promise<void> {
+    const { kept, claimed } = await this.journal.claim(this.key, this.owner);
+    if (kept) throw new Error("What this browser keeps of the tile was not read when it was opened");
+    this.claimed = claimed;
+    this.isRead = true;
+  }
+
+  /** Puts the whole log down anew; crash-safe, being one transaction. Where there is no room, less of it. */
   private async storeWhole(history: History, head: Head): Promise<void> {
-    const shorter = rewrite(history, UNDO);
-    const position = head.position + shorter.records.length;
+    try {
+      await this.storeRewritten(history, head, rewrite(history));
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
+      await this.storeRewritten(history, head, rewrite(history, LITTLE_ROOM));
+    }
+  }
+
+  private async storeRewritten(history: History, head: Head, log: Rewritten): Promise<void> {
+    const position = head.position + log.records.length;
     const at = (draft: Draft | null): number | null => {
       if (draft === history.present) return position;
-      return draft && sameFeatures(featuresOf(draft), shorter.start) ? head.position : null;
+      return draft && sameFeatures(featuresOf(draft), log.start) ? head.position : null;
     };
     const apart = (draft: Draft | null): readonly Feature[] | null => (draft && at(draft) === null ? featuresOf(draft) : null);
     const whole: Head = {
@@ -166,12 +195,13 @@ export class WorkLog {
       acknowledged: { ...head.acknowledged, position: at(this.acknowledgedDraft) },
       pending: head.pending && { ...head.pending, position: at(this.sent) },
     };
-    const contents = { start: shorter.start, base: apart(this.acknowledgedDraft), sent: apart(this.sent) };
-    await this.store({ head: whole, records: shorter.records, contents, clear: true });
+    const contents = { start: log.start, base: apart(this.acknowledgedDraft), sent: apart(this.sent) };
+    await this.store({ head: whole, records: log.records, contents, clear: true });
     this.head = whole;
-    this.current = shorter.history;
+    this.current = history;
     this.behind = false;
-    this.since = { count: shorter.records.length, weight: shorter.weight };
+    this.undos = log.undos;
+    this.since = { count: 0, weight: 0 };
   }
 
   /** One change: in the journal first, then in the history. Rejects with NotOwner only; `isKept` says the rest. */
@@ -179,8 +209,9 @@ export class WorkLog {
     return this.serial(async () => {
       const head: Head = { ...this.head, position: this.head.position + 1, kept_at: new Date().toISOString() };
       try {
-        if (this.behind) await this.storeWhole(history, head);
-        else await this.storeRecord(record, history, head);
+        // An undo of what the log has not got would do nothing when it is played again.
+        const isWhole = this.behind || (record.kind === "undo" && this.undos === 0);
+        if (isWhole || !(await this.storeRecord(record, history, head))) await this.storeWhole(history, head);
       } catch (error) {
         this.note(error);
         if (error instanceof NotOwner) throw error;
@@ -189,13 +220,21 @@ export class WorkLog {
     });
   }
 
-  private async storeRecord(record: LogRecord, history: History, head: Head): Promise<void> {
-    await this.store({ head, records: [record] });
+  /** False where there is no room for one more change: perhaps there is for a shorter log. */
+  private async storeRecord(record: LogRecord, history: History, head: Head): Promise<boolean> {
+    try {
+      await this.store({ head, records: [record] });
+    } catch (error) {
+      if (error instanceof DOMException) return false;
+      throw error;
+    }
     this.head = head;
     this.current = history;
+    this.undos += record.kind === "undo" ? -1 : 1;
     const { count, weight } = this.sizeOf([record]);
     this.since = { count: this.since.count + count, weight: this.since.weight + weight };
     if (this.since.count > REWRITE.count || this.since.weight > REWRITE.weight) await this.shorten();
+    return true;
   }
 
   /** A failure here costs nothing: the longer log stands as it was. */
@@ -238,7 +277,8 @@ export class WorkLog {
         await this.storeHead(this.withBase(this.version), { base: null, sent: null });
         return null;
       }
-      const { position, draft_model, views_seen } = head;
+      const { position } = head;
+      const { draft_model, views_seen } = this.notes;
       const pending: PendingSave = { ...make(), version: this.version, position, draft_model, views_seen };
       this.sent = present;
       await this.storeHead({ ...head, pending }, { sent: null });
@@ -308,6 +348,7 @@ export class WorkLog {
           await this.store({ head, contents, ...(record ? { records: [record] } : {}) });
           this.head = head;
           this.current = history;
+          this.undos += record ? 1 : 0;
         }
       } catch (error) {
         this.note(error);
@@ -334,14 +375,14 @@ export class WorkLog {
     });
   }
 
-  /** Says with the next save which draft of the model it started from. */
+  /** Says with the next save which draft of the model was shown. */
   noteDraftModel(version: string): void {
-    this.head = { ...this.head, draft_model: version };
+    this.notes = { ...this.notes, draft_model: version };
   }
 
   noteView(name: string): void {
-    const seen = this.head.views_seen;
-    if (!seen.includes(name) && seen.length < 16) this.head = { ...this.head, views_seen: [...seen, name.slice(0, 24)] };
+    const seen = this.notes.views_seen;
+    if (!seen.includes(name) && seen.length < MOST_VIEWS) this.notes = { ...this.notes, views_seen: [...seen, name.slice(0, 24)] };
   }
 
   /** The tile is handed in: nothing of it stays in this browser. */

@@ -48,6 +48,11 @@ export class MemoryJournal implements Journal {
     this.owners.delete(key);
   }
 
+  async unsent(user: string): Promise<readonly string[]> {
+    await Promise.resolve();
+    return [...this.entries].filter(([key, { head }]) => key.startsWith(`${user}/`) && !isAcknowledged(head)).map(([key]) => key);
+  }
+
   async sweep(before: string): Promise<void> {
     await Promise.resolve();
     for (const [key, { head }] of this.entries) if (head.kept_at < before && isAcknowledged(head)) this.entries.delete(key);

@@ -1,0 +1,123 @@
+/**
+ * Work of this person's that is not open in any tab: drawn or judged without a network or a session, or in the last
+ * moment before leaving, and kept in this browser. It goes to the server as a page to work on opens, whatever tile is
+ * in hand then.
+ */
+
+import { api as server, ApiError } from "../api/client";
+import type { Assignment } from "../api/types";
+import type { Engine } from "../domain/engine";
+import { type Journal, keyParts } from "../save/journal";
+import { PersonGuard } from "../save/person";
+import type { SaveProblem, SaveStatus } from "../save/saver";
+import { BrowserVerdictStore } from "../save/verdict-store";
+import { type SessionApi, TileSession } from "./tile-session";
+import { Outbox } from "./validate-outbox";
+
+export type CourierApi = SessionApi & Pick<typeof server, "tile">;
+
+/** Drawn work that waits for its person: the server has another version, or will not take it as it is. */
+export interface LeftBehind {
+  readonly campaign: string;
+  readonly tile: string;
+  /** Where it lies, if the server still says. */
+  readonly place: { readonly row: number; readonly col: number } | null;
+  readonly problem: SaveProblem;
+}
+
+export interface Carried {
+  /** Tiles whose work is on the server now. */
+  readonly sent: number;
+  readonly left: readonly LeftBehind[];
+}
+
+const NOTHING: Carried = { sent: 0, left: [] };
+/** Nothing is drawn here. */
+const IDLE: Engine = { run: () => Promise.resolve(null), prepare: () => undefined, close: () => undefined };
+const WAITS_FOR_PERSON: readonly SaveProblem[] = ["conflict", "invalid", "refused"];
+
+export class Courier {
+  private running: Promise<Carried> | null = null;
+  private readonly guard: PersonGuard;
+
+  constructor(
+    private readonly person: string,
+    private readonly journal: Journal,
+    private readonly api: CourierApi = server,
+    guard?: PersonGuard,
+  ) {
+    this.guard = guard ?? new PersonGuard(person);
+  }
+
+  /** Sends all drawn work there is, tile by tile; what is open in a tab is that tab's. Never rejects. */
+  run(): Promise<Carried> {
+    this.running ??= this.sendAll().catch(() => NOTHING).finally(() => { this.running = null; });
+    return this.running;
+  }
+
+  private async sendAll(): Promise<Carried> {
+    // Without the browser's locks nobody knows what another tab has open.
+    if (!(navigator as Partial<Navigator>).locks) return NOTHING;
+    let sent = 0;
+    const left: LeftBehind[] = [];
+    for (const key of await this.journal.unsent(this.person)) {
+      const outcome = await this.sendOne(key);
+      if (outcome === "sent") sent += 1;
+      else if (outcome !== "later") left.push(outcome);
+    }
+    return { sent, left };
+  }
+
+  private async sendOne(key: string): Promise<"sent" | "later" | LeftBehind> {
+    const { campaign, tile } = keyParts(key);
+    let assignment: Assignment;
+    try {
+      // What is asked for below is this person's own: another account would be answered with another's labels.
+      if (!(await this.guard.isSame(false))) return "later";
+      assignment = await this.api.tile(tile);
+      if (!(await this.guard.isSame(false))) return "later";
+    } catch (error) {
+      const isFinal = error instanceof ApiError && !error.isTransient && !error.needsSignIn;
+      return isFinal ? { campaign, tile, place: null, problem: "refused" } : "later";
+    }
+    const problem = await this.send(key, assignment);
+    if (problem === null) return "sent";
+    const { row, col } = assignment.tile;
+    return WAITS_FOR_PERSON.includes(problem) ? { campaign, tile, place: { row, col }, problem } : "later";
+  }
+
+  /** Why a tile's work is not on the server; null when it is. */
+  private async send(key: string, assignment: Assignment): Promise<SaveProblem | null> {
+    const seen: SaveStatus[] = [];
+    const nothing = (): void => undefined;
+    const session = new TileSession(assignment, this.journal, key, {
+      secondsSpent: () => 0, onStatus: (status) => { seen.push(status); },
+      onVersion: nothing, onDraft: nothing, onTab: nothing, onConflict: nothing, onInvalid: nothing,
+    }, IDLE, this.api);
+    try {
+      const { kind } = await session.resume();
+      if (kind === "elsewhere") return "elsewhere";
+      if (kind === "conflict") return "conflict";
+      if (await session.saver.flush()) return null;
+      return seen.at(-1)?.problem ?? "none";
+    } finally {
+      session.close();
+    }
+  }
+}
+
+/** Sends answers given while checking, of all campaigns. What is refused is told on the page where they were given. */
+export async function sendVerdictsLeft(person: string): Promise<void> {
+  const store = new BrowserVerdictStore();
+  const guard = new PersonGuard(person);
+  for (const owner of await store.owners(`${person}/`).catch(() => [])) {
+    const nothing = (): void => undefined;
+    const outbox = new Outbox(owner, {
+      send: (tile, body) => server.sendVerdicts(tile, body),
+      isSamePerson: (wasSignedOut) => guard.isSame(wasSignedOut),
+      onStatus: nothing, onAskedAgain: nothing, onDrawnAnew: nothing,
+    }, store);
+    await outbox.flush();
+    outbox.close();
+  }
+}
