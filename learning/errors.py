@@ -180,6 +180,27 @@ class NoDraft(LearningUserError):
     status = 404
 
 
+class NoModelYet(LearningUserError):
+    """There is no drawing to judge: no model has been published."""
+
+    code: ClassVar[str] = "no_model_yet"
+    status = 409
+
+
+class LeftToOthers(LearningUserError):
+    """Other people judge all that this person could."""
+
+    code: ClassVar[str] = "left_to_others"
+    status = 409
+
+
+class NothingDrawnSoFar(LearningUserError):
+    """Many tiles in a row were passed over, since the model drew nothing there."""
+
+    code: ClassVar[str] = "nothing_drawn_so_far"
+    status = 409
+
+
 class NothingToPublish(LearningUserError):
     """The campaign has no accepted label."""
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Now
 from annotation.errors import CampaignClosed
 from annotation.models import Annotation, Campaign, Lease, Ticket, Tile, ValidationBatch
 from annotation.services.clock import database_now
-from annotation.services.queue import held_lease, one_claim_at_a_time
+from annotation.services.queue import held_lease, one_claim_at_a_time, release_lease
 from annotation.services.tiles import is_blind_tile
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def claim_tile_to_validate(
     Args:
         model_version: of the model whose drawing is shown now.
     Guarantees: never a control or blind tile; nobody else judges the tile meanwhile (unique in the database); nobody
-        judges one drawing twice unless they left it unfinished; a tile that enough people have judged is not given.
+        judges one drawing twice unless they left it unfinished; a tile that enough people have judged is not given,
+        nor one passed over because that model drew nothing there.
     Raises: CampaignClosed.
     """
     require_open(campaign)
@@ -74,24 +75,53 @@ def claim_tile_to_validate(
     return None
 
 
+def pass_over_undrawn(lease: Lease, *, model_version: str) -> None:
+    """Give back a tile on which a model drew nothing. What another model draws there may still come to this person."""
+    release_lease(
+        token=str(lease.token),
+        annotator=lease.annotator,
+        reason=Lease.Reason.LEFT,
+        comment=_nothing_by(model_version),
+    )
+
+
+def is_left_to_others(*, campaign: Campaign, annotator: User, model_version: str) -> bool:
+    """Whether tiles that this person may judge are being judged by others now."""
+    others = _being_judged().exclude(annotator=annotator)
+    open_to = _open_to(campaign, annotator, model_version=model_version)
+    return bool(_ranked(campaign, open_to.filter(Exists(others))))
+
+
+def _nothing_by(model_version: str) -> str:
+    return f"Nothing by {model_version} can be shown here."
+
+
+def _being_judged() -> QuerySet[Lease]:
+    return Lease.objects.filter(
+        tile=OuterRef("pk"), purpose=Lease.Purpose.VALIDATE, state=Lease.State.ACTIVE, expires_at__gte=Now()
+    )
+
+
 def _waiting(campaign: Campaign, annotator: User, *, model_version: str) -> QuerySet[Tile]:
     """Pool tiles this person may judge now."""
+    return _open_to(campaign, annotator, model_version=model_version).exclude(Exists(_being_judged()))
+
+
+def _open_to(campaign: Campaign, annotator: User, *, model_version: str) -> QuerySet[Tile]:
+    """Pool tiles this person may judge while nobody else does."""
     here = {"tile": OuterRef("pk")}
     own = {**here, "annotator": annotator}
-    judging = Lease.objects.filter(
-        **here, purpose=Lease.Purpose.VALIDATE, state=Lease.State.ACTIVE, expires_at__gte=Now()
-    )
-    # A tile one left is one's own to take again; one that was skipped is not.
-    passed = Lease.objects.filter(**own, purpose=Lease.Purpose.VALIDATE, state=Lease.State.RELEASED).exclude(
-        release_reason__in=["", Lease.Reason.LEFT]
-    )
+    # A tile one left is one's own to take again; one that was skipped is not, nor one where there is nothing to see.
+    given_back = Lease.objects.filter(**own, purpose=Lease.Purpose.VALIDATE, state=Lease.State.RELEASED)
+    passed = given_back.exclude(release_reason__in=["", Lease.Reason.LEFT])
+    undrawn = given_back.filter(release_reason=Lease.Reason.LEFT, comment=_nothing_by(model_version))
     finished = ValidationBatch.objects.filter(finished=True, model_version=model_version)
     judges = finished.filter(**here).values("tile").annotate(people=Count("annotator", distinct=True)).values("people")
     return (
         Tile.objects.filter(campaign=campaign, role=Tile.Role.POOL)
         .exclude(state__in=[Tile.State.ACCEPTED, Tile.State.UNUSABLE])
-        .exclude(Exists(judging))
         .exclude(Exists(passed))
+        .exclude(Exists(undrawn))
         .exclude(Exists(finished.filter(**own)))
         .exclude(Exists(Annotation.objects.filter(**own, head__isnull=False)))
         .alias(judges=Coalesce(Subquery(judges, output_field=IntegerField()), 0))
@@ -135,6 +165,7 @@ def _grant(*, tile: Tile, annotator: User, ahead: bool) -> Lease | None:
             "expires_at": now + timedelta(seconds=settings.LEASE_SECONDS),
             "ahead": ahead,
             "release_reason": "",
+            "comment": "",
         },
     )
     return lease

@@ -83,9 +83,13 @@ class NextToJudgeView(APIView):
         request=ClaimSerializer,
         responses={
             200: ToJudgeSerializer,
-            204: OpenApiResponse(description="Nothing left to judge"),
+            204: OpenApiResponse(description="Nothing waits for the caller"),
             404: ERRORS[404],
-            409: ERRORS[409],
+            409: OpenApiResponse(
+                ErrorSerializer,
+                "The campaign is closed; or nothing can be given now: `no_model_yet`, `left_to_others`, "
+                "`nothing_drawn_so_far`",
+            ),
         },
     )
     def post(self, request: Request, slug: str) -> Response:

@@ -11,8 +11,13 @@ from uuid import UUID
 
 from annotation.errors import BlindTile
 from annotation.models import Campaign, Lease, Tile, Validation
-from annotation.services.queue import release_lease
-from annotation.services.validation_queue import agreement_needed, claim_tile_to_validate, require_open
+from annotation.services.validation_queue import (
+    agreement_needed,
+    claim_tile_to_validate,
+    is_left_to_others,
+    pass_over_undrawn,
+    require_open,
+)
 from annotation.services.validations import (
     AgreedPolygon,
     Recorded,
@@ -25,7 +30,7 @@ from annotation.services.validations import (
     repeated_verdicts,
     require_given,
 )
-from learning.errors import NoDraft, TrainingSetChanged
+from learning.errors import LeftToOthers, NoDraft, NoModelYet, NothingDrawnSoFar, TrainingSetChanged
 from learning.services import drafts
 from learning.services.predictions import shown_prediction
 
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
 
     from learning.models import TrainingSetValidation
 
-EMPTY_TILES_A_CLAIM = 5  # tiles without anything drawn that one request steps over
+EMPTY_TILES_A_CLAIM = 50  # tiles without anything drawn that one request steps over
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +55,30 @@ class ToJudge:
 def next_to_judge(*, campaign: Campaign, user: User, ahead: bool = False) -> ToJudge | None:
     """The next tile whose drawing this person may judge, least certain polygon first; None when there is none.
 
-    Raises: CampaignClosed.
+    Tiles where the model drew nothing are passed over, each once a person and model.
+    Raises: CampaignClosed, NoModelYet, LeftToOthers, NothingDrawnSoFar.
     """
     require_open(campaign)
     prediction = shown_prediction(campaign)
     if prediction is None:
-        return None
+        raise NoModelYet("No model of this campaign has been published yet: label tiles, it learns from them.")
+    version = prediction.model.version
     for _attempt in range(EMPTY_TILES_A_CLAIM):
-        lease = claim_tile_to_validate(
-            campaign=campaign, annotator=user, model_version=prediction.model.version, ahead=ahead
-        )
+        lease = claim_tile_to_validate(campaign=campaign, annotator=user, model_version=version, ahead=ahead)
         if lease is None:
+            if is_left_to_others(campaign=campaign, annotator=user, model_version=version):
+                raise LeftToOthers("Others are judging what is left: ask again in a few minutes, or label a tile.")
             return None
         tile = Tile.objects.select_related("campaign__layer").get(pk=lease.tile_id)
         try:
             draft = drafts.draft_of(tile=tile, user=user)
-        except (NoDraft, BlindTile) as nothing:
-            release_lease(
-                token=str(lease.token), annotator=user, reason=Lease.Reason.CANNOT_TELL, comment=str(nothing)[:500]
-            )
+        except (NoDraft, BlindTile):
+            pass_over_undrawn(lease, model_version=version)
             continue
         return ToJudge(lease, tile, draft.model_version, _items(tile, user, draft))
-    return None
+    raise NothingDrawnSoFar(
+        f"{version} drew nothing on the {EMPTY_TILES_A_CLAIM} tiles looked through: ask again, there may be more."
+    )
 
 
 def judge(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import numpy as np
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from scenes import person
+from learning_rows import model_row, ready_map
+from rest_framework.test import APIClient
+from scenes import person, write_geotiff
 from validation_rows import GREY, THIRD, Drawn, drawing, drawn_campaign
 
 from annotation.models import Validation
@@ -128,18 +132,72 @@ def test_control_tiles_and_tiles_given_to_others_take_no_verdict(ana: Any, scene
     assert send(ana, 999_999, []).status_code == 404
 
 
-def test_a_tile_where_the_model_drew_nothing_is_stepped_over(ana: Any, scene: Drawn, tmp_path: Any) -> None:
-    import numpy as np
-    import rasterio
-
-    first = scene.tiles[0]
-    scene.prediction.path(f"drafts/{first.row}-{first.col}.json").unlink()
+def draw_nothing(scene: Drawn, tiles: list[Any]) -> None:
+    """The model's map is empty on these tiles."""
     for name in ("class.tif", "entropy.tif"):
-        with rasterio.open(
-            scene.prediction.path(name), "w", driver="GTiff", width=1024, height=1024, count=1, dtype="uint8"
-        ) as empty:
-            empty.write(np.zeros((1, 1024, 1024), np.uint8))
+        write_geotiff(scene.prediction.path(name), np.zeros((1, 1024, 1024), np.uint8))
+    for tile in tiles:
+        scene.prediction.path(f"drafts/{tile.row}-{tile.col}.json").unlink(missing_ok=True)
+
+
+def code_of(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+def test_tiles_where_the_model_drew_nothing_are_stepped_over_however_many(api_client: Any) -> None:
+    scene = drawn_campaign(tiles=9)
+    api_client.force_authenticate(person("ana"))
+    draw_nothing(scene, scene.tiles[:8])
+    assert api_client.post(NEXT, {}, format="json").json()["tile"]["id"] == scene.tiles[8].pk
+
+
+def test_a_tile_stepped_over_is_given_once_a_newer_model_has_drawn_it(ana: Any, scene: Drawn) -> None:
+    first = scene.tiles[0]
+    draw_nothing(scene, [first])
     assert ana.post(NEXT, {}, format="json").json()["tile"]["id"] == scene.tiles[1].pk
+    older = scene.prediction.model
+    type(older).objects.filter(pk=older.pk).update(state="retired")
+    newer = model_row(scene.campaign, state="promoted", number=older.number + 1)
+    drawn = Drawn(scene.campaign, ready_map(newer, np.zeros((16, 16), np.float32)))
+    for tile in scene.tiles:
+        drawn.draw(tile, drawing())
+    given = [ana.post(NEXT, {"ahead": ahead}, format="json").json() for ahead in (False, True)]
+    assert [one["tile"]["id"] for one in given] == [scene.tiles[1].pk, first.pk]
+    assert {one["model_version"] for one in given} == {newer.version}
+
+
+def test_a_request_steps_over_so_many_and_the_next_one_goes_on_from_there(
+    ana: Any, scene: Drawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("learning.services.validations.EMPTY_TILES_A_CLAIM", 2)
+    draw_nothing(scene, scene.tiles[:2])
+    assert code_of(ana.post(NEXT, {}, format="json")) == (409, "nothing_drawn_so_far")
+    assert ana.post(NEXT, {}, format="json").json()["tile"]["id"] == scene.tiles[2].pk
+
+
+def test_where_nothing_is_given_the_answer_says_why(ana: Any, scene: Drawn) -> None:
+    ben = APIClient()
+    ben.force_authenticate(person("ben"))
+    given = [ben.post(NEXT, {"ahead": ahead}, format="json").json() for ahead in (False, True)]
+    left = ana.post(NEXT, {}, format="json").json()
+    assert left["tile"]["id"] == scene.tiles[2].pk
+    everything = [{"feature_id": f"region-{n}", "verdict": "agree"} for n in (1, 2, 3)]
+    send(ana, left["tile"]["id"], everything)
+    assert code_of(ana.post(NEXT, {}, format="json")) == (409, "left_to_others")
+    ben.post(f"/api/v1/leases/{given[0]['lease']['token']}/release/", {"reason": "left"}, format="json")
+    assert ana.post(NEXT, {}, format="json").json()["tile"]["id"] == given[0]["tile"]["id"]
+    for tile in scene.tiles[:2]:
+        scene.agree(tile, User.objects.get(username="ana"))
+    assert ana.post(NEXT, {}, format="json").status_code == 204
+    type(scene.prediction.model).objects.update(state="rejected")
+    assert code_of(ana.post(NEXT, {}, format="json")) == (409, "no_model_yet")
+
+
+def test_ones_own_tile_is_not_left_to_others(api_client: Any) -> None:
+    drawn_campaign(tiles=1)
+    api_client.force_authenticate(person("ana"))
+    assert api_client.post(NEXT, {}, format="json").status_code == 200
+    assert api_client.post(NEXT, {"ahead": True}, format="json").status_code == 204
 
 
 def test_a_claim_costs_no_more_queries_when_the_round_is_long(api_client: Any) -> None:
