@@ -14,7 +14,8 @@ export type ClassName = (code: string) => string;
 
 const NEIGHBOURS_NAMED = 4;
 
-function distinct(names: readonly string[]): string {
+/** A few names, each once. */
+export function distinct(names: readonly string[]): string {
   const kinds = [...new Set(names)];
   const named = kinds.slice(0, NEIGHBOURS_NAMED).join(", ");
   return kinds.length > NEIGHBOURS_NAMED ? `${named}…` : named;

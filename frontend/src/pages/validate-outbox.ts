@@ -1,9 +1,9 @@
 import { ApiError } from "../api/client";
-import { refusalWords } from "../api/refusals";
 import type { ValidationBody, Verdict } from "../api/types";
 import {
   type Batch, BrowserVerdictStore, type Fault, type KeptVerdict, type SetAside, type TileId, type VerdictStore,
 } from "../save/verdict-store";
+import { faultWords } from "./validate-words";
 
 export type OutboxState = "saved" | "waiting" | "sending" | "offline" | "sign_in" | "other_person" | "held" | "unkept";
 
@@ -45,17 +45,16 @@ function faultsOf({ body: { verdicts } }: Batch, error: ApiError): Map<string, F
   const { refused, verdicts: unreadable } = error.details;
   if (Array.isArray(refused)) {
     for (const one of refused as { feature_id: string; code: string; message: string; details?: Record<string, unknown> }[]) {
-      // The page's own words: the server's name a shape by an id that nobody sees.
-      const words = refusalWords(one.code, undefined, one.details) ?? one.message;
+      const words = faultWords(one.code, one.message, one.details);
       blame(verdicts.find((verdict) => verdict.feature_id === one.feature_id)?.feature_id, one.code, words);
     }
   } else if (error.status === 400 && typeof unreadable === "object" && unreadable !== null) {
     // By their place in the list.
-    const words = refusalWords("invalid_verdict", undefined) ?? error.message;
+    const words = faultWords("invalid_verdict", "");
     for (const place of Object.keys(unreadable)) blame(verdicts[Number(place)]?.feature_id, error.code, words);
   }
   if (faults.size === 0) {
-    const words = refusalWords(error.code, undefined, error.details) ?? error.message;
+    const words = faultWords(error.code, error.message, error.details);
     for (const { feature_id } of verdicts) blame(feature_id, error.code, words);
   }
   return faults;

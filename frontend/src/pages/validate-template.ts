@@ -8,14 +8,13 @@ import type { SetAside } from "../save/verdict-store";
 import { icon, type IconName, swatch } from "../ui/icons";
 import { languageSwitch } from "../ui/language";
 import { type ViewSettings, viewWords } from "../ui/view-panel";
+import type { Emptiness, LanePhase } from "./validate-lane";
 import type { OutboxStatus } from "./validate-outbox";
 
 /** Answers that were not taken, told one by one. */
 const LISTED = 3;
 
 export interface ValidateState {
-  phase: "loading" | "judging" | "empty" | "failed";
-  failure: string;
   notice: string;
   hand: Device;
   view: string;
@@ -23,7 +22,6 @@ export interface ValidateState {
   /** Whether the polygon is filled with its colour. */
   filled: boolean;
   panel: boolean;
-  status: OutboxStatus;
 }
 
 export interface ValidateActions {
@@ -36,6 +34,10 @@ export interface ValidateActions {
   help(): void;
   search(): void;
   forgetAside(): void;
+  /** Sends what waits, now. */
+  send(): void;
+  /** Asks once more for something to check. */
+  lookAgain(): void;
 }
 
 export interface ValidateModel {
@@ -43,6 +45,10 @@ export interface ValidateModel {
   readonly classes: readonly PaletteClass[];
   readonly language: "fr" | "en";
   readonly state: Readonly<ValidateState>;
+  readonly phase: LanePhase;
+  readonly failure: string;
+  readonly emptiness: Emptiness;
+  readonly status: OutboxStatus;
   readonly item: ValidationItem | null;
   /** Polygons judged on this tile, and all of them. */
   readonly judged: number;
@@ -69,14 +75,14 @@ const look = (state: OutboxStatus["state"]): string =>
   ({ saved: "saved", waiting: "dirty", sending: "saving", offline: "offline", sign_in: "error", other_person: "error", held: "error", unkept: "offline" })[state];
 
 function header(model: ValidateModel): TemplateResult {
-  const { campaign, state, actions, language, place } = model;
+  const { campaign, state, status, actions, language, place } = model;
   return html`<header class="studio-bar">
     <a class="bar-back" href=${`/campaigns/${encodeURIComponent(campaign.slug)}/`} aria-label=${gettext("Back to the campaign")}>${icon("back")}</a>
     <div class="bar-title">
       <h1>${interpolate(gettext("Check · %(campaign)s"), { campaign: campaign.title })}</h1>
       ${place ? html`<p>${place}</p>` : nothing}
     </div>
-    <p class="save-state" role="status" data-testid="save-state" data-state=${look(state.status.state)}><span class="save-dot" aria-hidden="true"></span><span>${savedWords(state.status, language)}</span></p>
+    <p class="save-state" role="status" data-testid="save-state" data-state=${look(status.state)}><span class="save-dot" aria-hidden="true"></span><span>${savedWords(status, language)}</span></p>
     ${languageSwitch(language)}
     <div class="bar-actions">
       <button type="button" class="bar-icon" aria-label=${gettext("Keys")} data-testid="help" @click=${() => { actions.help(); }}>${icon("help")}</button>
@@ -97,8 +103,8 @@ function question({ item, classes, campaign, language }: ValidateModel): Templat
 }
 
 function judgeCard(model: ValidateModel): TemplateResult {
-  const { actions, state, judged, count, canTakeBack } = model;
-  const off = state.phase !== "judging";
+  const { actions, phase, judged, count, canTakeBack } = model;
+  const off = phase !== "judging";
   const answer = (verdict: VerdictKind, name: IconName, label: string, key: string): TemplateResult =>
     html`<button type="button" class=${`answer answer-${verdict}`} data-testid=${verdict} ?disabled=${off} aria-keyshortcuts=${key}
       @click=${() => { actions.judge(verdict); }}>${icon(name)} <span>${label}</span> <kbd>${key}</kbd></button>`;
@@ -146,7 +152,7 @@ function answerWords({ verdict, class_code }: Verdict, nameOf: (code: string) =>
 }
 
 /** Which answers the server will not take, and why. */
-function setAside({ state: { status: { aside } }, campaign, language, actions }: ValidateModel): TemplateResult | typeof nothing {
+function setAside({ status: { aside }, campaign, language, actions }: ValidateModel): TemplateResult | typeof nothing {
   if (aside.length === 0) return nothing;
   const nameOf = (code: string): string => {
     const found = campaign.nomenclature.classes.find((c) => c.code === code);
@@ -165,24 +171,63 @@ function setAside({ state: { status: { aside } }, campaign, language, actions }:
   </div>`;
 }
 
-function cover({ state, campaign }: ValidateModel): TemplateResult | typeof nothing {
+/** What there is to say where nothing is given, and whether asking again may change it. */
+export function emptyWords(emptiness: Emptiness): { readonly title: string; readonly text: string; readonly canLookAgain: boolean } {
+  switch (emptiness) {
+    case "no_model_yet":
+      return {
+        title: gettext("No model has been published here yet"), canLookAgain: false,
+        text: gettext("There is nothing to check before one has. Label a tile: it is what a model learns from."),
+      };
+    case "left_to_others":
+      return {
+        title: gettext("Others are checking what is left"), canLookAgain: true,
+        text: gettext("One person at a time checks a tile. Look again in a few minutes: what they leave may come to you. Or label a tile meanwhile."),
+      };
+    case "nothing_drawn_so_far":
+      return {
+        title: gettext("Nothing to check so far"), canLookAgain: true,
+        text: gettext("On the tiles looked through just now the model has drawn nothing. Look again: there may be more further on."),
+      };
+    case "nothing":
+      return {
+        title: gettext("Nothing left to check for now"), canLookAgain: false,
+        text: gettext("Each tile with a drawing has been answered, skipped or labelled by you, or checked by enough people. More come when the model has learnt again. Label a tile meanwhile: that is what it learns from."),
+      };
+  }
+}
+
+/** States of sending that last until somebody or something changes. */
+const STUCK: readonly OutboxStatus["state"][] = ["offline", "sign_in", "other_person", "held"];
+
+function cover({ phase, failure, emptiness, status, language, campaign, actions }: ValidateModel): TemplateResult | typeof nothing {
   const url = `/campaigns/${encodeURIComponent(campaign.slug)}/`;
   const home = html`<a class="button" href=${url}>${gettext("Back to the campaign")}</a>`;
-  if (state.phase === "empty") {
-    return html`<div class="cover" data-testid="empty"><div class="cover-card">
-      <h2>${gettext("Nothing left to check for now")}</h2>
-      <p>${gettext("Every shape of the model that waits for you has your answer. More come when the model has learnt again.")}</p>
-      <div class="button-row"><a class="button primary" href=${`${url}studio/`}>${gettext("Label a tile")}</a> ${home}</div>
+  if (phase === "empty") {
+    const { title, text, canLookAgain } = emptyWords(emptiness);
+    const again = html`<button type="button" class="primary" data-testid="look-again" @click=${() => { actions.lookAgain(); }}>${gettext("Look again")}</button>`;
+    return html`<div class="cover" data-testid="empty" data-why=${emptiness}><div class="cover-card">
+      <h2>${title}</h2>
+      <p>${text}</p>
+      <div class="button-row">${canLookAgain ? again : nothing}<a class=${canLookAgain ? "button" : "button primary"} href=${`${url}studio/`}>${gettext("Label a tile")}</a> ${home}</div>
     </div></div>`;
   }
-  if (state.phase === "failed") {
+  if (phase === "sending") {
+    return html`<div class="cover" role=${STUCK.includes(status.state) ? "alert" : "status"} data-testid="sending"><div class="cover-card">
+      <h2>${gettext("Your answers are still on their way")}</h2>
+      <p>${savedWords(status, language)}</p>
+      <p>${gettext("The next tile opens by itself once they have arrived.")}</p>
+      <div class="button-row"><button type="button" class="primary" @click=${() => { actions.send(); }}>${gettext("Send now")}</button> ${home}</div>
+    </div></div>`;
+  }
+  if (phase === "failed") {
     return html`<div class="cover" role="alert"><div class="cover-card">
       <h2>${gettext("The next tile could not be opened")}</h2>
-      <p>${state.failure}</p>
+      <p>${failure}</p>
       <div class="button-row"><button type="button" class="primary" @click=${() => { window.location.reload(); }}>${gettext("Try again")}</button> ${home}</div>
     </div></div>`;
   }
-  if (state.phase === "loading") return html`<div class="cover cover-quiet"><p class="loading">${gettext("Opening the next tile…")}</p></div>`;
+  if (phase === "loading") return html`<div class="cover cover-quiet"><p class="loading">${gettext("Opening the next tile…")}</p></div>`;
   return nothing;
 }
 

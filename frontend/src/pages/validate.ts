@@ -8,6 +8,7 @@ import { readBoot } from "./boot";
 import { Courier } from "./courier";
 import { failurePage } from "./failure";
 import { ValidateApp } from "./validate-app";
+import { reasonWords } from "./validate-words";
 
 async function open(root: HTMLElement): Promise<void> {
   const boot = readBoot();
@@ -19,7 +20,7 @@ async function open(root: HTMLElement): Promise<void> {
     await app.start();
     await new Courier(boot.user.public_id ?? boot.user.username ?? "", new BrowserJournal()).run();
   } catch (error) {
-    failurePage(root, error);
+    failurePage(root, new Error(reasonWords(error)));
   }
 }
 
