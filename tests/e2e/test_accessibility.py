@@ -155,6 +155,12 @@ def test_no_cover_has_a_fault(world: Any, open_page: Any, faults: Faults, look: 
         page.goto(f"/campaigns/gers/{place}/")
         page.wait_for_selector("[data-testid='empty']")
         faults.look(page, f"{place}: empty")
+    page.unroute(claims)
+    told = {"error": {"code": "left_to_others", "message": "Others are judging what is left.", "details": {}}}
+    page.route(claims, lambda route: route.fulfill(status=409, json=told))
+    page.goto("/campaigns/gers/validate/")
+    page.wait_for_selector("[data-why='left_to_others']")
+    faults.look(page, "validate: left to others")
 
 
 @pytest.mark.parametrize("look", ["English, light, wide", "French, dark, narrow"])

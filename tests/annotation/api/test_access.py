@@ -47,7 +47,7 @@ EXPECTED: dict[str, tuple[str, Any, tuple[int, ...]]] = {
     "api-job-cancel": ("post", {}, (401, 404, 200, 404, 200)),
     "api-draft": ("get", None, (401, 404, 404, 404, 404)),  # no model yet
     "api-doubt": ("get", None, (401, 404, 404, 404, 404)),  # no model yet
-    "api-validate": ("post", {}, (401, 204, 204, 204, 204)),  # no model yet
+    "api-validate": ("post", {}, (401, 409, 409, 409, 409)),  # no model yet
     "api-validations": (  # nobody was given its drawing to judge
         "post",
         {"operation_id": "new", "model_version": "m1", "verdicts": [], "done": True},
