@@ -1,33 +1,25 @@
-"""One person at the studio in a real Chromium, and what can go wrong there."""
+"""One person at the studio in a real Chromium: what hands do there, and what must come of it."""
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import tempfile
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
-from _chaos_site import PASSPHRASE, SLUG, TILE_PX
-from playwright.sync_api import Error
+from _chaos_browser import Browser
+from _chaos_shapes import Comparison, Piece, Point, Shape, compare, ring_of
+from _chaos_site import SLUG, TILE_PX
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--hide-crash-restore-bubble",
-]
-Ring = frozenset[tuple[int, int]]
 STATE = "[data-testid='save-state']"
 COLUMNS, ROWS = 9, 8
+EDITS = ("relabel", "drag", "cut", "delete", "undo")
+#: By how many units a corner is dragged: too little to come near a neighbour.
+DRAGGED = (10, 16)
+#: Half the width of a hole, in units: its corners are far enough apart that the last is not taken for the first.
+HALF_HOLE = 12
 #: Where grid places of the tile's diagonal are on the screen: [place in image pixels, x, y].
 PLACES = """px => Array.from({ length: 8 * px + 1 }, (_, i) => {
   const at = document.querySelector("#studio").projectToScreen(i / 8, i / 8);
@@ -51,134 +43,78 @@ PROBE = """async () => {
 }"""
 
 
-class Desk:
-    """A browser profile, the tile in it, and the rectangles drawn so far."""
+class Desk(Browser):
+    """A tile in the studio, and the shapes drawn so far as they must be stored."""
+
+    writes = ("**/api/v1/tiles/*/annotation/", "PUT")
 
     def __init__(self, playwright: Any, url: str, name: str, program: str, rng: random.Random) -> None:
-        self.playwright, self.url, self.name, self.program, self.rng = playwright, url, name, program, rng
-        self.profile = Path(tempfile.mkdtemp(prefix="chaos-profile-"))
-        self.drawn: list[Ring] = []
-        self.elsewhere: list[Ring] = []
+        super().__init__(playwright, url, name, program, rng)
+        self.pieces: list[Piece] = []
+        self.edits: Counter[str] = Counter()
+        #: What is going on, noted with each piece.
+        self.during = ""
         self.tile = ""
-        self.replies = "given"  # "busy": 503; "lost": the server stores, its answer never comes
-        self.lost_replies = 0
+        #: Classes of the campaign, and the one in hand.
+        self.codes: list[str] = []
+        self.code = ""
         self.cells = rng.sample(range(COLUMNS * ROWS), COLUMNS * ROWS)
-        self.context: Any = None
-        self.page: Any = None
+        self._deck: list[str] = []
+        self._last: Piece | None = None
 
-    # The browser
+    @property
+    def drawn(self) -> list[Piece]:
+        return [piece for piece in self.pieces if piece.kind == "drawn"]
 
-    def open(self, *, quota: int | None = None) -> None:
-        """Start the browser on this profile and go to the tile."""
-        self.context = self.playwright.chromium.launch_persistent_context(
-            str(self.profile), executable_path=self.program, args=FLAGS, base_url=self.url,
-            viewport={"width": 1280, "height": 800}, locale="en-GB",
-        )  # fmt: skip
-        self.context.set_default_timeout(60_000)
-        self.context.clock.install()
-        self.context.route("**/api/v1/tiles/*/annotation/", self._answer)
-        self.page = self.context.pages[0]
+    # The page
+
+    def open(self, *, quota: int | None = None, by_tile: bool = True) -> None:
+        """Start the browser on this profile and go to the tile: by its address, or as the studio gives it."""
+        self.start()
         if quota is not None:
             self.page.goto("/accounts/login/")
             self.set_quota(quota)
-        self.enter(self.page)
+        before = self.tile
+        self.go(self.page, f"/campaigns/{SLUG}/studio/" + (f"?tile={before}" if before and by_tile else ""))
+        self.page.wait_for_selector("#studio[data-ready='true'], dialog.merge[open]")
+        self.tile = self.page.get_attribute("#studio", "data-tile")
+        assert before in ("", self.tile), f"the studio opened tile {self.tile}, not {before}"
+        self.settle()
+        if self.page.locator("[data-testid='practice-offer'] button").count():
+            self.page.click("[data-testid='practice-offer'] button")
+        self.take_up(self.page)
 
-    def enter(self, page: Any) -> None:
-        """Go to the tile, through the sign-in page where it comes."""
-        page.goto(f"/campaigns/{SLUG}/studio/" + (f"?tile={self.tile}" if self.tile else ""))
-        if "/accounts/login/" in page.url:
-            self.sign_in(page)
-            page.goto(f"/campaigns/{SLUG}/studio/" + (f"?tile={self.tile}" if self.tile else ""))
-        page.wait_for_selector("#studio[data-ready='true'], dialog.merge[open]")
-        self.tile = page.get_attribute("#studio", "data-tile")
-        self.settle(page)
-        if page.locator("[data-testid='practice-offer'] button").count():
-            page.click("[data-testid='practice-offer'] button")
-        page.click("[data-testid='tool-rectangle']")
+    def take_up(self, page: Any) -> None:
+        """Go on in this page, with the class in hand."""
+        self.page = page
+        if not self.codes:
+            self.codes = page.eval_on_selector_all(
+                "[data-testid^='class-CS']", "all => all.map((one) => one.dataset.testid.slice(6))"
+            )[:4]
+            self.code = self.codes[0]
+        page.click(f"[data-testid='class-{self.code}']")
 
-    def sign_in(self, page: Any) -> None:
-        if "/accounts/login/" not in page.url:
-            page.goto("/accounts/login/")
-        page.fill("#id_login", self.name)
-        page.fill("#id_password", PASSPHRASE)
-        page.click("main button[type=submit]")
-        page.wait_for_url(lambda address: "/accounts/login/" not in address)
-
-    def processes(self) -> list[int]:
-        """Every process of this browser: they name its profile, which nothing else does."""
-        mark = os.fsencode(str(self.profile))
-        found = []
-        for folder in Path("/proc").iterdir():
-            try:
-                if folder.name.isdigit() and mark in (folder / "cmdline").read_bytes():
-                    found.append(int(folder.name))
-            except OSError:
-                continue  # ended meanwhile
-        return found
-
-    def kill(self) -> None:
-        """SIGKILL to the whole browser: nothing gets to say goodbye."""
-        for process in self.processes():
-            try:
-                os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        # Playwright may or may not have heard by now.
-        with suppress(Error):
-            self.context.close()
-
-    def _answer(self, route: Any) -> None:
-        if route.request.method != "PUT" or self.replies == "given":
-            route.fallback()
-        elif self.replies == "busy":
-            route.fulfill(status=503, body="busy")
-        else:
-            route.fetch()
-            self.lost_replies += 1
-            route.abort()
-
-    def set_quota(self, size: int | None) -> None:
-        """Limit what this origin may store, in bytes; None: no limit of ours."""
-        wanted = {"origin": self.url} if size is None else {"origin": self.url, "quotaSize": size}
-        self.quota_session = self.context.new_cdp_session(self.page)  # the limit lasts as long as this session
-        self.quota_session.send("Storage.overrideQuotaForOrigin", wanted)
-
-    # The tile
-
-    def settle(self, page: Any | None = None) -> None:
+    def settle(self) -> None:
         """Keep both sides where the studio asks."""
-        button = (page or self.page).locator("dialog.merge[open] [data-testid='conflict-chosen']")
+        button = self.page.locator("dialog.merge[open] [data-testid='conflict-chosen']")
         if button.count():
             button.click()
+
+    def use(self, tool: str) -> None:
+        self.settle()
+        if self.page.get_attribute("#studio", "data-tool") != tool:
+            self.page.click(f"[data-testid='tool-{tool}']")
 
     def count(self) -> int:
         return int(self.page.get_attribute("#studio", "data-features"))
 
-    def corners(self, cell: int) -> tuple[list[tuple[int, int]], Ring]:
-        """A rectangle in a cell of its own: two corners on the screen, and the ring they mean on the tile's grid."""
-        # Places are given in whole pixels of the screen: a line through very many of them is the exact one.
-        places = np.array(self.page.evaluate(PLACES, TILE_PX))
-        scale, x0 = np.polyfit(places[:, 0], places[:, 1], 1)
-        _, y0 = np.polyfit(places[:, 0], places[:, 2], 1)
-        column, row = cell % COLUMNS, cell // COLUMNS
-        left, top = 6 + column * 13 + self.rng.random(), 6 + row * 14 + self.rng.random()
-        wanted = [(left, top), (left + 6 + self.rng.random(), top + 7 + self.rng.random())]
-        screen = [(_clear(x0 + x * scale, x0, scale), _clear(y0 + y * scale, y0, scale)) for x, y in wanted]
-        (ax, ay), (bx, by) = [(round((x - x0) / scale * 8), round((y - y0) / scale * 8)) for x, y in screen]
-        return screen, frozenset({(ax, ay), (bx, ay), (bx, by), (ax, by)})
+    def _wait_count(self, compared: str, before: int) -> None:
+        script = f"n => Number(document.querySelector('#studio').dataset.features) {compared} n"
+        self.page.wait_for_function(script, arg=before)
 
-    def draw(self) -> None:
-        """One more rectangle with the mouse; it counts once the page shows it."""
-        self.settle()
-        before = self.count()
-        (start, end), ring = self.corners(self.cells.pop())
-        mouse = self.page.mouse
-        mouse.move(*start)
-        mouse.down()
-        mouse.move(*end, steps=3)
-        mouse.up()
-        self.page.wait_for_function("n => Number(document.querySelector('#studio').dataset.features) > n", arg=before)
-        self.drawn.append(ring)
+    def wait_idle(self) -> None:
+        """Until the studio shows the change in hand as done."""
+        self.page.wait_for_selector("#studio[data-busy='false']", state="attached")
 
     def wait_state(self, *wanted: str) -> None:
         self.page.wait_for_selector(", ".join(STATE + one for one in wanted), state="attached")
@@ -186,10 +122,152 @@ class Desk:
     def wait_saved(self) -> None:
         self.wait_state("[data-state='saved'][data-pending='false']")
 
+    def _view(self) -> Callable[[tuple[float, float]], tuple[Point, Point]]:
+        """From a place in units to a pixel of the screen near it, and to the place in units that this pixel means."""
+        # Places are given in whole pixels of the screen: a line through very many of them is the exact one.
+        places = np.array(self.page.evaluate(PLACES, TILE_PX))
+        scale, x0 = np.polyfit(places[:, 0], places[:, 1], 1)
+        _, y0 = np.polyfit(places[:, 0], places[:, 2], 1)
+
+        def look(at: tuple[float, float]) -> tuple[Point, Point]:
+            pixel = tuple(_clear(o + v / 8 * scale, o, scale) for v, o in zip(at, (x0, y0), strict=True))
+            meant = tuple(round((p - o) / scale * 8) for p, o in zip(pixel, (x0, y0), strict=True))
+            return (pixel[0], pixel[1]), (meant[0], meant[1])
+
+        return look
+
+    # Drawing
+
+    def draw(self, kind: Literal["drawn", "extra"] = "drawn") -> Piece:
+        """One more rectangle with the mouse; it counts once the page shows it."""
+        self.use("rectangle")
+        before = self.count()
+        cell = self.cells.pop()
+        left, top = (
+            8 * (6 + cell % COLUMNS * 13 + self.rng.random()),
+            8 * (6 + cell // COLUMNS * 14 + self.rng.random()),
+        )
+        right, bottom = left + 8 * (6 + self.rng.random()), top + 8 * (7 + self.rng.random())
+        look = self._view()
+        (start, (ax, ay)), (end, (bx, by)) = look((left, top)), look((right, bottom))
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move(*end, steps=3)
+        mouse.up()
+        self._wait_count(">", before)
+        piece = Piece(kind, Shape.of(self.code, [[(ax, ay), (bx, ay), (bx, by), (ax, by)]]), during=self.during)
+        self.pieces.append(piece)
+        return piece
+
+    # Edits: each is noted once the page shows it
+
+    def edit(self) -> None:
+        """One of each kind of edit after the other, in an order of its own."""
+        if not self._deck:
+            self._deck = self.rng.sample(EDITS, len(EDITS))
+        kind = self._deck.pop()
+        getattr(self, kind)()
+        self.edits[kind] += 1
+
+    def _any(self, suits: Callable[[Shape], bool] = lambda _shape: True) -> Piece:
+        live = [p for p in self.pieces if p.kind != "elsewhere" and p.shape is not None and suits(p.shape)]
+        return self.rng.choice(live)
+
+    def _deselect(self) -> None:
+        self.use("edit")
+        if self.page.get_attribute("#studio", "data-selected"):
+            self.page.keyboard.press("Escape")
+            self.page.wait_for_selector("#studio[data-selected='']", state="attached")
+
+    def _select(self, piece: Piece) -> None:
+        """A click where neither a handle nor a hole is."""
+        self._deselect()
+        (left, top), (right, bottom) = _box(piece.now)
+        at, _ = self._view()((left + (right - left) / 6, top + (bottom - top) / 6))
+        self.page.mouse.click(*at)
+        self.page.wait_for_selector("#studio:not([data-selected=''])", state="attached")
+
+    def _became(self, piece: Piece, shape: Shape | None, change: str) -> None:
+        self.wait_idle()
+        piece.become(shape)
+        piece.story.append(f"{change} ({self.during or 'no fault'})")
+        self._last = piece
+
+    def relabel(self) -> None:
+        piece = self._any()
+        self._select(piece)
+        self.code = self.rng.choice([code for code in self.codes if code != piece.now.code])
+        self.page.click(f"[data-testid='class-{self.code}']")
+        self._became(piece, Shape.of(self.code, piece.now.rings), "relabel")
+
+    def drag(self) -> None:
+        """A corner, a little outwards."""
+        piece = self._any(lambda shape: len(_box_corners(shape)) == 4)
+        self._select(piece)
+        look = self._view()
+        outer, *holes = piece.now.rings
+        corner = max(outer)
+        start, _ = look(corner)
+        end, to = look((corner[0] + self.rng.randint(*DRAGGED), corner[1] + self.rng.randint(*DRAGGED)))
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move(*end, steps=3)
+        mouse.up()
+        moved = [to if point == corner else point for point in outer]
+        self._became(piece, Shape.of(piece.now.code, [moved, *holes]), "drag")
+
+    def cut(self) -> None:
+        """A hole in the middle, corner by corner."""
+        piece = self._any(lambda shape: len(shape.rings) == 1 and len(_box_corners(shape)) == 4)
+        self._deselect()
+        self.use("cut")
+        (left, top), (right, bottom) = _box(piece.now)
+        look = self._view()
+        middle = (left + right) / 2, (top + bottom) / 2
+        hole = []
+        self.page.keyboard.down("Alt")  # nothing is to draw the corners to the outline
+        for dx, dy in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
+            pixel, meant = look((middle[0] + dx * HALF_HOLE, middle[1] + dy * HALF_HOLE))
+            self.page.mouse.move(*pixel)
+            self.page.mouse.click(*pixel)
+            hole.append(meant)
+        self.page.keyboard.up("Alt")
+        self.page.keyboard.press("Enter")
+        self._became(piece, Shape.of(piece.now.code, [*piece.now.rings, hole]), "cut")
+
+    def delete(self) -> None:
+        """A shape drawn for that, so that those that count stay."""
+        spare = [piece for piece in self.pieces if piece.kind == "extra" and piece.shape is not None]
+        piece = spare[0] if spare else self.draw("extra")
+        self._select(piece)
+        self.page.mouse.move(*self._view()((16, 16))[0])  # away from its corners, which the key would take
+        before = self.count()
+        self.page.keyboard.press("Delete")
+        self._wait_count("<", before)
+        self._became(piece, None, "delete")
+
+    def undo(self) -> None:
+        """Another edit, and back."""
+        getattr(self, self.rng.choice([kind for kind in EDITS if kind != "undo"]))()
+        self.take_back()
+
+    def take_back(self) -> None:
+        """Undo of the last edit, which was the last change."""
+        assert self._last is not None
+        self.settle()
+        self.page.evaluate("() => { document.querySelector('#spoken').textContent = ''; }")
+        self.page.keyboard.press("Control+z")
+        self.page.wait_for_function("() => document.querySelector('#spoken').textContent.trim() === 'Undone.'")
+        self.wait_idle()
+        self._last.turn_back()
+        self._last.story.append(f"undo ({self.during or 'no fault'})")
+
+    # The server
+
     def save_elsewhere(self) -> None:
         """A revision through the API by the same account: what the server has, and one rectangle more."""
-        import uuid
-
         cell = self.cells.pop()
         x, y = (6 + cell % COLUMNS * 13) * 8, (6 + cell // COLUMNS * 14) * 8
         corners = [[x, y], [x + 48, y], [x + 48, y + 56], [x, y + 56]]
@@ -203,7 +281,7 @@ class Desk:
             address, data=body, headers={"X-CSRFToken": token, "If-Match": f'"{now["version"]}"'}
         )
         assert answer.ok, answer.text()
-        self.elsewhere.append(frozenset((px, py) for px, py in corners))
+        self.pieces.append(Piece("elsewhere", Shape.of(code, [corners])))
 
     def submit(self) -> None:
         self.settle()
@@ -214,6 +292,25 @@ class Desk:
             " || document.querySelector('[data-testid=empty]')",
             arg=self.tile,
         )
+
+    def compare(self) -> tuple[Comparison, bool]:
+        """What became of each shape on the server, and whether the tile was handed in."""
+        from annotation.models import Annotation
+
+        annotation = Annotation.objects.select_related("head").filter(tile_id=int(self.tile or 0)).first()
+        features = annotation.head.features if annotation and annotation.head else []
+        return compare(self.pieces, features), bool(annotation and annotation.state == "submitted")
+
+
+def _box(shape: Shape) -> tuple[Point, Point]:
+    xs, ys = zip(*shape.rings[0], strict=True)
+    return (min(xs), min(ys)), (max(xs), max(ys))
+
+
+def _box_corners(shape: Shape) -> set[Point]:
+    """The corners of its outer ring that are its box's: all four until one is dragged."""
+    (left, top), (right, bottom) = _box(shape)
+    return {(left, top), (right, top), (right, bottom), (left, bottom)} & set(ring_of(shape.rings[0]))
 
 
 def _clear(at: float, origin: float, scale: float) -> int:

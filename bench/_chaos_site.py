@@ -73,11 +73,12 @@ def build(name: str, *options: str) -> Path:
 
 
 def open_campaign() -> Any:
-    """A campaign on generated imagery, with tiles for every repeat."""
+    """A campaign on generated imagery, with tiles for every repeat; returns the imagery's layer."""
     import scenes
 
     layer, _truth = scenes.real_layer(Path(os.environ["SOLCOMMUN_TEST_DATA_DIR"]), "scene", size_px=1024)
-    return scenes.campaign(SLUG, layer=layer, tile_px=TILE_PX)
+    scenes.campaign(SLUG, layer=layer, tile_px=TILE_PX)
+    return layer
 
 
 def _free_port() -> int:
