@@ -10,18 +10,21 @@ import json
 import statistics
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
 CATEGORIES = ["-*", "blink.user_timing", "disabled-by-default-devtools.timeline.frame"]
-#: Work that a gesture leaves behind is counted for so long after its last event: a zoom of Leaflet's lasts 290 ms.
+#: Work that a gesture leaves behind is counted for so long after its last event, or after the page has said that the
+#: change is done: a zoom of Leaflet's lasts 290 ms.
 AFTER_MS = 300
+#: The studio says that a change is under way, or that it is done; a page without this does all of it in its events.
+SAYS, IS_DONE = "#studio", "#studio[data-busy='false']"
 
 RECORDER = """
 (() => {
   const kinds = ['pointermove', 'pointerdown', 'pointerup', 'wheel'];
-  let running = false, ticks = [], events = [], long = [], dot = null;
+  let running = false, ticks = [], events = [], long = [], busy = [], dot = null, watch = null;
   new PerformanceObserver((list) => { if (running) for (const task of list.getEntries()) long.push(task.duration); })
     .observe({ type: 'longtask' });
   const hear = (event) => {
@@ -44,7 +47,10 @@ RECORDER = """
       });
       document.body.append(dot);
       for (const kind of kinds) addEventListener(kind, hear, true);
-      [ticks, events, long, running] = [[], [], [], true];
+      [ticks, events, long, busy, running] = [[], [], [], [], true];
+      const page = document.querySelector('#studio');
+      watch = new MutationObserver(() => { busy.push([performance.now(), page.dataset.busy === 'true']); });
+      if (page) watch.observe(page, { attributeFilter: ['data-busy'] });
       requestAnimationFrame(tick);
       await new Promise((done) => setTimeout(done, 200));
       performance.mark('gesture');
@@ -52,8 +58,9 @@ RECORDER = """
     stop() {
       running = false;
       dot.remove();
+      watch.disconnect();
       for (const kind of kinds) removeEventListener(kind, hear, true);
-      return { ticks, events, long };
+      return { ticks, events, long, busy };
     },
   };
 })();
@@ -72,20 +79,22 @@ class Frames:
     called: list[float] = field(default_factory=list)
     #: Tasks of the main thread of 50 ms and more.
     long: list[float] = field(default_factory=list)
+    #: From the last event until the page said that the change was done; 0 where it says nothing of the kind.
+    settled: list[float] = field(default_factory=list)
 
     def __add__(self, other: Frames) -> Frames:
         """Those of both gestures."""
-        return Frames(
-            self.shown + other.shown, self.late + other.late, self.called + other.called, self.long + other.long
-        )
+        return Frames(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
 
 async def recorded(page: Any, gesture: Callable[[], Awaitable[None]]) -> Frames:
-    """What came on screen from the gesture's first event to AFTER_MS after its last."""
+    """What came on screen from the gesture's first event to AFTER_MS after its last, or after its change is done."""
     browser = page.context.browser
     await browser.start_tracing(page=page, categories=CATEGORIES)
     await page.evaluate("recorder.start()")
     await gesture()
+    if await page.locator(SAYS).count():
+        await page.wait_for_selector(IS_DONE, state="attached")
     await page.wait_for_timeout(2 * AFTER_MS)
     heard = await page.evaluate("recorder.stop()")
     return frames_of(json.loads(await browser.stop_tracing())["traceEvents"], heard)
@@ -98,7 +107,9 @@ def frames_of(trace: list[dict[str, Any]], heard: dict[str, Any]) -> Frames:
     ahead = mark["args"]["data"]["startTime"] - mark["ts"] / 1000
     pictures = _pictures(trace, mark["pid"], ahead)
     events = heard["events"]
-    first, last = events[0]["times"][0], events[-1]["times"][-1] + AFTER_MS
+    first, dropped = events[0]["times"][0], events[-1]["times"][-1]
+    done = max(dropped, _done_at(heard["busy"]))
+    last = done + AFTER_MS
     seen = sorted({on_screen for _begun, on_screen, _whole in pictures})
     shown = _within(pairwise(seen), first, last)
     called = _within(((before, after) for (_, before), (_, after) in pairwise(heard["ticks"])), first, last)
@@ -111,7 +122,13 @@ def frames_of(trace: list[dict[str, Any]], heard: dict[str, Any]) -> Frames:
         place = len(begins) if frame is None else bisect_left(begins, frame - 1)
         if place < len(begins):
             late += [whole[place][1] - time for time in event["times"]]
-    return Frames(shown, late, called, heard["long"])
+    return Frames(shown, late, called, heard["long"], [done - dropped])
+
+
+def _done_at(said: list[tuple[float, bool]]) -> float:
+    """When the page said that the last change was done: it says so again whenever it is drawn, which is no news."""
+    busy = [place for place, (_, is_busy) in enumerate(said) if is_busy]
+    return next((now for now, is_busy in said[busy[-1] :] if not is_busy), 0.0) if busy else 0.0
 
 
 def _within(spans: Iterable[tuple[float, float]], first: float, last: float) -> list[float]:
@@ -166,4 +183,6 @@ def summary(frames: Frames) -> dict[str, float]:
         "late_p95": share_of_count(frames.late, 0.95),
         "called_p95": share_of_count(frames.called, 0.95),
         "longest_task": max(frames.long, default=0.0),
+        "settled": statistics.median(frames.settled),
+        "settled_max": max(frames.settled),
     }
