@@ -7,186 +7,65 @@
 2. Tiles of 256 px are drawn at random from the set's test parts, which neither model saw. Tiles that one class fills
    to the agreement asked for are left out: one gesture would be the whole work. The second model drafts each as the
    platform would, and the platform cuts each into segments at its five sizes.
-3. Three simulated people (frontend/bench/gestures.ts) label each tile with the studio's own commands until the share of
+3. Four simulated people (frontend/bench/gestures.ts) label each tile with the studio's own commands until the share of
    agreeing pixels reaches the threshold, choosing at each turn what gains most for its gestures. They know the truth:
-   what is counted is the hand's work, not the eye's doubt. The first draws polygons and fills gaps; the second labels
-   segments and fills gaps; the third shows the model's draft, takes all of it in a box and corrects with any tool.
+   what is counted is the hand's work, not the eye's doubt. What each has in hand:
+
+   scratch               polygons, filling of gaps
+   segments              segments, filling of gaps
+   draft                 the model's draft, all of it taken by two keys; then relabelling, polygons, filling of gaps,
+                         brush and segments
+   draft, polygons only  the model's draft, all of it taken by two keys; then polygons and filling of gaps, as scratch
+
+   Scratch beside "draft, polygons only" says what the draft alone saves: all else is the same. Beside "draft" it says
+   what the draft and the other tools save together.
 
 What counts as one gesture: a click, a press on a key (tool, class, command), a drag in a straight line (each further
 straight leg of a drag counts one more). A polygon of n corners is n clicks and one to close it.
 
 Tiles differ much: of 20 the mean moves by a third with the draw. --tiles 80 says more and takes four times as long.
 
+The model is kept and taken again by later runs as long as the code that trains it, its settings, the set's files, the
+libraries and the seed are the same (their SHA-256 names its folder); which it was is printed with the table.
+
 The result is checked here, outside the studio's code: each coverage by the server's own rule, its agreement by the
-server's own rasteriser. The last line is FIGURES: mean gestures a tile and mean agreement of the three.
+server's own rasteriser. The last line is FIGURES: mean gestures a tile and mean agreement of the four.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import shutil
 import subprocess
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from _gestures_model import CODES, TILE_PX, Place, Scenes, predict, two_rounds
 from _platform import REPOSITORY
-from assemble_dubai import read_scene
 
 from annotation.core.labels import polygonize_labels, rasterize_features
 from annotation.core.segments import SEGMENT_SIDE_PX, segment_tile
 from annotation.core.tile_geometry import check_coverage, parse_features
-from learning.core.acquisition import rank_tiles
-from learning.core.dataset import LabelledTile
-from learning.core.fit import StepReport, TrainConfig, fit
-from learning.core.map_files import ENTROPY_LEVELS
-from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
-from learning.core.network import NetworkSpec
-from learning.core.precision import cpu_has_bf16
-from learning.core.predict import predict_window
+from learning.core.model_file import TrainedModel
 from learning.services.drafts import MIN_AREA_PX, feature_confidences
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SCENES = (1, 2, 4, 5, 6, 7)
-TILE_PX = 256
-MARGIN_PX = 64
-CODES = ("building", "land_unpaved", "road", "vegetation", "water")
-POOL_TILES = 320  # of the set's 595: enough to choose from, and scored in a minute
-ROUND_TILES = 100
-#: As a campaign sets it (`training` of its learning settings): whole tiles at once, and every pixel alike, since
-#: agreement counts pixels.
-TRAINING: dict[str, Any] = {
-    "steps": 400,
-    "crop_px": TILE_PX,
-    "class_weight_power": 0.0,
-    "ema_decay": 0.99,
-    "precision": "bf16" if cpu_has_bf16() else "fp32",
+#: As in frontend/bench/gestures.ts, with what the table calls each.
+WAYS = {
+    "scratch": "scratch",
+    "segments": "segments",
+    "draft": "draft",
+    "draft_polygons": "draft, polygons only",
 }
-WAYS = ("scratch", "segments", "draft")
-#: A mask's ground without a class is no one's error; a tile mostly so says nothing.
-MIN_LABELLED = 0.97
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A 256-px tile: scene, and its upper-left corner in the scene's pixels."""
-
-    scene: int
-    x: int
-    y: int
 
 
 def asks_for_work(labels: NDArray[np.uint8], *, agreement: float) -> bool:
     """Whether filling the whole tile with one class would leave something to do."""
     counts = np.bincount(labels.ravel(), minlength=2)[1:]
     return bool(counts.max() < agreement * counts.sum())
-
-
-class Scenes:
-    """The set's scenes in memory."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.read = {scene: read_scene(data, scene) for scene in SCENES}
-
-    def places(self, split: str) -> list[Place]:
-        """Whole tiles of the parts of a split, mostly labelled, in the index's order."""
-        found: list[Place] = []
-        with (self.data / "index.csv").open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if row["split"] != split:
-                    continue
-                x0, y0 = int(row["x_off"]), int(row["y_off"])
-                for y in range(y0, y0 + int(row["height"]) - TILE_PX + 1, TILE_PX):
-                    for x in range(x0, x0 + int(row["width"]) - TILE_PX + 1, TILE_PX):
-                        place = Place(int(row["scene"]), x, y)
-                        if (self.labels(place) > 0).mean() >= MIN_LABELLED:
-                            found.append(place)
-        return found
-
-    def labels(self, place: Place) -> NDArray[np.uint8]:
-        """Truth uint8 (256, 256): 0 = none, k = CODES[k - 1]."""
-        labels: NDArray[np.uint8] = self.read[place.scene][1]
-        return np.ascontiguousarray(labels[place.y : place.y + TILE_PX, place.x : place.x + TILE_PX])
-
-    def image(self, place: Place, margin_px: int = 0) -> NDArray[np.uint8]:
-        """Pixels uint8 (3, side, side), mirrored beyond the scene."""
-        image = self.read[place.scene][0]
-        height, width = image.shape[1:]
-        rows = np.arange(place.y - margin_px, place.y + TILE_PX + margin_px)
-        cols = np.arange(place.x - margin_px, place.x + TILE_PX + margin_px)
-        rows, cols = (np.minimum(np.abs(v), 2 * (n - 1) - np.abs(v)) for v, n in ((rows, height), (cols, width)))
-        return np.ascontiguousarray(image[:, rows[:, None], cols[None, :]])
-
-
-def train(
-    scenes: Scenes, places: list[Place], *, folder: Path, initial: TrainedModel | None, seed: int
-) -> TrainedModel:
-    """One round's model, kept in its folder."""
-    tiles = [LabelledTile(image=scenes.image(place), labels=scenes.labels(place)) for place in places]
-    spec = NetworkSpec(bands=("R", "G", "B"), class_codes=CODES)
-    config = TrainConfig(**TRAINING, seed=seed)
-    fitted = fit(tiles, spec, config, checkpoint_dir=folder / "run", initial=initial, on_step=tell)
-    metadata = ModelMetadata(
-        spec=fitted.spec,
-        normalisation=fitted.normalisation,
-        nomenclature_code="dubai_5",
-        nomenclature_version="1",
-        gsd_m=0.3,
-        training_set_sha256=fitted.training_set_sha256,
-        margin_px=MARGIN_PX,
-    )
-    path = folder / "model.safetensors"
-    save_model(path, fitted.network, metadata)
-    return load_model(path)
-
-
-def tell(report: StepReport) -> None:
-    """A line every fifty steps."""
-    if report.step % 50 == 0:
-        print(f"  step {report.step} of {report.steps}, loss {report.loss:.2f}", flush=True)
-
-
-def predict(model: TrainedModel, scenes: Scenes, place: Place) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Classes and entropy levels, uint8 (256, 256), as the platform's maps store them."""
-    classes, nats = predict_window(model, scenes.image(place, MARGIN_PX), margin_px=MARGIN_PX)
-    levels = 1 + np.rint(ENTROPY_LEVELS * nats / np.log(len(CODES)))
-    return classes, np.clip(levels, 1, 1 + ENTROPY_LEVELS).astype(np.uint8)
-
-
-def two_rounds(scenes: Scenes, *, folder: Path, seed: int, fresh: bool) -> TrainedModel:
-    """The model after two rounds; kept, unless asked afresh."""
-    recipe = "-".join(str(value) for value in TRAINING.values())
-    folder = folder / f"{ROUND_TILES}-tiles-seed-{seed}-{recipe}"
-    if fresh:
-        shutil.rmtree(folder, ignore_errors=True)
-    last = folder / "round-2" / "model.safetensors"
-    if last.exists():
-        print(f"model of {last}: --fresh trains it again")
-        return load_model(last)
-    rng = np.random.default_rng(seed)
-    pool = scenes.places("pool")
-    pool = [pool[i] for i in rng.choice(len(pool), min(POOL_TILES, len(pool)), replace=False)]
-    began = time.monotonic()
-    labelled = list(range(ROUND_TILES))
-    first = train(scenes, [pool[i] for i in labelled], folder=folder / "round-1", initial=None, seed=seed)
-    print(f"round 1: {len(labelled)} tiles, {time.monotonic() - began:.0f} s", flush=True)
-    scores = np.array([[predict(first, scenes, place)[1].mean() for place in pool]])
-    eligible = np.ones_like(scores, dtype=bool)
-    eligible[0, labelled] = False
-    chosen = rank_tiles(
-        scores, eligible=eligible, batch_size=ROUND_TILES, random_share=0.1, spatial_cell_tiles=1, rng=rng
-    )
-    labelled += [tile.col for tile in chosen]
-    second = train(scenes, [pool[i] for i in labelled], folder=folder / "round-2", initial=first, seed=seed + 1)
-    print(f"round 2: {len(labelled)} tiles, {time.monotonic() - began:.0f} s", flush=True)
-    return second
 
 
 def draft(model: TrainedModel, scenes: Scenes, place: Place) -> list[dict[str, Any]]:
@@ -246,12 +125,19 @@ def checked(folder: Path, *, number: int, way: str) -> tuple[int, float]:
 def report(folder: Path, *, n_tiles: int) -> dict[str, float]:
     """Print a row a tile and return the figures."""
     table = np.array([[checked(folder, number=n, way=way) for way in WAYS] for n in range(n_tiles)])
-    print(f"{'tile':>4}" + "".join(f"{way:>12}{'agreement':>11}" for way in WAYS))
+    widths = [max(10, len(head)) + 2 for head in WAYS.values()]
+    heads = "".join(f"{head:>{width}}{'agreement':>11}" for head, width in zip(WAYS.values(), widths, strict=True))
+    print(f"{'tile':>6}{heads}")
+
+    def show(name: str, row: NDArray[np.float64], digits: int) -> None:
+        cells = zip(row, widths, strict=True)
+        print(f"{name:>6}" + "".join(f"{cell[0]:>{width}.{digits}f}{cell[1]:>11.3f}" for cell, width in cells))
+
     for number, row in enumerate(table):
-        print(f"{number:>4}" + "".join(f"{gestures:>12.0f}{share:>11.3f}" for gestures, share in row))
+        show(str(number), row, 0)
     mean = table.mean(axis=0)
-    print("mean" + "".join(f"{gestures:>12.1f}{share:>11.3f}" for gestures, share in mean))
-    print("median" + "".join(f"{gestures:>10.1f}{share:>13.3f}" for gestures, share in np.median(table, axis=0)))
+    show("mean", mean, 1)
+    show("median", np.median(table, axis=0), 1)
     by_way = dict(zip(WAYS, mean, strict=True))
     return {way: round(float(by_way[way][0]), 1) for way in WAYS} | {
         f"agreement_{way}": round(float(by_way[way][1]), 4) for way in WAYS
@@ -259,7 +145,7 @@ def report(folder: Path, *, n_tiles: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Train, draft, label three ways, check, report."""
+    """Train, draft, label in each way, check, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared/data/dubai-aerial")
     parser.add_argument("--tiles", type=int, default=20)
@@ -271,7 +157,8 @@ def main() -> None:
     if not (arguments.data / "index.csv").exists():
         raise SystemExit(f"{arguments.data} does not hold the Dubai aerial set: give its folder with --data")
     scenes = Scenes(arguments.data)
-    model = two_rounds(scenes, folder=arguments.out, seed=arguments.seed, fresh=arguments.fresh)
+    model, origin = two_rounds(scenes, folder=arguments.out, seed=arguments.seed, fresh=arguments.fresh)
+    print(f"model {origin}", flush=True)
     test = [
         place for place in scenes.places("test") if asks_for_work(scenes.labels(place), agreement=arguments.agreement)
     ]
@@ -280,8 +167,8 @@ def main() -> None:
     write_tiles(scenes, model, places, folder=arguments.out)
     simulate(arguments.out, agreement=arguments.agreement)
     figures = report(arguments.out, n_tiles=arguments.tiles)
-    ratio = figures["draft"] / figures["scratch"]
-    print(f"draft / scratch = {ratio:.2f}; segments / scratch = {figures['segments'] / figures['scratch']:.2f}")
+    print(f"model {origin}")
+    print("of scratch: " + "; ".join(f"{WAYS[way]} {figures[way] / figures['scratch']:.2f}" for way in list(WAYS)[1:]))
     print("FIGURES " + json.dumps(figures))
 
 

@@ -4,7 +4,9 @@ import type { Command } from "../src/domain/command";
 import type { Draft, Feature } from "../src/domain/draft";
 import type { Segments } from "../src/domain/raster";
 
-export type Way = "scratch" | "segments" | "draft";
+/** As in bench/gestures.py. */
+export const WAYS = ["scratch", "segments", "draft", "draft_polygons"] as const;
+export type Way = (typeof WAYS)[number];
 
 export interface Tile {
   readonly side_px: number;

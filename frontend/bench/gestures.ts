@@ -13,20 +13,27 @@ import { runCommand } from "../src/domain/command";
 import { diff } from "../src/domain/delta";
 import { type Draft, emptyDraft, type Feature, featuresOf } from "../src/domain/draft";
 import { segmentsFromBytes, type Segments } from "../src/domain/raster";
-import { blank, type Hand, type Move, type Tile, type Way } from "./gestures-model";
+import { blank, type Hand, type Move, type Tile, type Way, WAYS } from "./gestures-model";
 import { brushMoves, fillMoves, outlineMoves, relabelMoves, segmentMoves, takeAllMove } from "./gestures-moves";
 import { agreement, fillRaster } from "./gestures-raster";
 
 /** Beyond this a person has lost patience; the agreement reached is reported. */
 const MAX_MOVES = 400;
 
+/** All of the model's draft first; then whatever these offer. */
+function fromDraft(...offers: readonly ((tile: Tile, hand: Hand) => Move[])[]): (tile: Tile, hand: Hand) => Move[] {
+  return (tile, hand) =>
+    hand.draft.features.size === 0 && hand.moves === 0 ? takeAllMove(tile) : offers.flatMap((moves) => moves(tile, hand));
+}
+
+const fromScratch = (tile: Tile, hand: Hand): Move[] => [...fillMoves(tile, hand), ...outlineMoves(tile, hand)];
+
+/** The tools of each. The draft with those of scratch alone says what the draft itself is worth. */
 const MOVES: Readonly<Record<Way, (tile: Tile, hand: Hand) => Move[]>> = {
-  scratch: (tile, hand) => [...fillMoves(tile, hand), ...outlineMoves(tile, hand)],
+  scratch: fromScratch,
   segments: (tile, hand) => [...fillMoves(tile, hand), ...segmentMoves(tile, hand)],
-  draft: (tile, hand) =>
-    hand.draft.features.size === 0 && hand.moves === 0
-      ? takeAllMove(tile)
-      : [relabelMoves, fillMoves, brushMoves, outlineMoves, segmentMoves].flatMap((moves) => moves(tile, hand)),
+  draft: fromDraft(relabelMoves, fillMoves, brushMoves, outlineMoves, segmentMoves),
+  draft_polygons: fromDraft(fromScratch),
 };
 
 /** Does the move for real; the raster follows what changed. Returns the pixels gained. */
@@ -90,7 +97,7 @@ function main(folder: string, threshold: number): void {
   for (let number = 0; number < job.tiles; number++) {
     const name = join(folder, `tile-${String(number).padStart(2, "0")}`);
     const tile = readTile(name, job);
-    for (const way of ["scratch", "segments", "draft"] as const) {
+    for (const way of WAYS) {
       const hand = work(tile, way, threshold);
       const features = featuresOf(hand.draft).map(({ id, class_code, rings, provenance }) => ({ id, class_code, rings, provenance }));
       writeFileSync(join(name, `${way}.json`), JSON.stringify({ gestures: hand.gestures, moves: hand.moves, features }));
