@@ -84,6 +84,13 @@ class Desk(Browser):
             self.page.click("[data-testid='practice-offer'] button")
         self.take_up(self.page)
 
+    def open_any(self) -> str:
+        """Start the browser and open the studio on whatever tile it gives; that tile."""
+        self.start()
+        self.go(self.page, f"/campaigns/{SLUG}/studio/")
+        self.page.wait_for_selector("#studio[data-ready='true']")
+        return str(self.page.get_attribute("#studio", "data-tile"))
+
     def take_up(self, page: Any) -> None:
         """Go on in this page, with the class in hand."""
         self.page = page
@@ -293,11 +300,30 @@ class Desk(Browser):
             arg=self.tile,
         )
 
+    def lose_lease(self) -> None:
+        """It lapses, and the tile is somebody else's."""
+        import scenes
+        from django.utils import timezone
+
+        from annotation.models import Campaign, Lease, Ticket
+        from annotation.services.queue import claim_next_tile
+
+        now = timezone.now()
+        tile = int(self.tile)
+        Lease.objects.filter(tile_id=tile).update(expires_at=now)
+        Ticket.objects.filter(tile_id=tile, state="leased").update(leased_until=now)
+        given = claim_next_tile(campaign=Campaign.objects.get(slug=SLUG), annotator=scenes.person(f"{self.name}-next"))
+        assert given is not None and given.tile_id == tile, "the lapsed tile is the first to be given"
+
     def compare(self) -> tuple[Comparison, bool]:
         """What became of each shape on the server, and whether the tile was handed in."""
         from annotation.models import Annotation
 
-        annotation = Annotation.objects.select_related("head").filter(tile_id=int(self.tile or 0)).first()
+        annotation = (
+            Annotation.objects.select_related("head")
+            .filter(tile_id=int(self.tile or 0), annotator__username=self.name)
+            .first()
+        )
         features = annotation.head.features if annotation and annotation.head else []
         return compare(self.pieces, features), bool(annotation and annotation.state == "submitted")
 

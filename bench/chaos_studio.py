@@ -20,6 +20,9 @@ acknowledgement), which this must catch: two shapes are drawn while the server r
 save was refused, two more are drawn and the tile is handed in. Caught means: just the first two are lost, the others
 are stored, and nothing else went wrong; and the same scenario on the real studio loses nothing.
 
+Once, the browser dies with unsent shapes, the lease lapses, somebody else gets the tile, and the studio is opened again
+on another one: the shapes must come to the first tile all the same (LEFT BEHIND).
+
 After the repeats, one person for each answers on the checking page: without network and killed, killed at once, signed
 out, 503, answers lost, two tabs. Each answer must be stored once. The edits and these answers have lines of their own,
 EDITS and CHECKING. The last line is FIGURES and a JSON object, of the shapes of the repeats alone.
@@ -49,6 +52,7 @@ from _chaos_browser import Browser  # noqa: E402
 from _chaos_desk import EDITS, PROBE, Desk  # noqa: E402
 
 FEWEST, MOST = 18, 60  # shapes: each fault draws up to two, and a tile has room for so many
+LEFT = "left behind"
 DOOMED = "refused, then killed"
 SPARE = 3  # shapes drawn to be deleted
 AnyBrowser = TypeVar("AnyBrowser", bound=Browser)
@@ -204,6 +208,24 @@ def refused_then_killed(desk: Desk) -> None:
     desk.submit()
 
 
+def left_behind(desk: Desk) -> None:
+    """Work that only this browser has, on a tile that is somebody else's when the studio is opened again."""
+    desk.open()
+    desk.replies = "busy"
+    desk.during = LEFT
+    for _ in range(2):
+        desk.draw()
+    desk.wait_for_refusal()
+    desk.kill()
+    desk.during, desk.replies = "", "given"
+    desk.lose_lease()
+    assert desk.open_any() != desk.tile, "the studio gave the tile that is somebody else's"
+    for _ in range(300):
+        if not desk.compare()[0].lost:
+            return
+        desk.page.wait_for_timeout(100)
+
+
 def told(browser: Browser, work: Callable[[], None]) -> str:
     """Does it and kills the browser; what went wrong, if anything did: what is on the server is compared still."""
     try:
@@ -306,17 +328,21 @@ def main() -> None:
             ]
             checked = [pool.submit(answering, url, f"checker-{i}", seed) for i, seed in enumerate(seeds)]
             rows, answers = ([one.result() for one in waiting] for waiting in (drawn, checked))
+            left = drawing(url, "left", options.seed, left_behind)
             real = drawing(url, "not-planted", options.seed, refused_then_killed)
         with site(build("planted", "--config", "bench/chaos-fault.config.ts")) as url:
             planted = drawing(url, "planted", options.seed, refused_then_killed)
     shutil.rmtree(os.environ["SOLCOMMUN_TEST_DATA_DIR"], ignore_errors=True)
-    raise SystemExit(report(rows, answers, real=real, planted=planted, asked=options.repeats * options.shapes))
+    raise SystemExit(
+        report(rows, answers, left=left, real=real, planted=planted, asked=options.repeats * options.shapes)
+    )
 
 
 def report(
     rows: list[dict[str, Any]],
     answers: list[dict[str, Any]],
     *,
+    left: dict[str, Any],
     real: dict[str, Any],
     planted: dict[str, Any],
     asked: int,
@@ -330,11 +356,12 @@ def report(
     caught = is_doomed_alone_lost(planted) and is_whole(real)
     print("EDITS " + json.dumps(edits))
     print("CHECKING " + json.dumps(answered))
+    print("LEFT BEHIND " + json.dumps({name: left[name] for name in ("drawn", "stored", "lost", "duplicated")}))
     print("FIGURES " + json.dumps({**totals, "unfinished": unfinished, "planted_fault_caught": caught}))
     is_well = (
         totals["drawn"] == asked and all(is_whole(row) for row in rows) and caught
         and all(row["edits"].get(kind) for row in rows for kind in EDITS)
-        and answered["stored"] == answered["answered"] > 0
+        and is_whole(left | {"submitted": True}) and answered["stored"] == answered["answered"] > 0
         and not (answered["lost"] or answered["duplicated"] or answered["unfinished"])
     )  # fmt: skip
     return 0 if is_well else 1
