@@ -179,6 +179,7 @@ export class Outbox {
       this.tell({ state: this.status.left === 0 ? "saved" : "waiting", savedAt: new Date().toISOString(), message: "" });
     }
     this.retries = 0;
+    await this.count(); // another tab may have sent what was counted here
     if (this.status.left === 0) this.tell({ state: "saved", message: "" });
   }
 

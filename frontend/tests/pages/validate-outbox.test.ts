@@ -70,6 +70,18 @@ describe("verdicts", () => {
     expect(named()).toEqual(["a"]);
   });
 
+  it("of two tabs that one of them sends are shown as sent in the other as well", async () => {
+    const [here, there] = [open(), open()];
+    await here.put(on(says("a")));
+    await there.put(on(says("b")));
+    await here.flush();
+    expect(named()).toEqual(["a", "b"]);
+    statuses = [];
+    await there.flush();
+    expect(state()).toMatchObject({ state: "saved", left: 0 });
+    expect(sent).toHaveLength(1);
+  });
+
   it("are never sent under another account, and go when their own is back", async () => {
     failures = [new ApiError(401, "not_authenticated", "")];
     const outbox = open();
