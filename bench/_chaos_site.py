@@ -76,8 +76,9 @@ def open_campaign() -> Any:
     """A campaign on generated imagery, with tiles for every repeat; returns the imagery's layer."""
     import scenes
 
-    layer, _truth = scenes.real_layer(Path(os.environ["SOLCOMMUN_TEST_DATA_DIR"]), "scene", size_px=1024)
-    scenes.campaign(SLUG, layer=layer, tile_px=TILE_PX)
+    layer, _truth = scenes.real_layer(Path(os.environ["SOLCOMMUN_TEST_DATA_DIR"]), "scene", size_px=2048)
+    # Each person takes a tile, and another one ahead that they never come to.
+    scenes.campaign(SLUG, layer=layer, tile_px=TILE_PX, first_round=150)
     return layer
 
 
