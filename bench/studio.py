@@ -72,6 +72,15 @@ MAPS, MIDDLE_PX, MOST_PULL_PX = ".map, #map", 120, 320
 WINDOW = {"width": 1280, "height": 800}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 Select = Callable[[], Awaitable[None]]
+# Widths of the tile on screen during a gesture, in pixels.
+WATCH_ZOOM = """(root) => {
+  const width = () => {
+    const at = (x) => document.querySelector(root).projectToScreen(x, 0).x;
+    return Math.round(at(512) - at(0));
+  };
+  window.widthsSeen = new Set([width()]);
+  window.watchingZoom = setInterval(() => window.widthsSeen.add(width()), 50);
+}"""
 SUBMIT_CLOCK = """
 (() => {
   let from = 0, tile = '';
@@ -247,15 +256,12 @@ async def three_gestures(page: Any, root: str, scene: dict[str, Any], select: Se
     if math.hypot(*went) < 20:
         raise NoEffect(root, "drag of the map", went)
     centre = await bring(page, root, middle)
-    before_zoom = await scale(page, root)
+    await page.evaluate(WATCH_ZOOM, root)
     frames["zoom"] = await recorded(page, lambda: play(page, zoom(centre)))
-    for _ in range(50):  # a page that is behind shows it later
-        zoomed = await scale(page, root) / before_zoom
-        if zoomed >= 1.1:
-            break
-        await page.wait_for_timeout(200)
-    else:
-        raise NoEffect(root, "turn of the wheel", zoomed)
+    # Where it ends says little: a page that is behind takes several turns, in and out, for one.
+    seen = await page.evaluate("clearInterval(watchingZoom), widthsSeen.size")
+    if seen < 3:
+        raise NoEffect(root, "turns of the wheel", f"{seen} sizes of the tile seen")
     vertex = scene["vertex"]
     shape_px = TILE_PX / len(scene["features"]) ** 0.5
     for _ in range(20):
