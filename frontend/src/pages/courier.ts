@@ -10,6 +10,7 @@ import type { Engine } from "../domain/engine";
 import { type Journal, keyParts } from "../save/journal";
 import { PersonGuard } from "../save/person";
 import type { SaveProblem, SaveStatus } from "../save/saver";
+import { isOpenSomewhere } from "../save/tab-guard";
 import { BrowserVerdictStore } from "../save/verdict-store";
 import { type SessionApi, TileSession } from "./tile-session";
 import { Outbox } from "./validate-outbox";
@@ -43,10 +44,11 @@ export class Courier {
   constructor(
     private readonly person: string,
     private readonly journal: Journal,
+    /** The key of the tile that this page shows: its work is the page's own to send. */
+    private readonly inHand: () => string = () => "",
     private readonly api: CourierApi = server,
-    guard?: PersonGuard,
   ) {
-    this.guard = guard ?? new PersonGuard(person);
+    this.guard = new PersonGuard(person);
   }
 
   /** Sends all drawn work there is, tile by tile; what is open in a tab is that tab's. Never rejects. */
@@ -56,8 +58,6 @@ export class Courier {
   }
 
   private async sendAll(): Promise<Carried> {
-    // Without the browser's locks nobody knows what another tab has open.
-    if (!(navigator as Partial<Navigator>).locks) return NOTHING;
     let sent = 0;
     const left: LeftBehind[] = [];
     for (const key of await this.journal.unsent(this.person)) {
@@ -72,6 +72,7 @@ export class Courier {
     const { campaign, tile } = keyParts(key);
     let assignment: Assignment;
     try {
+      if (key === this.inHand() || (await isOpenSomewhere(key))) return "later";
       // What is asked for below is this person's own: another account would be answered with another's labels.
       if (!(await this.guard.isSame(false))) return "later";
       assignment = await this.api.tile(tile);

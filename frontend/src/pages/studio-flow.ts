@@ -38,7 +38,7 @@ export class StudioFlow {
   ) {
     this.store = new TileStore(api);
     // The practice tile has nothing to do with the server.
-    this.courier = app.isPractice ? null : new Courier(app.person, journal);
+    this.courier = app.isPractice ? null : new Courier(app.person, journal, () => this.session?.key ?? "");
   }
 
   listen(): void {

@@ -65,7 +65,7 @@ export class TileSession {
   constructor(
     assignment: Assignment,
     private readonly journal: Journal,
-    private readonly key: string,
+    readonly key: string,
     private readonly hooks: SessionHooks,
     private readonly engine: Engine = new LocalEngine(),
     /** The back end: the server's unless told. */

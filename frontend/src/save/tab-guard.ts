@@ -8,11 +8,29 @@ export type TabState = "mine" | "elsewhere";
 const CHANNEL = "solcommun-tabs";
 /** How long the tab that lets go has to put its last work away. */
 const HAND_OVER_MS = 4_000;
+/** Far longer than a tile is nobody's while one tab gives it to another. */
+const BETWEEN_TABS_MS = 500;
 
 interface Message {
   readonly kind: "taking" | "taken" | "given";
   readonly key: string;
   readonly from: string;
+}
+
+const lockOf = (key: string): string => `solcommun-tile:${key}`;
+
+/** Whether a tab has this tile, or is giving it over to another just now; true where that cannot be known. */
+export async function isOpenSomewhere(key: string): Promise<boolean> {
+  const { locks } = navigator as Partial<Navigator>;
+  if (!locks) return true;
+  const isHeld = async (): Promise<boolean> => {
+    const { held = [], pending = [] } = await locks.query();
+    return [...held, ...pending].some(({ name }) => name === lockOf(key));
+  };
+  if (await isHeld()) return true;
+  // Between two tabs the lock is free for a moment: whoever took it then would put the second one out.
+  await new Promise((resolve) => setTimeout(resolve, BETWEEN_TABS_MS));
+  return isHeld();
 }
 
 export interface TabGuardHooks {
@@ -103,7 +121,7 @@ export class TabGuard {
     if (!locks) return Promise.resolve(true);
     return new Promise((granted) => {
       let mine = false;
-      const held = locks.request(`solcommun-tile:${this.key}`, options, (lock) => {
+      const held = locks.request(lockOf(this.key), options, (lock) => {
         granted(lock !== null);
         if (lock === null) return undefined;
         mine = true;
