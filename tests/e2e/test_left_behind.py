@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import scenes
-from e2e.studio import GRASS, Studio, begin, box, new_person, rectangle, sign_in
+from e2e.studio import GRASS, Studio, begin, box, fill_disk, new_person, rectangle, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -163,9 +163,7 @@ def test_a_tile_is_not_skipped_while_its_work_is_neither_on_the_server_nor_in_th
     user, page = new_person(), open_page()
     sign_in(page, user)
     page.goto("/me/")
-    devtools = page.context.new_cdp_session(page)
-    origin = page.evaluate("location.origin")
-    devtools.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 1})
+    fill_disk(page)
     hands = Studio(page, world.tile(), user)
     begin(hands.tile, user, HELD)
     hands.open()

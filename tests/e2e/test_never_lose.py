@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import scenes
-from e2e.studio import BUILT, GRASS, Studio, box, new_person, open_studio, rectangle, sign_in
+from e2e.studio import BUILT, GRASS, Studio, box, fill_disk, new_person, open_studio, rectangle, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -218,10 +218,7 @@ def test_with_the_disk_full_each_change_goes_to_the_server_at_once_and_the_words
     user, page = new_person(), open_page()
     sign_in(page, user)
     page.goto("/me/")
-    # Full before the studio opens: Chromium would otherwise count on room that it saw earlier.
-    devtools = page.context.new_cdp_session(page)
-    origin = page.evaluate("location.origin")
-    devtools.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 1})
+    fill_disk(page)
     hands = Studio(page, world.tile(), user)
     hands.open()
     page.context.set_offline(True)

@@ -32,14 +32,13 @@ export interface Carried {
   readonly left: readonly LeftBehind[];
 }
 
-const NOTHING: Carried = { sent: 0, left: [] };
 /** Nothing is drawn here. */
 const IDLE: Engine = { run: () => Promise.resolve(null), prepare: () => undefined, close: () => undefined };
 const WAITS_FOR_PERSON: readonly SaveProblem[] = ["conflict", "invalid", "refused"];
 
 export class Courier {
-  private running: Promise<Carried> | null = null;
   private readonly guard: PersonGuard;
+  private readonly verdicts = new BrowserVerdictStore();
 
   constructor(
     private readonly person: string,
@@ -52,15 +51,10 @@ export class Courier {
   }
 
   /** Sends all drawn work there is, tile by tile; what is open in a tab is that tab's. Never rejects. */
-  run(): Promise<Carried> {
-    this.running ??= this.sendAll().catch(() => NOTHING).finally(() => { this.running = null; });
-    return this.running;
-  }
-
-  private async sendAll(): Promise<Carried> {
+  async sendDrawings(): Promise<Carried> {
     let sent = 0;
     const left: LeftBehind[] = [];
-    for (const key of await this.journal.unsent(this.person)) {
+    for (const key of await this.journal.unsent(this.person).catch(() => [])) {
       const outcome = await this.sendOne(key);
       if (outcome === "sent") sent += 1;
       else if (outcome !== "later") left.push(outcome);
@@ -105,20 +99,18 @@ export class Courier {
       session.close();
     }
   }
-}
 
-/** Sends answers given while checking, of all campaigns. What is refused is told on the page where they were given. */
-export async function sendVerdictsLeft(person: string): Promise<void> {
-  const store = new BrowserVerdictStore();
-  const guard = new PersonGuard(person);
-  for (const owner of await store.owners(`${person}/`).catch(() => [])) {
+  /** Sends answers given while checking, of all campaigns. What is refused is told on the page where they were given. */
+  async sendVerdicts(): Promise<void> {
     const nothing = (): void => undefined;
-    const outbox = new Outbox(owner, {
-      send: (tile, body) => server.sendVerdicts(tile, body),
-      isSamePerson: (wasSignedOut) => guard.isSame(wasSignedOut),
-      onStatus: nothing, onAskedAgain: nothing, onDrawnAnew: nothing,
-    }, store);
-    await outbox.flush();
-    outbox.close();
+    for (const owner of await this.verdicts.owners(`${this.person}/`).catch(() => [])) {
+      const outbox = new Outbox(owner, {
+        send: (tile, body) => server.sendVerdicts(tile, body),
+        isSamePerson: (wasSignedOut) => this.guard.isSame(wasSignedOut),
+        onStatus: nothing, onAskedAgain: nothing, onDrawnAnew: nothing,
+      }, this.verdicts);
+      await outbox.flush();
+      outbox.close();
+    }
   }
 }

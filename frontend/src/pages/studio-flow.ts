@@ -13,7 +13,7 @@ import { saveWords } from "../ui/save-state";
 import { WorkerEngine } from "../worker/worker-engine";
 import { ActiveClock } from "./active-clock";
 import { coloursOf } from "./boot";
-import { Courier, sendVerdictsLeft } from "./courier";
+import { Courier } from "./courier";
 import { LeaseKeeper } from "./lease-keeper";
 import type { StudioApi } from "./studio-api";
 import type { StudioApp } from "./studio-app";
@@ -29,6 +29,7 @@ export class StudioFlow {
   private readonly courier: Courier | null;
   private lease: LeaseKeeper | null = null;
   private settling: Promise<void> | null = null;
+  private carrying: Promise<void> | null = null;
 
   constructor(
     private readonly app: StudioApp,
@@ -43,7 +44,7 @@ export class StudioFlow {
 
   listen(): void {
     for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
-    onWake(() => void this.sendLeft());
+    onWake(() => { this.sendLeft(); });
     window.addEventListener("beforeunload", (event) => {
       // The browser's copy keeps the work; only where there is none is leaving a loss.
       if (this.session?.isAtRisk === true) event.preventDefault();
@@ -73,7 +74,7 @@ export class StudioFlow {
         app.update({ phase: "empty" });
         app.announce(gettext("Nothing left to label for now"));
       }
-      void this.sendLeft();
+      this.sendLeft();
     } catch (error) {
       const failure = error instanceof ApiError && error.needsSignIn
         ? gettext("You are signed out. Sign in again in another tab, then try again here.")
@@ -123,15 +124,19 @@ export class StudioFlow {
     this.warm(data, assignment);
   }
 
-  /** What other tiles have kept in this browser goes to the server; the person is told of what cannot. */
-  private async sendLeft(): Promise<void> {
+  /** What this browser kept elsewhere goes to the server; the person is told of what cannot. */
+  private sendLeft(): void {
+    this.carrying ??= this.carry().finally(() => { this.carrying = null; });
+  }
+
+  private async carry(): Promise<void> {
     const { courier, app } = this;
     if (!courier) return;
-    const { sent, left } = await courier.run();
+    const { sent, left } = await courier.sendDrawings();
     app.update({ leftBehind: left });
     if (sent === 1) app.notify(gettext("Work on another tile that this browser had kept is on the server now."));
     else if (sent > 1) app.notify(interpolate(gettext("Work on %(n)s other tiles that this browser had kept is on the server now."), { n: sent }));
-    await sendVerdictsLeft(app.person);
+    await courier.sendVerdicts();
   }
 
   private sessionOf(assignment: Assignment): TileSession {

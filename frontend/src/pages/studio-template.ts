@@ -100,10 +100,11 @@ function leftBehind({ leftBehind: [first, ...more] }: StudioState): TemplateResu
   const where = place
     ? interpolate(gettext("Work on tile %(row)s · %(col)s is kept in this browser only."), place)
     : gettext("Work on another tile is kept in this browser only.");
-  const why = {
+  const known: Partial<Record<typeof problem, string>> = {
     conflict: gettext("The server has another version: open the tile and choose what stays."),
     invalid: gettext("A shape needs a correction: open the tile and it is shown."),
-  }[problem as string] ?? gettext("The server did not take it: open the tile and read why.");
+  };
+  const why = known[problem] ?? gettext("The server did not take it: open the tile and read why.");
   return html`<div class="notice notice-strong" data-testid="left-behind" role="status">
     <p>${where} ${why} ${more.length > 0 ? interpolate(gettext("%(n)s more tiles wait."), { n: more.length }) : nothing}</p>
     <a class="button" href=${`${campaignUrl(campaign)}studio/?tile=${encodeURIComponent(tile)}`}>${gettext("Open the tile")}</a></div>`;

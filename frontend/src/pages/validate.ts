@@ -18,7 +18,7 @@ async function open(root: HTMLElement): Promise<void> {
     // Where a place of the tile is in the window, for tools that work with a real pointer.
     Object.assign(root, { projectToScreen: (xPx: number, yPx: number) => app.view.toScreen(xPx, yPx) });
     await app.start();
-    await new Courier(boot.user.public_id ?? boot.user.username ?? "", new BrowserJournal()).run();
+    await new Courier(boot.user.public_id ?? boot.user.username ?? "", new BrowserJournal()).sendDrawings();
   } catch (error) {
     failurePage(root, new Error(reasonWords(error)));
   }
