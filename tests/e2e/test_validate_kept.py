@@ -31,6 +31,11 @@ EARLIER_FORM = """async (kept) => {
   if (kept) await asked(window.held.transaction("verdicts", "readwrite").objectStore("verdicts").add(kept));
 }"""
 
+OPENED_AGAIN = """async () => {
+  const all = await indexedDB.databases();
+  return all.some(({ name, version }) => name === "solcommun-validate" && version === 2);
+}"""
+
 
 @contextmanager
 def newer_model(world: Any) -> Iterator[str]:
@@ -212,6 +217,8 @@ def test_beside_a_tab_of_an_earlier_version_answers_go_at_once_and_are_kept_agai
     state.filter(has_text="each answer goes to the server at once").wait_for()
     assert verdicts(user, tile) == {"region-3": ("unsure", "")}
     older.close()
+    # The page's own opening goes on once the browser has let the other tab's go.
+    page.wait_for_function(OPENED_AGAIN)
     page.keyboard.press("u")
     asked(page, "region-2")
     state.filter(has_text="Kept in this browser: 1").wait_for()
