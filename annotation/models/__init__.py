@@ -17,7 +17,7 @@ from annotation.models.nomenclatures import (
     NomenclatureMapping,
 )
 from annotation.models.people import Contributor
-from annotation.models.queue import Lease, QueueRound, Ticket
+from annotation.models.queue import Lease, QueueMark, QueueRound, Ticket
 from annotation.models.validations import Validation, ValidationBatch
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "NomenclatureClass",
     "NomenclatureMapping",
     "Operation",
+    "QueueMark",
     "QueueRound",
     "Review",
     "Ticket",

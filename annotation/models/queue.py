@@ -82,6 +82,24 @@ class Ticket(models.Model):
         return f"{self.round} rank {self.rank}"
 
 
+class QueueMark(models.Model):
+    """Where a campaign's claims begin to look: nothing they want lies before it (docs/adr/0021).
+
+    A claimed ticket leaves a dead entry in the index that claims read, which stays there for as long as any older
+    snapshot is open, an export say. Without a mark each claim would walk over all of them.
+    """
+
+    campaign = models.OneToOneField(
+        "annotation.Campaign", primary_key=True, on_delete=models.CASCADE, related_name="queue_mark"
+    )
+    open_rank = models.PositiveIntegerField(default=0)  # no open ticket has a lower rank
+    leased_from = models.DateTimeField(null=True, blank=True)  # no leased ticket lapses earlier; null: not known
+    moved_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.campaign} from rank {self.open_rank}"
+
+
 class Lease(models.Model):
     """One person on one tile, for as long as they work on it: to draw it, or to judge what a model drew there."""
 

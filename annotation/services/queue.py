@@ -1,22 +1,22 @@
 """The queue: claims that follow the rank of a round's tickets under concurrency (docs/adr/0004).
 
-Locks are taken in one order everywhere: campaign, annotation, ticket, lease, tile. Opening a round and picking a tile
-lock the campaign; claims, heartbeats, releases and submissions do not. Leases to judge a model's drawing are handed
-out in annotation.services.validation_queue; keeping and releasing them is the same.
+Locks are taken in one order everywhere: campaign, annotation, ticket, lease, tile, mark. Opening a round and picking a
+tile lock the campaign; claims, heartbeats, releases and submissions do not. Leases to judge a model's drawing are
+handed out in annotation.services.validation_queue; keeping and releasing them is the same.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, Max, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import Exists, Max, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Least, Now
 
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
-from annotation.models import Annotation, Campaign, Lease, QueueRound, Ticket, Tile
+from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Ticket, Tile
 from annotation.services.clock import database_now
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import materialise_tiles, role_of_tile, usable_tiles
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 REOPENABLE = (Annotation.State.DRAFT, Annotation.State.SUBMITTED, Annotation.State.SENT_BACK)
+MARK_STRIDE = 64  # ranks taken before the mark moves again: dead entries that a claim may have to pass
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 REPORTS_TO_RETIRE = 2  # people who must call a tile's imagery unusable before it leaves the queue
 
 
@@ -57,7 +59,9 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
         ticket = _next_ticket(campaign, annotator)
     if ticket is None:
         return None
-    return _grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead)
+    lease = _grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead)
+    _move_mark(ticket)
+    return lease
 
 
 @transaction.atomic
@@ -186,8 +190,37 @@ def _next_ticket(campaign: Campaign, annotator: User) -> Ticket | None:
         .select_for_update(skip_locked=True, of=("self",))
         .order_by("rank")
     )
-    lapsed = free.filter(state=Ticket.State.LEASED, leased_until__lt=Now())
-    return lapsed.first() or free.filter(state=Ticket.State.OPEN).first()
+    mark = QueueMark.objects.filter(campaign=campaign)
+    since = Subquery(mark.values("leased_from"))
+    lapsed = free.filter(state=Ticket.State.LEASED, leased_until__lt=Now(), leased_until__gte=Coalesce(since, EVER))
+    open_ones = free.filter(state=Ticket.State.OPEN, rank__gte=Coalesce(Subquery(mark.values("open_rank")), 0))
+    return lapsed.first() or open_ones.first()
+
+
+def _move_mark(ticket: Ticket) -> None:
+    """Bring the mark up to the first ticket that is still open, once enough have been taken since.
+
+    Called last in a claim: nothing waits for a mark that somebody else is moving. What other claims are taking at this
+    moment is still seen as open, so the mark never passes what may come back; what is given back lowers it again.
+    """
+    mark = (
+        QueueMark.objects.select_for_update(skip_locked=True)
+        .filter(campaign=ticket.campaign_id, open_rank__lte=ticket.rank - MARK_STRIDE)
+        .first()
+    )
+    if mark is None:
+        return
+    tickets = Ticket.objects.filter(campaign=ticket.campaign_id)
+    open_ones = tickets.filter(state=Ticket.State.OPEN, rank__gte=mark.open_rank).order_by("rank")
+    first = open_ones.values_list("rank", flat=True).first()
+    leased = tickets.filter(state=Ticket.State.LEASED, leased_until__gte=mark.leased_from or EVER).order_by(
+        "leased_until"
+    )
+    now = database_now()
+    oldest = leased.values_list("leased_until", flat=True).first()
+    mark.open_rank = ticket.rank if first is None else first
+    mark.leased_from = min(oldest or now, now)
+    mark.save(update_fields=["open_rank", "leased_from", "moved_at"])
 
 
 def _grant(*, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool) -> Lease:
@@ -270,14 +303,23 @@ def release_lease(*, token: str, annotator: User, reason: str, comment: str = ""
     lease = _locked_lease(token, annotator)
     if lease.state != Lease.State.ACTIVE:
         return
-    if lease.ticket_id is not None:
-        Ticket.objects.filter(pk=lease.ticket_id, state=Ticket.State.LEASED).update(
-            state=Ticket.State.OPEN, leased_until=None
-        )
     lease.state, lease.release_reason, lease.comment = Lease.State.RELEASED, reason, comment
     lease.save(update_fields=["state", "release_reason", "comment"])
+    _give_back(lease)
     if reason == Lease.Reason.BAD_IMAGERY:
         _retire_if_reported_enough(lease.tile)
+
+
+def _give_back(lease: Lease) -> None:
+    """The lease's ticket may be claimed again, at its rank."""
+    if lease.ticket is None:
+        return
+    held = Ticket.objects.filter(pk=lease.ticket_id, state=Ticket.State.LEASED)
+    if held.update(state=Ticket.State.OPEN, leased_until=None):
+        # Also where it seems to lie lower already: whoever is moving it at this moment has not seen this ticket open.
+        QueueMark.objects.filter(campaign=lease.ticket.campaign_id).update(
+            open_rank=Least("open_rank", lease.ticket.rank)
+        )
 
 
 def finish_lease(*, tile: Tile, annotator: User) -> bool:

@@ -11,7 +11,7 @@ from django.db.models import Count, Max
 from django.db.models.functions import Now
 
 from annotation.errors import CampaignClosed
-from annotation.models import Campaign, QueueRound, Ticket, Tile
+from annotation.models import Campaign, QueueMark, QueueRound, Ticket, Tile
 from annotation.services.tiles import Place, materialise_tiles
 
 SLOT_SPACING = 20  # ranks between a tile's first and second ticket, so that two people are rarely side by side
@@ -63,6 +63,7 @@ def open_queue_round(
     )
     # As late as can be: whoever claims between this line and the commit finds nothing and waits for the new round.
     Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
+    QueueMark.objects.update_or_create(campaign=campaign, defaults={"open_rank": 0})
     _write_tickets(queue_round, wanted, tiles)
     return queue_round
 
