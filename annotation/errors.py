@@ -177,6 +177,12 @@ class TileNotWorkable(Conflict):
     code: ClassVar[str] = "tile_not_workable"
 
 
+class OutsideCampaign(UserError):
+    """A place has no tile to label of the campaign."""
+
+    code: ClassVar[str] = "outside_campaign"
+
+
 class BlindTile(NotThere):
     """The tile is labelled without seeing what a model or other people drew there."""
 

@@ -17,7 +17,7 @@ from annotation.models.nomenclatures import (
     NomenclatureMapping,
 )
 from annotation.models.people import Contributor
-from annotation.models.queue import Lease, QueueMark, QueueRound, Ticket
+from annotation.models.queue import Lease, PriorityArea, QueueMark, QueueRound, Ticket, TileOffer
 from annotation.models.validations import Validation, ValidationBatch
 
 __all__ = [
@@ -36,11 +36,13 @@ __all__ = [
     "NomenclatureClass",
     "NomenclatureMapping",
     "Operation",
+    "PriorityArea",
     "QueueMark",
     "QueueRound",
     "Review",
     "Ticket",
     "Tile",
+    "TileOffer",
     "Validation",
     "ValidationBatch",
 ]

@@ -36,6 +36,8 @@ class Campaign(models.Model):
     control_share = models.FloatField(default=0.2)  # share of a round's tickets that are hold-out tiles
     random_share = models.FloatField(default=0.1)  # share of a round's pool tickets drawn at random
     blind_share = models.FloatField(default=0.0)  # share of pool tiles labelled without help (docs/adr/0017)
+    # Tiles that a person must have had accepted here before they get the hardest ones; 0: nobody is a newcomer.
+    newcomer_tiles = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     seed = models.BigIntegerField(default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)

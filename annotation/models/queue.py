@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
-from django.db import models
+from django.contrib.gis.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -45,6 +46,7 @@ class Ticket(models.Model):
         CONTROL = "control", _("control tile")
         INITIAL = "initial", _("first round")
         REPORTED = "reported", _("reported by someone")
+        AREA = "area", _("in a priority area")
         PICKED = "picked", _("chosen on the map")
 
     class State(models.TextChoices):
@@ -55,7 +57,8 @@ class Ticket(models.Model):
 
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="tickets")
     round = models.ForeignKey(QueueRound, on_delete=models.CASCADE, related_name="tickets")
-    rank = models.PositiveIntegerField()
+    rank = models.IntegerField()  # lower is sooner; what is put first in an open round goes below zero
+    placed_at = models.DateTimeField(db_default=Now())  # at this rank
     tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="tickets")
     slot = models.PositiveSmallIntegerField()
     slots = models.PositiveSmallIntegerField()  # redundancy wanted when the ticket was written
@@ -92,12 +95,66 @@ class QueueMark(models.Model):
     campaign = models.OneToOneField(
         "annotation.Campaign", primary_key=True, on_delete=models.CASCADE, related_name="queue_mark"
     )
-    open_rank = models.PositiveIntegerField(default=0)  # no open ticket has a lower rank
+    open_rank = models.IntegerField(default=0)  # no open ticket has a lower rank
     leased_from = models.DateTimeField(null=True, blank=True)  # no leased ticket lapses earlier; null: not known
     moved_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
         return f"{self.campaign} from rank {self.open_rank}"
+
+
+class PriorityArea(models.Model):
+    """Ground whose tiles a campaign's maintainers want labelled before the others, until they end it."""
+
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="priority_areas")
+    name = models.CharField(max_length=120)
+    ground = models.MultiPolygonField(srid=4326)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "name"], condition=Q(ended_at__isnull=True), name="priority_area_name_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TileOffer(models.Model):
+    """A tile given to a person, as it happened: what the queue is held to afterwards (docs/adr/0026).
+
+    Rows are never changed (database trigger). Renewing a lease offers nothing.
+    """
+
+    class Way(models.TextChoices):
+        QUEUE = "queue", _("next in the queue")
+        CHOSEN = "chosen", _("chosen by the person")
+        SENT_BACK = "sent_back", _("sent back to its author")
+
+    campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="offers")
+    tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="offers")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    ticket = models.ForeignKey(Ticket, null=True, on_delete=models.CASCADE, related_name="offers")
+    way = models.CharField(max_length=10, choices=Way.choices)
+    newcomer = models.BooleanField()  # the person was new to the campaign, and given tiles accordingly
+    ahead = models.BooleanField()
+    # As the ticket was then: reports and priority areas may move it.
+    rank = models.IntegerField(null=True)
+    offered_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["campaign", "offered_at"], name="offer_by_time"),
+            models.Index(fields=["ticket"], name="offer_of_ticket"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tile} to {self.annotator}"
 
 
 class Lease(models.Model):

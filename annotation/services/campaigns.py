@@ -37,6 +37,7 @@ def open_campaign(
     control_share: float = 0.2,
     random_share: float = 0.1,
     blind_share: float = 0.0,
+    newcomer_tiles: int = 0,
     holdout_share: float | None = None,
     holdout_block_tiles: int = 2,
     holdout_buffer_tiles: int = 1,
@@ -48,10 +49,12 @@ def open_campaign(
 
     Draws the hold-out before anything else, writes its tiles, and opens a first round of `first_round` pool tiles
     drawn at random (there is no model yet to doubt). `blind_share` of the pool is labelled without help.
+    Until a person has had `newcomer_tiles` accepted they get the easiest ones.
 
     Raises: NameTaken, UnusableGrid, TooFewTiles, HoldoutImpossible, UserError (a value out of range).
     """
-    _check_values(slug, tile_px, redundancy, control_share, random_share, blind_share, holdout_share, first_round)
+    shares = {"control share": control_share, "random share": random_share, "blind share": blind_share}
+    _check_values(slug, tile_px, redundancy, shares, holdout_share, first_round, newcomer_tiles)
     if Campaign.objects.filter(slug=slug).exists():
         raise NameTaken(f"A campaign {slug!r} exists: choose another --slug.")
     grid = TileGrid(pixels=layer.pixel_grid, tile_px=tile_px)
@@ -93,6 +96,7 @@ def open_campaign(
         control_share=control_share,
         random_share=random_share,
         blind_share=blind_share,
+        newcomer_tiles=newcomer_tiles,
         seed=seed,
         created_by=created_by,
     )
@@ -143,11 +147,10 @@ def _check_values(
     slug: str,
     tile_px: int,
     redundancy: int,
-    control_share: float,
-    random_share: float,
-    blind_share: float,
+    shares: dict[str, float],
     holdout_share: float | None,
     first_round: int,
+    newcomer_tiles: int,
 ) -> None:
     problems = [
         (
@@ -156,11 +159,11 @@ def _check_values(
         ),
         (not 64 <= tile_px <= 2048, f"tile size {tile_px} px: between 64 and 2048"),
         (not 1 <= redundancy <= 15, f"redundancy {redundancy}: between 1 and 15"),
-        (not 0 <= control_share < 1, f"control share {control_share}: from 0 to below 1"),
-        (not 0 <= random_share <= 1, f"random share {random_share}: from 0 to 1"),
-        (not 0 <= blind_share <= 1, f"blind share {blind_share}: from 0 to 1"),
+        (shares["control share"] == 1, "control share 1.0: below 1, so that there is something to learn from"),
+        *((not 0 <= share <= 1, f"{name} {share}: from 0 to 1") for name, share in shares.items()),
         (holdout_share is not None and not 0 < holdout_share < 1, f"hold-out share {holdout_share}: between 0 and 1"),
         (first_round < 1, f"first round of {first_round} tiles: at least 1"),
+        (not 0 <= newcomer_tiles <= 100, f"{newcomer_tiles} tiles for newcomers: between 0 and 100"),
     ]
     for wrong, message in problems:
         if wrong:

@@ -16,8 +16,9 @@ from django.db.models import Exists, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Least, Now
 
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
-from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Ticket, Tile
+from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Ticket, Tile, TileOffer
 from annotation.services.clock import database_now
+from annotation.services.newcomers import easy_first, is_newcomer
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import materialise_tiles, role_of_tile, usable_tiles
 
@@ -41,7 +42,8 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
     second tile, so that nobody waits between two (at most MAX_ACTIVE_LEASES).
 
     Guarantees: never more people than the tile's redundancy (unique slots), never one person twice on a tile
-    (unique lease), order by rank among what is free at that moment.
+    (unique lease), order by rank among what is free at that moment, but for newcomers' first tiles, which are the
+    easiest (annotation.services.newcomers).
     Raises: CampaignClosed.
     """
     if campaign.state != Campaign.State.OPEN:
@@ -52,14 +54,17 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
         return kept
     sent_back = _next_sent_back(campaign, annotator)
     if sent_back is not None:
-        return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead)
-    ticket = _next_ticket(campaign, annotator)
+        way = TileOffer.Way.SENT_BACK
+        return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead, way=way)
+    newcomer = is_newcomer(campaign, annotator)
+    ticket = _next_ticket(campaign, annotator, newcomer=newcomer)
     if ticket is None:
         _wait_for_round_being_opened(campaign)
-        ticket = _next_ticket(campaign, annotator)
+        ticket = _next_ticket(campaign, annotator, newcomer=newcomer)
     if ticket is None:
         return None
-    lease = _grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead)
+    way = TileOffer.Way.QUEUE
+    lease = _grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead, way=way, newcomer=newcomer)
     _move_mark(ticket)
     return lease
 
@@ -83,7 +88,7 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     _make_room(campaign, annotator)
     own = Annotation.objects.filter(tile=tile, annotator=annotator).first()
     if mine is not None and own is not None and own.state in REOPENABLE:
-        return _grant(tile=tile, annotator=annotator, ticket=None, ahead=False)
+        return _grant(tile=tile, annotator=annotator, ticket=None, ahead=False, way=TileOffer.Way.CHOSEN)
     if own is not None and own.state == Annotation.State.ACCEPTED:
         raise NoFreeSlot("Your labels of this tile are accepted: choose another one.")
     if tile.role == Tile.Role.HOLDOUT:
@@ -92,7 +97,7 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     ticket = open_tickets.order_by("rank").first()
     if ticket is None:
         ticket = _ticket_for_pick(campaign, tile)
-    return _grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False)
+    return _grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
 
 
 def _tile_to_pick(campaign: Campaign, row: int, col: int) -> Tile:
@@ -131,7 +136,7 @@ def _ticket_for_pick(campaign: Campaign, tile: Tile) -> Ticket:
     return Ticket.objects.create(
         campaign=campaign,
         round=queue_round,
-        rank=0 if last is None else last + 1,
+        rank=0 if last is None else max(0, last + 1),
         tile=tile,
         slot=free,
         slots=campaign.redundancy,
@@ -173,7 +178,7 @@ def _next_sent_back(campaign: Campaign, annotator: User) -> Annotation | None:
     )
 
 
-def _next_ticket(campaign: Campaign, annotator: User) -> Ticket | None:
+def _next_ticket(campaign: Campaign, annotator: User, *, newcomer: bool) -> Ticket | None:
     """Tickets whose holder has gone first, then open ones; both in rank order, skipping those being claimed."""
     # A tile one left is one's own to take again; any other lease, and any work handed in, is not.
     left = Q(state=Lease.State.RELEASED, release_reason=Lease.Reason.LEFT)
@@ -190,6 +195,8 @@ def _next_ticket(campaign: Campaign, annotator: User) -> Ticket | None:
         .select_for_update(skip_locked=True, of=("self",))
         .order_by("rank")
     )
+    if newcomer and (easy := easy_first(free.filter(state=Ticket.State.OPEN), campaign).first()) is not None:
+        return easy
     mark = QueueMark.objects.filter(campaign=campaign)
     since = Subquery(mark.values("leased_from"))
     lapsed = free.filter(state=Ticket.State.LEASED, leased_until__lt=Now(), leased_until__gte=Coalesce(since, EVER))
@@ -223,7 +230,9 @@ def _move_mark(ticket: Ticket) -> None:
     mark.save(update_fields=["open_rank", "leased_from", "moved_at"])
 
 
-def _grant(*, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool) -> Lease:
+def _grant(
+    *, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool, way: str, newcomer: bool = False
+) -> Lease:
     now = database_now()
     until = now + timedelta(seconds=settings.LEASE_SECONDS)
     if ticket is not None:
@@ -243,6 +252,17 @@ def _grant(*, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool) -
             "release_reason": "",
             **({"ticket": ticket} if ticket is not None else {}),
         },
+    )
+    TileOffer.objects.create(
+        campaign_id=tile.campaign_id,
+        tile=tile,
+        annotator=annotator,
+        ticket=ticket,
+        way=way,
+        newcomer=newcomer,
+        ahead=ahead,
+        rank=None if ticket is None else ticket.rank,
+        offered_at=now,
     )
     return lease
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from learning.errors import InvalidScores, NotProbabilities
 
-Kind = Literal["uncertainty", "random"]
+Kind = Literal["uncertainty", "random", "area"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class RankedTile:
     Args:
         score: mean uncertainty of the tile, as given.
         probability: for "random" tiles, the chance every eligible tile had of being drawn at random:
-            (random tiles drawn) / (eligible tiles with a finite score). None for "uncertainty" tiles, whose
-            inclusion was decided and not drawn.
+            (random tiles drawn) / (eligible tiles with a finite score). None for the others, whose inclusion was
+            decided and not drawn.
     """
 
     row: int
@@ -82,13 +83,15 @@ def rank_tiles(
     random_share: float,
     spatial_cell_tiles: int,
     rng: np.random.Generator,
+    first: NDArray[np.bool_] | None = None,
 ) -> tuple[RankedTile, ...]:
     """Choose and order the tiles of an acquisition round.
 
     First, round(random_share · batch) tiles are drawn uniformly, without replacement, from all eligible
     tiles, so that each had the same, logged probability. The rest goes to the most uncertain of the others,
     spread over the ground: the best tile of every cell by score, then the second best of every cell, and so
-    on. Random tiles sit at evenly spaced ranks. Ties are broken by `rng`, never by position.
+    on; tiles marked `first` come before all of these, in the same order among themselves. Random tiles sit at
+    evenly spaced ranks. Ties are broken by `rng`, never by position.
 
     Args:
         scores: (n_rows, n_cols), higher = asked sooner; NaN or infinite = not eligible.
@@ -96,11 +99,13 @@ def rank_tiles(
         batch_size: tiles wanted; fewer come back when fewer are eligible.
         random_share: from 0 to 1.
         spatial_cell_tiles: side of a spreading cell, in tiles; 1 spreads nothing.
+        first: bool (n_rows, n_cols), tiles whose kind is "area" instead of "uncertainty"; default none.
 
     Returns: the batch in rank order.
     Raises:  InvalidScores: shapes differ or an option is out of range.
     """
-    _check_ranking(scores, eligible, batch_size, random_share, spatial_cell_tiles)
+    first = np.zeros(scores.shape, np.bool_) if first is None else first
+    _check_ranking(scores, [eligible, first], batch_size, random_share, spatial_cell_tiles)
     n_cols = scores.shape[1]
     flat = np.asarray(scores).ravel()
     candidates = np.flatnonzero(eligible.ravel() & np.isfinite(flat))
@@ -110,7 +115,10 @@ def rank_tiles(
     n_random = int(np.floor(random_share * size + 0.5))
     drawn = rng.choice(candidates, n_random, replace=False)
     others = np.setdiff1d(candidates, drawn, assume_unique=True)
-    wanted = _spread(flat, others, size=size - n_random, n_cols=n_cols, cell=spatial_cell_tiles, rng=rng)
+    is_first = first.ravel()
+    spread = partial(_spread, flat, n_cols=n_cols, cell=spatial_cell_tiles, rng=rng)
+    before = spread(others[is_first[others]], size=size - n_random)
+    wanted = np.r_[before, spread(others[~is_first[others]], size=size - n_random - len(before))]
 
     chosen = np.empty(size, candidates.dtype)
     is_random = np.zeros(size, np.bool_)
@@ -121,7 +129,7 @@ def rank_tiles(
         RankedTile(
             row=int(tile) // n_cols,
             col=int(tile) % n_cols,
-            kind="random" if random else "uncertainty",
+            kind="random" if random else "area" if is_first[tile] else "uncertainty",
             score=float(flat[tile]),
             probability=probability if random else None,
             rank=rank,
@@ -167,16 +175,16 @@ def _check_probabilities(probabilities: NDArray[np.floating[Any]]) -> None:
 
 def _check_ranking(
     scores: NDArray[np.floating[Any]],
-    eligible: NDArray[np.bool_],
+    masks: list[NDArray[np.bool_]],
     batch_size: int,
     random_share: float,
     spatial_cell_tiles: int,
 ) -> None:
-    if scores.ndim != 2 or eligible.shape != scores.shape or eligible.dtype != np.bool_:
-        raise InvalidScores(
-            f"Scores {scores.shape} and eligible {eligible.dtype} {eligible.shape}: expected one "
-            "(row, col) shape, bool."
-        )
+    for mask in masks:
+        if scores.ndim != 2 or mask.shape != scores.shape or mask.dtype != np.bool_:
+            raise InvalidScores(
+                f"Scores {scores.shape} and a mask {mask.dtype} {mask.shape}: expected one (row, col) shape, bool."
+            )
     if batch_size < 1 or spatial_cell_tiles < 1 or not 0 <= random_share <= 1:
         raise InvalidScores(
             f"batch_size {batch_size}, spatial_cell_tiles {spatial_cell_tiles}, random_share {random_share}: "

@@ -8,6 +8,7 @@ from django.db.models import Max
 from numpy.typing import NDArray
 
 from annotation.models import Campaign, Ticket
+from annotation.services.queue_front import priority_mask
 from annotation.services.rounds import QueuedTile, labelled_or_leased_tiles, open_queue_round
 from annotation.services.tiles import pool_mask
 from learning.core.acquisition import rank_tiles
@@ -94,6 +95,7 @@ def _wanted_tiles(campaign: Campaign, prediction: Prediction | None, *, seed: in
         random_share=campaign.random_share if prediction else 1.0,
         spatial_cell_tiles=int((policy.training if policy else {}).get("spread_tiles", DEFAULT_SPREAD_TILES)),
         rng=np.random.default_rng(seed),
+        first=priority_mask(campaign),
     )
     return [
         QueuedTile(

@@ -150,7 +150,7 @@ def test_sixty_four_people_who_come_and_go_finish_two_thousand_tiles_three_times
 
 @pytest.mark.django_db(transaction=True)
 def test_the_same_run_fails_where_a_claim_looks_first_and_takes_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    def look_only(campaign: Any, annotator: Any) -> Ticket | None:
+    def look_only(campaign: Any, annotator: Any, *, newcomer: bool) -> Ticket | None:
         left = Q(state=Lease.State.RELEASED, release_reason=Lease.Reason.LEFT)
         mine = Lease.objects.filter(tile=OuterRef("tile"), annotator=annotator).exclude(left)
         free = Ticket.objects.filter(campaign=campaign).exclude(Exists(mine)).select_related("tile").order_by("rank")
