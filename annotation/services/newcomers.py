@@ -22,8 +22,8 @@ def is_newcomer(campaign: Campaign, annotator: User) -> bool:
 
 
 def easy_first(free: QuerySet[Ticket], campaign: Campaign) -> QuerySet[Ticket]:
-    """The open round's tickets from its far end, where the model is surest: no control tiles, which judge the model, and
-    none that others found hard.
+    """The open round's tickets from its far end, where the model is surest: no control tiles, which judge the model,
+    and none that others found hard.
     """
     on_it = {"tile": OuterRef("tile")}
     sent_back = Annotation.objects.filter(**on_it, reviews__verdict="send_back")

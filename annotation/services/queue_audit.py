@@ -1,7 +1,7 @@
 """What the queue really did in a period: the tiles offered, in the order of time, held against their ranks.
 
-Everything is replayed from the offers as they were written (annotation.models.TileOffer); nothing is taken from what the
-queue says of itself.
+Everything is replayed from the offers as they were written (annotation.models.TileOffer); nothing is taken from what
+the queue says of itself.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def audit_queue(*, campaign: Campaign, since: datetime, until: datetime) -> Queu
 
 def _shown(offer: TileOffer, replays: dict[int, _Replay]) -> Offered:
     ticket = offer.ticket
-    again, passed_over = replays[ticket.round_id].see(offer) if ticket else (False, None)
+    again, passed_over = replays[ticket.round_id].see(offer, ticket) if ticket else (False, None)
     return Offered(
         at=offer.offered_at,
         person=offer.annotator.contributor.public_id,
@@ -140,25 +140,25 @@ class _Replay:
         self.next = 0  # into `waiting`: everything before it is offered, or was passed over
         self.passed: dict[int, Ticket] = {}  # never offered, and of better rank than one that was
 
-    def see(self, offer: TileOffer) -> tuple[bool, int | None]:
+    def see(self, offer: TileOffer, offered: Ticket) -> tuple[bool, int | None]:
         """Whether the ticket had been offered before, and how many better ones were passed over."""
-        assert offer.ticket_id is not None and offer.rank is not None
-        again = offer.ticket_id in self.offered
+        rank = offered.rank if offer.rank is None else offer.rank
+        again = offered.pk in self.offered
         own = self.seen.setdefault(offer.annotator_id, set())
         better = None
         in_queue = offer.way == TileOffer.Way.QUEUE and not offer.newcomer
         if in_queue and not again:
-            while self.next < len(self.waiting) and self.waiting[self.next].rank < offer.rank:
+            while self.next < len(self.waiting) and self.waiting[self.next].rank < rank:
                 ticket = self.waiting[self.next]
                 if ticket.pk not in self.offered:
                     self.passed[ticket.pk] = ticket
                 self.next += 1
             better = sum(
-                ticket.rank < offer.rank and ticket.tile_id not in own and ticket.placed_at <= offer.offered_at
+                ticket.rank < rank and ticket.tile_id not in own and ticket.placed_at <= offer.offered_at
                 for ticket in self.passed.values()
             )
-        self.offered.add(offer.ticket_id)
-        self.passed.pop(offer.ticket_id, None)
+        self.offered.add(offered.pk)
+        self.passed.pop(offered.pk, None)
         own.add(offer.tile_id)
         return again, better
 

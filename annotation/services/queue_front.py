@@ -54,7 +54,8 @@ def put_first(*, campaign: Campaign, places: Sequence[Place], kind: str) -> int:
         campaign=campaign, tile__in=order, state=Ticket.State.OPEN
     )
     moved = sorted(waiting.exclude(kind__in=KEEPS_ITS_PLACE), key=lambda ticket: (order[ticket.tile_id], ticket.slot))
-    asked = set(Ticket.objects.filter(tile__in=order).exclude(state=Ticket.State.VOID).values_list("tile_id", flat=True))
+    given = Ticket.objects.filter(tile__in=order).exclude(state=Ticket.State.VOID)
+    asked = set(given.values_list("tile_id", flat=True))
     made = [
         Ticket(campaign=campaign, round=queue_round, tile=tile, slot=0, slots=campaign.redundancy, kind=kind)
         for tile in tiles
@@ -82,7 +83,7 @@ def _may_come_first(tile: Tile) -> bool:
 
 @transaction.atomic
 def add_priority_area(*, campaign: Campaign, actor: User, name: str, ground: MultiPolygon) -> tuple[PriorityArea, int]:
-    """Ask for an area's tiles before others: those that wait in this round at once, more of them from the next round on.
+    """Ask for an area's tiles before others: those that wait in this round at once, all of them from the next one on.
 
     Returns: the area, and how many waiting tickets went first.
     Raises:  NotThere (not a maintainer), CampaignClosed, NameTaken, OutsideCampaign.
@@ -93,7 +94,9 @@ def add_priority_area(*, campaign: Campaign, actor: User, name: str, ground: Mul
     area = PriorityArea(campaign=campaign, name=name, ground=ground, created_by=actor)
     mask = _tiles_within(campaign, [area]) & pool_mask(campaign)
     if not mask.any():
-        raise OutsideCampaign(f"The area {name!r} holds no tile to label of {campaign.slug!r}: choose ground on its map.")
+        raise OutsideCampaign(
+            f"The area {name!r} holds no tile to label of {campaign.slug!r}: choose ground on the campaign's map."
+        )
     area.save()
     waiting = Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN).exclude(kind__in=KEEPS_ITS_PLACE)
     places = waiting.order_by("rank").values_list("tile__row", "tile__col")
