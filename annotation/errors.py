@@ -189,6 +189,25 @@ class BlindTile(NotThere):
     code: ClassVar[str] = "blind_tile"
 
 
+class AlreadyJudged(Conflict):
+    """This reviewer has given a verdict on this revision."""
+
+    code: ClassVar[str] = "already_judged"
+
+
+class AlreadyDisputed(Conflict):
+    """The author has asked for a second opinion on this revision, and got it."""
+
+    code: ClassVar[str] = "already_disputed"
+
+
+class InvalidReview(UserError):
+    """A verdict that says what cannot be done."""
+
+    code: ClassVar[str] = "invalid_review"
+    status: ClassVar[int] = 422
+
+
 class AlreadyAccepted(Conflict):
     """An accepted annotation is closed."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from django.urls import reverse
 from annotation.core.grid import SUBPIXELS
 
 if TYPE_CHECKING:
-    from annotation.models import Annotation, ImageryLayer
+    from annotation.models import ImageryLayer, Tile
 
 MAP_TILE_PX = 256
 #: Points along a side of a layer's outline.
@@ -82,16 +82,24 @@ def outline_of(layer: ImageryLayer) -> tuple[list[float], list[float]]:
     return columns, [*[0.0] * OUTLINE_POINTS, *down, *[layer.height] * OUTLINE_POINTS, *up]
 
 
-def labelled_view(annotation: Annotation, *, colours: Mapping[str, str]) -> LabelledView:
-    """A tile's labels over its imagery with half a tile of ground at the sides, kept inside the layer.
+def labelled_view(
+    tile: Tile,
+    features: Sequence[Mapping[str, Any]],
+    *,
+    colours: Mapping[str, str],
+    sides: tuple[float, float] = (2.0, 1.5),
+) -> LabelledView:
+    """A tile's labels over its imagery with some ground around it, kept inside the layer.
 
     Args:
-        annotation: with its head, tile, campaign and layer loaded.
+        tile: with its campaign and layer loaded.
         colours: "#RRGGBB" by class code; a class without one is left out.
+        sides: width and height of the view, in tiles.
     """
-    tile, campaign = annotation.tile, annotation.tile.campaign
-    layer, tile_px = campaign.layer, campaign.tile_px
-    width, height = min(2 * tile_px, layer.width), min(3 * tile_px // 2, layer.height)
+    layer, tile_px = tile.campaign.layer, tile.campaign.tile_px
+    width, height = (
+        min(int(side * tile_px), limit) for side, limit in zip(sides, (layer.width, layer.height), strict=True)
+    )
     left = min(max(0, tile.col * tile_px + tile_px // 2 - width // 2), layer.width - width)
     top = min(max(0, tile.row * tile_px + tile_px // 2 - height // 2), layer.height - height)
     z = layer.native_max_zoom
@@ -103,7 +111,6 @@ def labelled_view(annotation: Annotation, *, colours: Mapping[str, str]) -> Labe
         for y in range(top // side, (top + height - 1) // side + 1)
         for x in range(left // side, (left + width - 1) // side + 1)
     )
-    features: list[dict[str, Any]] = annotation.head.features if annotation.head else []
     return LabelledView(
         width=width,
         height=height,

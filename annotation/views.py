@@ -87,7 +87,9 @@ class HomeView(TemplateView):
         nomenclature = annotation.tile.campaign.nomenclature
         colours = dict(nomenclature.classes.values_list("code", "colour"))
         return {
-            "labels": pictures.labelled_view(annotation, colours=colours),
+            "labels": pictures.labelled_view(
+                annotation.tile, annotation.head.features if annotation.head else [], colours=colours
+            ),
             "labels_campaign": annotation.tile.campaign,
             "subpixel_scale": pictures.SUBPIXEL_SCALE,
         }
@@ -199,6 +201,21 @@ class ReviewView(WorkspaceView):
         if not Campaign.objects.reviewed_by(self.request.user).filter(slug=slug).exists():
             raise Http404
         return super().get_context_data(slug=slug, **kwargs)
+
+
+class CorrectView(ReviewView):
+    """Where a reviewer corrects a submission."""
+
+    template_name = "annotation/correct.html"
+
+    def get_context_data(self, *, slug: str = "", annotation_id: int = 0, **kwargs: Any) -> dict[str, Any]:
+        """For a submission of this campaign that one may judge; to anyone else the page does not exist."""
+        wanted = Annotation.objects.to_review_by(self.request.user).filter(pk=annotation_id, tile__campaign__slug=slug)
+        if not wanted.exists():
+            raise Http404
+        context = super().get_context_data(slug=slug, **kwargs)
+        context["boot"]["annotation"] = annotation_id
+        return context
 
 
 class MyWorkView(LoginRequiredMixin, TemplateView):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.models import Campaign
-from learning.services import releases, training
+from learning.services import releases, submission_checks, training
 
 
 @shared_task(name="learning.tasks.consider_retraining")  # type: ignore[untyped-decorator]
@@ -13,6 +13,12 @@ def consider_retraining() -> None:
     """Ask every campaign's policy whether it is time to train again."""
     for campaign in Campaign.objects.open().filter(retraining_policy__enabled=True):
         training.consider_retraining(campaign)
+
+
+@shared_task(name="learning.tasks.check_submissions")  # type: ignore[untyped-decorator]
+def check_submissions() -> None:
+    """Hold what was handed in against the map and other people's labels."""
+    submission_checks.check_submissions()
 
 
 @shared_task(name="learning.tasks.sweep_releases")  # type: ignore[untyped-decorator]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from annotation.models import Annotation, AnnotationRevision, Campaign, Lease, Ticket, Tile
+from annotation.models import Annotation, AnnotationRevision, Campaign, Correction, Lease, Ticket, Tile
+from annotation.services.people import contributor_of
 from annotation.services.tiles import is_blind_tile
 from annotation.services.vintages import OtherVintage, has_other_vintages
 
@@ -52,7 +53,51 @@ def outcome_body(annotation: Annotation) -> dict[str, Any] | None:
     latest = next(iter(annotation.reviews.all()), None)
     if latest is None:
         return None
-    return {"verdict": latest.verdict, "reason": latest.reason, "comment": latest.comment, "at": latest.created_at}
+    return {
+        "verdict": latest.verdict,
+        "reason": latest.reason,
+        "comment": latest.comment,
+        "marks": latest.marks,
+        "at": latest.created_at,
+    }
+
+
+def submission_body(annotation: Annotation, tile: Tile, risk: Annotation) -> dict[str, Any]:
+    """A submission with what a reviewer should know of it; `risk` is its row in the review queue."""
+    return {
+        "annotation_id": annotation.pk,
+        "tile": tile_body(tile, tile.campaign),
+        "author": contributor_of(annotation.annotator).public_id,
+        "submitted_at": annotation.submitted_at,
+        "annotation": annotation_body(annotation),
+        "draft_available": draft_is_offered(tile),
+        "opinions": [
+            {
+                "by_author": opinion.asked_by_id == annotation.annotator_id,
+                "comment": opinion.comment,
+                "at": opinion.created_at,
+            }
+            for opinion in annotation.second_opinions.filter(revision=annotation.head)
+        ],
+        "is_new_author": risk.is_new_author,  # type: ignore[attr-defined]
+        "disagreement": risk.disagreement,  # type: ignore[attr-defined]
+    }
+
+
+def correction_body(annotation: Annotation, correction: Correction | None) -> dict[str, Any]:
+    """What a reviewer corrects: the submission, or their correction of it as they saved it last."""
+    head = annotation.head
+    return {
+        "annotation_id": annotation.pk,
+        "tile": tile_body(annotation.tile, annotation.tile.campaign),
+        "author": contributor_of(annotation.annotator).public_id,
+        "submitted_version": annotation.version,
+        "version": correction.version if correction else 0,
+        "features": correction.features if correction else head.features if head else [],
+        "saved_at": correction.saved_at if correction else None,
+        "draft_available": draft_is_offered(annotation.tile),
+        "blind": is_blind_tile(annotation.tile),
+    }
 
 
 def why_body(ticket: Ticket | None, annotation: Annotation | None) -> dict[str, Any] | None:

@@ -124,7 +124,7 @@ class ReleaseLeaseSerializer(serializers.Serializer):
     """Why a tile is given back."""
 
     reason = serializers.ChoiceField(Lease.Reason.choices)
-    comment = serializers.CharField(max_length=500, allow_blank=True, default="")
+    comment = serializers.CharField(max_length=1000, allow_blank=True, default="")
 
 
 class TileSerializer(serializers.Serializer):
@@ -155,12 +155,21 @@ class WhySerializer(serializers.Serializer):
     probability = serializers.FloatField(allow_null=True)
 
 
+class MarkSerializer(serializers.Serializer):
+    """A place on the tile that a verdict speaks of."""
+
+    at = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+    reason = serializers.ChoiceField(Review.Reason.choices)
+    comment = serializers.CharField(max_length=500, allow_blank=True, default="")
+
+
 class OutcomeSerializer(serializers.Serializer):
     """The latest verdict on an annotation."""
 
     verdict = serializers.ChoiceField(Review.Verdict.choices)
     reason = serializers.CharField(allow_blank=True)
     comment = serializers.CharField(allow_blank=True)
+    marks = MarkSerializer(many=True)
     at = serializers.DateTimeField()
 
 
@@ -237,6 +246,14 @@ class SubmitSerializer(serializers.Serializer):
     operation_id = serializers.UUIDField()
 
 
+class OpinionSerializer(serializers.Serializer):
+    """Why a second opinion is wanted."""
+
+    by_author = serializers.BooleanField()
+    comment = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
 class SubmissionSerializer(serializers.Serializer):
     """Someone's submission, as a reviewer sees it."""
 
@@ -246,6 +263,40 @@ class SubmissionSerializer(serializers.Serializer):
     submitted_at = serializers.DateTimeField()
     annotation = AnnotationSerializer()
     draft_available = serializers.BooleanField()
+    opinions = OpinionSerializer(many=True)
+    is_new_author = serializers.BooleanField()
+    disagreement = serializers.FloatField(allow_null=True)
+
+
+class BulkReviewSerializer(serializers.Serializer):
+    """One verdict on several submissions."""
+
+    class Chosen(serializers.Serializer):
+        annotation_id = serializers.IntegerField()
+        version = serializers.IntegerField()
+
+    operation_id = serializers.UUIDField()
+    submissions = Chosen(many=True, allow_empty=False)
+    verdict = serializers.ChoiceField([Review.Verdict.ACCEPT, Review.Verdict.SEND_BACK])
+    reason = serializers.ChoiceField([("", ""), *Review.Reason.choices], default="", allow_blank=True)
+    comment = serializers.CharField(max_length=2000, allow_blank=True, default="")
+
+
+class BulkReviewedSerializer(serializers.Serializer):
+    """What became of each."""
+
+    class Refused(serializers.Serializer):
+        annotation_id = serializers.IntegerField()
+        reason = serializers.CharField()
+
+    recorded = serializers.ListField(child=serializers.IntegerField())
+    refused = Refused(many=True)
+
+
+class SecondOpinionSerializer(serializers.Serializer):
+    """Why another reviewer should decide."""
+
+    comment = serializers.CharField(max_length=2000)
 
 
 class ReviewInputSerializer(serializers.Serializer):
@@ -255,6 +306,28 @@ class ReviewInputSerializer(serializers.Serializer):
     verdict = serializers.ChoiceField(Review.Verdict.choices)
     reason = serializers.ChoiceField([("", ""), *Review.Reason.choices], default="", allow_blank=True)
     comment = serializers.CharField(max_length=2000, allow_blank=True, default="")
+    marks = MarkSerializer(many=True, default=list)
+
+
+class CorrectionInputSerializer(serializers.Serializer):
+    """A submission as its reviewer corrects it."""
+
+    operation_id = serializers.UUIDField()
+    features = serializers.JSONField()
+
+
+class CorrectionSerializer(serializers.Serializer):
+    """A submission with the reviewer's correction of it so far."""
+
+    annotation_id = serializers.IntegerField()
+    tile = TileSerializer()
+    author = serializers.CharField()
+    submitted_version = serializers.IntegerField()
+    version = serializers.IntegerField()
+    features = serializers.JSONField()
+    saved_at = serializers.DateTimeField(allow_null=True)
+    draft_available = serializers.BooleanField()
+    blind = serializers.BooleanField()
 
 
 class ReviewedSerializer(serializers.Serializer):

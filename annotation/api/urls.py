@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.api import studio_views, views
+from annotation.api import review_views, studio_views, views
 
 urlpatterns = [
     path("me/", views.MeView.as_view(), name="api-me"),
@@ -12,7 +12,8 @@ urlpatterns = [
     path("campaigns/<slug:slug>/claim/", views.ClaimView.as_view(), name="api-claim"),
     path("campaigns/<slug:slug>/pick/", views.PickView.as_view(), name="api-pick"),
     path("campaigns/<slug:slug>/tiles.geojson", views.CampaignTilesView.as_view(), name="api-campaign-tiles"),
-    path("campaigns/<slug:slug>/reviews/next/", views.NextReviewView.as_view(), name="api-next-review"),
+    path("campaigns/<slug:slug>/reviews/next/", review_views.NextReviewView.as_view(), name="api-next-review"),
+    path("campaigns/<slug:slug>/reviews/", review_views.BulkReviewView.as_view(), name="api-bulk-review"),
     path("tiles/<int:tile_id>/", views.TileView.as_view(), name="api-tile"),
     path("tiles/<int:tile_id>/pick/", views.TilePickView.as_view(), name="api-tile-pick"),
     path("tiles/<int:tile_id>/annotation/", views.AnnotationView.as_view(), name="api-annotation"),
@@ -20,7 +21,14 @@ urlpatterns = [
     path("tiles/<int:tile_id>/annotation/geojson/", views.GeoJSONView.as_view(), name="api-geojson"),
     path("tiles/<int:tile_id>/segments/", studio_views.SegmentsView.as_view(), name="api-segments"),
     path("tiles/<int:tile_id>/other-vintages/", studio_views.OtherVintagesView.as_view(), name="api-other-vintages"),
-    path("annotations/<int:annotation_id>/reviews/", views.ReviewView.as_view(), name="api-review"),
+    path("annotations/<int:annotation_id>/reviews/", review_views.ReviewView.as_view(), name="api-review"),
+    path("annotations/<int:annotation_id>/correction/", review_views.CorrectionView.as_view(), name="api-correction"),
+    path(
+        "annotations/<int:annotation_id>/second-opinion/",
+        review_views.SecondOpinionView.as_view(),
+        name="api-second-opinion",
+    ),
+    path("annotations/<int:annotation_id>/dispute/", review_views.DisputeView.as_view(), name="api-dispute"),
     path("leases/<uuid:token>/heartbeat/", views.HeartbeatView.as_view(), name="api-heartbeat"),
     path("leases/<uuid:token>/release/", views.ReleaseLeaseView.as_view(), name="api-release-lease"),
     path("jobs/<uuid:job_id>/", views.JobView.as_view(), name="api-job"),

@@ -27,7 +27,7 @@ from annotation.core.tile_geometry import parse_geojson
 from annotation.errors import NotThere, StaleRevision, UserError
 from annotation.models import Annotation, Campaign, Job, Lease, Tile
 from annotation.services import annotations as labels
-from annotation.services import jobs, queue, reviews
+from annotation.services import jobs, queue
 from annotation.services.people import contributor_of, role_in
 from annotation.services.validations import judged_count
 
@@ -382,54 +382,6 @@ def saved_answer(saved: labels.Saved, **more: Any) -> Response:
     body = presenters.annotation_body(saved.annotation, revision) | more
     serializer = s.GeoJSONSavedSerializer(body) if more else s.AnnotationSerializer(body)
     return with_etag(serializer.data, saved.version)
-
-
-class NextReviewView(APIView):
-    """The next submission to judge."""
-
-    @extend_schema(
-        responses={200: s.SubmissionSerializer, 204: OpenApiResponse(description="Nothing waits"), 404: ERRORS[404]}
-    )
-    def get(self, request: Request, slug: str) -> Response:
-        """The oldest submission that is not one's own and that nobody else is judging."""
-        user = person(request)
-        campaign = campaign_or_404(slug)
-        if not Campaign.objects.reviewed_by(user).filter(pk=campaign.pk).exists():
-            raise NotThere(f"You are not a reviewer of {slug!r}: ask one of its maintainers.")
-        annotation = reviews.next_submission(campaign=campaign, reviewer=user)
-        if annotation is None:
-            return Response(status=status.HTTP_204_NO_CONTENT)
-        tile = tile_or_404(annotation.tile_id)
-        body = {
-            "annotation_id": annotation.pk,
-            "tile": presenters.tile_body(tile, campaign),
-            "author": contributor_of(annotation.annotator).public_id,
-            "submitted_at": annotation.submitted_at,
-            "annotation": presenters.annotation_body(annotation),
-            "draft_available": presenters.draft_is_offered(tile),
-        }
-        return with_etag(s.SubmissionSerializer(body).data, annotation.version)
-
-
-class ReviewView(APIView):
-    """A verdict."""
-
-    @extend_schema(
-        parameters=[IF_MATCH],
-        request=s.ReviewInputSerializer,
-        responses={200: s.ReviewedSerializer, 403: OpenApiResponse(s.ErrorSerializer, "Your own work"), **ERRORS},
-    )
-    def post(self, request: Request, annotation_id: int) -> Response:
-        """Accept a submission or send it back."""
-        given = s.ReviewInputSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        review = reviews.record_review(
-            annotation_id=annotation_id,
-            reviewer=person(request),
-            expected_version=expected_version(request),
-            **given.validated_data,
-        )
-        return Response(s.ReviewedSerializer({"verdict": review.verdict, "state": review.annotation.state}).data)
 
 
 class CampaignTilesView(APIView):

@@ -4,8 +4,11 @@ from annotation.models.annotations import (
     AnnotatedFeature,
     Annotation,
     AnnotationRevision,
+    Correction,
     Operation,
     Review,
+    SecondOpinion,
+    SubmissionCheck,
 )
 from annotation.models.campaigns import Campaign, Holdout, Membership, Tile
 from annotation.models.imagery import ImageryLayer
@@ -26,6 +29,7 @@ __all__ = [
     "AnnotationRevision",
     "Campaign",
     "Contributor",
+    "Correction",
     "Holdout",
     "ImageryLayer",
     "Job",
@@ -40,6 +44,8 @@ __all__ = [
     "QueueMark",
     "QueueRound",
     "Review",
+    "SecondOpinion",
+    "SubmissionCheck",
     "Ticket",
     "Tile",
     "TileOffer",

@@ -138,6 +138,7 @@ class Review(models.Model):
 
     class Verdict(models.TextChoices):
         ACCEPT = "accept", _("accepted")
+        CORRECT = "correct", _("corrected and accepted")
         SEND_BACK = "send_back", _("sent back")
 
     class Reason(models.TextChoices):
@@ -154,6 +155,11 @@ class Review(models.Model):
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     reason = models.CharField(max_length=12, choices=Reason.choices, blank=True)
     comment = models.TextField(blank=True, max_length=2000)
+    # Places on the tile that the verdict speaks of: [{"at": [x, y] in 1/8 pixel, "reason": …, "comment": …}, …]
+    marks = models.JSONField(default=list, blank=True)
+    corrected = models.ForeignKey(
+        AnnotationRevision, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )  # the reviewer's own revision, which took the place of the submitted one
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -161,8 +167,66 @@ class Review(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(reviewer=F("author")), name="review_never_of_ones_own_work"),
             models.UniqueConstraint(fields=["revision", "reviewer"], name="review_once_a_revision"),
-            models.CheckConstraint(condition=Q(verdict="accept") | ~Q(reason=""), name="review_send_back_has_reason"),
+            models.CheckConstraint(
+                condition=~Q(verdict="send_back") | ~Q(reason=""), name="review_send_back_has_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict="correct", corrected__isnull=False)
+                | (~Q(verdict="correct") & Q(corrected__isnull=True)),
+                name="review_correction_has_revision",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.verdict} by {self.reviewer}"
+
+
+class SecondOpinion(models.Model):
+    """A wish that another reviewer decides: of the author, who disputes a verdict, or of a reviewer who is not sure."""
+
+    annotation = models.ForeignKey(Annotation, on_delete=models.PROTECT, related_name="second_opinions")
+    revision = models.ForeignKey(AnnotationRevision, on_delete=models.PROTECT, related_name="second_opinions")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    disputes = models.ForeignKey(Review, null=True, blank=True, on_delete=models.PROTECT, related_name="disputes")
+    comment = models.TextField(max_length=2000)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["revision", "asked_by"], name="second_opinion_once_a_revision"),
+        ]
+
+    def __str__(self) -> str:
+        return f"second opinion on {self.annotation}"
+
+
+class Correction(models.Model):
+    """A submission as a reviewer is correcting it: kept until they accept it, and of no effect before."""
+
+    revision = models.ForeignKey(AnnotationRevision, on_delete=models.CASCADE, related_name="corrections")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    version = models.PositiveIntegerField(default=1)
+    features = models.JSONField()
+    operation_id = models.UUIDField()  # of the last save: sent again, it changes nothing
+    saved_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["revision", "reviewer"], name="correction_one_a_reviewer")]
+
+    def __str__(self) -> str:
+        return f"correction of {self.revision}"
+
+
+class SubmissionCheck(models.Model):
+    """What the machine noticed of a submission before a person looks: it orders the review and decides nothing."""
+
+    revision = models.OneToOneField(AnnotationRevision, on_delete=models.CASCADE, related_name="check_up")
+    # Share of the labelled pixels on which a model's map, or other people's labels of the tile, have another class.
+    against_map = models.FloatField(null=True)
+    against_people = models.FloatField(null=True)
+    model_version = models.CharField(max_length=120, blank=True)
+    checked_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"check of {self.revision}"

@@ -79,7 +79,7 @@ def save_annotation(
         return repeat
     if expected_version is None:
         raise VersionRequired('Send If-Match with the version these labels were drawn on ("0" for a new tile).')
-    _require_consent(annotator)
+    require_consent(annotator)
     _require_claimed(tile, annotator)  # before the costly checks
     parsed = parse_features(features, tile_px=tile.campaign.tile_px, class_codes=class_codes(tile.campaign))
     check_coverage(parsed)
@@ -89,14 +89,14 @@ def save_annotation(
         if repeat is not None:
             return repeat
         _require_version(annotation, expected_version)
-        revision = _append_revision(
+        append_revision(
             annotation,
             parsed,
+            author=annotator,
             seconds_spent=seconds_spent,
             draft_model=draft_model,
-            imagery_seen=_imagery_seen(tile.campaign.layer, views_seen),
+            imagery_seen=imagery_seen(tile.campaign.layer, views_seen),
         )
-        annotation.version, annotation.head = revision.number, revision
         annotation.state = Annotation.State.DRAFT
         annotation.save(update_fields=["version", "head", "state"])
         refresh_tile_state(tile)
@@ -127,7 +127,7 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
             )
         if annotation.head.reviews.exists():
             raise NothingChanged("This was sent back as it is: change what the reviewer named, then submit again.")
-        _write_polygons(annotation.head, tile)
+        write_polygons(annotation.head, tile)
         reviewed = tile.campaign.review_policy == Campaign.ReviewPolicy.REVIEW
         annotation.state = Annotation.State.SUBMITTED if reviewed else Annotation.State.ACCEPTED
         annotation.submitted_at = database_now()
@@ -179,7 +179,8 @@ def _require_claimed(tile: Tile, annotator: User) -> None:
         raise NotClaimed("You have not taken this tile: ask for the next one or choose it on the map.")
 
 
-def _require_consent(annotator: User) -> None:
+def require_consent(annotator: User) -> None:
+    """Refuse to keep what somebody has not given under the open licence. Raises: ConsentRequired."""
     if contributor_of(annotator).licence_accepted_at is None:
         raise ConsentRequired(
             'Labels can only be kept under the open licence: agree to it on the page "My work", then save again.'
@@ -197,20 +198,22 @@ def _require_version(annotation: Annotation, expected_version: int) -> None:
         )
 
 
-def _append_revision(
+def append_revision(
     annotation: Annotation,
     features: tuple[Feature, ...],
     *,
+    author: User,
     seconds_spent: float,
     draft_model: str,
     imagery_seen: dict[str, Any],
 ) -> AnnotationRevision:
+    """Add a revision to a locked annotation and make it its head."""
     content = [feature.as_json() for feature in features]
-    return AnnotationRevision.objects.create(
+    revision = AnnotationRevision.objects.create(
         annotation=annotation,
         number=annotation.version + 1,
         parent=annotation.head,
-        author=annotation.annotator,
+        author=author,
         features=content,
         sha256=canonical_sha256(content),
         seconds_spent=seconds_spent,
@@ -218,14 +221,17 @@ def _append_revision(
         imagery_seen=imagery_seen,
         licence=settings.CONTRIBUTION_LICENCE,
     )
+    annotation.version, annotation.head = revision.number, revision
+    return revision
 
 
-def _imagery_seen(layer: ImageryLayer, views: Sequence[str]) -> dict[str, Any]:
+def imagery_seen(layer: ImageryLayer, views: Sequence[str]) -> dict[str, Any]:
     """What the labels were drawn on; each view once, in the order in which it was first named."""
     return {"layer": layer.slug, "file": layer.files.get("analysis.tif", ""), "views": list(dict.fromkeys(views))}
 
 
-def _write_polygons(revision: AnnotationRevision, tile: Tile) -> None:
+def write_polygons(revision: AnnotationRevision, tile: Tile) -> None:
+    """Store a revision's polygons in the imagery's CRS, once."""
     if revision.polygons.exists():
         return
     grid = tile.campaign.tile_grid

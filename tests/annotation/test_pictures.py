@@ -32,7 +32,7 @@ def test_a_labelled_tile_is_drawn_with_ground_around_it_and_inside_the_layer() -
     scene = labelled_campaign()
     annotation = scene.label(scene.pool_tiles()[0])
     tile = annotation.tile
-    view = labelled_view(annotation, colours={"CS1.1.1.1": "#ff0000"})
+    view = labelled_view(tile, annotation.head.features, colours={"CS1.1.1.1": "#ff0000"})
     # 64-px tiles: 128 × 96 px of ground; the layer is 1024 px wide.
     left = min(max(0, tile.col * 64 - 32), 1024 - 128)
     top = min(max(0, tile.row * 64 - 16), 1024 - 96)

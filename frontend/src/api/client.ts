@@ -1,12 +1,15 @@
+import type { Feature } from "../domain/draft";
 import { gettext } from "../i18n";
 import { refusalWords } from "./refusals";
 import type {
   Annotation,
+  AnnotationState,
   Assignment,
   Campaign,
+  CorrectionTask,
   ModelDraft,
   ReleaseReason,
-  ReviewReason,
+  ReviewBody,
   ReviewTask,
   SaveBody,
   SegmentLevel,
@@ -172,10 +175,17 @@ export const api = {
 
   nextReview: (slug: string): Promise<ReviewTask | null> => call(`campaigns/${at(slug)}/reviews/next/`),
 
-  review: (
-    annotation: Id,
-    version: number,
-    body: { operation_id: string; verdict: "accept" | "send_back"; reason: ReviewReason; comment: string },
-  ): Promise<{ verdict: string; state: string }> =>
+  review: (annotation: Id, version: number, body: ReviewBody): Promise<{ verdict: string; state: AnnotationState }> =>
     need(`annotations/${at(annotation)}/reviews/`, { method: "POST", body, version }),
+
+  leaveToAnother: (annotation: Id, version: number, comment: string): Promise<null> =>
+    call(`annotations/${at(annotation)}/second-opinion/`, { method: "POST", body: { comment }, version }),
+
+  dispute: (annotation: Id, version: number, comment: string): Promise<null> =>
+    call(`annotations/${at(annotation)}/dispute/`, { method: "POST", body: { comment }, version }),
+
+  correction: (annotation: Id): Promise<CorrectionTask> => need(`annotations/${at(annotation)}/correction/`),
+
+  saveCorrection: (annotation: Id, version: number, body: { operation_id: string; features: readonly Feature[] }): Promise<CorrectionTask> =>
+    need(`annotations/${at(annotation)}/correction/`, { method: "PUT", body, version }),
 };

@@ -76,10 +76,18 @@ export interface Why {
 
 export type AnnotationState = "new" | "draft" | "submitted" | "accepted" | "sent_back";
 
+/** A place on the tile that a verdict speaks of. */
+export interface Mark {
+  readonly at: readonly [number, number];
+  readonly reason: Exclude<ReviewReason, "">;
+  readonly comment: string;
+}
+
 export interface ReviewOutcome {
-  readonly verdict: "accept" | "send_back";
+  readonly verdict: ReviewVerdict;
   readonly reason: ReviewReason;
   readonly comment: string;
+  readonly marks: readonly Mark[];
   readonly at: string;
 }
 
@@ -159,13 +167,47 @@ export interface ValidationBody {
 
 export type ReviewReason = "geometry" | "class" | "incomplete" | "imagery" | "other" | "";
 
+export type ReviewVerdict = "accept" | "correct" | "send_back";
+
+/** Why another reviewer is asked. */
+export interface Opinion {
+  readonly by_author: boolean;
+  readonly comment: string;
+  readonly at: string;
+}
+
 export interface ReviewTask {
   readonly annotation_id: number | string;
   readonly tile: Tile;
   readonly author: string;
   readonly submitted_at: string;
   readonly annotation: Annotation;
-  readonly draft: ModelDraft | null;
+  readonly draft_available: boolean;
+  readonly opinions: readonly Opinion[];
+  readonly is_new_author: boolean;
+  /** Share of pixels on which the map or other people have another class; null where nothing can be compared. */
+  readonly disagreement: number | null;
+}
+
+export interface ReviewBody {
+  readonly operation_id: string;
+  readonly verdict: ReviewVerdict;
+  readonly reason: ReviewReason;
+  readonly comment: string;
+  readonly marks: readonly Mark[];
+}
+
+/** A submission as its reviewer corrects it. */
+export interface CorrectionTask {
+  readonly annotation_id: number | string;
+  readonly tile: Tile;
+  readonly author: string;
+  readonly submitted_version: number;
+  readonly version: number;
+  readonly features: readonly Feature[];
+  readonly saved_at: string | null;
+  readonly draft_available: boolean;
+  readonly blind: boolean;
 }
 
 export type ReleaseReason = "left" | "skip" | "bad_imagery" | "cannot_tell";

@@ -14,6 +14,7 @@ import { imageryLayer } from "./imagery";
 import type { SheetLayer } from "./sheet-layer";
 import { ScaleBar } from "./scale-bar";
 import { SegmentLayer } from "./segment-layer";
+import { MarkLayer } from "./mark-layer";
 import { LocalPainter, openPainter, type Painter } from "./sheet/painter";
 import { SketchLayer } from "./sketch-layer";
 import { SuggestionLayer } from "./suggestion-layer";
@@ -40,6 +41,7 @@ export class MapView {
   readonly map: L.Map;
   readonly coverage: CoverageLayer;
   readonly sketch = new SketchLayer();
+  readonly marks = new MarkLayer();
   frame: TileFrame | null = null;
   private painter: Painter;
   private readonly gaps: GapLayer;
@@ -74,7 +76,7 @@ export class MapView {
     this.suggestions = new SuggestionLayer(this.painter);
     this.setUpSheets(colours);
     for (const below of [this.surroundings, this.coverage, this.gaps, this.doubt]) below.addTo(this.map);
-    for (const above of [this.segments.boundaries, this.segments.chosen, this.codes, this.suggestions, this.sketch, this.cursor]) above.addTo(this.map);
+    for (const above of [this.segments.boundaries, this.segments.chosen, this.codes, this.suggestions, this.sketch, this.cursor, this.marks]) above.addTo(this.map);
     new ScaleBar(layer.gsd_m).addTo(this.map);
     this.map.on("zoomend", () => {
       element.classList.toggle("is-enlarged", this.map.getZoom() > layer.native_max_zoom + 0.5);
@@ -155,6 +157,7 @@ export class MapView {
     const { surroundings, sketch, doubt, segments, cursor } = this;
     for (const sheet of this.sheets()) sheet.setFrame(frame);
     for (const placed of [surroundings, sketch, doubt, segments.boundaries, segments.chosen, cursor]) placed.setFrame(frame);
+    this.marks.setFrame(frame);
     this.showSegments(null, new Set(), new Set());
     // Under the previous tile's limits the map would slide back while it is being placed.
     this.map.setMaxBounds();

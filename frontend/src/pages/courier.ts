@@ -12,6 +12,7 @@ import { PersonGuard } from "../save/person";
 import type { SaveProblem, SaveStatus } from "../save/saver";
 import { isOpenSomewhere } from "../save/tab-guard";
 import { BrowserVerdictStore } from "../save/verdict-store";
+import { isCorrection } from "./correction-backend";
 import { type SessionApi, TileSession } from "./tile-session";
 import { Outbox } from "./validate-outbox";
 
@@ -55,6 +56,7 @@ export class Courier {
     let sent = 0;
     const left: LeftBehind[] = [];
     for (const key of await this.journal.unsent(this.person).catch(() => [])) {
+      if (isCorrection(keyParts(key).tile)) continue;
       const outcome = await this.sendOne(key);
       if (outcome === "sent") sent += 1;
       else if (outcome !== "later") left.push(outcome);

@@ -1,11 +1,12 @@
 import { html, nothing, type TemplateResult } from "lit";
-import type { Campaign, NomenclatureClass, ReviewTask } from "../api/types";
+import type { Campaign, Mark, NomenclatureClass, ReviewTask } from "../api/types";
 import { doubleArea, SUBPIXELS } from "../domain/geometry";
 import { dateLocale, decimal, gettext, interpolate, percent } from "../i18n";
 import { viewsOf } from "../map/imagery";
 import { icon, swatch } from "../ui/icons";
 import { languageSwitch } from "../ui/language";
 import type { ViewSettings } from "../ui/view-panel";
+import { reasonWords } from "../ui/why-card";
 
 export interface ReviewState {
   phase: "loading" | "working" | "sending" | "empty" | "failed";
@@ -14,8 +15,14 @@ export interface ReviewState {
   view: string;
   opacity: number;
   labels: boolean;
+  /** The image alone and the model's drawing beside the submission, all on the same place. */
+  sideBySide: boolean;
   /** Whether the model's draft is shown in place of the submission. */
   draft: boolean;
+  hasDraft: boolean;
+  /** The next click marks a place. */
+  isMarking: boolean;
+  marks: readonly Mark[];
   hoveredClass: string | null;
   panel: boolean;
 }
@@ -23,8 +30,14 @@ export interface ReviewState {
 export interface ReviewActions {
   accept(): void;
   sendBack(): void;
+  correct(): void;
+  leaveToAnother(): void;
+  toggleMarking(): void;
+  removeMark(mark: Mark): void;
+  lookAt(mark: Mark): void;
   fit(): void;
   toggleDraft(): void;
+  toggleSideBySide(): void;
   togglePanel(): void;
   setLook(change: Partial<ViewSettings>): void;
 }
@@ -48,6 +61,7 @@ function header({ campaign, state, task, actions, language }: ReviewModel): Temp
     </div>
     ${languageSwitch(language)}
     <div class="bar-actions">
+      <button type="button" data-testid="correct" ?disabled=${off} aria-keyshortcuts="C" @click=${() => { actions.correct(); }}>${icon("edit")} ${gettext("Correct")} <kbd>C</kbd></button>
       <button type="button" data-testid="send-back" ?disabled=${off} aria-keyshortcuts="S" @click=${() => { actions.sendBack(); }}>${icon("sendBack")} ${gettext("Send back")} <kbd>S</kbd></button>
       <button type="button" class="primary" data-testid="accept" ?disabled=${off} aria-keyshortcuts="A" @click=${() => { actions.accept(); }}>${icon("check")} ${gettext("Accept")} <kbd>A</kbd></button>
       <button type="button" class="bar-icon" aria-label=${gettext("Side panel")} aria-expanded=${state.panel ? "true" : "false"} aria-controls="review-panel" @click=${() => { actions.togglePanel(); }}>${icon("panel")}</button>
@@ -74,17 +88,54 @@ function legend({ campaign, task, language }: ReviewModel): TemplateResult {
     <p class="quiet">${interpolate(gettext("%(share)s of the tile is labelled"), { share: percent(total, 1) })}</p>`;
 }
 
+/** What a reviewer should know before looking. */
+function notes({ task, language }: ReviewModel): TemplateResult | typeof nothing {
+  if (!task) return nothing;
+  const lines = [
+    ...(task.is_new_author ? [gettext("The author is new here: fewer than three of their tiles are accepted.")] : []),
+    ...(task.disagreement === null
+      ? []
+      : [interpolate(gettext("On %(share)s of the pixels the model, or someone else, has another class."), { share: percent(task.disagreement, 0) })]),
+  ];
+  if (lines.length + task.opinions.length === 0) return nothing;
+  return html`<details class="section" open data-testid="notes">
+    <summary>${gettext("Before you look")}</summary>
+    ${task.opinions.map((opinion) => html`<blockquote class="opinion">
+      <p><strong>${opinion.by_author ? gettext("The author disputes the first verdict") : gettext("A reviewer left this to another one")}</strong></p>
+      <p>${interpolate(gettext("“%(comment)s”"), { comment: opinion.comment })}</p>
+      <p class="quiet">${new Date(opinion.at).toLocaleDateString(dateLocale(language), { dateStyle: "medium" })}</p>
+    </blockquote>`)}
+    ${lines.map((line) => html`<p>${line}</p>`)}
+  </details>`;
+}
+
+function marks({ state, actions }: ReviewModel): TemplateResult {
+  const off = state.phase !== "working";
+  const row = (mark: Mark, i: number): TemplateResult => html`<li class="mark-item">
+    <button type="button" class="mark-words" @click=${() => { actions.lookAt(mark); }}><span class="mark-pin">${i + 1}</span> <span>${reasonWords(mark.reason)}${mark.comment ? html`<br><span class="quiet">${mark.comment}</span>` : nothing}</span></button>
+    <button type="button" aria-label=${interpolate(gettext("Remove mark %(n)s"), { n: i + 1 })} @click=${() => { actions.removeMark(mark); }}>${icon("close")}</button>
+  </li>`;
+  return html`<details class="section" open>
+    <summary>${gettext("Marked places")}</summary>
+    ${state.marks.length > 0 ? html`<ol class="mark-list">${state.marks.map(row)}</ol>` : html`<p class="quiet">${gettext("Mark the places you speak of: the author finds them on the tile.")}</p>`}
+    <button type="button" class="wide" data-testid="mark" ?disabled=${off} aria-pressed=${String(state.isMarking)} @click=${() => { actions.toggleMarking(); }}>${icon("target")} ${state.isMarking ? gettext("Click the place") : gettext("Mark a place")} <kbd>M</kbd></button>
+  </details>`;
+}
+
 function panel(model: ReviewModel): TemplateResult {
-  const { state, task, actions, campaign } = model;
+  const { state, actions, campaign } = model;
   return html`<aside class="studio-panel" id="review-panel" aria-label=${gettext("Side panel")} ?hidden=${!state.panel}>
     <button type="button" class="panel-close" aria-label=${gettext("Close the panel")} @click=${() => { actions.togglePanel(); }}>${icon("close")}</button>
+    ${notes(model)}
     <details class="section" open>
       <summary>${gettext("What was labelled")}</summary>
       ${legend(model)}
     </details>
+    ${marks(model)}
     <details class="section" open>
       <summary>${gettext("Image and labels")}</summary>
-      ${task?.draft
+      <button type="button" class="wide" data-testid="side-by-side" aria-pressed=${String(state.sideBySide)} @click=${() => { actions.toggleSideBySide(); }}>${icon("panel")} ${gettext("Side by side")} <kbd>V</kbd></button>
+      ${state.hasDraft && !state.sideBySide
         ? html`<div class="segmented" role="group" aria-label=${gettext("Shapes shown")}>
             <button type="button" aria-pressed=${String(!state.draft)} @click=${() => { if (state.draft) actions.toggleDraft(); }}>${gettext("Submission")}</button>
             <button type="button" data-testid="toggle-draft" aria-pressed=${String(state.draft)} @click=${() => { if (!state.draft) actions.toggleDraft(); }}>${gettext("Model's draft")} <kbd>D</kbd></button>
@@ -94,6 +145,9 @@ function panel(model: ReviewModel): TemplateResult {
         @look=${(event: CustomEvent<Partial<ViewSettings>>) => { actions.setLook(event.detail); }}></sc-view-panel>
       <button type="button" class="wide" @click=${() => { actions.fit(); }}>${icon("fit")} ${gettext("Zoom to the tile")} <kbd>F</kbd></button>
     </details>
+    <section class="section">
+      <button type="button" class="wide" data-testid="leave" ?disabled=${state.phase !== "working"} @click=${() => { actions.leaveToAnother(); }}>${icon("skip")} ${gettext("Leave it to another reviewer")} <kbd>O</kbd></button>
+    </section>
     <p class="quiet section">${gettext("Accept what you would have drawn yourself, within a pixel or two. Send back with a reason the author can act on.")}</p>
   </aside>`;
 }
@@ -118,6 +172,14 @@ function cover({ state, campaign }: ReviewModel): TemplateResult | typeof nothin
   return nothing;
 }
 
+function pane(name: string, title: string, isHidden: boolean): TemplateResult {
+  const isMain = name === "submission";
+  return html`<figure class="pane" ?hidden=${isHidden}>
+    <figcaption>${title}</figcaption>
+    <div class="pane-frame"><div class="map" data-pane=${name} data-testid=${isMain ? "map" : nothing} tabindex="0" role="application" aria-label=${isMain ? gettext("Image of the tile and its shapes") : title}></div></div>
+  </figure>`;
+}
+
 export function reviewTemplate(model: ReviewModel): TemplateResult {
   const { campaign, state, task, language } = model;
   const shown = campaign.nomenclature.classes.find((c) => c.code === state.hoveredClass);
@@ -125,8 +187,12 @@ export function reviewTemplate(model: ReviewModel): TemplateResult {
   return html`
     ${header(model)}
     <div class="studio-main">
-      <div class="map-frame">
-        <div class="map" data-testid="map" tabindex="0" role="application" aria-label=${gettext("Image of the tile and its shapes")}></div>
+      <div class="map-frame" ?data-marking=${state.isMarking}>
+        <div class="panes" ?data-side-by-side=${state.sideBySide}>
+          ${pane("image", gettext("The image alone"), !state.sideBySide)}
+          ${pane("submission", state.draft ? gettext("The model's drawing") : gettext("The submission"), false)}
+          ${pane("model", state.hasDraft ? gettext("The model's drawing") : gettext("The model has drawn nothing that may be shown here"), !state.sideBySide)}
+        </div>
         <div class="notices" role="status" aria-live="polite">${state.notice ? html`<p class="notice" data-testid="notice">${state.notice}</p>` : nothing}</div>
         ${cover(model)}
       </div>

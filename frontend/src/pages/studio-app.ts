@@ -20,7 +20,7 @@ import type { StudioApi } from "./studio-api";
 import { StudioCommands } from "./studio-commands";
 import { StudioFlow } from "./studio-flow";
 import { StudioLook } from "./studio-look";
-import type { Look, StudioActions, StudioModel } from "./studio-model";
+import type { Correction, Look, StudioActions, StudioModel } from "./studio-model";
 import { firstState, type StudioState } from "./studio-state";
 import { studioTemplate } from "./studio-template";
 import { SuggestionDesk } from "./suggestion-desk";
@@ -34,6 +34,8 @@ export interface StudioOptions {
   readonly api?: StudioApi;
   /** A tile to practise on: nothing is offered that only the server has. */
   readonly isPractice?: boolean;
+  /** Someone else's submission, corrected by its reviewer. */
+  readonly correction?: Correction;
   /** Where work is kept until the back end has it; this browser's database unless told. */
   readonly journal?: Journal;
   /** What follows a submission; the next tile unless told. */
@@ -53,6 +55,7 @@ export class StudioApp implements ToolHost, StudioActions {
   readonly flow: StudioFlow;
   readonly look: StudioLook;
   readonly isPractice: boolean;
+  readonly correction: Correction | null;
   /** Whose work this is: the first part of its keys in the browser. */
   readonly person: string;
   private readonly commands: StudioCommands;
@@ -66,9 +69,10 @@ export class StudioApp implements ToolHost, StudioActions {
     private readonly options: StudioOptions = {},
   ) {
     this.isPractice = options.isPractice ?? false;
+    this.correction = options.correction ?? null;
     this.person = boot.user.public_id ?? boot.user.username ?? "";
     this.classes = paletteOf(campaign, boot.language);
-    this.state = firstState(this.classes[0] ?? null, this.isPractice);
+    this.state = firstState(this.classes[0] ?? null, this.isPractice || this.correction !== null);
     this.suggestionDesk = new SuggestionDesk(() => { this.suggestionsChanged(); });
     this.segmentDesk = new SegmentDesk(() => { this.segmentsChanged(); });
     this.flow = new StudioFlow(this, options.api ?? api, options.journal, options.onSubmitted);
@@ -105,7 +109,8 @@ export class StudioApp implements ToolHost, StudioActions {
     const { session } = this.flow;
     render(studioTemplate({
       campaign, classes, language: boot.language, state, session, assignment: session?.assignment ?? null, suggestions: this.suggestionDesk,
-      segments: this.segmentDesk, hint: this.belt?.hint() ?? "", screenKeys: this.screenKeys(), isPractice: this.isPractice, actions: this,
+      segments: this.segmentDesk, hint: this.belt?.hint() ?? "", screenKeys: this.screenKeys(), isPractice: this.isPractice,
+      correction: this.correction, actions: this,
     }), this.root);
     this.root.dataset["hand"] = state.hand;
     if (!session) return;

@@ -38,8 +38,8 @@ export class StudioFlow {
     private readonly onSubmitted: (() => void) | null = null,
   ) {
     this.store = new TileStore(api);
-    // The practice tile has nothing to do with the server.
-    this.courier = app.isPractice ? null : new Courier(app.person, journal, () => this.session?.key ?? "");
+    // The practice tile has nothing to do with the server, and a correction is no work of the person's own.
+    this.courier = app.isPractice || app.correction ? null : new Courier(app.person, journal, () => this.session?.key ?? "");
   }
 
   listen(): void {
@@ -268,7 +268,7 @@ export class StudioFlow {
 
   async skip(): Promise<void> {
     const { session, app } = this;
-    if (!session || app.state.phase !== "working") return;
+    if (!session || app.correction || app.state.phase !== "working") return;
     const choice = await skipDialog();
     if (!choice || this.session !== session) return;
     await session.settled();

@@ -42,6 +42,12 @@ export interface StudioActions {
   dismissPractice(): void;
 }
 
+/** Whose submission is corrected, and where the reviewer comes from. */
+export interface Correction {
+  readonly desk: string;
+  author(): string;
+}
+
 export interface StudioModel {
   readonly campaign: Campaign;
   readonly classes: readonly PaletteClass[];
@@ -55,5 +61,6 @@ export interface StudioModel {
   /** Keys of the tool in hand, for hands that have none. */
   readonly screenKeys: readonly (ScreenKey & { readonly isHeld: boolean })[];
   readonly isPractice: boolean;
+  readonly correction: Correction | null;
   readonly actions: StudioActions;
 }

@@ -179,7 +179,7 @@ export function panel(model: StudioModel): TemplateResult {
     ${toolInHand(model)}
     <div class="panel-scroll">
     ${session && hasSelection ? fold("shape", gettext("Selected shape"), shapeSection(model, session.draft)) : nothing}
-    ${model.isPractice ? nothing : fold("why", gettext("Why this tile"), whySection(model))}
+    ${model.isPractice || model.correction ? nothing : fold("why", gettext("Why this tile"), whySection(model))}
     ${fold("class", hasSelection ? gettext("Class of the selected shape") : gettext("Class to draw"), classSection(model))}
     ${isTaking && !isVintage ? nothing : fold("draft", gettext("Model's draft"), draftSection(model))}
     ${state.tool === "segments" && session ? nothing : fold("segments", gettext("Segments"), segmentSection(model), false)}

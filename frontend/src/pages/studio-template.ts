@@ -11,24 +11,32 @@ import { toolGroups, viewGroups } from "./studio-tools";
 
 const campaignUrl = (slug: string): string => `/campaigns/${encodeURIComponent(slug)}/`;
 
+function back({ campaign, isPractice, correction }: StudioModel): TemplateResult {
+  const [href, label] = isPractice
+    ? ["/campaigns/", gettext("All campaigns")]
+    : correction ? [correction.desk, gettext("Back to the review desk")] : [campaignUrl(campaign.slug), gettext("Back to the campaign")];
+  return html`<a class="bar-back" href=${href} aria-label=${label}>${icon("back")}</a>`;
+}
+
 function header(model: StudioModel): TemplateResult {
-  const { campaign, state, session, actions, isPractice } = model;
+  const { campaign, state, session, actions, isPractice, correction } = model;
   const tile = session?.assignment.tile;
   const off = state.phase !== "working" || state.isReadOnly;
   return html`<header class="studio-bar">
-    <a class="bar-back" href=${isPractice ? "/campaigns/" : campaignUrl(campaign.slug)} aria-label=${isPractice ? gettext("All campaigns") : gettext("Back to the campaign")}>${icon("back")}</a>
+    ${back(model)}
     <div class="bar-title">
-      <h1>${campaign.title}</h1>
-      ${tile && !isPractice ? html`<p>${interpolate(gettext("Tile %(row)s · %(col)s"), { row: tile.row, col: tile.col })}</p>` : nothing}
+      <h1>${correction ? interpolate(gettext("Correct · %(campaign)s"), { campaign: campaign.title }) : campaign.title}</h1>
+      ${tile && correction ? html`<p>${interpolate(gettext("Tile %(row)s · %(col)s, drawn by %(author)s"), { row: tile.row, col: tile.col, author: correction.author() })}</p>` : nothing}
+      ${tile && !isPractice && !correction ? html`<p>${interpolate(gettext("Tile %(row)s · %(col)s"), { row: tile.row, col: tile.col })}</p>` : nothing}
     </div>
     ${isPractice
       ? html`<p class="save-state" data-testid="practice-state">${gettext("Practice: nothing is sent or kept")}</p>`
       : html`<sc-save-state .status=${state.status} .language=${model.language}></sc-save-state>`}
     ${languageSwitch(model.language)}
     <div class="bar-actions">
-      ${isPractice ? nothing : html`<button type="button" data-testid="skip" ?disabled=${off} @click=${() => { actions.command("skip"); }}>${gettext("Skip")}</button>`}
+      ${isPractice || correction ? nothing : html`<button type="button" data-testid="skip" ?disabled=${off} @click=${() => { actions.command("skip"); }}>${gettext("Skip")}</button>`}
       <button type="button" class="primary" data-testid="submit" ?disabled=${off} aria-keyshortcuts="Control+Enter" @click=${() => { actions.command("submit"); }}>
-        ${state.phase === "sending" ? gettext("Sending…") : gettext("Submit")} <kbd>Ctrl ↵</kbd>
+        ${state.phase === "sending" ? gettext("Sending…") : correction ? gettext("Accept as corrected") : gettext("Submit")} <kbd>Ctrl ↵</kbd>
       </button>
       <button type="button" class="bar-icon" data-testid="panel" aria-label=${gettext("Side panel")} aria-expanded=${state.panel ? "true" : "false"}
         aria-controls="studio-panel" @click=${() => { actions.command("panel"); }}>${icon("panel")}</button>
@@ -67,9 +75,9 @@ function footer(model: StudioModel): TemplateResult {
   </footer>`;
 }
 
-function cover({ state, campaign, isPractice }: StudioModel): TemplateResult | typeof nothing {
+function cover({ state, campaign, isPractice, correction }: StudioModel): TemplateResult | typeof nothing {
   // What comes after practice is the guide's to say.
-  if (isPractice && state.phase === "empty") return nothing;
+  if ((isPractice || correction) && state.phase === "empty") return nothing;
   const home = html`<a class="button" href=${campaignUrl(campaign.slug)}>${gettext("Back to the campaign")}</a>`;
   if (state.phase === "empty") {
     return html`<div class="cover" data-testid="empty"><div class="cover-card">
@@ -86,7 +94,8 @@ function cover({ state, campaign, isPractice }: StudioModel): TemplateResult | t
       <h2>${gettext("This tile could not be opened")}</h2>
       <p>${state.failure}</p>
       <div class="button-row"><button type="button" class="primary" @click=${() => { window.location.reload(); }}>${gettext("Try again")}</button>
-        ${isPractice ? nothing : html`<a class="button" href=${`${campaignUrl(campaign.slug)}studio/`}>${gettext("Label a tile")}</a>`} ${home}</div>
+        ${correction ? html`<a class="button" href=${correction.desk}>${gettext("Back to the review desk")}</a>` : nothing}
+        ${isPractice || correction ? nothing : html`<a class="button" href=${`${campaignUrl(campaign.slug)}studio/`}>${gettext("Label a tile")}</a>`} ${home}</div>
     </div></div>`;
   }
   if (state.phase === "loading") return html`<div class="cover cover-quiet"><p class="loading">${gettext("Opening the next tile…")}</p></div>`;

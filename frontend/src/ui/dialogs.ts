@@ -35,10 +35,10 @@ export interface Choice<R extends string> {
   readonly comment: string;
 }
 
-function choices<R extends string>(options: readonly (readonly [R, string])[], onChange?: (event: Event) => void): TemplateResult {
+function choices<R extends string>(options: readonly (readonly [R, string])[], onChange?: (event: Event) => void, first = options[0]?.[0]): TemplateResult {
   return html`<fieldset class="choices" @change=${onChange ?? nothing}>
       <legend class="visually-hidden">${gettext("Reason")}</legend>
-      ${options.map(([value, words], i) => html`<label><input type="radio" name="reason" value=${value} ?checked=${i === 0} data-testid=${`reason-${value}`}> <span>${words}</span></label>`)}
+      ${options.map(([value, words]) => html`<label><input type="radio" name="reason" value=${value} ?checked=${value === first} data-testid=${`reason-${value}`}> <span>${words}</span></label>`)}
     </fieldset>
     <label class="comment"><span>${gettext("Comment")}</span><textarea name="comment" rows="3" maxlength="1000"></textarea></label>`;
 }
@@ -61,17 +61,59 @@ export async function skipDialog(): Promise<Choice<ReleaseReason> | null> {
   return answer === "yes" ? chosen<ReleaseReason>(form) : null;
 }
 
-export async function sendBackDialog(): Promise<Choice<ReviewReason> | null> {
+const REASONS: readonly Exclude<ReviewReason, "">[] = ["geometry", "class", "incomplete", "imagery", "other"];
+
+function reasonChoices(): [Exclude<ReviewReason, "">, string][] {
+  return REASONS.map((reason) => [reason, reasonWords(reason)]);
+}
+
+/** What is wrong at a place; null when it is not marked after all. */
+export async function markDialog(): Promise<Choice<Exclude<ReviewReason, "">> | null> {
+  const { answer, form } = await ask(
+    gettext("What is wrong at this place?"),
+    choices(reasonChoices()),
+    html`${cancelButton()}<button type="submit" value="yes" class="primary" data-testid="dialog-confirm">${gettext("Mark it")}</button>`,
+  );
+  return answer === "yes" ? chosen(form) : null;
+}
+
+/** Words that one has to write; null when it was left. */
+async function askWords(title: string, text: string, button: string): Promise<string | null> {
+  const { answer, form } = await ask(
+    title,
+    html`<p>${text}</p>
+      <label class="comment"><span>${gettext("Comment")}</span><textarea name="comment" rows="4" maxlength="2000" required></textarea></label>`,
+    html`${cancelButton()}<button type="submit" value="yes" class="primary" data-testid="dialog-confirm">${button}</button>`,
+  );
+  return answer === "yes" ? String(form.get("comment") ?? "").trim() : null;
+}
+
+export function leaveToAnotherDialog(): Promise<string | null> {
+  return askWords(
+    gettext("Leave it to another reviewer?"),
+    gettext("It will not come back to you. Say what you are not sure of: the next reviewer reads it."),
+    gettext("Leave it"),
+  );
+}
+
+export function disputeDialog(): Promise<string | null> {
+  return askWords(
+    gettext("Ask another reviewer to decide?"),
+    gettext("They see your labels as they are, what was said of them, and what you write here. What they decide stands until you change your labels."),
+    gettext("Ask"),
+  );
+}
+
+export async function sendBackDialog(first: ReviewReason = "geometry"): Promise<Choice<ReviewReason> | null> {
   const require = (event: Event): void => {
     const fieldset = event.currentTarget as HTMLFieldSetElement;
     const comment = fieldset.form?.elements.namedItem("comment") as HTMLTextAreaElement | null;
     if (comment) comment.required = (event.target as HTMLInputElement).value === "other";
   };
-  const reasons: ReviewReason[] = ["geometry", "class", "incomplete", "imagery", "other"];
   const { answer, form } = await ask(
     gettext("Send back to the author"),
     html`<p>${gettext("Say what to change. The author reads it with the tile.")}</p>
-      ${choices<ReviewReason>(reasons.map((reason) => [reason, reasonWords(reason)] as const), require)}`,
+      ${choices<ReviewReason>(reasonChoices(), require, first)}`,
     html`${cancelButton()}<button type="submit" value="yes" class="primary" data-testid="dialog-confirm">${gettext("Send back")}</button>`,
   );
   return answer === "yes" ? chosen<ReviewReason>(form) : null;

@@ -15,7 +15,8 @@ from annotation.models import Review
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
 from annotation.services.queue import claim_next_tile, pick_tile
-from annotation.services.reviews import next_submission, record_review
+from annotation.services.review_queue import next_submission
+from annotation.services.reviews import record_review
 
 BUILT, _GRASS = scenes.TWO_CLASSES
 
