@@ -73,7 +73,7 @@ class OutcomeView(LoginRequiredMixin, TemplateView):
             review=review,
             submitted=_view(annotation, submitted, colours),
             now=_view(annotation, now, colours) if now else None,
-            changed=[pictures.svg_path([[list(at) for at in ring] for ring in change.rings]) for change in changes],
+            changed=[pictures.svg_path(change.rings) for change in changes],
             changes=[
                 {"before": names.get(change.before), "after": names.get(change.after), "percent": 100 * change.share}
                 for change in changes[:SHOWN_CHANGES]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +124,7 @@ def labelled_view(
     )
 
 
-def svg_path(rings: list[list[list[int]]]) -> str:
+def svg_path(rings: Iterable[Iterable[Sequence[float]]]) -> str:
     """Rings as one SVG path, in the units they are in."""
     return "".join("M" + "L".join(f"{int(x)} {int(y)}" for x, y in ring) + "Z" for ring in rings)
 

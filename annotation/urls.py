@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from annotation import map_views, outcome_views, queue_views, views
+from annotation import map_views, outcome_views, queue_views, submission_views, views
 
 urlpatterns = [
     re_path(
@@ -17,6 +17,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/validate/", views.ValidateView.as_view(), name="validate"),
     path("campaigns/<slug:slug>/review/", views.ReviewView.as_view(), name="review"),
     path("campaigns/<slug:slug>/correct/<int:annotation_id>/", views.CorrectView.as_view(), name="correct"),
+    path("campaigns/<slug:slug>/submissions/", submission_views.SubmissionsView.as_view(), name="submissions"),
     path("campaigns/<slug:slug>/queue/", queue_views.QueueAuditView.as_view(), name="queue-audit"),
     path("campaigns/<slug:slug>/queue.csv", queue_views.queue_audit_csv, name="queue-audit-csv"),
     path("practice/", views.PracticeView.as_view(), name="practice"),

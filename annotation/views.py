@@ -200,7 +200,10 @@ class ReviewView(WorkspaceView):
         """For reviewers only; to anyone else the page does not exist."""
         if not Campaign.objects.reviewed_by(self.request.user).filter(slug=slug).exists():
             raise Http404
-        return super().get_context_data(slug=slug, **kwargs)
+        context = super().get_context_data(slug=slug, **kwargs)
+        asked = self.request.GET.get("annotation", "")
+        context["boot"]["annotation"] = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 15 else None
+        return context
 
 
 class CorrectView(ReviewView):

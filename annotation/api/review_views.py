@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -39,12 +40,18 @@ class NextReviewView(APIView):
     """The next submission to judge."""
 
     @extend_schema(
-        responses={200: s.SubmissionSerializer, 204: OpenApiResponse(description="Nothing waits"), 404: ERRORS[404]}
+        parameters=[OpenApiParameter("annotation", OpenApiTypes.INT, description="A certain one, if it waits")],
+        responses={200: s.SubmissionSerializer, 204: OpenApiResponse(description="Nothing waits"), 404: ERRORS[404]},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """The riskiest submission that is not one's own and that nobody else is judging."""
+        """The riskiest submission that is not one's own and that nobody else is judging, or the one asked for."""
         campaign = reviewed_campaign(request, slug)
-        annotation = review_queue.next_submission(campaign=campaign, reviewer=person(request))
+        asked = request.query_params.get("annotation", "")
+        annotation = review_queue.next_submission(
+            campaign=campaign,
+            reviewer=person(request),
+            wanted=int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 15 else None,
+        )
         if annotation is None:
             return Response(status=status.HTTP_204_NO_CONTENT)
         risk = review_queue.waiting_for(person(request), campaign).get(pk=annotation.pk)

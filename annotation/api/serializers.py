@@ -125,6 +125,9 @@ class ReleaseLeaseSerializer(serializers.Serializer):
 
     reason = serializers.ChoiceField(Lease.Reason.choices)
     comment = serializers.CharField(max_length=1000, allow_blank=True, default="")
+    unless_renewed = serializers.DateTimeField(
+        default=None, help_text="When the lease was to expire, as you know it: one renewed since is kept."
+    )
 
 
 class TileSerializer(serializers.Serializer):

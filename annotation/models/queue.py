@@ -186,7 +186,7 @@ class Lease(models.Model):
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     release_reason = models.CharField(max_length=12, choices=Reason.choices, blank=True)
-    comment = models.CharField(max_length=500, blank=True)
+    comment = models.CharField(max_length=1000, blank=True)
 
     class Meta:
         constraints = [

@@ -315,13 +315,17 @@ def heartbeat_lease(*, token: str, annotator: User) -> Lease:
 
 
 @transaction.atomic
-def release_lease(*, token: str, annotator: User, reason: str, comment: str = "") -> None:
+def release_lease(
+    *, token: str, annotator: User, reason: str, comment: str = "", unless_renewed: datetime | None = None
+) -> None:
     """Give a tile back. Leaving keeps the right to come back to it; the other reasons do not.
 
+    Args:   unless_renewed: when the lease was to expire, as the sender knew it. One renewed since is kept: a page
+                that is left must not take the tile from the page that opened it again.
     Raises: NotThere.
     """
     lease = _locked_lease(token, annotator)
-    if lease.state != Lease.State.ACTIVE:
+    if lease.state != Lease.State.ACTIVE or unless_renewed not in (None, lease.expires_at):
         return
     lease.state, lease.release_reason, lease.comment = Lease.State.RELEASED, reason, comment
     lease.save(update_fields=["state", "release_reason", "comment"])
@@ -334,7 +338,7 @@ def _give_back(lease: Lease) -> None:
     """The lease's ticket may be claimed again, at its rank."""
     if lease.ticket is None:
         return
-    held = Ticket.objects.filter(pk=lease.ticket_id, state=Ticket.State.LEASED)
+    held = Ticket.objects.filter(pk=lease.ticket.pk, state=Ticket.State.LEASED)
     if held.update(state=Ticket.State.OPEN, leased_until=None):
         # Also where it seems to lie lower already: whoever is moving it at this moment has not seen this ticket open.
         QueueMark.objects.filter(campaign=lease.ticket.campaign_id).update(

@@ -179,7 +179,7 @@ class _Replay:
             from_queue=len(turns),
             in_turn=sum(offer.passed_over == 0 for offer in turns),
             most_passed_over=max((offer.passed_over or 0 for offer in turns), default=None),
-            order=None if tau is None else float(tau),
+            order=None if tau is None else round(float(tau), 9),
             random_wanted=self.round.random_share,
             random_offered=_share(pool, (Ticket.Kind.RANDOM, Ticket.Kind.INITIAL)),
             control_wanted=self.round.control_share,

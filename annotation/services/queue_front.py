@@ -6,7 +6,7 @@ long as nothing but chance brings them forward.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,7 +121,7 @@ def priority_mask(campaign: Campaign) -> NDArray[np.bool_]:
     return _tiles_within(campaign, campaign.priority_areas.filter(ended_at__isnull=True))
 
 
-def _tiles_within(campaign: Campaign, areas: Sequence[PriorityArea]) -> NDArray[np.bool_]:
+def _tiles_within(campaign: Campaign, areas: Iterable[PriorityArea]) -> NDArray[np.bool_]:
     shape = (campaign.n_rows, campaign.n_cols)
     pixels = campaign.tile_grid.pixels
     to_imagery = Transformer.from_crs(4326, pixels.crs, always_xy=True).transform

@@ -62,10 +62,15 @@ def _when(condition: Q, value: float) -> Case:
 
 
 @transaction.atomic
-def next_submission(*, campaign: Campaign, reviewer: User) -> Annotation | None:
-    """The riskiest submission this reviewer may judge and no other reviewer is looking at; None when there is none."""
+def next_submission(*, campaign: Campaign, reviewer: User, wanted: int | None = None) -> Annotation | None:
+    """The riskiest submission this reviewer may judge and no other reviewer is looking at; None when there is none.
+
+    Args: wanted: an annotation that comes before all others, if it is one of these.
+    """
     free = Q(shown_to__isnull=True) | Q(shown_to=reviewer) | Q(shown_until__lt=Now())
-    for pk in waiting_for(reviewer, campaign).filter(free).values_list("pk", flat=True)[:50]:
+    waiting = waiting_for(reviewer, campaign).filter(free).values_list("pk", flat=True)
+    asked = [] if wanted is None else list(waiting.filter(pk=wanted))
+    for pk in [*asked, *waiting[:50]]:
         annotation = (
             Annotation.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("tile", "head", "annotator")
@@ -86,16 +91,19 @@ def leave_to_another(*, annotation_id: int, reviewer: User, expected_version: in
     Raises: NotThere, ReasonRequired, NotSubmitted, StaleRevision.
     """
     annotation = _locked(annotation_id)
-    if annotation is None or not waiting_for(reviewer, annotation.tile.campaign).filter(pk=annotation_id).exists():
+    head = annotation.head if annotation else None
+    if (
+        annotation is None
+        or head is None
+        or not waiting_for(reviewer, annotation.tile.campaign).filter(pk=annotation_id).exists()
+    ):
         raise NotThere(f"There is no submission {annotation_id} for you to review.")
     _require_current(annotation, expected_version)
     if not comment.strip():
         raise ReasonRequired("Write what you are not sure of, for the reviewer who comes after you.")
     annotation.shown_to = annotation.shown_until = None
     annotation.save(update_fields=["shown_to", "shown_until"])
-    return SecondOpinion.objects.create(
-        annotation=annotation, revision=annotation.head, asked_by=reviewer, comment=comment
-    )
+    return SecondOpinion.objects.create(annotation=annotation, revision=head, asked_by=reviewer, comment=comment)
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ import type {
   Assignment,
   Campaign,
   CorrectionTask,
+  Lease,
   ModelDraft,
   ReleaseReason,
   ReviewBody,
@@ -58,6 +59,8 @@ export function csrfToken(): string {
 }
 
 interface Call {
+  /** Sent also where the page is gone before the answer comes. */
+  readonly keepalive?: boolean;
   readonly method?: "GET" | "POST" | "PUT";
   readonly body?: unknown;
   readonly version?: number;
@@ -82,7 +85,7 @@ async function refusal(response: Response): Promise<ApiError> {
 
 const TIMEOUT_MS = 30_000;
 
-async function request(path: string, { method = "GET", body, version, accept = "application/json" }: Call): Promise<Response> {
+async function request(path: string, { method = "GET", body, version, accept = "application/json", keepalive = false }: Call): Promise<Response> {
   const headers: Record<string, string> = { Accept: accept };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
@@ -96,6 +99,7 @@ async function request(path: string, { method = "GET", body, version, accept = "
       credentials: "same-origin",
       signal: AbortSignal.timeout(TIMEOUT_MS),
       redirect: "error",
+      keepalive,
     });
   } catch (cause) {
     throw new NetworkError(cause);
@@ -146,6 +150,10 @@ export const api = {
   heartbeat: (token: string): Promise<{ expires_at: string }> =>
     need(`leases/${at(token)}/heartbeat/`, { method: "POST", body: {} }),
 
+  /** The page is left: the tile goes back to the queue, unless another page has renewed the lease since. */
+  leave: ({ token, expires_at }: Pick<Lease, "token" | "expires_at">): Promise<null> =>
+    call<never>(`leases/${at(token)}/release/`, { method: "POST", body: { reason: "left", unless_renewed: expires_at }, keepalive: true }),
+
   release: (token: string, reason: ReleaseReason, comment: string): Promise<null> =>
     call<never>(`leases/${at(token)}/release/`, { method: "POST", body: { reason, comment } }),
 
@@ -173,7 +181,9 @@ export const api = {
   sendVerdicts: (tile: Id, body: ValidationBody): Promise<{ stored: number; remaining: number }> =>
     need(`tiles/${at(tile)}/validations/`, { method: "POST", body }),
 
-  nextReview: (slug: string): Promise<ReviewTask | null> => call(`campaigns/${at(slug)}/reviews/next/`),
+  /** The next submission, or a certain one if it waits. */
+  nextReview: (slug: string, annotation: Id | null): Promise<ReviewTask | null> =>
+    call(`campaigns/${at(slug)}/reviews/next/${annotation === null ? "" : `?annotation=${at(annotation)}`}`),
 
   review: (annotation: Id, version: number, body: ReviewBody): Promise<{ verdict: string; state: AnnotationState }> =>
     need(`annotations/${at(annotation)}/reviews/`, { method: "POST", body, version }),

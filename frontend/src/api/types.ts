@@ -65,7 +65,7 @@ export interface Lease {
 }
 
 export interface Why {
-  readonly kind: "uncertainty" | "random" | "control" | "initial" | "reported" | "picked" | "sent_back";
+  readonly kind: "uncertainty" | "random" | "control" | "initial" | "reported" | "area" | "picked" | "sent_back";
   readonly function: string | null;
   readonly score: number | null;
   readonly rank: number | null;
@@ -225,6 +225,8 @@ export interface SaveBody {
 export interface Boot {
   readonly campaign: string;
   readonly tile: number | string | null;
+  /** A submission that is to be reviewed or corrected. */
+  readonly annotation?: number | null;
   readonly language: "fr" | "en";
   readonly user: { readonly public_id?: string; readonly username?: string };
 }

@@ -14,11 +14,11 @@ import { failurePage } from "./failure";
 import { StudioApp } from "./studio-app";
 
 async function open(root: HTMLElement): Promise<void> {
-  const boot = { ...readBoot(), tile: null } as Boot & { readonly annotation: number };
+  const boot: Boot = { ...readBoot(), tile: null };
   announceSignedIn();
   try {
     const desk = `/campaigns/${encodeURIComponent(boot.campaign)}/review/`;
-    const backend = new CorrectionBackend(boot.annotation);
+    const backend = new CorrectionBackend(boot.annotation ?? 0);
     const app = new StudioApp(root, boot, await api.campaign(boot.campaign), {
       api: backend,
       correction: { desk, author: () => backend.author },

@@ -43,6 +43,8 @@ export class CorrectionBackend implements StudioApi {
 
   heartbeat = (): Promise<{ expires_at: string }> => Promise.resolve({ expires_at: new Date().toISOString() });
 
+  leave = (): Promise<null> => Promise.resolve(null);
+
   release = (): Promise<null> => Promise.resolve(null);
 
   save = async (_tile: Id, version: number, { operation_id, features }: SaveBody): Promise<Annotation> =>

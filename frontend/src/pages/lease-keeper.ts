@@ -5,7 +5,7 @@ const WORKING_MS = 10 * 60_000;
 
 /** What a lease needs of the back end. */
 export interface HeartbeatApi {
-  heartbeat(token: string): Promise<unknown>;
+  heartbeat(token: string): Promise<{ readonly expires_at: string }>;
 }
 
 /** Tells the server that someone is at work, as often as it asked, while someone is. */
@@ -14,10 +14,15 @@ export class LeaseKeeper {
 
   constructor(
     private readonly api: HeartbeatApi,
-    readonly lease: Lease,
+    private given: Lease,
     private readonly idleFor: () => number,
     private readonly onLost: () => void,
   ) {}
+
+  /** The lease as it was renewed last. */
+  get lease(): Lease {
+    return this.given;
+  }
 
   start(): this {
     this.timer = setInterval(() => void this.beat(), this.lease.heartbeat_seconds * 1000);
@@ -32,7 +37,8 @@ export class LeaseKeeper {
   private async beat(): Promise<void> {
     if (this.idleFor() > WORKING_MS) return;
     try {
-      await this.api.heartbeat(this.lease.token);
+      const { expires_at } = await this.api.heartbeat(this.lease.token);
+      this.given = { ...this.given, expires_at };
     } catch (error) {
       // No answer: the next beat asks again, and the saves tell the person. Only a refusal is final.
       if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404)) return;

@@ -25,6 +25,7 @@ export class ReviewApp implements ReviewActions {
   private readonly locked: LockedViews;
   private task: ReviewTask | null = null;
   private draft: ModelDraft | null = null;
+  private wanted: number | null;
   private shown: Draft | null = null;
   private operation: { key: string; id: string } | null = null;
   private readonly state: ReviewState = {
@@ -37,6 +38,7 @@ export class ReviewApp implements ReviewActions {
     private readonly boot: Boot,
     private readonly campaign: Campaign,
   ) {
+    this.wanted = boot.annotation ?? null;
     this.update({});
     const open = (name: string): MapView =>
       new MapView(root.querySelector(`[data-pane="${name}"]`) as HTMLElement, campaign.layer, coloursOf(campaign));
@@ -69,7 +71,9 @@ export class ReviewApp implements ReviewActions {
     [this.task, this.draft] = [null, null];
     this.update({ phase: "loading", draft: false, hasDraft: false, isMarking: false, marks: [] });
     try {
-      const task = await api.nextReview(this.campaign.slug);
+      const { wanted } = this;
+      this.wanted = null;
+      const task = await api.nextReview(this.campaign.slug, wanted);
       if (!task) {
         this.eachView((view) => { view.showFeatures([]); });
         this.update({ phase: "empty" });

@@ -3,5 +3,5 @@ import type { api } from "../api/client";
 /** What the studio asks of its back end; the practice tile has one of its own, in memory. */
 export type StudioApi = Pick<
   typeof api,
-  "claim" | "pick" | "heartbeat" | "release" | "save" | "submit" | "modelDraft" | "segments" | "doubt" | "otherVintages"
+  "claim" | "pick" | "heartbeat" | "leave" | "release" | "save" | "submit" | "modelDraft" | "segments" | "doubt" | "otherVintages"
 >;

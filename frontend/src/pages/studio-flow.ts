@@ -1,5 +1,5 @@
 import { ApiError } from "../api/client";
-import type { Annotation, Assignment } from "../api/types";
+import type { Annotation, Assignment, Lease } from "../api/types";
 import type { Engine } from "../domain/engine";
 import type { Feature } from "../domain/draft";
 import { gettext, interpolate } from "../i18n";
@@ -28,6 +28,8 @@ export class StudioFlow {
   private readonly store: TileStore;
   private readonly courier: Courier | null;
   private lease: LeaseKeeper | null = null;
+  /** The tile that was made ready. */
+  private ahead: Lease | null = null;
   private settling: Promise<void> | null = null;
   private carrying: Promise<void> | null = null;
 
@@ -45,6 +47,11 @@ export class StudioFlow {
   listen(): void {
     for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
     onWake(() => { this.sendLeft(); });
+    window.addEventListener("pagehide", () => { this.giveBackUnbegun(); });
+    window.addEventListener("pageshow", (event) => {
+      // Kept by the browser while its tile went back to the queue: it asks for one anew.
+      if (event.persisted) window.location.reload();
+    });
     window.addEventListener("beforeunload", (event) => {
       // The browser's copy keeps the work; only where there is none is leaving a loss.
       if (this.session?.isAtRisk === true) event.preventDefault();
@@ -60,6 +67,15 @@ export class StudioFlow {
     // The address names the tile that is left: loaded again, the page must show the one in hand.
     if (window.location.search !== "") window.history.replaceState(window.history.state, "", window.location.pathname);
     return this.open(() => this.api.claim(this.app.campaign.slug, false));
+  }
+
+  /** Nobody waits for a tile on which nothing was done: neither the one in hand nor the one made ready. */
+  private giveBackUnbegun(): void {
+    const { session, lease, ahead } = this;
+    const isBegun = session === null || session.saver.version > 0 || session.busy || session.canUndo || session.canRedo;
+    for (const one of [isBegun ? null : (lease?.lease ?? null), ahead]) {
+      if (one) this.api.leave(one).catch(() => undefined);
+    }
   }
 
   private async open(ask: () => Promise<Assignment | null>): Promise<void> {
@@ -86,6 +102,7 @@ export class StudioFlow {
   private leave(): void {
     this.lease?.stop();
     this.lease = null;
+    this.ahead = null;
     this.session?.close();
     this.session = null;
     this.app.belt.putAway();
@@ -109,6 +126,7 @@ export class StudioFlow {
     const imagery = app.view.showImagery(app.state.view);
     app.suggestionDesk.reset(data, assignment);
     app.segmentDesk.reset(data, assignment.draft_available);
+    app.view.marks.setMarks(annotation.review?.verdict === "send_back" ? annotation.review.marks.map(({ at }) => at) : []);
     app.update({ phase: "working", status: { ...NOTHING_SAVED, savedAt: annotation.saved_at } });
     app.belt.restart(assignment.draft_available);
     if (app.state.doubt) void app.segmentDesk.loadDoubt();
@@ -186,6 +204,7 @@ export class StudioFlow {
     try {
       const ahead = await this.api.claim(this.app.campaign.slug, true);
       if (!ahead) return;
+      this.ahead = ahead.annotation.version === 0 ? ahead.lease : null;
       preloadImagery(this.app.campaign.layer, ahead.tile, this.app.state.view);
       this.warm(this.store.of(ahead.tile.id, ahead.tile.tile_px), ahead);
     } catch {

@@ -47,6 +47,8 @@ export class PracticeBackend implements StudioApi {
 
   heartbeat = (): Promise<{ expires_at: string }> => Promise.resolve({ expires_at: new Date().toISOString() });
 
+  leave = (): Promise<null> => Promise.resolve(null);
+
   release = (): Promise<null> => Promise.resolve(null);
 
   save = (_tile: number | string, version: number, { features }: SaveBody): Promise<Annotation> => {

@@ -32,6 +32,8 @@ function whyWords(why: Why): Words {
       };
     case "reported":
       return { title: gettext("Someone reported this place"), text: gettext("A reader of the map saw something wrong here. What do you see?") };
+    case "area":
+      return { title: gettext("In a priority area"), text: gettext("The campaign's maintainers want this area labelled before the others.") };
     case "picked":
       return { title: gettext("You chose this tile"), text: gettext("You picked it on the map yourself.") };
     case "sent_back":
@@ -88,6 +90,10 @@ export class WhyCard extends LightElement {
         ? html`<blockquote>
             <p><strong>${reasonWords(review.reason)}</strong></p>
             ${review.comment ? html`<p>${interpolate(gettext("“%(comment)s”"), { comment: review.comment })}</p>` : nothing}
+            ${review.marks.length > 0
+              ? html`<p>${gettext("The numbers are marked on the tile:")}</p>
+                <ol>${review.marks.map((mark) => html`<li>${reasonWords(mark.reason)}${mark.comment ? html`<br>${mark.comment}` : nothing}</li>`)}</ol>`
+              : nothing}
           </blockquote>`
         : nothing}
       ${rows.length > 0

@@ -58,8 +58,8 @@ class Server implements LaneServer {
     this.held = this.held.filter((id) => `lease-${id}` !== token);
   }
 
-  heartbeat(): Promise<unknown> {
-    return Promise.resolve();
+  heartbeat(): Promise<{ expires_at: string }> {
+    return Promise.resolve({ expires_at: "" });
   }
 
   isSamePerson(): Promise<boolean> {

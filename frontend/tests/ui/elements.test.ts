@@ -30,13 +30,15 @@ describe("the reason of a tile", () => {
   it("is in plain words, with the reviewer's comment and the figures", async () => {
     const card = new WhyCard();
     card.why = { kind: "sent_back", function: "entropy", score: 1.23456, rank: 3, round: null, model_version: null, probability: null };
-    card.review = { verdict: "send_back", reason: "class", comment: "this is water", at: "" };
+    card.review = { verdict: "send_back", reason: "class", comment: "this is water", marks: [{ at: [8, 8], reason: "geometry", comment: "the bank" }], at: "" };
     document.body.append(card);
     await card.updateComplete;
     const text = card.textContent;
     expect(text).toContain("Sent back to you");
     expect(text).toContain("A class is wrong");
     expect(text).toContain("this is water");
+    expect(text).toContain("The outlines do not follow the image");
+    expect(text).toContain("the bank");
     expect(text).toContain("1.235");
     expect(text).not.toContain("Round");
   });

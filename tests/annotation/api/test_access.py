@@ -41,6 +41,14 @@ EXPECTED: dict[str, tuple[str, Any, tuple[int, ...]]] = {
     "api-segments": ("get", None, (401, 400, 400, 400, 400)),  # no level of detail asked for
     "api-other-vintages": ("get", None, SIGNED_IN),
     "api-review": ("post", {"operation_id": "new", "verdict": "accept"}, (401, 404, 403, 428, 428)),
+    "api-bulk-review": (
+        "post",
+        {"operation_id": "new", "submissions": [{"annotation_id": 0, "version": 1}], "verdict": "accept"},
+        (401, 404, 404, 200, 200),
+    ),
+    "api-correction": ("get", None, (401, 404, 404, 200, 200)),
+    "api-second-opinion": ("post", {"comment": "Roof or road?"}, (401, 428, 428, 428, 428)),
+    "api-dispute": ("post", {"comment": "It is a roof."}, (401, 428, 428, 428, 428)),
     "api-heartbeat": ("post", {}, (401, 404, 409, 404, 404)),  # Ana's lease is done
     "api-release-lease": ("post", {"reason": "left"}, (401, 404, 204, 404, 404)),
     "api-job": ("get", None, (401, 404, 200, 404, 200)),

@@ -169,6 +169,22 @@ def test_a_lease_of_someone_else_can_neither_be_kept_nor_released() -> None:
 
 
 @pytest.mark.django_db
+def test_a_page_that_is_left_does_not_take_the_tile_from_the_page_that_opened_it_again() -> None:
+    campaign, ana = scenes.campaign(), scenes.person("ana")
+    left = claim_next_tile(campaign=campaign, annotator=ana)
+    assert left is not None
+    known = left.expires_at
+    again = claim_next_tile(campaign=campaign, annotator=ana)  # loaded again before the first page's word arrives
+    assert again is not None and again.pk == left.pk
+    release_lease(token=str(left.token), annotator=ana, reason="left", unless_renewed=known)
+    again.refresh_from_db()
+    assert again.state == "active"
+    release_lease(token=str(left.token), annotator=ana, reason="left", unless_renewed=again.expires_at)
+    again.refresh_from_db()
+    assert again.state == "released"
+
+
+@pytest.mark.django_db
 def test_two_people_who_call_the_imagery_unusable_take_the_tile_out_of_the_queue() -> None:
     campaign = scenes.campaign(tile_px=256, redundancy=3)
     scored_round(campaign, 1)

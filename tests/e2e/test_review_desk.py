@@ -1,0 +1,170 @@
+"""The review desk in a browser: beside the image and the model's drawing, corrections, marks, the author's answer."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from e2e.studio import BUILT, GRASS, Stored, Studio, begin, box, new_person, rectangle, sign_in
+
+# Where one and the same picture of the imagery lies, from the middle of each map.
+SEEN = """() => {
+  const maps = ["image", "submission", "model"].map((name) => document.querySelector(`[data-pane='${name}']`));
+  const pictures = (map) => [...map.querySelectorAll(".imagery img")].map((one) => one.getAttribute("src"));
+  const urls = maps.map((map) => new Set(pictures(map)));
+  const url = [...urls[0]].find((one) => urls.every((all) => all.has(one)));
+  return maps.map((map) => {
+    const picture = map.querySelector(`img[src="${url}"]`).getBoundingClientRect();
+    const frame = map.getBoundingClientRect();
+    return [picture.x - frame.x - frame.width / 2, picture.y - frame.y - frame.height / 2];
+  });
+}"""
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+
+def submitted(world: Any, features: list[dict[str, Any]]) -> tuple[Any, Any, Any]:
+    """Someone's submission, and a reviewer."""
+    from annotation.services.annotations import submit_annotation
+    from annotation.services.people import set_role
+
+    author, reviewer, tile = new_person(), new_person(), world.tile()
+    begin(tile, author, features)
+    submit_annotation(tile=tile, annotator=author, operation_id=uuid.uuid4(), expected_version=1)
+    set_role(campaign=world.campaign, user=reviewer, role="reviewer")
+    return tile, author, reviewer
+
+
+def open_desk(open_page: Any, reviewer: Any) -> Any:
+    page = open_page(viewport={"width": 1440, "height": 900})
+    sign_in(page, reviewer)
+    page.goto("/campaigns/gers/review/")
+    page.wait_for_selector("#review[data-ready='true']")
+    return page
+
+
+def test_a_reviewer_corrects_a_submission_with_the_studios_tools_and_its_author_sees_what_changed(
+    world: Any, open_page: Any
+) -> None:
+    tile, author, reviewer = submitted(world, [box(BUILT, 10, 10, 40, 40, "a")])
+    desk = open_desk(open_page, reviewer)
+    assert desk.locator(".pane:visible").count() == 3
+    assert "new here" in desk.inner_text("[data-testid='notes']")
+    desk.keyboard.press("c")
+    desk.wait_for_url("**/correct/*/")
+    desk.wait_for_selector("#studio[data-ready='true']")
+    hands = Studio(desk, tile, reviewer)
+    hands.choose(GRASS)
+    hands.use("polygon")
+    hands.clicks((30, 10), (50, 10), (50, 40), (30, 40), (30, 10))
+    hands.settle(2)
+    desk.click("[data-testid='submit']")
+    desk.wait_for_url("**/review/")
+    desk.wait_for_selector("[data-testid='empty']")
+    stored = Stored(tile, author)
+    assert stored.annotation.state == "accepted" and stored.revision.author == reviewer
+    assert stored.ground(BUILT).equals(rectangle(10, 10, 30, 40))
+    assert stored.ground(GRASS).equals(rectangle(30, 10, 50, 40))
+    assert stored.annotation.revisions.get(number=1).author == author
+    page = open_page()
+    sign_in(page, author)
+    page.goto(f"/me/work/{stored.annotation.pk}/")
+    words = page.inner_text("main")
+    assert "Accepted with corrections" in words and "What stands now" in words
+    assert page.locator("table tbody tr").count() == 2 and page.locator(".label-change").count() == 2
+
+
+def test_a_marked_place_reaches_the_author_who_disputes_and_another_reviewer_decides(
+    world: Any, open_page: Any
+) -> None:
+    from annotation.services.people import set_role
+
+    tile, author, reviewer = submitted(world, [box(BUILT, 10, 10, 40, 40, "a")])
+    desk = open_desk(open_page, reviewer)
+    desk.keyboard.press("m")
+    place = desk.locator("[data-pane='submission']").bounding_box()
+    desk.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    desk.click("[data-testid='reason-class']")
+    desk.fill("dialog textarea", "This is a greenhouse.")
+    desk.click("[data-testid='dialog-confirm']")
+    desk.wait_for_selector(".mark-item")
+    desk.keyboard.press("s")
+    assert desk.is_checked("[data-testid='reason-class']")
+    desk.click("[data-testid='dialog-confirm']")
+    desk.wait_for_selector("[data-testid='empty']")
+    review = Stored(tile, author).annotation.reviews.get()
+    assert review.marks[0]["reason"] == "class" and review.marks[0]["comment"] == "This is a greenhouse."
+    assert abs(review.marks[0]["at"][0] - 256) < 60 and abs(review.marks[0]["at"][1] - 256) < 60
+
+    page = open_page()
+    sign_in(page, author)
+    page.goto(f"/campaigns/gers/studio/?tile={tile.pk}")
+    page.wait_for_selector("#studio[data-ready='true']")
+    assert page.locator(".mark-pin").count() == 1 and "This is a greenhouse." in page.inner_text(".why-card")
+    page.goto(f"/me/work/{review.annotation_id}/")
+    assert "This is a greenhouse." in page.inner_text("main")
+    page.click(".dispute summary")
+    page.fill("#id_comment", "It is a roof: see its shadow.")
+    page.click("button:has-text('Ask another reviewer')")
+    page.wait_for_selector(".messages")
+    assert "You asked another reviewer to decide" in page.inner_text("main")
+    desk.reload()
+    desk.wait_for_selector("[data-testid='empty']")
+
+    second = new_person()
+    set_role(campaign=world.campaign, user=second, role="reviewer")
+    other = open_desk(open_page, second)
+    assert "It is a roof: see its shadow." in other.inner_text("[data-testid='notes']")
+    other.keyboard.press("a")
+    other.wait_for_selector("[data-testid='empty']")
+    assert Stored(tile, author).annotation.state == "accepted"
+
+
+def test_maps_side_by_side_look_at_the_same_place(world: Any, open_page: Any) -> None:
+    _tile, _author, reviewer = submitted(world, [box(BUILT, 10, 10, 40, 40, "a")])
+    desk = open_desk(open_page, reviewer)
+    before = desk.evaluate(SEEN)
+    place = desk.locator("[data-pane='image']").bounding_box()
+    desk.mouse.move(place["x"] + 150, place["y"] + 200)
+    desk.mouse.down()
+    desk.mouse.move(place["x"] + 190, place["y"] + 230, steps=5)
+    desk.mouse.up()
+    desk.wait_for_timeout(600)
+    after = desk.evaluate(SEEN)
+    assert after[0][0] - before[0][0] > 35 and after[0][1] - before[0][1] > 25
+    for other in after[1:]:
+        assert other == pytest.approx(after[0], abs=2)
+    desk.keyboard.press("v")
+    assert desk.locator(".pane:visible").count() == 1
+
+
+def test_a_tile_on_which_nothing_was_done_goes_back_when_the_page_is_left_and_a_begun_one_stays(
+    world: Any, open_page: Any
+) -> None:
+    from annotation.models import Lease
+
+    user, page = new_person(), open_page()
+    sign_in(page, user)
+    held = Lease.objects.filter(annotator=user, state="active")
+    page.goto("/campaigns/gers/studio/")
+    page.wait_for_selector("#studio[data-ready='true']")
+    page.wait_for_timeout(500)  # the next one is made ready
+    assert held.count() == 2
+    number = page.get_attribute("#studio", "data-tile")
+    page.reload()
+    page.wait_for_selector(f"#studio[data-ready='true'][data-tile='{number}']")
+    page.wait_for_timeout(500)
+    page.goto("/campaigns/")
+    page.wait_for_timeout(500)
+    assert held.count() == 0
+    page.goto("/campaigns/gers/studio/")
+    page.wait_for_selector(f"#studio[data-ready='true'][data-tile='{number}']")
+    hands = Studio(page, world.campaign.tiles.get(pk=number), user)
+    hands.choose(BUILT)
+    hands.use("rectangle")
+    hands.drag((10, 10), (30, 30))
+    hands.saved(1)
+    page.goto("/campaigns/")
+    page.wait_for_timeout(500)
+    assert [lease.tile_id for lease in held] == [int(number)]
