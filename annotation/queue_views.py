@@ -23,7 +23,7 @@ from annotation.services.queue_audit import MOST_OFFERS, Offered, QueueAudit, au
 
 PAGE_SIZE = 100
 SHOWN_DAYS = 7
-CHART = {"width": 640, "height": 220, "left": 44, "right": 8, "top": 10, "bottom": 30}
+CHART = {"width": 1080, "height": 260, "left": 52, "right": 8, "top": 12, "bottom": 34}
 MOST_DOTS = 2_000
 
 

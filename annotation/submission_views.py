@@ -40,8 +40,10 @@ class FilterForm(forms.Form):
     def __init__(self, *args: Any, waiting: QuerySet[Annotation], **kwargs: Any) -> None:
         """Offer the authors who have something waiting, those with the most first."""
         super().__init__(*args, **kwargs)
-        authors = waiting.order_by().values_list("annotator__contributor__public_id").annotate(n=Count("pk"))
-        ordered = sorted(authors, key=lambda author: (-author[1], author[0]))
+        authors = dict(waiting.order_by().values_list("annotator__contributor__public_id").annotate(n=Count("pk")))
+        if asked := self.data.get("author"):
+            authors.setdefault(asked, 0)  # all of theirs may have been judged a moment ago
+        ordered = sorted(authors.items(), key=lambda author: (-author[1], author[0]))
         everyone = ("", _("everyone"))
         self.fields["author"].choices = [everyone, *((name, f"{name} ({n})") for name, n in ordered)]  # type: ignore[attr-defined]
 

@@ -191,9 +191,6 @@ export const api = {
   leaveToAnother: (annotation: Id, version: number, comment: string): Promise<null> =>
     call(`annotations/${at(annotation)}/second-opinion/`, { method: "POST", body: { comment }, version }),
 
-  dispute: (annotation: Id, version: number, comment: string): Promise<null> =>
-    call(`annotations/${at(annotation)}/dispute/`, { method: "POST", body: { comment }, version }),
-
   correction: (annotation: Id): Promise<CorrectionTask> => need(`annotations/${at(annotation)}/correction/`),
 
   saveCorrection: (annotation: Id, version: number, body: { operation_id: string; features: readonly Feature[] }): Promise<CorrectionTask> =>

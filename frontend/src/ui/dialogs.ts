@@ -96,14 +96,6 @@ export function leaveToAnotherDialog(): Promise<string | null> {
   );
 }
 
-export function disputeDialog(): Promise<string | null> {
-  return askWords(
-    gettext("Ask another reviewer to decide?"),
-    gettext("They see your labels as they are, what was said of them, and what you write here. What they decide stands until you change your labels."),
-    gettext("Ask"),
-  );
-}
-
 export async function sendBackDialog(first: ReviewReason = "geometry"): Promise<Choice<ReviewReason> | null> {
   const require = (event: Event): void => {
     const fieldset = event.currentTarget as HTMLFieldSetElement;
