@@ -18,6 +18,7 @@ from annotation.models.nomenclatures import (
 )
 from annotation.models.people import Contributor
 from annotation.models.queue import Lease, QueueMark, QueueRound, Ticket
+from annotation.models.trust import HourlyUse, Revert, RevertItem, Standing, TrustAlarm
 from annotation.models.validations import Validation, ValidationBatch
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Campaign",
     "Contributor",
     "Holdout",
+    "HourlyUse",
     "ImageryLayer",
     "Job",
     "Lease",
@@ -38,9 +40,13 @@ __all__ = [
     "Operation",
     "QueueMark",
     "QueueRound",
+    "Revert",
+    "RevertItem",
     "Review",
+    "Standing",
     "Ticket",
     "Tile",
+    "TrustAlarm",
     "Validation",
     "ValidationBatch",
 ]

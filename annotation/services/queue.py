@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce, Least, Now
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Ticket, Tile
 from annotation.services.clock import database_now
+from annotation.services.limits import Action, spend
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import materialise_tiles, role_of_tile, usable_tiles
 
@@ -42,7 +43,7 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
 
     Guarantees: never more people than the tile's redundancy (unique slots), never one person twice on a tile
     (unique lease), order by rank among what is free at that moment.
-    Raises: CampaignClosed.
+    Raises: CampaignClosed, AccountBlocked, TooManyThisHour.
     """
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
@@ -50,6 +51,7 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
     kept = held_lease(campaign, annotator, purpose=Lease.Purpose.DRAW, ahead=ahead)
     if kept is not None:
         return kept
+    spend(user=annotator, action=Action.CLAIM)
     sent_back = _next_sent_back(campaign, annotator)
     if sent_back is not None:
         return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead)
@@ -68,11 +70,13 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
 def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lease:
     """Give this person a tile they chose on the map, if a slot is free.
 
-    Raises: CampaignClosed, TileOutsideGrid, TileNotWorkable, NoFreeSlot, TooManyLeases.
+    Raises: CampaignClosed, AccountBlocked, TooManyThisHour, TileOutsideGrid, TileNotWorkable, NoFreeSlot,
+        TooManyLeases.
     """
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
     one_claim_at_a_time(campaign, annotator)
+    spend(user=annotator, action=Action.CLAIM)
     lock_campaign(campaign)
     tile = _tile_to_pick(campaign, row, col)
     mine = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
@@ -84,8 +88,9 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     own = Annotation.objects.filter(tile=tile, annotator=annotator).first()
     if mine is not None and own is not None and own.state in REOPENABLE:
         return _grant(tile=tile, annotator=annotator, ticket=None, ahead=False)
-    if own is not None and own.state == Annotation.State.ACCEPTED:
-        raise NoFreeSlot("Your labels of this tile are accepted: choose another one.")
+    if own is not None and own.state in (Annotation.State.ACCEPTED, Annotation.State.REVERTED):
+        what = "are accepted" if own.state == Annotation.State.ACCEPTED else "were set aside by a maintainer"
+        raise NoFreeSlot(f"Your labels of this tile {what}: choose another one.")
     if tile.role == Tile.Role.HOLDOUT:
         raise TileNotWorkable(f"Tile row {row}, column {col} is a control tile: the queue hands those out.")
     open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)

@@ -21,6 +21,8 @@ from annotation.errors import (
 )
 from annotation.models import Annotation, Campaign, Operation, Review
 from annotation.services.clock import database_now
+from annotation.services.limits import Action, spend
+from annotation.services.standing import refresh_standing
 from annotation.services.tiles import refresh_tile_state
 
 if TYPE_CHECKING:
@@ -60,8 +62,10 @@ def record_review(
 ) -> Review:
     """Accept a submission or send it back with a reason.
 
-    Raises: NotThere, OwnWork, VersionRequired, StaleRevision, NotSubmitted, ReasonRequired, OperationMismatch.
+    Raises: NotThere, OwnWork, VersionRequired, StaleRevision, NotSubmitted, ReasonRequired, OperationMismatch,
+        AccountBlocked, TooManyThisHour.
     """
+    spend(user=reviewer, action=Action.REVIEW)
     annotation = (
         Annotation.objects.select_for_update(of=("self",))
         .select_related("tile__campaign", "head")
@@ -106,6 +110,7 @@ def record_review(
     annotation.shown_to = annotation.shown_until = None
     annotation.save(update_fields=["state", "decided_at", "shown_to", "shown_until"])
     refresh_tile_state(annotation.tile)
+    refresh_standing(campaign=annotation.tile.campaign, users=[annotation.annotator_id])
     Operation.objects.create(
         id=operation_id,
         actor=reviewer,
