@@ -20,9 +20,10 @@ from django.views.generic import ListView, TemplateView
 
 from annotation import pictures
 from annotation.api.views import campaign_progress
-from annotation.models import Annotation, Campaign, ImageryLayer, Tile
+from annotation.models import Annotation, Campaign, ImageryLayer, Tile, TrustAlarm
 from annotation.querysets import CampaignQuerySet
 from annotation.services.people import accept_contribution_licence, contributor_of, role_in
+from annotation.services.standing import set_aside_count, standings_of
 from annotation.services.validations import judged_count
 
 #: Labels above this stored size would make the home page heavy.
@@ -133,6 +134,7 @@ class CampaignView(TemplateView):
             tile_m=campaign.tile_px * campaign.layer.gsd_m,
             has_drawing=campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists(),
             role=role,
+            open_alarms=TrustAlarm.objects.visible_to(self.request.user).open().filter(campaign=campaign).count(),
             boot={
                 **map_boot(campaign.layer),
                 "campaign": campaign.slug,
@@ -236,6 +238,8 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
                 sent_back=Count("pk", filter=Q(state="sent_back")),
             ),
             judged=judged_count(user),
+            standings=standings_of(user),
+            set_aside=set_aside_count(user),
             contributor=contributor_of(user),
             **kwargs,
         )

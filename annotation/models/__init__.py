@@ -18,7 +18,7 @@ from annotation.models.nomenclatures import (
 )
 from annotation.models.people import Contributor
 from annotation.models.queue import Lease, QueueMark, QueueRound, Ticket
-from annotation.models.trust import HourlyUse, Revert, RevertItem, Standing, TrustAlarm
+from annotation.models.trust import HourlyUse, LabelComparison, Revert, RevertItem, Standing, TrustAlarm
 from annotation.models.validations import Validation, ValidationBatch
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "HourlyUse",
     "ImageryLayer",
     "Job",
+    "LabelComparison",
     "Lease",
     "MappingEntry",
     "Membership",

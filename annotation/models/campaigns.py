@@ -33,7 +33,7 @@ class Campaign(models.Model):
     n_usable = models.PositiveIntegerField()  # tiles with enough valid pixels
     redundancy = models.PositiveSmallIntegerField(default=1)
     review_policy = models.CharField(max_length=10, choices=ReviewPolicy.choices, default=ReviewPolicy.REVIEW)
-    first_reviewed = models.PositiveSmallIntegerField(default=3)  # of a newcomer's tiles; their work then counts
+    first_reviewed = models.PositiveSmallIntegerField(default=3)  # of a newcomer's tiles; then their work counts
     control_share = models.FloatField(default=0.2)  # share of a round's tickets that are hold-out tiles
     random_share = models.FloatField(default=0.1)  # share of a round's pool tickets drawn at random
     blind_share = models.FloatField(default=0.0)  # share of pool tiles labelled without help (docs/adr/0017)

@@ -146,6 +146,25 @@ class RevertItem(models.Model):
         return f"{self.kind} on tile {self.tile_id} by {self.revert}"
 
 
+class LabelComparison(models.Model):
+    """How far two people's labels of one tile differ: computed once for two revisions, which never change."""
+
+    tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="+")
+    first = models.ForeignKey("annotation.AnnotationRevision", on_delete=models.PROTECT, related_name="+")
+    second = models.ForeignKey("annotation.AnnotationRevision", on_delete=models.PROTECT, related_name="+")
+    differing = models.FloatField(null=True)  # share of the ground that both label; null: there is none
+    classes = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["first", "second"], name="comparison_once_two_revisions"),
+            models.CheckConstraint(condition=Q(first__lt=models.F("second")), name="comparison_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"revisions {self.first_id} and {self.second_id}"
+
+
 class TrustAlarm(models.Model):
     """Something in a person's work that a maintainer should look at. It decides nothing by itself."""
 

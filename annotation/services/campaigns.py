@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 DEFAULT_HOLDOUT_SHARE = 0.15
+FIRST_REVIEWED = 3
 MAX_HOLDOUT_TILES = 600  # enough for per-class figures; a larger sample is asked for by its share
 
 
@@ -34,6 +35,7 @@ def open_campaign(
     created_by: User | None,
     redundancy: int = 1,
     review_policy: str = Campaign.ReviewPolicy.REVIEW,
+    first_reviewed: int = FIRST_REVIEWED,
     control_share: float = 0.2,
     random_share: float = 0.1,
     blind_share: float = 0.0,
@@ -47,11 +49,14 @@ def open_campaign(
     """Open a campaign on a layer's own pixel grid.
 
     Draws the hold-out before anything else, writes its tiles, and opens a first round of `first_round` pool tiles
-    drawn at random (there is no model yet to doubt). `blind_share` of the pool is labelled without help.
+    drawn at random (there is no model yet to doubt). `blind_share` of the pool is labelled without help. Of a newcomer
+    `first_reviewed` tiles are reviewed before their work counts, also where submissions are accepted as they come.
 
     Raises: NameTaken, UnusableGrid, TooFewTiles, HoldoutImpossible, UserError (a value out of range).
     """
-    _check_values(slug, tile_px, redundancy, control_share, random_share, blind_share, holdout_share, first_round)
+    _check_values(
+        slug, tile_px, redundancy, control_share, random_share, blind_share, holdout_share, first_round, first_reviewed
+    )
     if Campaign.objects.filter(slug=slug).exists():
         raise NameTaken(f"A campaign {slug!r} exists: choose another --slug.")
     grid = TileGrid(pixels=layer.pixel_grid, tile_px=tile_px)
@@ -90,6 +95,7 @@ def open_campaign(
         n_usable=n_usable,
         redundancy=redundancy,
         review_policy=review_policy,
+        first_reviewed=first_reviewed,
         control_share=control_share,
         random_share=random_share,
         blind_share=blind_share,
@@ -148,6 +154,7 @@ def _check_values(
     blind_share: float,
     holdout_share: float | None,
     first_round: int,
+    first_reviewed: int,
 ) -> None:
     problems = [
         (
@@ -161,6 +168,7 @@ def _check_values(
         (not 0 <= blind_share <= 1, f"blind share {blind_share}: from 0 to 1"),
         (holdout_share is not None and not 0 < holdout_share < 1, f"hold-out share {holdout_share}: between 0 and 1"),
         (first_round < 1, f"first round of {first_round} tiles: at least 1"),
+        (not 0 <= first_reviewed <= 100, f"{first_reviewed} first tiles reviewed: from 0 to 100"),
     ]
     for wrong, message in problems:
         if wrong:

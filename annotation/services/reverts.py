@@ -44,6 +44,7 @@ class RevertLine:
     """One thing set aside, in the words of a list: what it was, what it is now."""
 
     kind: str
+    kind_name: str  # in the reader's language
     campaign: str
     row: int
     col: int
@@ -221,7 +222,9 @@ def _line(item: RevertItem) -> RevertLine:
     else:
         raise ValueError(f"{item} holds nothing: a constraint of the database is missing")
     tile = item.tile
-    return RevertLine(item.kind, tile.campaign.slug, tile.row, tile.col, who.get_username(), before, after)
+    return RevertLine(
+        item.kind, item.get_kind_display(), tile.campaign.slug, tile.row, tile.col, who.get_username(), before, after
+    )
 
 
 def reverts_in(campaign: Campaign) -> Any:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from annotation.core.trust import CONTRIBUTOR, NEWCOMER, TRUSTED, Record, level_of, tiles_to_next_level
 from annotation.errors import NotThere
-from annotation.models import Annotation, Campaign, Membership, Revert, RevertItem, Standing
+from annotation.models import Annotation, Campaign, Membership, Revert, RevertItem, Standing, TrustAlarm
 from annotation.services.tiles import refresh_tile_states
 
 if TYPE_CHECKING:
@@ -50,10 +50,14 @@ def refresh_standing(*, campaign: Campaign, users: Iterable[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(COUNTED, [campaign.pk, wanted])
         counted = {author: (accepted, sent_back) for author, accepted, sent_back in cursor.fetchall()}
+    flagged = set(
+        TrustAlarm.objects.open().filter(campaign=campaign, kind=TrustAlarm.Kind.GOLD).values_list("subject", flat=True)
+    )
     risen = []
     for row in rows:
         row.accepted, row.sent_back = counted.get(row.user_id, (0, 0))
-        level = level_of(record_of(row), first_reviewed=campaign.first_reviewed)
+        record = record_of(row, flagged=row.user_id in flagged)
+        level = level_of(record, first_reviewed=campaign.first_reviewed)
         if row.level == NEWCOMER < level:
             risen.append(row.user_id)
         row.level = level
@@ -84,7 +88,7 @@ def _accept_waiting(campaign: Campaign, users: list[int]) -> None:
     refresh_tile_states([tile for _pk, tile in found])
 
 
-def record_of(standing: Standing) -> Record:
+def record_of(standing: Standing, *, flagged: bool = False) -> Record:
     """A person's figures as the core knows them."""
     return Record(
         accepted=standing.accepted,
@@ -92,6 +96,7 @@ def record_of(standing: Standing) -> Record:
         gold_passed=standing.gold_passed,
         gold_failed=standing.gold_failed,
         vouched=standing.vouched_level,
+        flagged=flagged,
     )
 
 
@@ -170,6 +175,6 @@ def counts_at_once(*, campaign: Campaign, user: User) -> bool:
     return level_in(campaign=campaign, user=user) >= CONTRIBUTOR
 
 
-def set_aside_items(user: User) -> int:
-    """How many things of this person are set aside now."""
+def set_aside_count(user: User) -> int:
+    """How many of this person's tiles are set aside now."""
     return RevertItem.objects.active().filter(annotation__annotator=user, kind=RevertItem.Kind.LABELS).count()

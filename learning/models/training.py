@@ -20,6 +20,8 @@ class TrainingSet(models.Model):
         max_length=64
     )  # of campaign, class codes, the sorted (tile, revision, revision sha256) and, if any, (judged tile, its sha256)
     n_tiles = models.PositiveIntegerField()
+    # Accepted labels left out since one person made more of a class than one may: {"revisions": [ids], "why": [...]}
+    left_out = models.JSONField(default=dict, blank=True)
     frozen_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     frozen_at = models.DateTimeField(auto_now_add=True)
 

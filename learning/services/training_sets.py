@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Sum
 
-from annotation.models import AnnotatedFeature, Annotation, Campaign, Tile
+from annotation.models import AnnotatedFeature, Annotation, Campaign, Contributor, Tile
+from learning.core.shares import Capped, Contribution, cap_shares
 from learning.errors import NothingToTrain, SuspectBatch
 from learning.models import TrainedModel, TrainingSet, TrainingSetItem, TrainingSetValidation
 from learning.querysets import licensed_labels
@@ -25,6 +26,8 @@ MIN_TILES = 2
 MIN_CLASSES = 2
 # Below this many new tiles, ground that holds one class only is chance; above, a mistake or an attack.
 SINGLE_CLASS_BATCH = 10
+# More than this share of the tiles left out for one person's sake is no cap any more: somebody should look first.
+MOST_LEFT_OUT = 0.5
 
 Item = tuple[int, int, str]  # tile, revision, the revision's SHA-256
 JudgedItem = tuple[int, str]  # tile, the SHA-256 of what people agreed on there
@@ -35,19 +38,25 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
     """Write down the accepted revisions of the campaign's pool tiles, and the polygons of a model that people agreed
     on there; the same content gives the same set.
 
+    Of what one person made too much of a class of, some tiles are left out (learning.core.shares), and named with the
+    set; judged polygons are not, since several people stand behind each.
+
     Class codes are all selectable classes of the nomenclature, in its order, so that models of different
     rounds have the same output channels.
 
-    Args:   force: skip the look at what was accepted since the last set.
+    Args:   force: skip the look at what was accepted since the last set, and at whether one person dominates it.
     Raises: NothingToTrain (fewer than two labelled tiles or two classes), SuspectBatch.
     """
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
     labels = _labels(campaign)
+    capped = _capped(labels)
+    left_out = {key[1] for key in capped.left_out}
     items: list[Item] = [
         (tile, revision, sha256)
         for tile, revision, sha256 in labels.order_by("tile_id", "head_id").values_list(
             "tile_id", "head_id", "head__sha256"
         )
+        if revision not in left_out
     ]
     judged = validated_labels(campaign)
     codes = selectable_codes(campaign)
@@ -55,6 +64,8 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
     _refuse_too_little(campaign, items=items, labels=labels, judged=judged, codes=codes)
     if last is not None and not force:
         _refuse_single_class_batch(labels=labels, judged=judged, last=last)
+    if not force:
+        _refuse_one_persons_set(items=items, capped=capped)
     sha256 = training_set_sha256(
         campaign=campaign, class_codes=codes, items=items, judged=[(tile.tile_id, tile.sha256) for tile in judged]
     )
@@ -66,6 +77,7 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
         class_codes=codes,
         sha256=sha256,
         n_tiles=len(_tiles_of(items, judged)),
+        left_out=_told(capped),
         frozen_by=actor,
     )
     TrainingSetItem.objects.bulk_create(
@@ -120,12 +132,47 @@ def _labels(campaign: Campaign) -> QuerySet[Annotation]:
 def _not_in(labels: QuerySet[Annotation], last: TrainingSet | None) -> QuerySet[Annotation]:
     if last is None:
         return labels
-    return labels.exclude(head_id__in=TrainingSetItem.objects.filter(training_set=last).values("revision_id"))
+    # What was left out of a set is as known as what is in it: it must not call for a training by itself.
+    known = labels.exclude(head_id__in=TrainingSetItem.objects.filter(training_set=last).values("revision_id"))
+    return known.exclude(head_id__in=last.left_out.get("revisions", []))
 
 
 def _judged_not_in(judged: Sequence[ValidatedTile], last: TrainingSet | None) -> list[ValidatedTile]:
     known = set(last.validated.values_list("tile_id", "sha256")) if last else set()
     return [tile for tile in judged if (tile.tile_id, tile.sha256) not in known]
+
+
+def _capped(labels: QuerySet[Annotation]) -> Capped:
+    """Which of these labels are left out, by tile and revision, and for whose sake."""
+    areas: dict[int, dict[str, float]] = {}
+    drawn = AnnotatedFeature.objects.filter(revision__in=labels.values("head_id"))
+    for revision, code, area in drawn.values_list("revision_id", "class_code").annotate(area=Sum("area_m2")):
+        areas.setdefault(revision, {})[code] = area
+    return cap_shares(
+        [
+            Contribution(key=(tile, revision), person=author, area=areas.get(revision, {}))
+            for tile, revision, author in labels.values_list("tile_id", "head_id", "annotator_id")
+            if revision is not None
+        ]
+    )
+
+
+def _told(capped: Capped) -> dict[str, object]:
+    """What a set remembers of what was left out; empty where nothing was."""
+    if not capped.left_out:
+        return {}
+    names = _public_ids(capped)
+    why = [
+        {"class_code": one.class_code, "contributor": names[one.person], "share": round(one.share, 3), "most": one.most}
+        for one in capped.held_back
+    ]
+    return {"revisions": sorted(key[1] for key in capped.left_out), "why": why}
+
+
+def _public_ids(capped: Capped) -> dict[int, str]:
+    people = {one.person for one in capped.held_back}
+    known = dict(Contributor.objects.filter(user__in=people).values_list("user_id", "public_id"))
+    return {person: known.get(person, "somebody") for person in people}
 
 
 def _tiles_of(items: Sequence[Item], judged: Sequence[ValidatedTile]) -> set[int]:
@@ -182,3 +229,18 @@ def _refuse_single_class_batch(
                 f"({', '.join(sorted(found)) or 'none'}), where the set before had more: "
                 "look at who made them, then start again with force."
             )
+
+
+def _refuse_one_persons_set(*, items: Sequence[Item], capped: Capped) -> None:
+    """Where the cap would leave most out, one person makes the set, or others make them seem to."""
+    left_out = len(capped.left_out)
+    if left_out <= MOST_LEFT_OUT * (left_out + len(items)):
+        return
+    names = _public_ids(capped)
+    worst = max(capped.held_back, key=lambda one: one.share)
+    share, most = f"{100 * worst.share:.0f} %", f"{100 * worst.most:.0f} %"
+    raise SuspectBatch(
+        f"{names[worst.person]} labelled {share} of {worst.class_code!r}, where {most} is the most that one person may "
+        f"teach: {left_out} of {left_out + len(items)} labelled tiles would be left out. Look at who made them, have "
+        "others label that class, or start again with force."
+    )

@@ -24,6 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--tile-px", type=int, default=512, help="side of a tile in pixels (default 512)")
         parser.add_argument("--redundancy", type=int, default=1, help="people wanted on each tile (default 1)")
         parser.add_argument("--review", choices=["review", "none"], default="review")
+        parser.add_argument(
+            "--first-reviewed", type=int, default=3, help="tiles of a newcomer reviewed before their work counts (3)"
+        )
         parser.add_argument("--control-share", type=float, default=0.2, help="share of a round that is hold-out tiles")
         parser.add_argument("--random-share", type=float, default=0.1, help="share of a round drawn at random")
         parser.add_argument(
@@ -58,6 +61,7 @@ class Command(BaseCommand):
                 created_by=maintainer,
                 redundancy=options["redundancy"],
                 review_policy=options["review"],
+                first_reviewed=options["first_reviewed"],
                 control_share=options["control_share"],
                 random_share=options["random_share"],
                 blind_share=options["blind_share"],

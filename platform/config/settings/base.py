@@ -202,6 +202,7 @@ CELERY_TASK_ALWAYS_EAGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "annotation.tasks.sweep_jobs", "schedule": 15.0},
     "reclaim-tiles": {"task": "annotation.tasks.reclaim_tiles", "schedule": 3600.0},
+    "look-for-alarms": {"task": "annotation.tasks.look_for_alarms", "schedule": 300.0},
     "sweep-releases": {"task": "learning.tasks.sweep_releases", "schedule": 300.0},
     "consider-retraining": {"task": "learning.tasks.consider_retraining", "schedule": 60.0},
 }
