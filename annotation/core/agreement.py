@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,19 +77,48 @@ def krippendorff_alpha(rasters: Sequence[UInt8Array], *, unlabelled: int = 0) ->
 
     Source: Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C.
     """
+    return alpha_of([coincidences(rasters, unlabelled=unlabelled)])
+
+
+@dataclass(frozen=True, slots=True)
+class Coincidences:
+    """What Krippendorff's alpha is made of; those of several tiles add up.
+
+    Args:
+        totals: n_c, labels of each raster value on pixels that two people or more label.
+        agreeing: sum of o_cc, coincidences of a class with itself.
+    """
+
+    totals: Mapping[int, int]
+    agreeing: float
+
+
+def coincidences(rasters: Sequence[UInt8Array], *, unlabelled: int = 0) -> Coincidences:
+    """The coincidences of two or more label rasters; see krippendorff_alpha."""
     stack = stacked(rasters).reshape(len(rasters), -1)
     values = [int(value) for value in np.unique(stack) if value != unlabelled]
     labels_per_pixel = (stack != unlabelled).sum(axis=0)
     paired = labels_per_pixel >= 2
     labels = labels_per_pixel[paired]
-    totals: list[int] = []  # n_c, labels of class c on paired pixels
-    agreeing = 0.0  # Σ o_cc, coincidences of a class with itself
+    totals: dict[int, int] = {}
+    agreeing = 0.0
     for value in values:
         count = (stack[:, paired] == value).sum(axis=0)
-        totals.append(int(count.sum()))
+        totals[value] = int(count.sum())
         agreeing += float((count * (count - 1) / (labels - 1)).sum())
-    n = sum(totals)
-    chance = sum(total * (total - 1) for total in totals)
+    return Coincidences(totals, agreeing)
+
+
+def alpha_of(parts: Iterable[Coincidences]) -> float | None:
+    """Krippendorff's alpha of all these units together; None where it is undefined."""
+    totals: dict[int, int] = {}
+    agreeing = 0.0
+    for part in parts:
+        agreeing += part.agreeing
+        for value, total in part.totals.items():
+            totals[value] = totals.get(value, 0) + total
+    n = sum(totals.values())
+    chance = sum(total * (total - 1) for total in totals.values())
     if n == 0 or chance == n * (n - 1):
         return None
     return ((n - 1) * agreeing - chance) / (n * (n - 1) - chance)
