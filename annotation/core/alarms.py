@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 FALSE_ALARM = 0.001  # chance that a whole campaign of honest people raises one alarm of a kind, at one look
-NEARLY_EQUAL = 0.005  # of the ground that both label: two people who draw what they see differ by more along edges
+NEARLY_EQUAL = 0.005  # of the ground that either labels: two who draw what they see differ by more along edges
 FEWEST_COPIES = 3
 FEWEST_TILES = 10
 ONE_CLASS = 0.95  # of a tile's labelled ground
@@ -27,7 +27,7 @@ class LabelPair:
     """Two people's labels of one tile.
 
     Args:
-        differing: share of the ground that both label to which they give different classes, 0 to 1.
+        differing: share of the ground that either labels on which they do not say the same, 0 to 1.
         classes: how many classes the two gave there. On a tile of one class everybody agrees.
     """
 

@@ -152,7 +152,7 @@ class LabelComparison(models.Model):
     tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="+")
     first = models.ForeignKey("annotation.AnnotationRevision", on_delete=models.PROTECT, related_name="+")
     second = models.ForeignKey("annotation.AnnotationRevision", on_delete=models.PROTECT, related_name="+")
-    differing = models.FloatField(null=True)  # share of the ground that both label; null: there is none
+    differing = models.FloatField(null=True)  # share of the ground that either labels; null: there is none
     classes = models.PositiveSmallIntegerField()
 
     class Meta:

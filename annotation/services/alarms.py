@@ -13,8 +13,7 @@ from django.db import connection, transaction
 from django.db.models import F, Max, Q, Sum
 
 from annotation.core import alarms as core
-from annotation.core.labels import rasterize_features
-from annotation.core.tile_geometry import parse_features
+from annotation.core.stored_labels import class_index, label_rasters
 from annotation.errors import AlreadyResolved, JobAlreadyRunning, NotAllowed, NotThere, ReasonRequired
 from annotation.models import (
     AnnotatedFeature,
@@ -99,21 +98,16 @@ def compare_labels_of(campaign: Campaign) -> int:
     with connection.cursor() as cursor:
         cursor.execute(TO_COMPARE, [campaign.pk, HANDED_IN, HANDED_IN, COMPARISONS_A_RUN])
         wanted: list[tuple[int, int, int]] = cursor.fetchall()
-    codes = sorted(class_codes(campaign))
-    values = {code: value for value, code in enumerate(codes, start=1)}
+    values = class_index(sorted(class_codes(campaign)))
     by_tile: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for tile, first, second in wanted:
         by_tile[tile].append((first, second))
     for tile, pairs in by_tile.items():
-        revisions = {number for pair in pairs for number in pair}
-        rasters = {
-            revision: rasterize_features(
-                parse_features(features, tile_px=campaign.tile_px, class_codes=values.keys()),
-                tile_px=campaign.tile_px,
-                class_index=values,
-            )
-            for revision, features in AnnotationRevision.objects.filter(pk__in=revisions).values_list("pk", "features")
-        }
+        revisions = AnnotationRevision.objects.filter(pk__in={number for pair in pairs for number in pair})
+        stored = dict(revisions.values_list("pk", "features"))
+        rasters = dict(
+            zip(stored, label_rasters(stored.values(), tile_px=campaign.tile_px, values=values), strict=True)
+        )
         rows = [_compared(tile, first, second, rasters) for first, second in pairs]
         LabelComparison.objects.bulk_create(rows, ignore_conflicts=True)
     return len(wanted)
@@ -121,10 +115,9 @@ def compare_labels_of(campaign: Campaign) -> int:
 
 def _compared(tile: int, first: int, second: int, rasters: Mapping[int, Any]) -> LabelComparison:
     one, other = rasters[first], rasters[second]
-    both = (one > 0) & (other > 0)
-    n_both = int(both.sum())
+    n_labelled = int(((one > 0) | (other > 0)).sum())
     classes = np.union1d(np.unique(one[one > 0]), np.unique(other[other > 0])).size
-    differing = float((one[both] != other[both]).sum()) / n_both if n_both else None
+    differing = float((one != other).sum()) / n_labelled if n_labelled else None
     return LabelComparison(tile_id=tile, first_id=first, second_id=second, differing=differing, classes=int(classes))
 
 

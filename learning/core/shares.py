@@ -10,6 +10,7 @@ MOST = 0.25  # of a class, by area, where eight people or more label it
 EQUAL_SHARES = 2.0  # where fewer do, as many equal shares: half of it where four do
 FEWEST_PEOPLE = 4  # below, nobody is held back: there is too little without them
 SUBSTANTIAL = 0.05  # of a class: whoever labelled less is not counted as one of its people
+_ROUNDING = 1e-9  # of a class: areas are sums, and exactly at the cap is not above it
 
 Key = tuple[int, ...]
 
@@ -60,11 +61,12 @@ def cap_shares(contributions: Sequence[Contribution]) -> Capped:
             areas = _areas(kept.values(), class_code)
             for person in sorted(areas, key=lambda one: (-areas[one], one)):
                 total = sum(areas.values())
-                if areas[person] <= most * total:
+                if areas[person] <= (most + _ROUNDING) * total:
                     continue
                 held_back.setdefault((class_code, person), HeldBack(class_code, person, areas[person] / total, most))
                 room = (total - areas[person]) * most / (1 - most)
-                for key in _to_leave_out(kept.values(), class_code, person, areas[person] - room):
+                excess = areas[person] - room - _ROUNDING * total
+                for key in _to_leave_out(kept.values(), class_code, person, excess):
                     areas[person] -= kept.pop(key).area[class_code]
                     left_out.append(key)
                 again = True
@@ -78,7 +80,7 @@ def _caps(contributions: Iterable[Contribution]) -> dict[str, float]:
     for class_code in sorted({code for one in every_one for code in one.area}):
         areas = _areas(every_one, class_code)
         total = sum(areas.values())
-        people = sum(area >= SUBSTANTIAL * total for area in areas.values()) if total > 0 else 0
+        people = sum(area >= (SUBSTANTIAL - _ROUNDING) * total for area in areas.values()) if total > 0 else 0
         if people >= FEWEST_PEOPLE:
             caps[class_code] = max(MOST, EQUAL_SHARES / people)
     return caps
