@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,10 +103,11 @@ def staple(rasters: Sequence[UInt8Array], *, unlabelled: int = 0, max_iterations
 
     # Values in a row from 0, so that the confusion matrices are no larger than needed; the next one means undecided.
     compact = np.searchsorted(values, stack).astype(np.uint8)
-    estimator = SimpleITK.MultiLabelSTAPLEImageFilter()
-    estimator.SetMaximumNumberOfIterations(max_iterations)
-    estimator.SetLabelForUndecidedPixels(len(values))
-    found = SimpleITK.GetArrayFromImage(estimator.Execute([SimpleITK.GetImageFromArray(one) for one in compact]))
+    estimator: Any = SimpleITK.MultiLabelSTAPLEImageFilter  # its types are not written down
+    filtered = estimator()
+    filtered.SetMaximumNumberOfIterations(max_iterations)
+    filtered.SetLabelForUndecidedPixels(len(values))
+    found = SimpleITK.GetArrayFromImage(filtered.Execute([SimpleITK.GetImageFromArray(one) for one in compact]))
     merged = np.append(values, np.uint8(unlabelled))[found].astype(np.uint8)
     left_out = (merged == unlabelled) & (found < len(values))
     return np.where(left_out, majority_vote(rasters, unlabelled=unlabelled), merged).astype(np.uint8)
@@ -117,7 +119,7 @@ def _weight_tables(weights: Weights, *, n_people: int) -> IntArray:
         raise UnusableLabels(f"{len(weights)} weight(s) for {n_people} raster(s): one a person is needed.")
     tables = np.full((n_people, _VALUES), _WEIGHT_UNIT, np.int64)
     for person, weight in enumerate(weights):
-        by_value = weight if isinstance(weight, Mapping) else dict.fromkeys(range(_VALUES), weight)
+        by_value: Mapping[int, float] = weight if isinstance(weight, Mapping) else dict.fromkeys(range(_VALUES), weight)
         for value, number in by_value.items():
             if not (np.isfinite(number) and number >= 0):
                 raise UnusableLabels(f"The weight {number} of person {person} is not a number from 0.")

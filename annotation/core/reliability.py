@@ -59,6 +59,7 @@ class ClassReliability:
         mean: posterior mean, 0 to 1. low, high: bounds of the credible interval.
         tiles: effective gold tiles behind it, without the prior's.
         campaign_mean: the prior's mean: what is assumed of somebody of whom nothing is known.
+        n_classes: that may be given: whoever guesses is right once in so many.
     """
 
     mean: float
@@ -66,6 +67,7 @@ class ClassReliability:
     high: float
     tiles: float
     campaign_mean: float
+    n_classes: int = 2
 
 
 Reliability = Mapping[str, ClassReliability]  # by class code
@@ -125,7 +127,11 @@ def campaign_means(people: Iterable[Mapping[str, Evidence]], *, class_codes: Ite
 
 
 def class_reliability(
-    evidence: Mapping[str, Evidence], *, means: Mapping[str, float], credible: float = 0.9
+    evidence: Mapping[str, Evidence],
+    *,
+    means: Mapping[str, float],
+    n_classes: int | None = None,
+    credible: float = 0.9,
 ) -> dict[str, ClassReliability]:
     """A person's reliability in each class: a beta posterior from their evidence and the campaign's prior.
 
@@ -135,6 +141,7 @@ def class_reliability(
     Args:
         evidence: by class, from the person's gold tiles; classes they never gave may be absent.
         means: the campaign's, of every class wanted.
+        n_classes: of the campaign, two at least; as many as `means` has when it is not given.
         credible: mass of the central interval.
 
     Source: Gelman et al. 2013, Bayesian Data Analysis, section 2.4.
@@ -147,7 +154,12 @@ def class_reliability(
         a, b = mean * PRIOR_TILES + one.right, (1 - mean) * PRIOR_TILES + one.wrong
         low, high = beta.interval(credible, a, b)
         found[code] = ClassReliability(
-            mean=a / (a + b), low=float(low), high=float(high), tiles=one.right + one.wrong, campaign_mean=mean
+            mean=a / (a + b),
+            low=float(low),
+            high=float(high),
+            tiles=one.right + one.wrong,
+            campaign_mean=mean,
+            n_classes=max(2, n_classes or len(means)),
         )
     return found
 
@@ -155,19 +167,19 @@ def class_reliability(
 def label_weight(reliability: Reliability, class_code: str) -> float:
     """The weight of a person's label of this class, in the vote and in training alike.
 
-    The log odds that the label is right, over the log odds that somebody's of this campaign is:
-    ln(r / (1 - r)) / ln(m / (1 - m)). So 1 is a person like the others, and whoever has done no gold yet; 2 counts
-    as much as two of them; 0 is right no more often than wrong, and is not counted. At most HEAVIEST.
+    How far the label speaks for its class against any one other of the K classes, over how far somebody's of this
+    campaign does: ln((K - 1) r / (1 - r)) / ln((K - 1) m / (1 - m)). So 1 is a person like the others, and whoever has
+    done no gold yet; 2 counts as much as two of them; 0 is right no more often than a guess. At most HEAVIEST.
 
     Returns: 0 to HEAVIEST, in thousandths; 1 for a class of which nothing is known.
 
-    Source: Nitzan & Paroush 1982, International Economic Review 23(2): with independent errors the best vote weighs
-    each voter by their log odds.
+    Source: Nitzan & Paroush 1982, International Economic Review 23(2), for two classes: with independent errors the
+    best vote weighs each voter by their log odds; Li & Yu 2014, arXiv:1411.4086, for K.
     """
     known = reliability.get(class_code)
     if known is None:
         return 1.0
-    weight = _log_odds(known.mean) / _log_odds(known.campaign_mean)
+    weight = _evidence_of(known.mean, known.n_classes) / _evidence_of(known.campaign_mean, known.n_classes)
     return round(min(HEAVIEST, max(0.0, weight)), 3)
 
 
@@ -240,5 +252,5 @@ def sequential_test(
     return SequentialTest(Decision.GO_ON, ratio, len(passed))
 
 
-def _log_odds(share: float) -> float:
-    return math.log(share / (1 - share))
+def _evidence_of(share: float, n_classes: int) -> float:
+    return math.log((n_classes - 1) * share / (1 - share))

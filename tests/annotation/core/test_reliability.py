@@ -19,8 +19,10 @@ from annotation.core.reliability import (
 from annotation.errors import UnusableLabels
 
 
-def known(mean, campaign_mean):
-    return {"A": ClassReliability(mean=mean, low=0.0, high=1.0, tiles=1.0, campaign_mean=campaign_mean)}
+def known(mean, campaign_mean, n_classes=2):
+    return {
+        "A": ClassReliability(mean=mean, low=0.0, high=1.0, tiles=1.0, campaign_mean=campaign_mean, n_classes=n_classes)
+    }
 
 
 def test_a_tile_is_at_most_one_observation_of_a_class_however_many_pixels_it_has():
@@ -90,6 +92,15 @@ def test_a_weight_is_the_ratio_of_log_odds_between_nothing_and_three():
     assert label_weight(known(0.2, 0.75), "A") == 0.0
     assert label_weight(known(0.99, 0.75), "A") == 3.0
     assert label_weight(known(0.9, 0.75), "B") == 1.0
+
+
+def test_with_more_classes_a_label_right_less_than_half_the_time_still_tells_something():
+    assert label_weight(known(0.5, 0.75, n_classes=5), "A") == 0.558  # ln 4 / ln 12
+    assert label_weight(known(0.2, 0.75, n_classes=5), "A") == 0.0  # ln 1: a guess
+    assert label_weight(known(0.75, 0.75, n_classes=5), "A") == 1.0
+    found = class_reliability({"A": Evidence(2.0, 2.0)}, means={"A": 0.75}, n_classes=5)
+    assert label_weight(found, "A") == 0.763  # ln(20/3) / ln 12
+    assert class_reliability({}, means={"A": 0.75, "B": 0.75, "C": 0.75})["A"].n_classes == 3
 
 
 def test_a_gold_tile_is_passed_with_half_of_it_labelled_and_three_quarters_of_that_right():
