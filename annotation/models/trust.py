@@ -15,7 +15,7 @@ class Standing(models.Model):
 
     class Level(models.IntegerChoices):
         NEWCOMER = 0, _("newcomer")
-        CONTRIBUTOR = 1, _("contributor")
+        CONTRIBUTOR = 1, _("regular contributor")
         TRUSTED = 2, _("trusted contributor")
 
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="standings")
@@ -44,11 +44,11 @@ class HourlyUse(models.Model):
     """What a person has used of an hour: one row a person and action, counted and refused in one statement."""
 
     class Action(models.TextChoices):
-        CLAIM = "claim", _("tiles taken")
-        SAVE = "save", _("saves")
-        SUBMIT = "submit", _("tiles handed in")
-        VERDICT = "verdict", _("answers")
-        REVIEW = "review", _("reviews")
+        CLAIM = "claim"
+        SAVE = "save"
+        SUBMIT = "submit"
+        VERDICT = "verdict"
+        REVIEW = "review"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     action = models.CharField(max_length=8, choices=Action.choices)

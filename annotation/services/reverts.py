@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.gis.geos import Polygon
 from django.db import transaction
 from django.db.models import Count
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from annotation.errors import AlreadyUndone, NothingToRevert, NotThere
-from annotation.models import Campaign, Revert, RevertItem
+from annotation.models import Annotation, Campaign, Lease, Revert, RevertItem
 from annotation.services import revert_sql as sql
 from annotation.services.blocks import block_account, lift_block
 from annotation.services.clock import database_now
@@ -41,10 +43,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class RevertLine:
-    """One thing set aside, in the words of a list: what it was, what it is now."""
+    """One thing set aside, in the reader's words: what it was, what it is now."""
 
     kind: str
-    kind_name: str  # in the reader's language
+    kind_name: str
     campaign: str
     row: int
     col: int
@@ -212,19 +214,23 @@ def lines_of(revert: Revert) -> tuple[RevertLine, ...]:
 
 def _line(item: RevertItem) -> RevertLine:
     if item.kind == RevertItem.Kind.LABELS and item.annotation is not None:
-        who, before, after = item.annotation.annotator, item.state_before, item.annotation.state
+        who, before, after = item.annotation.annotator, _state(item.state_before), _state(item.annotation.state)
     elif item.kind == RevertItem.Kind.REVIEW and item.review is not None and item.annotation is not None:
-        who, before, after = item.review.reviewer, item.state_before, item.annotation.state
+        who, before, after = item.review.reviewer, _state(item.state_before), _state(item.annotation.state)
     elif item.kind == RevertItem.Kind.VERDICTS and item.batch is not None:
-        who, before, after = item.batch.annotator, f"{item.batch.answer.get('stored', 0)} answers", "0 answers"
+        number = int(item.batch.answer.get("stored", 0))
+        who, after = item.batch.annotator, _("not counted")
+        before = ngettext("%(n)s answer", "%(n)s answers", number) % {"n": number}
     elif item.lease is not None:
-        who, before, after = item.lease.annotator, item.state_before, "not counted"
+        who, before, after = item.lease.annotator, str(Lease.Reason(item.state_before).label), _("not counted")
     else:
         raise ValueError(f"{item} holds nothing: a constraint of the database is missing")
-    tile = item.tile
-    return RevertLine(
-        item.kind, item.get_kind_display(), tile.campaign.slug, tile.row, tile.col, who.get_username(), before, after
-    )
+    tile, name = item.tile, item.get_kind_display()
+    return RevertLine(item.kind, name, tile.campaign.slug, tile.row, tile.col, who.get_username(), before, after)
+
+
+def _state(state: str) -> str:
+    return str(Annotation.State(state).label)
 
 
 def reverts_in(campaign: Campaign) -> Any:

@@ -280,7 +280,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CampaignStateEnum": "annotation.models.Campaign.State",
         "AnnotationStateEnum": "annotation.models.Annotation.State",
-        "ShownAnnotationStateEnum": ["new", "draft", "submitted", "sent_back", "accepted"],
+        "ShownAnnotationStateEnum": ["new", "draft", "submitted", "sent_back", "accepted", "reverted"],
         "JobStateEnum": "annotation.models.Job.State",
         "TileStateEnum": "annotation.models.Tile.State",
         "ReviewVerdictEnum": "annotation.models.Review.Verdict",

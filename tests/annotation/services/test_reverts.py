@@ -73,7 +73,7 @@ def test_a_dry_run_lists_exactly_what_the_run_does_and_changes_nothing(attacked:
     assert trusted_state(attacked.campaign) == before
     done = revert_user(account=mallory, actor=None, reason="vandalism")
     assert dry.lines == done.lines and dry.tickets_open == done.tickets_open
-    assert done.counts == {"labels": 7} and {line.after for line in done.lines} == {"reverted"}
+    assert done.counts == {"labels": 7} and {line.after for line in done.lines} == {"set aside"}
 
 
 def test_a_second_run_finds_nothing_and_changes_nothing(attacked: World) -> None:
