@@ -87,7 +87,7 @@ class RevertForAlarmView(MaintainedView):
 
     template_name = "learning/trust_revert.html"
 
-    def get_context_data(self, *, alarm_id: int, **kwargs: Any) -> dict[str, Any]:
+    def get_context_data(self, *, alarm_id: int = 0, **kwargs: Any) -> dict[str, Any]:
         """The alarm, and what would be set aside: a dry run of the very same work."""
         try:
             alarm = alarms.alarm_for(alarm_id=alarm_id, actor=self.person)
@@ -135,7 +135,7 @@ class RevertView(MaintainedView):
             raise Http404
         return cast(Revert, found)
 
-    def get_context_data(self, *, revert_id: int, **kwargs: Any) -> dict[str, Any]:
+    def get_context_data(self, *, revert_id: int = 0, **kwargs: Any) -> dict[str, Any]:
         """Its lines in this campaign, and the names of what was made of the work."""
         revert = self.revert_or_404(revert_id)
         lines = [line for line in lines_of(revert) if line.campaign == self.campaign.slug]

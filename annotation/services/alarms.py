@@ -182,7 +182,9 @@ def _copying(campaign: Campaign, forgiven: Forgiven) -> list[Finding]:
     pairs = []
     later: dict[tuple[int, int], int] = {}  # who of two handed in second, and how often
     for tile, first, second, differing, classes, first_at, second_at in rows:
-        if not (_counts(forgiven, first, Kind.COPY, first_at) and _counts(forgiven, second, Kind.COPY, second_at)):
+        if differing is None or not (
+            _counts(forgiven, first, Kind.COPY, first_at) and _counts(forgiven, second, Kind.COPY, second_at)
+        ):
             continue
         pairs.append(core.LabelPair(tile, first, second, differing, classes))
         if first_at is not None and second_at is not None and differing <= core.NEARLY_EQUAL:

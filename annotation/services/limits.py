@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection
@@ -63,7 +63,7 @@ def spend(*, user: User, action: str, amount: int = 1, error: type[TooManyThisHo
 
     Raises: AccountBlocked, TooManyThisHour (or `error`).
     """
-    values = {
+    values: dict[str, Any] = {
         "user": user.pk,
         "action": action,
         "amount": amount,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.gis.geos import Polygon
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser, OutputWrapper
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -68,7 +68,7 @@ def area_of(text: str | None) -> Polygon | None:
     return box
 
 
-def print_reverted(found: Reverted, *, out: TextIO) -> None:
+def print_reverted(found: Reverted, *, out: OutputWrapper) -> None:
     """One line a thing, then how many of each, then what had been made of them."""
     for line in found.lines:
         out.write(
@@ -76,16 +76,16 @@ def print_reverted(found: Reverted, *, out: TextIO) -> None:
             f"({line.who})\n"
         )
     counts = ", ".join(f"{number} {kind}" for kind, number in sorted(found.counts.items())) or "nothing"
-    out.write(f"{counts}; {found.tickets_open} tickets are given out again.\n")
+    out.write(f"{counts}; {found.tickets_open} tickets are given out again.")
     if isinstance(found.seen, LearntFrom):
         print_learnt(found.seen, out=out)
     if found.revert is None:
-        out.write("Dry run: nothing was changed.\n")
+        out.write("Dry run: nothing was changed.")
         return
-    out.write(f"Revert {found.revert.pk}: bring it back with --undo {found.revert.pk}.\n")
+    out.write(f"Revert {found.revert.pk}: bring it back with --undo {found.revert.pk}.")
 
 
-def print_learnt(learnt: LearntFrom, *, out: TextIO) -> None:
+def print_learnt(learnt: LearntFrom, *, out: OutputWrapper) -> None:
     """What holds reverted work still."""
     for title, names in (
         ("Training sets", learnt.training_sets),
@@ -93,9 +93,9 @@ def print_learnt(learnt: LearntFrom, *, out: TextIO) -> None:
         ("Releases", learnt.releases),
     ):
         if names:
-            out.write(f"{title} made with it: {', '.join(names)}\n")
+            out.write(f"{title} made with it: {', '.join(names)}")
     if learnt.published_model:
-        out.write(f"{learnt.published_model} is published now: retrain, or roll back with roll_back_model.\n")
+        out.write(f"{learnt.published_model} is published now: retrain, or roll back with roll_back_model.")
 
 
 def undo_message(revert: Revert) -> str:
