@@ -11,7 +11,7 @@ from django.db.models import Q
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from annotation.models import Annotation, Campaign, ImageryLayer, Job, Validation  # noqa: F401
+    from annotation.models import Annotation, Campaign, GoldOutcome, ImageryLayer, Job, Validation  # noqa: F401
 
     Person = User | AnonymousUser
 
@@ -67,9 +67,31 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         """Submissions waiting for a verdict this person may give: never their own."""
         return self.readable_by(user).filter(state="submitted").exclude(annotator=user.pk)
 
+    def handed_in(self) -> AnnotationQuerySet:
+        """Submitted or accepted labels of people who held the tile."""
+        return self.filter(state__in=["submitted", "accepted"], head__isnull=False, is_extra=False)
+
     def usable_as_labels(self) -> AnnotationQuerySet:
-        """Accepted annotations of people who held the tile; extra contributions are kept but do not count."""
-        return self.filter(state="accepted", head__isnull=False, is_extra=False)
+        """Accepted annotations of people who held the tile; extra contributions are kept but do not count.
+
+        Tiles that are gold, or were, are left out: what is shown, learnt or published would give the answers away.
+        """
+        return self.filter(state="accepted", head__isnull=False, is_extra=False, tile__golds__isnull=True)
+
+
+class GoldOutcomeQuerySet(models.QuerySet["GoldOutcome"]):
+    """What people handed in on gold tiles."""
+
+    def that_count(self) -> GoldOutcomeQuerySet:
+        """A person's first answer on each gold tile, by tile; not on tiles whose labels turned out to be wrong.
+
+        What they hand in after a review sent it back says how they correct, not how they label.
+        """
+        return (
+            self.filter(gold__faulty=False)
+            .order_by("annotator_id", "gold_id", "pk")
+            .distinct("annotator_id", "gold_id")
+        )
 
 
 class ValidationQuerySet(models.QuerySet["Validation"]):

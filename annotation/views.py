@@ -20,13 +20,17 @@ from django.views.generic import ListView, TemplateView
 
 from annotation import pictures
 from annotation.api.views import campaign_progress
+from annotation.core.reliability import Reliability
 from annotation.models import Annotation, Campaign, ImageryLayer, Tile
 from annotation.querysets import CampaignQuerySet
 from annotation.services.people import accept_contribution_licence, contributor_of, role_in
+from annotation.services.reliability import own_reliability
 from annotation.services.validations import judged_count
 
 #: Labels above this stored size would make the home page heavy.
 SHOWN_LABEL_BYTES = 20_000
+#: Bars are drawn on this many units for a share of 1: whole numbers, the same in every language.
+BAR_UNITS = 1000
 
 
 def with_accepted_tiles(campaigns: CampaignQuerySet) -> CampaignQuerySet:
@@ -50,6 +54,21 @@ def map_boot(layer: ImageryLayer) -> dict[str, Any]:
 def in_words(names: dict[str, str]) -> str:
     """A text of a nomenclature in the reader's language, else in English."""
     return names.get(get_language() or "en") or names.get("en", "")
+
+
+def class_rows(campaign: Campaign, classes: Reliability) -> list[dict[str, Any]]:
+    """A person's reliability in each class, as rows of a drawn table; bars are in BAR_UNITS."""
+    return [
+        {
+            "code": item.code,
+            "name": in_words(item.name),
+            "colour": item.colour,
+            "figures": figures,
+            **{f"bar_{name}": round(BAR_UNITS * getattr(figures, name)) for name in ("mean", "low", "high")},
+        }
+        for item in campaign.nomenclature.classes.order_by("position")
+        if (figures := classes.get(item.code)) is not None
+    ]
 
 
 class HomeView(TemplateView):
@@ -236,6 +255,10 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
                 sent_back=Count("pk", filter=Q(state="sent_back")),
             ),
             judged=judged_count(user),
+            reliability=[
+                (campaign, figures, class_rows(campaign, figures.classes))
+                for campaign, figures in own_reliability(user=user)
+            ],
             contributor=contributor_of(user),
             **kwargs,
         )

@@ -116,11 +116,14 @@ def materialise_tiles(*, campaign: Campaign, places: Iterable[Place]) -> dict[Pl
 def refresh_tile_state(tile: Tile) -> None:
     """Set the tile's state from its annotations; called in the transaction that changed one.
 
-    The row is locked before the annotations are read: of two verdicts at once, the second sees the first.
+    The row is locked before the annotations are read: of two verdicts at once, the second sees the first. A gold tile
+    stays to do, whoever has done it: its state must not tell it from what the next person expects.
     """
     tile.state = Tile.objects.select_for_update(no_key=True).values_list("state", flat=True).get(pk=tile.pk)
     states = list(tile.annotations.filter(is_extra=False).values_list("state", flat=True))
-    if states.count("accepted") >= tile.campaign.redundancy:
+    if tile.golds.filter(retired_at__isnull=True).exists():
+        state = tile.state if tile.state == Tile.State.UNUSABLE else Tile.State.OPEN
+    elif states.count("accepted") >= tile.campaign.redundancy:
         state = Tile.State.ACCEPTED
     elif "submitted" in states:
         state = Tile.State.SUBMITTED
