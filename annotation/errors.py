@@ -183,6 +183,24 @@ class BlindTile(NotThere):
     code: ClassVar[str] = "blind_tile"
 
 
+class NotAccepted(Conflict):
+    """What was asked needs labels that are accepted."""
+
+    code: ClassVar[str] = "not_accepted"
+
+
+class AlreadyGold(Conflict):
+    """The tile has gold labels already."""
+
+    code: ClassVar[str] = "already_gold"
+
+
+class TileHasTrained(Conflict):
+    """A frozen training set holds the tile: it can tell nothing of people any more."""
+
+    code: ClassVar[str] = "tile_has_trained"
+
+
 class AlreadyAccepted(Conflict):
     """An accepted annotation is closed."""
 
@@ -295,6 +313,13 @@ class AlreadyResolved(Conflict):
     """Somebody has decided this alarm."""
 
     code: ClassVar[str] = "already_resolved"
+
+
+class NothingToCompare(UserError):
+    """Agreement needs the work of two people."""
+
+    code: ClassVar[str] = "nothing_to_compare"
+    status: ClassVar[int] = 422
 
 
 class NothingToSubmit(UserError):

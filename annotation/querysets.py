@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from annotation.models import (  # noqa: F401
         Annotation,
         Campaign,
+        GoldOutcome,
         ImageryLayer,
         Job,
         RevertItem,
@@ -76,11 +77,32 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         """Submissions waiting for a verdict this person may give: never their own."""
         return self.readable_by(user).filter(state="submitted").exclude(annotator=user.pk)
 
+    def handed_in(self) -> AnnotationQuerySet:
+        """Submitted or accepted labels of people who held the tile."""
+        return self.filter(state__in=["submitted", "accepted"], head__isnull=False, is_extra=False)
+
     def usable_as_labels(self) -> AnnotationQuerySet:
         """Accepted annotations of people who held the tile; extra contributions are kept but do not count, and what was
         set aside is not accepted any more.
+
+        Tiles that are gold, or were, are left out: what is shown, learnt or published would give the answers away.
         """
-        return self.filter(state="accepted", head__isnull=False, is_extra=False)
+        return self.filter(state="accepted", head__isnull=False, is_extra=False, tile__golds__isnull=True)
+
+
+class GoldOutcomeQuerySet(models.QuerySet["GoldOutcome"]):
+    """What people handed in on gold tiles."""
+
+    def that_count(self) -> GoldOutcomeQuerySet:
+        """A person's first answer on each gold tile, by tile; not on tiles whose labels turned out to be wrong.
+
+        What they hand in after a review sent it back says how they correct, not how they label.
+        """
+        return (
+            self.filter(gold__faulty=False)
+            .order_by("annotator_id", "gold_id", "pk")
+            .distinct("annotator_id", "gold_id")
+        )
 
 
 class RevertItemQuerySet(models.QuerySet["RevertItem"]):

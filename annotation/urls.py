@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from annotation import map_views, views
+from annotation import map_views, quality_pages, views
 
 urlpatterns = [
     re_path(
@@ -16,6 +16,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/studio/", views.StudioView.as_view(), name="studio"),
     path("campaigns/<slug:slug>/validate/", views.ValidateView.as_view(), name="validate"),
     path("campaigns/<slug:slug>/review/", views.ReviewView.as_view(), name="review"),
+    path("campaigns/<slug:slug>/quality/", quality_pages.QualityView.as_view(), name="quality"),
     path("practice/", views.PracticeView.as_view(), name="practice"),
     path("me/", views.MyWorkView.as_view(), name="my-work"),
     path("me/licence/", views.accept_licence, name="accept-licence"),

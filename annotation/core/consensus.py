@@ -13,7 +13,7 @@ from annotation.errors import UnusableLabels
 
 UInt8Array = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
-Weights = Sequence[float] | Sequence[Mapping[int, float]]
+Weights = Sequence[float | Mapping[int, float]]
 
 _VALUES = 256
 # Weights count in thousandths, as whole numbers: sums then do not depend on who comes first, and a tie is a tie.
@@ -119,7 +119,9 @@ def _weight_tables(weights: Weights, *, n_people: int) -> IntArray:
         raise UnusableLabels(f"{len(weights)} weight(s) for {n_people} raster(s): one a person is needed.")
     tables = np.full((n_people, _VALUES), _WEIGHT_UNIT, np.int64)
     for person, weight in enumerate(weights):
-        by_value: Mapping[int, float] = weight if isinstance(weight, Mapping) else dict.fromkeys(range(_VALUES), weight)
+        by_value: Mapping[int, float] = (
+            dict.fromkeys(range(_VALUES), float(weight)) if isinstance(weight, float | int) else weight
+        )
         for value, number in by_value.items():
             if not (np.isfinite(number) and number >= 0):
                 raise UnusableLabels(f"The weight {number} of person {person} is not a number from 0.")

@@ -55,7 +55,7 @@ UPDATE annotation_annotation SET state = 'sent_back' WHERE state = 'reverted';
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0007_queue_marks'),
+        ('annotation', '0008_gold'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,5 +1,6 @@
 """What the platform remembers of people's work."""
 
+from annotation.models.agreement import TileAgreement
 from annotation.models.annotations import (
     AnnotatedFeature,
     Annotation,
@@ -8,6 +9,7 @@ from annotation.models.annotations import (
     Review,
 )
 from annotation.models.campaigns import Campaign, Holdout, Membership, Tile
+from annotation.models.gold import GoldLease, GoldOutcome, GoldTile
 from annotation.models.imagery import ImageryLayer
 from annotation.models.jobs import Job
 from annotation.models.nomenclatures import (
@@ -27,6 +29,9 @@ __all__ = [
     "AnnotationRevision",
     "Campaign",
     "Contributor",
+    "GoldLease",
+    "GoldOutcome",
+    "GoldTile",
     "Holdout",
     "HourlyUse",
     "ImageryLayer",
@@ -47,6 +52,7 @@ __all__ = [
     "Standing",
     "Ticket",
     "Tile",
+    "TileAgreement",
     "TrustAlarm",
     "Validation",
     "ValidationBatch",

@@ -37,6 +37,7 @@ class Campaign(models.Model):
     control_share = models.FloatField(default=0.2)  # share of a round's tickets that are hold-out tiles
     random_share = models.FloatField(default=0.1)  # share of a round's pool tickets drawn at random
     blind_share = models.FloatField(default=0.0)  # share of pool tiles labelled without help (docs/adr/0017)
+    gold_share = models.FloatField(default=0.1)  # share of what a person is given that is gold (docs/adr/0022)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     seed = models.BigIntegerField(default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
@@ -55,6 +56,9 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(blind_share__gte=0, blind_share__lte=1), name="campaign_blind_share_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(gold_share__gte=0, gold_share__lte=0.5), name="campaign_gold_share_at_most_half"
             ),
         ]
 

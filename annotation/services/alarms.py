@@ -21,6 +21,7 @@ from annotation.models import (
     AnnotationRevision,
     Campaign,
     Contributor,
+    GoldOutcome,
     Job,
     LabelComparison,
     Lease,
@@ -33,7 +34,7 @@ from annotation.services.annotations import class_codes
 from annotation.services.clock import database_now
 from annotation.services.jobs import enqueue_job
 from annotation.services.reverts import Reverted, revert_user
-from annotation.services.standing import ROLES_THAT_COUNT, refresh_standing
+from annotation.services.standing import ROLES_THAT_COUNT, count_gold, refresh_standing
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -130,7 +131,12 @@ def raise_alarms(*, campaign: Campaign) -> list[TrustAlarm]:
     Campaign.objects.select_for_update(no_key=True).only("pk").get(pk=campaign.pk)
     forgiven = _forgiven(campaign)
     opened = []
-    for finding in [*_copying(campaign, forgiven), *_one_class(campaign, forgiven), *_too_fast(campaign, forgiven)]:
+    for finding in [
+        *_copying(campaign, forgiven),
+        *_one_class(campaign, forgiven),
+        *_too_fast(campaign, forgiven),
+        *_failing_gold(campaign, forgiven),
+    ]:
         alarm, created = TrustAlarm.objects.get_or_create(
             campaign=campaign,
             subject_id=finding.subject,
@@ -143,6 +149,7 @@ def raise_alarms(*, campaign: Campaign) -> list[TrustAlarm]:
         elif alarm.evidence != finding.evidence:
             alarm.evidence = finding.evidence
             alarm.save(update_fields=["evidence", "updated_at"])
+    count_gold(campaign=campaign)
     refresh_standing(campaign=campaign, users=[alarm.subject_id for alarm in opened])
     return opened
 
@@ -279,6 +286,21 @@ def _too_fast(campaign: Campaign, forgiven: Forgiven) -> list[Finding]:
         )
         for one in core.find_too_fast(seconds)
     ]
+
+
+def _failing_gold(campaign: Campaign, forgiven: Forgiven) -> list[Finding]:
+    outcomes: dict[int, list[tuple[int, bool]]] = defaultdict(list)
+    given = GoldOutcome.objects.filter(gold__tile__campaign=campaign, annotator__is_active=True).that_count()
+    for annotator, number, passed, at in given.values_list("annotator_id", "pk", "passed", "created_at"):
+        if _counts(forgiven, annotator, Kind.GOLD, at):
+            outcomes[annotator].append((number, passed))
+    findings = []
+    for annotator, found in outcomes.items():
+        in_order = [passed for _number, passed in sorted(found)]
+        if core.fails_gold(in_order):
+            evidence = {"tiles": len(in_order), "failed": len(in_order) - sum(in_order)}
+            findings.append(Finding(annotator, Kind.GOLD, evidence))
+    return findings
 
 
 def _public_ids(people: Iterable[int]) -> dict[int, str]:

@@ -38,6 +38,7 @@ from annotation.models import (
     Tile,
 )
 from annotation.services.clock import database_now
+from annotation.services.gold import record_gold_outcome
 from annotation.services.limits import Action, spend
 from annotation.services.people import contributor_of
 from annotation.services.queue import finish_lease
@@ -142,6 +143,7 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
         annotation.is_extra = not finish_lease(tile=tile, annotator=annotator)
         annotation.save(update_fields=["state", "submitted_at", "decided_at", "is_extra"])
         refresh_tile_state(tile)
+        record_gold_outcome(annotation)
         _remember(operation_id, annotator, "submit", annotation)
     return Saved(annotation=annotation, version=annotation.version, repeated=False)
 

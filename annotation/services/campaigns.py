@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_HOLDOUT_SHARE = 0.15
 FIRST_REVIEWED = 3
+MAX_GOLD_SHARE = 0.5  # more would leave people little that is new
 MAX_HOLDOUT_TILES = 600  # enough for per-class figures; a larger sample is asked for by its share
 
 
@@ -39,6 +40,7 @@ def open_campaign(
     control_share: float = 0.2,
     random_share: float = 0.1,
     blind_share: float = 0.0,
+    gold_share: float = 0.1,
     holdout_share: float | None = None,
     holdout_block_tiles: int = 2,
     holdout_buffer_tiles: int = 1,
@@ -51,12 +53,15 @@ def open_campaign(
     Draws the hold-out before anything else, writes its tiles, and opens a first round of `first_round` pool tiles
     drawn at random (there is no model yet to doubt). `blind_share` of the pool is labelled without help. Of a newcomer
     `first_reviewed` tiles are reviewed before their work counts, also where submissions are accepted as they come.
+    Once there are gold tiles, `gold_share` of what each person is given is one.
 
     Raises: NameTaken, UnusableGrid, TooFewTiles, HoldoutImpossible, UserError (a value out of range).
     """
     _check_values(
         slug, tile_px, redundancy, control_share, random_share, blind_share, holdout_share, first_round, first_reviewed
     )
+    if not 0 <= gold_share <= MAX_GOLD_SHARE:
+        raise UserError(f"Not usable: gold share {gold_share}: from 0 to {MAX_GOLD_SHARE}.")
     if Campaign.objects.filter(slug=slug).exists():
         raise NameTaken(f"A campaign {slug!r} exists: choose another --slug.")
     grid = TileGrid(pixels=layer.pixel_grid, tile_px=tile_px)
@@ -99,6 +104,7 @@ def open_campaign(
         control_share=control_share,
         random_share=random_share,
         blind_share=blind_share,
+        gold_share=gold_share,
         seed=seed,
         created_by=created_by,
     )

@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce, Least, Now
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Ticket, Tile
 from annotation.services.clock import database_now
+from annotation.services.gold import gold_lease_if_due
 from annotation.services.limits import Action, spend
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import materialise_tiles, role_of_tile, usable_tiles
@@ -55,6 +56,8 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
     sent_back = _next_sent_back(campaign, annotator)
     if sent_back is not None:
         return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead)
+    if gold := gold_lease_if_due(campaign, annotator, ahead=ahead):
+        return gold
     ticket = _next_ticket(campaign, annotator)
     if ticket is None:
         _wait_for_round_being_opened(campaign)

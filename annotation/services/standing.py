@@ -12,7 +12,17 @@ from django.db.models.functions import Now
 
 from annotation.core.trust import CONTRIBUTOR, NEWCOMER, TRUSTED, Record, level_of, tiles_to_next_level
 from annotation.errors import NotThere
-from annotation.models import Annotation, Campaign, Membership, Revert, RevertItem, Standing, TrustAlarm
+from annotation.models import (
+    Annotation,
+    Campaign,
+    GoldOutcome,
+    Membership,
+    Revert,
+    RevertItem,
+    Standing,
+    TrustAlarm,
+)
+from annotation.services.reliability import LEAST_TILES_SHOWN
 from annotation.services.tiles import refresh_tile_states
 
 if TYPE_CHECKING:
@@ -64,6 +74,26 @@ def refresh_standing(*, campaign: Campaign, users: Iterable[int]) -> None:
     Standing.objects.bulk_update(rows, ["accepted", "sent_back", "level"])
     if risen and campaign.review_policy == Campaign.ReviewPolicy.NONE:
         _accept_waiting(campaign, risen)
+
+
+def count_gold(*, campaign: Campaign) -> None:
+    """Count anew the gold tiles that people passed and failed, and their levels.
+
+    Called by the job that looks at the campaign, some minutes after the work, and only for people with as many such
+    tiles as are shown: a level that moved with one tile would say that this tile was gold.
+    """
+    outcomes: dict[int, list[bool]] = {}
+    given = GoldOutcome.objects.filter(gold__tile__campaign=campaign).that_count()
+    for user, passed in given.values_list("annotator_id", "passed"):
+        outcomes.setdefault(user, []).append(passed)
+    enough = {user: found for user, found in outcomes.items() if len(found) >= LEAST_TILES_SHOWN}
+    for user, found in enough.items():
+        Standing.objects.update_or_create(
+            campaign=campaign,
+            user_id=user,
+            defaults={"gold_passed": sum(found), "gold_failed": len(found) - sum(found)},
+        )
+    refresh_standing(campaign=campaign, users=enough)
 
 
 def refresh_standings(*, revert: Revert) -> None:

@@ -23,6 +23,8 @@ FROM_ANNOTATIONS = """
 UPDATE annotation_tile AS tile SET state = now.state
 FROM (
     SELECT t.id, CASE
+        WHEN EXISTS (SELECT 1 FROM annotation_goldtile g WHERE g.tile_id = t.id AND g.retired_at IS NULL)
+            THEN CASE t.state WHEN 'unusable' THEN 'unusable' ELSE 'open' END
         WHEN count(*) FILTER (WHERE a.state = 'accepted') >= c.redundancy THEN 'accepted'
         WHEN count(*) FILTER (WHERE a.state = 'submitted') > 0 THEN 'submitted'
         WHEN count(*) FILTER (WHERE a.state = 'sent_back') > 0 THEN 'sent_back'
@@ -142,7 +144,8 @@ def refresh_tile_state(tile: Tile) -> None:
 def refresh_tile_states(tile_ids: Sequence[int]) -> int:
     """Set the tiles' states from their annotations, in one statement for all; returns how many changed.
 
-    The rows are locked before the annotations are read: of two verdicts at once, the second sees the first.
+    The rows are locked before the annotations are read: of two verdicts at once, the second sees the first. A gold tile
+    stays to do, whoever has done it: its state must not tell it from what the next person expects.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -127,6 +127,7 @@ def _open_to(campaign: Campaign, annotator: User, *, model_version: str) -> Quer
     )
     return (
         Tile.objects.filter(campaign=campaign, role=Tile.Role.POOL)
+        .filter(golds__isnull=True)  # what is agreed there would train a model
         .exclude(state__in=[Tile.State.ACCEPTED, Tile.State.UNUSABLE])
         .exclude(Exists(passed))
         .exclude(Exists(undrawn))

@@ -1,18 +1,20 @@
 """Freezing what a model learns from: the accepted revisions of a moment and the polygons people agreed on, never a
-hold-out tile.
+hold-out or gold tile.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 
 from annotation.models import AnnotatedFeature, Annotation, Campaign, Contributor, Tile
+from annotation.services.nomenclatures import selectable_codes
+from annotation.services.reliability import label_weights
 from learning.core.shares import Capped, Contribution, cap_shares
 from learning.errors import NothingToTrain, SuspectBatch
 from learning.models import TrainedModel, TrainingSet, TrainingSetItem, TrainingSetValidation
@@ -31,12 +33,13 @@ MOST_LEFT_OUT = 0.5
 
 Item = tuple[int, int, str]  # tile, revision, the revision's SHA-256
 JudgedItem = tuple[int, str]  # tile, the SHA-256 of what people agreed on there
+Weights = Mapping[int, Mapping[str, float]]  # by revision, then class code; 1 is left out
 
 
 @transaction.atomic
 def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool = False) -> TrainingSet:
     """Write down the accepted revisions of the campaign's pool tiles, and the polygons of a model that people agreed
-    on there; the same content gives the same set.
+    on there, and what each author's labels weigh (docs/adr/0022); the same content gives the same set.
 
     Of what one person made too much of a class of, some tiles are left out (learning.core.shares), and named with the
     set; judged polygons are not, since several people stand behind each.
@@ -59,6 +62,7 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
         if revision not in left_out
     ]
     judged = validated_labels(campaign)
+    weights = _weights_of(campaign, labels)
     codes = selectable_codes(campaign)
     last = campaign.training_sets.order_by("-number").first()
     _refuse_too_little(campaign, items=items, labels=labels, judged=judged, codes=codes)
@@ -67,7 +71,11 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
     if not force:
         _refuse_one_persons_set(items=items, capped=capped)
     sha256 = training_set_sha256(
-        campaign=campaign, class_codes=codes, items=items, judged=[(tile.tile_id, tile.sha256) for tile in judged]
+        campaign=campaign,
+        class_codes=codes,
+        items=items,
+        judged=[(tile.tile_id, tile.sha256) for tile in judged],
+        weights=weights,
     )
     if last is not None and last.sha256 == sha256:
         return last
@@ -81,7 +89,10 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
         frozen_by=actor,
     )
     TrainingSetItem.objects.bulk_create(
-        [TrainingSetItem(training_set=frozen, tile_id=tile, revision_id=revision) for tile, revision, _sha in items],
+        [
+            TrainingSetItem(training_set=frozen, tile_id=tile, revision_id=revision, weights=weights.get(revision, {}))
+            for tile, revision, _sha in items
+        ],
         batch_size=2_000,
     )
     TrainingSetValidation.objects.bulk_create(
@@ -96,22 +107,24 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
     return frozen
 
 
-def selectable_codes(campaign: Campaign) -> list[str]:
-    """Codes of the classes a person may choose in this campaign, in the nomenclature's order."""
-    return list(
-        campaign.nomenclature.classes.filter(selectable=True).order_by("position").values_list("code", flat=True)
-    )
-
-
 def training_set_sha256(
-    *, campaign: Campaign, class_codes: list[str], items: list[Item], judged: Sequence[JudgedItem] = ()
+    *,
+    campaign: Campaign,
+    class_codes: list[str],
+    items: list[Item],
+    judged: Sequence[JudgedItem] = (),
+    weights: Weights | None = None,
 ) -> str:
-    """Identity of a training set: campaign, class codes, the sorted (tile, revision, revision SHA-256), and the sorted
-    (judged tile, its SHA-256) where there are any, so that sets of revisions alone keep the identity they had.
+    """Identity of a training set: campaign, class codes, the sorted (tile, revision, revision SHA-256), the sorted
+    (judged tile, its SHA-256) where there are any, and the weights that are not 1 where there are any, so that sets
+    without either keep the identity they had.
     """
     content: dict[str, object] = {"campaign": campaign.slug, "class_codes": class_codes, "items": sorted(items)}
     if judged:
         content["judged"] = sorted(judged)
+    heard = {revision: dict(by_class) for revision, by_class in (weights or {}).items() if by_class}
+    if heard:
+        content["weights"] = sorted((revision, sorted(by_class.items())) for revision, by_class in heard.items())
     return hashlib.sha256(json.dumps(content, separators=(",", ":"), sort_keys=True).encode()).hexdigest()
 
 
@@ -127,6 +140,15 @@ def newly_accepted(campaign: Campaign) -> int:
 
 def _labels(campaign: Campaign) -> QuerySet[Annotation]:
     return licensed_labels(campaign).filter(tile__role=Tile.Role.POOL)
+
+
+def _weights_of(campaign: Campaign, labels: QuerySet[Annotation]) -> dict[int, dict[str, float]]:
+    """What each label counts by its author's reliability in each class, by revision; only what is not 1."""
+    by_person = label_weights(campaign)
+    if not by_person:
+        return {}
+    authors = labels.filter(annotator__in=by_person).order_by("head_id").values_list("head_id", "annotator_id")
+    return {head: by_person[author] for head, author in authors}
 
 
 def _not_in(labels: QuerySet[Annotation], last: TrainingSet | None) -> QuerySet[Annotation]:

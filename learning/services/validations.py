@@ -161,8 +161,8 @@ def validated_labels(campaign: Campaign) -> list[ValidatedTile]:
     reviewed two people at least must give a polygon the same class, elsewhere one; any other class, disagreement or
     doubt takes it away.
     """
-    given = Validation.objects.filter(tile__campaign=campaign, tile__role=Tile.Role.POOL).exclude(licence="")
-    votes = given.counting().current()
+    given = Validation.objects.filter(tile__campaign=campaign, tile__role=Tile.Role.POOL, tile__golds__isnull=True)
+    votes = given.exclude(licence="").counting().current()
     agreed = agreed_polygons(_votes(votes), needed=agreement_needed(campaign))
     return [ValidatedTile(tile_id, polygons) for tile_id, polygons in sorted(agreed.items())]
 

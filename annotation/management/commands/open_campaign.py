@@ -32,6 +32,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--blind-share", type=float, default=0.1, help="share of the pool labelled without help (0.1)"
         )
+        parser.add_argument(
+            "--gold-share", type=float, default=0.1, help="share of what a person is given that is gold, once there is"
+        )
         parser.add_argument("--holdout-share", type=float, help="share of the ground kept for evaluation")
         parser.add_argument("--holdout-block", type=int, default=2, help="side of a hold-out block, in tiles")
         parser.add_argument("--holdout-buffer", type=int, default=1, help="tiles left out around a hold-out block")
@@ -65,6 +68,7 @@ class Command(BaseCommand):
                 control_share=options["control_share"],
                 random_share=options["random_share"],
                 blind_share=options["blind_share"],
+                gold_share=options["gold_share"],
                 holdout_share=options["holdout_share"],
                 holdout_block_tiles=options["holdout_block"],
                 holdout_buffer_tiles=options["holdout_buffer"],

@@ -2,22 +2,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 from django.db import IntegrityError, transaction
 from learning_rows import labelled_campaign, model_row, without_licence
 from scenes import TWO_CLASSES, accepted, person, square
 
+from annotation.core.stored_labels import class_index
+from annotation.services.nomenclatures import selectable_codes
 from annotation.services.people import contributor_of
 from learning.errors import NothingToTrain, SuspectBatch
 from learning.models import TrainingRun, TrainingSet, TrainingSetItem
-from learning.services.labels import class_index, label_raster, merge_labels
-from learning.services.training_sets import (
-    freeze_training_set,
-    newly_accepted,
-    selectable_codes,
-    training_set_sha256,
-)
+from learning.services.labels import label_raster
+from learning.services.training_sets import freeze_training_set, newly_accepted, training_set_sha256
 
 pytestmark = pytest.mark.django_db
 GREY, GREEN = TWO_CLASSES
@@ -120,16 +116,6 @@ def test_several_people_on_one_tile_are_one_tile_of_the_set() -> None:
     accepted(scene.campaign, scene.pool_tiles()[0], second, scene.reviewer, [square(GREY, 0, 0, 16)])
     frozen = freeze_training_set(campaign=scene.campaign, actor=None)
     assert frozen.n_tiles == 2 and frozen.items.count() == 3
-
-
-def test_the_majority_decides_a_pixel_and_a_tie_leaves_it_unlabelled() -> None:
-    a = np.array([[1, 1, 2, 0, 1]], np.uint8)
-    b = np.array([[1, 2, 2, 0, 2]], np.uint8)
-    c = np.array([[2, 1, 0, 3, 3]], np.uint8)
-    # Column by column: 1 twice, 1 twice, 2 twice, one vote for 3, three different votes.
-    assert merge_labels([a, b, c]).tolist() == [[1, 1, 2, 3, 0]]
-    assert merge_labels([a, b]).tolist() == [[1, 0, 2, 0, 0]]
-    assert merge_labels([a]).tolist() == a.tolist()
 
 
 def test_stored_features_become_a_raster_by_class_code() -> None:
