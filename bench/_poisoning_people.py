@@ -42,7 +42,7 @@ class Person:
     areas: list[dict[str, float]] = field(default_factory=list)  # of each tile, by class
     seconds: list[float] = field(default_factory=list)
     right: list[float] = field(default_factory=list)  # share of each tile that is as the truth
-    dismissed: set[str] = field(default_factory=set)
+    quiet_until: int = 0  # submissions; a maintainer has looked and found nothing
 
     @property
     def is_hostile(self) -> bool:

@@ -31,7 +31,8 @@ FIRST_REVIEWED = 3
 SLOT_SPACING = 20
 LOOK_EVERY = 500  # submissions of all together: some minutes, as 200 people work
 REVIEWER_ERRS = 0.05
-LOOKED_AT = 3  # tiles that a maintainer looks at after an alarm other than gold's
+LOOKED_AT, BAD = 10, 4  # tiles that a maintainer looks at after an alarm other than gold's; as many bad ones decide
+QUIET = 20  # submissions of somebody cleared until an alarm may name them again
 
 
 @dataclass
@@ -195,14 +196,13 @@ class Campaign:
             raised.setdefault(fast.person, "speed")
         for number, kind in raised.items():
             person = here[number]
-            if kind in person.dismissed:
+            if person.submissions < person.quiet_until:
                 continue
             self._alarm(person, kind)
-            latest = person.right[-LOOKED_AT:]
-            if sum(share < PASS_AGREEMENT for share in latest) >= 2:
+            if sum(share < PASS_AGREEMENT for share in person.right[-LOOKED_AT:]) >= BAD:
                 self._block(person)
             else:
-                person.dismissed.add(kind)
+                person.quiet_until = person.submissions + QUIET
 
     def _block(self, person: Person) -> None:
         """Block and revert: their votes count no more and their tiles are given out again."""

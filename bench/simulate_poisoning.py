@@ -13,7 +13,7 @@ What decides is the platform's own code: levels (annotation.core.trust), the seq
 (annotation.core.reliability), alarms (annotation.core.alarms), the vote (annotation.core.consensus), the cap
 (learning.core.shares), the network and its training (learning.core.fit). Simulated beside it: a reviewer of newcomers'
 tiles who errs one time in twenty; a maintainer who blocks and reverts whoever the gold tiles flag, and after other
-alarms looks at three tiles first.
+alarms looks at the last ten tiles first, and again twenty later if they were good.
 
 Beside it run a twin without hostile people, and the same attack without any defence: plain majority, no gold, no
 reviews. The models of all are trained on what was merged and judged on tiles nobody labelled; --trainings seeds each,

@@ -126,12 +126,12 @@ class Migration(migrations.Migration):
             name='Standing',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('level', models.PositiveSmallIntegerField(choices=[(0, 'newcomer'), (1, 'contributor'), (2, 'trusted contributor')], default=0)),
+                ('level', models.PositiveSmallIntegerField(choices=[(0, 'newcomer'), (1, 'regular contributor'), (2, 'trusted contributor')], default=0)),
                 ('accepted', models.PositiveIntegerField(default=0)),
                 ('sent_back', models.PositiveIntegerField(default=0)),
                 ('gold_passed', models.PositiveIntegerField(default=0)),
                 ('gold_failed', models.PositiveIntegerField(default=0)),
-                ('vouched_level', models.PositiveSmallIntegerField(choices=[(0, 'newcomer'), (1, 'contributor'), (2, 'trusted contributor')], default=0)),
+                ('vouched_level', models.PositiveSmallIntegerField(choices=[(0, 'newcomer'), (1, 'regular contributor'), (2, 'trusted contributor')], default=0)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='standings', to='annotation.campaign')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='standings', to=settings.AUTH_USER_MODEL)),
@@ -162,7 +162,7 @@ class Migration(migrations.Migration):
             name='HourlyUse',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('action', models.CharField(choices=[('claim', 'tiles taken'), ('save', 'saves'), ('submit', 'tiles handed in'), ('verdict', 'answers'), ('review', 'reviews')], max_length=8)),
+                ('action', models.CharField(choices=[('claim', 'Claim'), ('save', 'Save'), ('submit', 'Submit'), ('verdict', 'Verdict'), ('review', 'Review')], max_length=8)),
                 ('used', models.PositiveIntegerField()),
                 ('since', models.DateTimeField()),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from django.test import Client
 from django.utils import timezone
+from gold_rows import gold_campaign, halves
+from gold_rows import hand_in as gold_hand_in
 from scenes import TWO_CLASSES, person, square
 from trust_rows import World, hand_in, world
 
 from annotation.errors import AlreadyResolved, NotAllowed, NotThere, ReasonRequired
 from annotation.jobs.registry import run_job
-from annotation.models import Annotation, Job, LabelComparison, Lease, TrustAlarm
+from annotation.models import Annotation, Job, LabelComparison, Lease, Standing, TrustAlarm
 from annotation.services.alarms import (
     compare_labels_of,
     dismiss_alarm,
@@ -24,6 +26,7 @@ from annotation.services.alarms import (
 )
 from annotation.services.clock import database_now
 from annotation.services.people import contributor_of, set_role
+from annotation.services.standing import level_in, vouch_for
 from annotation.services.tiles import materialise_tiles
 
 BUILT, GRASS = TWO_CLASSES
@@ -231,3 +234,30 @@ def test_nobody_but_maintainers_finds_the_pages(boss: Any, alarmed: tuple[World,
     assert signed_in(boss).post(f"{base}alarms/{alarm.pk}/dismiss/", {"note": "a lake"}).status_code == 302
     alarm.refresh_from_db()
     assert alarm.note == "a lake"
+
+
+def test_somebody_who_fails_known_tiles_is_found_loses_their_level_and_may_be_cleared(db: None) -> None:
+    scene, maintainer, golds = gold_campaign(golds=9)
+    mallory, ana = person("mallory"), person("ana")
+    for gold in golds:
+        gold_hand_in(gold.tile, mallory, halves(GRASS, BUILT))
+        gold_hand_in(gold.tile, ana, halves())
+    vouch_for(campaign=scene.campaign, user=mallory, level=2, actor=maintainer)
+    opened = raise_alarms(campaign=scene.campaign)
+    assert [(alarm.subject, alarm.kind, alarm.evidence) for alarm in opened] == [
+        (mallory, "gold", {"tiles": 9, "failed": 9})
+    ]
+    assert level_in(campaign=scene.campaign, user=mallory) == 0, "vouched for or not"
+    assert Standing.objects.get(user=ana).gold_passed == 9 and level_in(campaign=scene.campaign, user=ana) == 1
+    dismiss_alarm(alarm_id=opened[0].pk, actor=maintainer, note="the reference was wrong")
+    assert raise_alarms(campaign=scene.campaign) == []
+
+
+def test_few_gold_tiles_do_not_move_a_level_and_so_do_not_give_themselves_away(db: None) -> None:
+    scene, _maintainer, golds = gold_campaign(golds=4)
+    ana = person("ana")
+    for gold in golds:
+        gold_hand_in(gold.tile, ana, halves())
+    raise_alarms(campaign=scene.campaign)
+    assert not Standing.objects.filter(user=ana, gold_passed__gt=0).exists()
+    assert level_in(campaign=scene.campaign, user=ana) == 0
