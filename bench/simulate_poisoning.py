@@ -1,6 +1,6 @@
 """Two hundred people, a tenth of them hostile: who is found, how soon, whom it hits wrongly, and what a model learns.
 
-    python bench/simulate_poisoning.py [--tiles 4800] [--people 200] [--seed 7] [--steps 500] [--trainings 2] [--hasty]
+    python bench/simulate_poisoning.py [--tiles 4800] [--people 200] [--seed 7] [--hasty] [--trainings 0] [--steps 300]
                                        [--data ../shared/data/dubai-aerial]
 
 People label real tiles (the Dubai aerial set's dense masks, 64 px; a generated scene where the set is not at hand),
@@ -11,13 +11,14 @@ take as long as others; with --hasty those who need not look at a tile do not, a
 
 What decides is the platform's own code: levels (annotation.core.trust), the sequential test and weights
 (annotation.core.reliability), alarms (annotation.core.alarms), the vote (annotation.core.consensus), the cap
-(learning.core.shares), the network and its training (learning.core.fit). Simulated beside it: a reviewer of newcomers'
-tiles who errs one time in twenty; a maintainer who blocks and reverts whoever the gold tiles flag, and after other
+(learning.core.shares), the network (learning.core.network, learning.core.fit). Simulated beside it: a reviewer of
+newcomers' tiles who errs one time in twenty; a maintainer who blocks and reverts whoever the gold tiles flag, and after other
 alarms looks at the last ten tiles first, and again twenty later if they were good.
 
 Beside it run a twin without hostile people, and the same attack without any defence: plain majority, no gold, no
-reviews. The models of all are trained on what was merged and judged on tiles nobody labelled; --trainings seeds each,
-their means compared.
+reviews. What was merged in each teaches a model that is judged on tiles nobody labelled: a linear classifier on the
+features of the platform's own encoder (see _poisoning_probe.py), which the same labels always give the same. With
+--trainings N the platform's whole network is trained as well, with N seeds; a training's own luck is then in the table.
 
     spammer_median_submissions  of hostile people, when the first alarm names them, since they began to harm; those
                                 never named count as more than all others
@@ -153,9 +154,9 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=4_800)
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--hasty", action="store_true", help="hostile people who need not look are quick")
-    parser.add_argument("--trainings", type=int, default=2, help="seeds that each model is trained with; 0: none")
+    parser.add_argument("--trainings", type=int, default=0, help="whole trainings, one a seed, of each")
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data" / "dubai-aerial")
     options = parser.parse_args()
     began = time.monotonic()
@@ -181,24 +182,33 @@ def main() -> None:
         runs[name] = campaign.run()
         print(f"{name}: {runs[name].submissions} submissions, {time.monotonic() - began:.0f} s", flush=True)
     print_people(runs["attacked"])
+    from _poisoning_probe import Probe
+
+    probe = Probe(images[GOLD_TILES:], class_codes=CODES, seed=options.seed)
     seeds = [options.seed + nth for nth in range(options.trainings)]
-    print(f"\n{'':>12}{'labels right':>14}{'hostile votes':>15}{'clique tiles':>14}{'mIoU on the test tiles':>26}")
-    mious = {}
+    trained = "  whole trainings" if seeds else ""
+    print(f"\n{'':>12}{'labels right':>14}{'hostile votes':>15}{'clique tiles':>14}{'mIoU':>8}{trained}")
+    mious = {"the truth": probe.miou(truth[GOLD_TILES:], test)}
     for name, run in runs.items():
-        mious[name] = miou_of(images[GOLD_TILES:], run.merged, test, steps=options.steps, seeds=seeds)
-        shown = ", ".join(f"{100 * value:.2f}" for value in mious[name]) or "not trained"
-        right = 100 * share_right(run.merged, truth[GOLD_TILES:])
-        print(f"{name:>12}{right:>12.2f} %{run.votes_of_hostile:>15}{run.clique_tiles:>14}{shown:>26}", flush=True)
+        mious[name] = probe.miou(run.merged, test)
+        whole = miou_of(images[GOLD_TILES:], run.merged, test, steps=options.steps, seeds=seeds)
+        right = f"{100 * share_right(run.merged, truth[GOLD_TILES:]):.2f} %"
+        shown = ", ".join(f"{100 * value:.2f}" for value in whole)
+        print(
+            f"{name:>12}{right:>14}{run.votes_of_hostile:>15}{run.clique_tiles:>14}{100 * mious[name]:>8.2f}  {shown}",
+            flush=True,
+        )
+    print(f"{'the truth':>12}{'':>43}{100 * mious['the truth']:>8.2f}")
     attacked = runs["attacked"]
     spammers = [person for person in attacked.people if person.is_hostile]
     honest = [person for person in attacked.people if not person.is_hostile]
     median = statistics.median(first_alarm(person) for person in spammers)
-    delta = 100 * (np.mean(mious["attacked"]) - np.mean(mious["clean twin"])) if seeds else None
+    delta = 100 * (mious["attacked"] - mious["clean twin"])
     print(f"{time.monotonic() - began:.0f} s in all")
     figures = {
         "spammer_median_submissions": median if np.isfinite(median) else None,
         "honest_flagged_share": round(sum(bool(person.alarms) for person in honest) / len(honest), 4),
-        "miou_delta_points": round(float(delta), 2) if delta is not None else None,
+        "miou_delta_points": round(delta, 2),
         "clique_tiles": attacked.clique_tiles,
     }
     print("FIGURES " + json.dumps(figures))
