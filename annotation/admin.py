@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from annotation.models import Campaign, Contributor, ImageryLayer, Job, Membership, Nomenclature
+from annotation.models import Campaign, Contributor, GoldTile, ImageryLayer, Job, Membership, Nomenclature
 
 
 @admin.register(ImageryLayer)
@@ -42,6 +42,26 @@ class JobAdmin(admin.ModelAdmin):
 
     def has_change_permission(self, request: object, obj: object = None) -> bool:
         """A job's row belongs to its worker."""
+        return False
+
+
+@admin.register(GoldTile)
+class GoldTileAdmin(admin.ModelAdmin):
+    """Gold tiles, read-only: marking and retiring is on the campaign's page of quality."""
+
+    list_display = ["id", "tile", "marked_by", "marked_at", "retired_at", "faulty"]
+    list_filter = ["tile__campaign", "faulty"]
+
+    def has_add_permission(self, request: object) -> bool:
+        """A service marks gold tiles: it has more to see to."""
+        return False
+
+    def has_change_permission(self, request: object, obj: object = None) -> bool:
+        """What is gold stays as it was marked."""
+        return False
+
+    def has_delete_permission(self, request: object, obj: object = None) -> bool:
+        """Without its row a gold tile could train a model."""
         return False
 
 

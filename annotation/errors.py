@@ -208,6 +208,24 @@ class InvalidReview(UserError):
     status: ClassVar[int] = 422
 
 
+class NotAccepted(Conflict):
+    """What was asked needs labels that are accepted."""
+
+    code: ClassVar[str] = "not_accepted"
+
+
+class AlreadyGold(Conflict):
+    """The tile has gold labels already."""
+
+    code: ClassVar[str] = "already_gold"
+
+
+class TileHasTrained(Conflict):
+    """A frozen training set holds the tile: it can tell nothing of people any more."""
+
+    code: ClassVar[str] = "tile_has_trained"
+
+
 class AlreadyAccepted(Conflict):
     """An accepted annotation is closed."""
 
@@ -278,11 +296,55 @@ class JudgedTooOften(UserError):
     status: ClassVar[int] = 422
 
 
-class TooManyVerdicts(UserError):
+class TooManyThisHour(UserError):
+    """A person has done something as often as their level allows in an hour; the same request passes later."""
+
+    code: ClassVar[str] = "too_many_this_hour"
+    status: ClassVar[int] = 429
+
+
+class TooManyVerdicts(TooManyThisHour):
     """A person has sent as many verdicts as are taken in an hour; the same request passes later."""
 
     code: ClassVar[str] = "too_many_verdicts"
-    status: ClassVar[int] = 429
+
+
+class AccountBlocked(NotAllowed):
+    """The account may no longer work here; what it did is kept and may be set aside."""
+
+    code: ClassVar[str] = "account_blocked"
+
+
+class SetAside(Conflict):
+    """The labels were set aside by a maintainer: they are kept, and nobody works on them any more."""
+
+    code: ClassVar[str] = "set_aside"
+
+
+class NothingToRevert(UserError):
+    """Nothing that counts was done in the scope named."""
+
+    code: ClassVar[str] = "nothing_to_revert"
+    status: ClassVar[int] = 409
+
+
+class AlreadyUndone(Conflict):
+    """A revert is undone once."""
+
+    code: ClassVar[str] = "already_undone"
+
+
+class AlreadyResolved(Conflict):
+    """Somebody has decided this alarm."""
+
+    code: ClassVar[str] = "already_resolved"
+
+
+class NothingToCompare(UserError):
+    """Agreement needs the work of two people."""
+
+    code: ClassVar[str] = "nothing_to_compare"
+    status: ClassVar[int] = 422
 
 
 class NothingToSubmit(UserError):

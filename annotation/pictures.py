@@ -102,25 +102,29 @@ def labelled_view(
     )
     left = min(max(0, tile.col * tile_px + tile_px // 2 - width // 2), layer.width - width)
     top = min(max(0, tile.row * tile_px + tile_px // 2 - height // 2), layer.height - height)
-    z = layer.native_max_zoom
-    while z > 0 and MAP_TILE_PX << (layer.native_max_zoom - z) < width // 3:
-        z -= 1
-    side = MAP_TILE_PX << (layer.native_max_zoom - z)
-    images = tuple(
-        PlacedTile(native_tile_url(layer, z, x, y), x * side - left, y * side - top, side)
-        for y in range(top // side, (top + height - 1) // side + 1)
-        for x in range(left // side, (left + width - 1) // side + 1)
-    )
     return LabelledView(
         width=width,
         height=height,
-        images=images,
+        images=imagery_of(layer, left=left, top=top, width=width, height=height),
         frame=(tile.col * tile_px - left, tile.row * tile_px - top, tile_px),
         areas=tuple(
             (svg_path(feature["rings"]), colours[feature["class_code"]])
             for feature in features
             if feature["class_code"] in colours
         ),
+    )
+
+
+def imagery_of(layer: ImageryLayer, *, left: int, top: int, width: int, height: int) -> tuple[PlacedTile, ...]:
+    """Map tiles that cover a window of a layer, some three in its width, placed from its corner."""
+    z = layer.native_max_zoom
+    while z > 0 and MAP_TILE_PX << (layer.native_max_zoom - z) < width // 3:
+        z -= 1
+    side = MAP_TILE_PX << (layer.native_max_zoom - z)
+    return tuple(
+        PlacedTile(native_tile_url(layer, z, x, y), x * side - left, y * side - top, side)
+        for y in range(top // side, (top + height - 1) // side + 1)
+        for x in range(left // side, (left + width - 1) // side + 1)
     )
 
 

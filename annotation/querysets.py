@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from annotation.models import Annotation, Campaign, ImageryLayer, Job, Validation  # noqa: F401
+    from annotation.models import (  # noqa: F401
+        Annotation,
+        Campaign,
+        GoldOutcome,
+        ImageryLayer,
+        Job,
+        RevertItem,
+        TrustAlarm,
+        Validation,
+        ValidationBatch,
+    )
 
     Person = User | AnonymousUser
 
@@ -67,13 +77,79 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         """Submissions waiting for a verdict this person may give: never their own."""
         return self.readable_by(user).filter(state="submitted").exclude(annotator=user.pk)
 
+    def handed_in(self) -> AnnotationQuerySet:
+        """Submitted or accepted labels of people who held the tile."""
+        return self.filter(state__in=["submitted", "accepted"], head__isnull=False, is_extra=False)
+
     def usable_as_labels(self) -> AnnotationQuerySet:
-        """Accepted annotations of people who held the tile; extra contributions are kept but do not count."""
-        return self.filter(state="accepted", head__isnull=False, is_extra=False)
+        """Accepted annotations of people who held the tile; extra contributions are kept but do not count, and what was
+        set aside is not accepted any more.
+
+        Tiles that are gold, or were, are left out: what is shown, learnt or published would give the answers away.
+        """
+        return self.filter(state="accepted", head__isnull=False, is_extra=False, tile__golds__isnull=True)
+
+
+class GoldOutcomeQuerySet(models.QuerySet["GoldOutcome"]):
+    """What people handed in on gold tiles."""
+
+    def that_count(self) -> GoldOutcomeQuerySet:
+        """A person's first answer on each gold tile, by tile; not on tiles whose labels turned out to be wrong.
+
+        What they hand in after a review sent it back says how they correct, not how they label.
+        """
+        return (
+            self.filter(gold__faulty=False)
+            .order_by("annotator_id", "gold_id", "pk")
+            .distinct("annotator_id", "gold_id")
+        )
+
+
+class RevertItemQuerySet(models.QuerySet["RevertItem"]):
+    """What reverts set aside."""
+
+    def active(self) -> RevertItemQuerySet:
+        """What counts for nothing now: its revert was not undone."""
+        return self.filter(revert__undone_at__isnull=True)
+
+
+class TrustAlarmQuerySet(models.QuerySet["TrustAlarm"]):
+    """Alarms."""
+
+    def visible_to(self, user: Person) -> TrustAlarmQuerySet:
+        """Those of the campaigns one maintains, never one's own."""
+        if user.is_anonymous:
+            return self.none()
+        others = self.exclude(subject=user.pk)
+        if user.is_superuser:
+            return others
+        return others.filter(campaign__memberships__user=user, campaign__memberships__role="maintainer")
+
+    def open(self) -> TrustAlarmQuerySet:
+        """Those nobody has decided."""
+        return self.filter(resolved_at__isnull=True)
+
+
+def _set_aside(**of: Any) -> Exists:
+    from annotation.models import RevertItem
+
+    return Exists(RevertItem.objects.active().filter(**of))
+
+
+class ValidationBatchQuerySet(models.QuerySet["ValidationBatch"]):
+    """Writes of verdicts."""
+
+    def counting(self) -> ValidationBatchQuerySet:
+        """Those that no revert has set aside."""
+        return self.exclude(_set_aside(batch=OuterRef("pk")))
 
 
 class ValidationQuerySet(models.QuerySet["Validation"]):
     """Verdicts on a model's polygons."""
+
+    def counting(self) -> ValidationQuerySet:
+        """Those that no revert has set aside: before one's last that was, the one before it is one's word again."""
+        return self.exclude(_set_aside(batch=OuterRef("batch")))
 
     def of(self, user: Any) -> ValidationQuerySet:
         """This person's own."""

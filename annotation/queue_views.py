@@ -53,8 +53,8 @@ def _midnight(day: date) -> datetime:
 
 
 def _campaign_or_404(request: HttpRequest, slug: str) -> Campaign:
-    """For reviewers and maintainers: when people work is theirs and not everyone's to know."""
-    campaign = Campaign.objects.reviewed_by(request.user).select_related("layer").filter(slug=slug).first()
+    """For maintainers: when people work is not everyone's to know, nor which tiles are gold."""
+    campaign = Campaign.objects.maintained_by(request.user).select_related("layer").filter(slug=slug).first()
     if campaign is None:
         raise Http404
     return campaign

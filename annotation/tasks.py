@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.jobs import registry
-from annotation.services import jobs, queue
+from annotation.services import alarms, jobs, queue
 
 
 @shared_task(name="annotation.tasks.run_job")
@@ -24,3 +24,9 @@ def sweep_jobs() -> None:
 def reclaim_tiles() -> None:
     """Give tiles back to the queue whose work was sent back or withdrawn and left alone."""
     queue.reclaim_abandoned_tiles()
+
+
+@shared_task(name="annotation.tasks.look_for_alarms")
+def look_for_alarms() -> None:
+    """Queue a look at each campaign where work was handed in since the last one."""
+    alarms.enqueue_looks()

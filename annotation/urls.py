@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from annotation import map_views, outcome_views, queue_views, submission_views, views
+from annotation import map_views, outcome_views, quality_pages, queue_views, submission_views, views
 
 urlpatterns = [
     re_path(
@@ -20,6 +20,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/submissions/", submission_views.SubmissionsView.as_view(), name="submissions"),
     path("campaigns/<slug:slug>/queue/", queue_views.QueueAuditView.as_view(), name="queue-audit"),
     path("campaigns/<slug:slug>/queue.csv", queue_views.queue_audit_csv, name="queue-audit-csv"),
+    path("campaigns/<slug:slug>/quality/", quality_pages.QualityView.as_view(), name="quality"),
     path("practice/", views.PracticeView.as_view(), name="practice"),
     path("me/", views.MyWorkView.as_view(), name="my-work"),
     path("me/work/<int:annotation_id>/", outcome_views.OutcomeView.as_view(), name="outcome"),

@@ -20,13 +20,18 @@ from django.views.generic import ListView, TemplateView
 
 from annotation import pictures
 from annotation.api.views import campaign_progress
-from annotation.models import Annotation, Campaign, ImageryLayer, Tile
+from annotation.core.reliability import Reliability
+from annotation.models import Annotation, Campaign, ImageryLayer, Tile, TrustAlarm
 from annotation.querysets import CampaignQuerySet
 from annotation.services.people import accept_contribution_licence, contributor_of, role_in
+from annotation.services.reliability import own_reliability
+from annotation.services.standing import set_aside_count, standings_of
 from annotation.services.validations import judged_count
 
 #: Labels above this stored size would make the home page heavy.
 SHOWN_LABEL_BYTES = 20_000
+#: Bars are drawn on this many units for a share of 1: whole numbers, the same in every language.
+BAR_UNITS = 1000
 
 
 def with_accepted_tiles(campaigns: CampaignQuerySet) -> CampaignQuerySet:
@@ -50,6 +55,21 @@ def map_boot(layer: ImageryLayer) -> dict[str, Any]:
 def in_words(names: dict[str, str]) -> str:
     """A text of a nomenclature in the reader's language, else in English."""
     return names.get(get_language() or "en") or names.get("en", "")
+
+
+def class_rows(campaign: Campaign, classes: Reliability) -> list[dict[str, Any]]:
+    """A person's reliability in each class, as rows of a drawn table; bars are in BAR_UNITS."""
+    return [
+        {
+            "code": item.code,
+            "name": in_words(item.name),
+            "colour": item.colour,
+            "figures": figures,
+            **{f"bar_{name}": round(BAR_UNITS * getattr(figures, name)) for name in ("mean", "low", "high")},
+        }
+        for item in campaign.nomenclature.classes.order_by("position")
+        if (figures := classes.get(item.code)) is not None
+    ]
 
 
 class HomeView(TemplateView):
@@ -135,6 +155,7 @@ class CampaignView(TemplateView):
             tile_m=campaign.tile_px * campaign.layer.gsd_m,
             has_drawing=campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists(),
             role=role,
+            open_alarms=TrustAlarm.objects.visible_to(self.request.user).open().filter(campaign=campaign).count(),
             boot={
                 **map_boot(campaign.layer),
                 "campaign": campaign.slug,
@@ -256,6 +277,12 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
                 sent_back=Count("pk", filter=Q(state="sent_back")),
             ),
             judged=judged_count(user),
+            standings=standings_of(user),
+            set_aside=set_aside_count(user),
+            reliability=[
+                (campaign, figures, class_rows(campaign, figures.classes))
+                for campaign, figures in own_reliability(user=user)
+            ],
             contributor=contributor_of(user),
             **kwargs,
         )

@@ -1,9 +1,9 @@
-"""The public catalogue's pages."""
+"""The public catalogue's pages, and those of maintainers about trust."""
 
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from learning import pages
+from learning import pages, trust_pages
 
 
 class ReleaseName(StringConverter):
@@ -14,7 +14,12 @@ class ReleaseName(StringConverter):
 
 register_converter(ReleaseName, "release_name")
 
+_TRUST = "campaigns/<slug:slug>/trust/"
 urlpatterns = [
+    path(_TRUST, trust_pages.TrustView.as_view(), name="trust"),
+    path(f"{_TRUST}alarms/<int:alarm_id>/dismiss/", trust_pages.DismissAlarmView.as_view(), name="dismiss-alarm"),
+    path(f"{_TRUST}alarms/<int:alarm_id>/revert/", trust_pages.RevertForAlarmView.as_view(), name="trust-revert"),
+    path(f"{_TRUST}reverts/<int:revert_id>/", trust_pages.RevertView.as_view(), name="revert"),
     path("releases/", pages.ReleaseListView.as_view(), name="releases"),
     path("releases/<release_name:name>/", pages.ReleaseView.as_view(), name="release"),
 ]

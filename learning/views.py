@@ -17,13 +17,13 @@ from django.http import (
 )
 from django.views.decorators.http import require_GET, require_safe
 
+from annotation.core.stored_labels import class_index
 from annotation.map_views import IMMUTABLE, tile_response
 from annotation.models import Campaign
 from annotation.raster import map_tiles
 from learning.models import Prediction, Release
 from learning.release import layout
 from learning.release.manifest import FileEntry, file_sha256, read_manifest
-from learning.services.labels import class_index
 
 CHUNK_BYTES = 256 * 1024
 UNTIL_CLOSED = "public, max-age=3600"

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from annotation.models import Annotation, AnnotationRevision, Campaign, Correction, Lease, Ticket, Tile
+from annotation.models import (
+    Annotation,
+    AnnotationRevision,
+    Campaign,
+    Correction,
+    GoldLease,
+    Lease,
+    Ticket,
+    Tile,
+)
 from annotation.services.people import contributor_of
 from annotation.services.tiles import is_blind_tile
 from annotation.services.vintages import OtherVintage, has_other_vintages
@@ -137,13 +146,29 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
         }
         if lease is not None and held
         else None,
-        "tile": tile_body(tile, campaign),
-        "why": why_body(ticket, annotation),
+        "tile": tile_body(tile, campaign) | {"state": _state_to_show(tile, annotation)},
+        "why": why_body(ticket, annotation) or _why_of_gold(lease),
         "annotation": annotation_body(annotation),
         "draft_available": draft_is_offered(tile),
         "blind": is_blind_tile(tile),
         "other_vintages": has_other_vintages(tile),
     }
+
+
+def _why_of_gold(lease: Lease | None) -> dict[str, Any] | None:
+    """The reason shown with a gold tile, which has no ticket."""
+    given = None if lease is None or lease.ticket_id is not None else GoldLease.objects.filter(lease=lease).first()
+    return None if given is None else given.why
+
+
+def _state_to_show(tile: Tile, annotation: Annotation | None) -> str:
+    """A tile that is to do for others is, for whoever handed it in, in the state that their work is in."""
+    mine = None if annotation is None else annotation.state
+    waits = mine in (Annotation.State.SUBMITTED, Annotation.State.SENT_BACK)
+    done = mine == Annotation.State.ACCEPTED and tile.campaign.redundancy == 1
+    if annotation is not None and tile.state == Tile.State.OPEN and (waits or done):
+        return annotation.state
+    return tile.state
 
 
 def vintage_body(other: OtherVintage) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.api import review_views, studio_views, views
+from annotation.api import quality_views, review_views, studio_views, views
 
 urlpatterns = [
     path("me/", views.MeView.as_view(), name="api-me"),
@@ -12,8 +12,22 @@ urlpatterns = [
     path("campaigns/<slug:slug>/claim/", views.ClaimView.as_view(), name="api-claim"),
     path("campaigns/<slug:slug>/pick/", views.PickView.as_view(), name="api-pick"),
     path("campaigns/<slug:slug>/tiles.geojson", views.CampaignTilesView.as_view(), name="api-campaign-tiles"),
-    path("campaigns/<slug:slug>/reviews/next/", review_views.NextReviewView.as_view(), name="api-next-review"),
     path("campaigns/<slug:slug>/reviews/", review_views.BulkReviewView.as_view(), name="api-bulk-review"),
+    path("campaigns/<slug:slug>/gold/", quality_views.GoldTilesView.as_view(), name="api-gold"),
+    path("campaigns/<slug:slug>/reliability/", quality_views.ReliabilityView.as_view(), name="api-reliability"),
+    path("campaigns/<slug:slug>/agreement/", quality_views.AgreementView.as_view(), name="api-agreement"),
+    path(
+        "campaigns/<slug:slug>/disagreement.png",
+        quality_views.CampaignDisagreementView.as_view(),
+        name="api-campaign-disagreement",
+    ),
+    path("gold/<int:gold_id>/retire/", quality_views.RetireGoldView.as_view(), name="api-retire-gold"),
+    path("me/reliability/", quality_views.MyReliabilityView.as_view(), name="api-my-reliability"),
+    path(
+        "tiles/<int:tile_id>/disagreement.png",
+        quality_views.TileDisagreementView.as_view(),
+        name="api-tile-disagreement",
+    ),
     path("tiles/<int:tile_id>/", views.TileView.as_view(), name="api-tile"),
     path("tiles/<int:tile_id>/pick/", views.TilePickView.as_view(), name="api-tile-pick"),
     path("tiles/<int:tile_id>/annotation/", views.AnnotationView.as_view(), name="api-annotation"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ def compare_labels(
 
     Raises: UnusableLabels: wrong type or shapes, or a value that is neither unlabelled nor a class.
     """
-    stack = _stacked([first, second])
+    stack = stacked([first, second])
     _require_known(stack, class_codes=class_codes, unlabelled=unlabelled)
     both = (stack != unlabelled).all(axis=0)
     left, right = stack[0][both].astype(np.int64), stack[1][both].astype(np.int64)
@@ -77,25 +77,95 @@ def krippendorff_alpha(rasters: Sequence[UInt8Array], *, unlabelled: int = 0) ->
 
     Source: Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C.
     """
-    stack = _stacked(rasters).reshape(len(rasters), -1)
+    return alpha_of([coincidences(rasters, unlabelled=unlabelled)])
+
+
+@dataclass(frozen=True, slots=True)
+class Coincidences:
+    """What Krippendorff's alpha is made of; those of several tiles add up.
+
+    Args:
+        totals: n_c, labels of each raster value on pixels that two people or more label.
+        agreeing: sum of o_cc, coincidences of a class with itself.
+    """
+
+    totals: Mapping[int, int]
+    agreeing: float
+
+
+def coincidences(rasters: Sequence[UInt8Array], *, unlabelled: int = 0) -> Coincidences:
+    """The coincidences of two or more label rasters; see krippendorff_alpha."""
+    stack = stacked(rasters).reshape(len(rasters), -1)
     values = [int(value) for value in np.unique(stack) if value != unlabelled]
     labels_per_pixel = (stack != unlabelled).sum(axis=0)
     paired = labels_per_pixel >= 2
     labels = labels_per_pixel[paired]
-    totals: list[int] = []  # n_c, labels of class c on paired pixels
-    agreeing = 0.0  # Σ o_cc, coincidences of a class with itself
+    totals: dict[int, int] = {}
+    agreeing = 0.0
     for value in values:
         count = (stack[:, paired] == value).sum(axis=0)
-        totals.append(int(count.sum()))
+        totals[value] = int(count.sum())
         agreeing += float((count * (count - 1) / (labels - 1)).sum())
-    n = sum(totals)
-    chance = sum(total * (total - 1) for total in totals)
+    return Coincidences(totals, agreeing)
+
+
+def alpha_of(parts: Iterable[Coincidences]) -> float | None:
+    """Krippendorff's alpha of all these units together; None where it is undefined."""
+    totals: dict[int, int] = {}
+    agreeing = 0.0
+    for part in parts:
+        agreeing += part.agreeing
+        for value, total in part.totals.items():
+            totals[value] = totals.get(value, 0) + total
+    n = sum(totals.values())
+    chance = sum(total * (total - 1) for total in totals.values())
     if n == 0 or chance == n * (n - 1):
         return None
     return ((n - 1) * agreeing - chance) / (n * (n - 1) - chance)
 
 
-def _stacked(rasters: Sequence[UInt8Array]) -> UInt8Array:
+def confusion_counts(
+    reference: UInt8Array, said: UInt8Array, *, class_codes: Mapping[int, str], unlabelled: int = 0
+) -> dict[str, dict[str, int]]:
+    """Pixels by class in the reference, then by class said; "" is ground of the reference that was left out.
+
+    Ground that the reference does not label is left out of the count. Only classes met appear.
+
+    Args:
+        reference, said: uint8, same shape.
+        class_codes: class code of each raster value.
+
+    Raises: UnusableLabels.
+    """
+    stack = stacked([reference, said])
+    _require_known(stack, class_codes=class_codes, unlabelled=unlabelled)
+    counted = stack[0] != unlabelled
+    left, right = stack[0][counted].astype(np.int64), stack[1][counted].astype(np.int64)
+    pairs, pixels = np.unique(left * _VALUES + right, return_counts=True)
+    found: dict[str, dict[str, int]] = {}
+    for pair, count in zip(pairs.tolist(), pixels.tolist(), strict=True):
+        code = "" if pair % _VALUES == unlabelled else class_codes[pair % _VALUES]
+        found.setdefault(class_codes[pair // _VALUES], {})[code] = count
+    return found
+
+
+def disagreement(rasters: Sequence[UInt8Array], *, unlabelled: int = 0) -> UInt8Array:
+    """Where people differ: 0 where fewer than two labelled the pixel, 1 where all who did agree, 2 where they differ.
+
+    Args: rasters: uint8, same shape, one a person, two or more. Returns: uint8 of that shape.
+
+    Raises: UnusableLabels.
+    """
+    stack = stacked(rasters)
+    labelled = stack != unlabelled
+    highest = np.where(labelled, stack, np.uint8(0)).max(axis=0)
+    lowest = np.where(labelled, stack, np.uint8(_VALUES - 1)).min(axis=0)
+    differ = np.where(highest == lowest, np.uint8(1), np.uint8(2))
+    return np.where(labelled.sum(axis=0) >= 2, differ, np.uint8(0))
+
+
+def stacked(rasters: Sequence[UInt8Array]) -> UInt8Array:
+    """Two label rasters or more as one array (person, row, col). Raises: UnusableLabels."""
     if len(rasters) < 2:
         raise UnusableLabels(f"Agreement needs two rasters or more, not {len(rasters)}.")
     for raster in rasters:

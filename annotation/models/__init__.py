@@ -1,5 +1,6 @@
 """What the platform remembers of people's work."""
 
+from annotation.models.agreement import TileAgreement
 from annotation.models.annotations import (
     AnnotatedFeature,
     Annotation,
@@ -11,6 +12,7 @@ from annotation.models.annotations import (
     SubmissionCheck,
 )
 from annotation.models.campaigns import Campaign, Holdout, Membership, Tile
+from annotation.models.gold import GoldLease, GoldOutcome, GoldTile
 from annotation.models.imagery import ImageryLayer
 from annotation.models.jobs import Job
 from annotation.models.nomenclatures import (
@@ -21,6 +23,7 @@ from annotation.models.nomenclatures import (
 )
 from annotation.models.people import Contributor
 from annotation.models.queue import Lease, PriorityArea, QueueMark, QueueRound, Ticket, TileOffer
+from annotation.models.trust import HourlyUse, LabelComparison, Revert, RevertItem, Standing, TrustAlarm
 from annotation.models.validations import Validation, ValidationBatch
 
 __all__ = [
@@ -30,9 +33,14 @@ __all__ = [
     "Campaign",
     "Contributor",
     "Correction",
+    "GoldLease",
+    "GoldOutcome",
+    "GoldTile",
     "Holdout",
+    "HourlyUse",
     "ImageryLayer",
     "Job",
+    "LabelComparison",
     "Lease",
     "MappingEntry",
     "Membership",
@@ -43,12 +51,17 @@ __all__ = [
     "PriorityArea",
     "QueueMark",
     "QueueRound",
+    "Revert",
+    "RevertItem",
     "Review",
     "SecondOpinion",
+    "Standing",
     "SubmissionCheck",
     "Ticket",
     "Tile",
+    "TileAgreement",
     "TileOffer",
+    "TrustAlarm",
     "Validation",
     "ValidationBatch",
 ]

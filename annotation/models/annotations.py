@@ -34,6 +34,7 @@ class Annotation(models.Model):
         SUBMITTED = "submitted", _("waiting for review")
         SENT_BACK = "sent_back", _("sent back")
         ACCEPTED = "accepted", _("accepted")
+        REVERTED = "reverted", _("set aside")  # kept, and counts for nothing (annotation.models.Revert)
 
     tile = models.ForeignKey("annotation.Tile", on_delete=models.PROTECT, related_name="annotations")
     annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="annotations")

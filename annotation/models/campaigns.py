@@ -33,11 +33,13 @@ class Campaign(models.Model):
     n_usable = models.PositiveIntegerField()  # tiles with enough valid pixels
     redundancy = models.PositiveSmallIntegerField(default=1)
     review_policy = models.CharField(max_length=10, choices=ReviewPolicy.choices, default=ReviewPolicy.REVIEW)
+    first_reviewed = models.PositiveSmallIntegerField(default=3)  # of a newcomer's tiles; then their work counts
     control_share = models.FloatField(default=0.2)  # share of a round's tickets that are hold-out tiles
     random_share = models.FloatField(default=0.1)  # share of a round's pool tickets drawn at random
     blind_share = models.FloatField(default=0.0)  # share of pool tiles labelled without help (docs/adr/0017)
     # Tiles that a person must have had accepted here before they get the hardest ones; 0: nobody is a newcomer.
     newcomer_tiles = models.PositiveSmallIntegerField(default=0)
+    gold_share = models.FloatField(default=0.1)  # share of what a person is given that is gold (docs/adr/0022)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     seed = models.BigIntegerField(default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
@@ -56,6 +58,9 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(blind_share__gte=0, blind_share__lte=1), name="campaign_blind_share_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(gold_share__gte=0, gold_share__lte=0.5), name="campaign_gold_share_at_most_half"
             ),
         ]
 

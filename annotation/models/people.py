@@ -20,6 +20,11 @@ class Contributor(models.Model):
     public_id = models.CharField(max_length=20, unique=True, default=random_public_id, editable=False)
     language = models.CharField(max_length=2, choices=[("en", "English"), ("fr", "Français")], default="en")
     licence_accepted_at = models.DateTimeField(null=True, blank=True)
+    blocked_at = models.DateTimeField(null=True, blank=True)  # may no longer claim, save, submit, judge or review
+    blocked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    blocked_reason = models.CharField(max_length=500, blank=True)
 
     def __str__(self) -> str:
         return self.public_id

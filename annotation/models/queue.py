@@ -135,6 +135,7 @@ class TileOffer(models.Model):
         QUEUE = "queue", _("next in the queue")
         CHOSEN = "chosen", _("chosen by the person")
         SENT_BACK = "sent_back", _("sent back to its author")
+        GOLD = "gold", _("gold tile")
 
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="offers")
     tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="offers")

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from annotation.querysets import ValidationQuerySet
+from annotation.querysets import ValidationBatchQuerySet, ValidationQuerySet
 
 
 class ValidationBatch(models.Model):
@@ -21,6 +21,8 @@ class ValidationBatch(models.Model):
     finished = models.BooleanField()
     answer = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ValidationBatchQuerySet.as_manager()
 
     class Meta:
         indexes = [

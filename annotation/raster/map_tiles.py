@@ -201,6 +201,16 @@ def _imagery_jpeg(
     return out.getvalue()
 
 
+def shares_png(values: NDArray[Any]) -> bytes:
+    """An indexed PNG of a raster of shares, 1 (none) to 255 (all), over imagery: 0 is transparent, more is clearer.
+
+    Args: values: integers from 0 to 255 (row, col).
+    """
+    alpha = np.linspace(96, 255, 256).round().astype(np.uint8)
+    alpha[0] = 0
+    return _indexed_png(values.astype(np.uint8), views.UNCERTAINTY_RAMP, alpha)
+
+
 def _indexed_png(values: NDArray[np.uint8], palette: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> bytes:
     """A PNG of 8-bit indices with 256 colours and their opacity."""
     picture = Image.fromarray(values, mode="P")

@@ -23,6 +23,7 @@ from annotation.errors import (
     NothingChanged,
     NothingToSubmit,
     OperationMismatch,
+    SetAside,
     StaleRevision,
     VersionRequired,
 )
@@ -37,8 +38,11 @@ from annotation.models import (
     Tile,
 )
 from annotation.services.clock import database_now
+from annotation.services.gold import record_gold_outcome
+from annotation.services.limits import Action, spend
 from annotation.services.people import contributor_of
 from annotation.services.queue import finish_lease
+from annotation.services.standing import counts_at_once
 from annotation.services.tiles import refresh_tile_state
 
 if TYPE_CHECKING:
@@ -71,8 +75,8 @@ def save_annotation(
     repaired. The same operation id again answers as the first time and changes nothing. `views_seen` are the names of
     the views of the imagery that were looked at; the layer and its file are noted in any case.
 
-    Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted,
-        InvalidFeature, UnknownClass, OverlappingFeatures.
+    Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted, SetAside,
+        AccountBlocked, TooManyThisHour, InvalidFeature, UnknownClass, OverlappingFeatures.
     """
     repeat = _repeated(operation_id, annotator, "save", tile)
     if repeat is not None:
@@ -84,6 +88,7 @@ def save_annotation(
     parsed = parse_features(features, tile_px=tile.campaign.tile_px, class_codes=class_codes(tile.campaign))
     check_coverage(parsed)
     with transaction.atomic():
+        spend(user=annotator, action=Action.SAVE)
         annotation = _locked_annotation(tile, annotator)
         repeat = _repeated(operation_id, annotator, "save", tile)
         if repeat is not None:
@@ -105,10 +110,11 @@ def save_annotation(
 
 
 def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expected_version: int | None) -> Saved:
-    """Hand the latest revision in: to review, or accepted at once where the campaign has none.
+    """Hand the latest revision in: to review, or accepted at once where the campaign has none and the person is no
+    newcomer.
 
-    Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted,
-        NothingToSubmit.
+    Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted, SetAside,
+        AccountBlocked, TooManyThisHour, NothingToSubmit.
     """
     repeat = _repeated(operation_id, annotator, "submit", tile)
     if repeat is not None:
@@ -116,6 +122,7 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
     if expected_version is None:
         raise VersionRequired("Send If-Match with the version you submit.")
     with transaction.atomic():
+        spend(user=annotator, action=Action.SUBMIT)
         annotation = _locked_annotation(tile, annotator)
         repeat = _repeated(operation_id, annotator, "submit", tile)
         if repeat is not None:
@@ -128,7 +135,7 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
         if annotation.head.reviews.exists():
             raise NothingChanged("This was sent back as it is: change what the reviewer named, then submit again.")
         write_polygons(annotation.head, tile)
-        reviewed = tile.campaign.review_policy == Campaign.ReviewPolicy.REVIEW
+        reviewed = _is_reviewed(tile.campaign, annotator)
         annotation.state = Annotation.State.SUBMITTED if reviewed else Annotation.State.ACCEPTED
         annotation.submitted_at = database_now()
         annotation.decided_at = None if reviewed else annotation.submitted_at
@@ -136,8 +143,15 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
         annotation.is_extra = not finish_lease(tile=tile, annotator=annotator)
         annotation.save(update_fields=["state", "submitted_at", "decided_at", "is_extra"])
         refresh_tile_state(tile)
+        record_gold_outcome(annotation)
         _remember(operation_id, annotator, "submit", annotation)
     return Saved(annotation=annotation, version=annotation.version, repeated=False)
+
+
+def _is_reviewed(campaign: Campaign, annotator: User) -> bool:
+    """Whether a reviewer looks at what this person hands in: at every newcomer's first tiles in any case."""
+    every_one = campaign.review_policy == Campaign.ReviewPolicy.REVIEW
+    return every_one or not counts_at_once(campaign=campaign, user=annotator)
 
 
 def class_codes(campaign: Campaign) -> frozenset[str]:
@@ -190,6 +204,8 @@ def require_consent(annotator: User) -> None:
 def _require_version(annotation: Annotation, expected_version: int) -> None:
     if annotation.state == Annotation.State.ACCEPTED:
         raise AlreadyAccepted("This tile is accepted and closed: report a wrong place instead of editing it.")
+    if annotation.state == Annotation.State.REVERTED:
+        raise SetAside("Your labels of this tile were set aside by a maintainer: take another tile.")
     if annotation.version != expected_version:
         raise StaleRevision(
             f"These labels were drawn on version {expected_version}, the server has version {annotation.version}: "

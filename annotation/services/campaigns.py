@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 DEFAULT_HOLDOUT_SHARE = 0.15
+FIRST_REVIEWED = 3
+MAX_GOLD_SHARE = 0.5  # more would leave people little that is new
 MAX_HOLDOUT_TILES = 600  # enough for per-class figures; a larger sample is asked for by its share
 
 
@@ -34,10 +36,12 @@ def open_campaign(
     created_by: User | None,
     redundancy: int = 1,
     review_policy: str = Campaign.ReviewPolicy.REVIEW,
+    first_reviewed: int = FIRST_REVIEWED,
     control_share: float = 0.2,
     random_share: float = 0.1,
     blind_share: float = 0.0,
     newcomer_tiles: int = 0,
+    gold_share: float = 0.1,
     holdout_share: float | None = None,
     holdout_block_tiles: int = 2,
     holdout_buffer_tiles: int = 1,
@@ -49,12 +53,17 @@ def open_campaign(
 
     Draws the hold-out before anything else, writes its tiles, and opens a first round of `first_round` pool tiles
     drawn at random (there is no model yet to doubt). `blind_share` of the pool is labelled without help.
-    Until a person has had `newcomer_tiles` accepted they get the easiest ones.
+    Until a person has had `newcomer_tiles` accepted they get the easiest ones. Of a newcomer `first_reviewed` tiles are
+    reviewed before their work counts, also where submissions are accepted as they come.
+    Once there are gold tiles, `gold_share` of what each person is given is one.
 
     Raises: NameTaken, UnusableGrid, TooFewTiles, HoldoutImpossible, UserError (a value out of range).
     """
     shares = {"control share": control_share, "random share": random_share, "blind share": blind_share}
-    _check_values(slug, tile_px, redundancy, shares, holdout_share, first_round, newcomer_tiles)
+    newcomers = {"tiles for newcomers": newcomer_tiles, "first tiles reviewed": first_reviewed}
+    _check_values(slug, tile_px, redundancy, shares, holdout_share, first_round, newcomers)
+    if not 0 <= gold_share <= MAX_GOLD_SHARE:
+        raise UserError(f"Not usable: gold share {gold_share}: from 0 to {MAX_GOLD_SHARE}.")
     if Campaign.objects.filter(slug=slug).exists():
         raise NameTaken(f"A campaign {slug!r} exists: choose another --slug.")
     grid = TileGrid(pixels=layer.pixel_grid, tile_px=tile_px)
@@ -93,10 +102,12 @@ def open_campaign(
         n_usable=n_usable,
         redundancy=redundancy,
         review_policy=review_policy,
+        first_reviewed=first_reviewed,
         control_share=control_share,
         random_share=random_share,
         blind_share=blind_share,
         newcomer_tiles=newcomer_tiles,
+        gold_share=gold_share,
         seed=seed,
         created_by=created_by,
     )
@@ -150,7 +161,7 @@ def _check_values(
     shares: dict[str, float],
     holdout_share: float | None,
     first_round: int,
-    newcomer_tiles: int,
+    newcomers: dict[str, int],
 ) -> None:
     problems = [
         (
@@ -163,7 +174,7 @@ def _check_values(
         *((not 0 <= share <= 1, f"{name} {share}: from 0 to 1") for name, share in shares.items()),
         (holdout_share is not None and not 0 < holdout_share < 1, f"hold-out share {holdout_share}: between 0 and 1"),
         (first_round < 1, f"first round of {first_round} tiles: at least 1"),
-        (not 0 <= newcomer_tiles <= 100, f"{newcomer_tiles} tiles for newcomers: between 0 and 100"),
+        *((not 0 <= count <= 100, f"{count} {name}: from 0 to 100") for name, count in newcomers.items()),
     ]
     for wrong, message in problems:
         if wrong:

@@ -9,9 +9,16 @@ from django.db import transaction
 
 from annotation.core.nomenclature import load_mapping, load_nomenclature
 from annotation.errors import NomenclatureChanged, NotThere
-from annotation.models import MappingEntry, Nomenclature, NomenclatureClass, NomenclatureMapping
+from annotation.models import Campaign, MappingEntry, Nomenclature, NomenclatureClass, NomenclatureMapping
 
 DATA_FOLDER = Path(__file__).resolve().parents[1] / "nomenclatures"
+
+
+def selectable_codes(campaign: Campaign) -> list[str]:
+    """Codes of the classes a person may choose in this campaign, in the nomenclature's order."""
+    return list(
+        campaign.nomenclature.classes.filter(selectable=True).order_by("position").values_list("code", flat=True)
+    )
 
 
 @transaction.atomic

@@ -18,6 +18,8 @@ from django.db.models.functions import Coalesce, Least, Now
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Ticket, Tile, TileOffer
 from annotation.services.clock import database_now
+from annotation.services.gold import gold_lease_if_due
+from annotation.services.limits import Action, spend
 from annotation.services.newcomers import easy_first, is_newcomer
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import materialise_tiles, role_of_tile, usable_tiles
@@ -43,8 +45,8 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
 
     Guarantees: never more people than the tile's redundancy (unique slots), never one person twice on a tile
     (unique lease), order by rank among what is free at that moment, but for newcomers' first tiles, which are the
-    easiest (annotation.services.newcomers).
-    Raises: CampaignClosed.
+    easiest (annotation.services.newcomers), and for gold tiles.
+    Raises: CampaignClosed, AccountBlocked, TooManyThisHour.
     """
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
@@ -52,10 +54,14 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
     kept = held_lease(campaign, annotator, purpose=Lease.Purpose.DRAW, ahead=ahead)
     if kept is not None:
         return kept
+    spend(user=annotator, action=Action.CLAIM)
     sent_back = _next_sent_back(campaign, annotator)
     if sent_back is not None:
         way = TileOffer.Way.SENT_BACK
         return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead, way=way)
+    if gold := gold_lease_if_due(campaign, annotator, ahead=ahead):
+        _note_offer(gold, way=TileOffer.Way.GOLD)
+        return gold
     newcomer = is_newcomer(campaign, annotator)
     ticket = _next_ticket(campaign, annotator, newcomer=newcomer)
     if ticket is None:
@@ -73,11 +79,13 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
 def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lease:
     """Give this person a tile they chose on the map, if a slot is free.
 
-    Raises: CampaignClosed, TileOutsideGrid, TileNotWorkable, NoFreeSlot, TooManyLeases.
+    Raises: CampaignClosed, AccountBlocked, TooManyThisHour, TileOutsideGrid, TileNotWorkable, NoFreeSlot,
+        TooManyLeases.
     """
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
     one_claim_at_a_time(campaign, annotator)
+    spend(user=annotator, action=Action.CLAIM)
     lock_campaign(campaign)
     tile = _tile_to_pick(campaign, row, col)
     mine = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
@@ -89,8 +97,9 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     own = Annotation.objects.filter(tile=tile, annotator=annotator).first()
     if mine is not None and own is not None and own.state in REOPENABLE:
         return _grant(tile=tile, annotator=annotator, ticket=None, ahead=False, way=TileOffer.Way.CHOSEN)
-    if own is not None and own.state == Annotation.State.ACCEPTED:
-        raise NoFreeSlot("Your labels of this tile are accepted: choose another one.")
+    if own is not None and own.state in (Annotation.State.ACCEPTED, Annotation.State.REVERTED):
+        what = "are accepted" if own.state == Annotation.State.ACCEPTED else "were set aside by a maintainer"
+        raise NoFreeSlot(f"Your labels of this tile {what}: choose another one.")
     if tile.role == Tile.Role.HOLDOUT:
         raise TileNotWorkable(f"Tile row {row}, column {col} is a control tile: the queue hands those out.")
     open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
@@ -253,18 +262,22 @@ def _grant(
             **({"ticket": ticket} if ticket is not None else {}),
         },
     )
+    _note_offer(lease, way=way, ticket=ticket, newcomer=newcomer)
+    return lease
+
+
+def _note_offer(lease: Lease, *, way: str, ticket: Ticket | None = None, newcomer: bool = False) -> None:
     TileOffer.objects.create(
-        campaign_id=tile.campaign_id,
-        tile=tile,
-        annotator=annotator,
+        campaign_id=lease.tile.campaign_id,
+        tile=lease.tile,
+        annotator=lease.annotator,
         ticket=ticket,
         way=way,
         newcomer=newcomer,
-        ahead=ahead,
+        ahead=lease.ahead,
         rank=None if ticket is None else ticket.rank,
-        offered_at=now,
+        offered_at=lease.granted_at,
     )
-    return lease
 
 
 def _wait_for_round_being_opened(campaign: Campaign) -> None:

@@ -33,6 +33,8 @@ from annotation.services.annotations import (
     write_polygons,
 )
 from annotation.services.clock import database_now
+from annotation.services.limits import Action, spend
+from annotation.services.standing import refresh_standing
 from annotation.services.tiles import refresh_tile_state
 
 if TYPE_CHECKING:
@@ -63,8 +65,10 @@ def record_review(
     the submitted one, which stays.
 
     Raises: NotThere, OwnWork, VersionRequired, StaleRevision, NotSubmitted, AlreadyJudged, ReasonRequired,
-        InvalidReview, NothingChanged, OperationMismatch; with "correct" what `save_correction` raises for features.
+        InvalidReview, NothingChanged, OperationMismatch, AccountBlocked, TooManyThisHour; with "correct" what
+        `save_correction` raises for features.
     """
+    spend(user=reviewer, action=Action.REVIEW)
     annotation = (
         Annotation.objects.select_for_update(of=("self",))
         .select_related("tile__campaign", "head")
@@ -115,6 +119,7 @@ def record_review(
     annotation.shown_to = annotation.shown_until = None
     annotation.save(update_fields=["state", "version", "head", "decided_at", "shown_to", "shown_until"])
     refresh_tile_state(annotation.tile)
+    refresh_standing(campaign=annotation.tile.campaign, users=[annotation.annotator_id])
     Operation.objects.create(
         id=operation_id,
         actor=reviewer,

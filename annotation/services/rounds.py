@@ -69,7 +69,7 @@ def open_queue_round(
 
 
 def labelled_or_leased_tiles(campaign: Campaign) -> set[Place]:
-    """Tiles whose every slot is taken or done, or that are retired: no round should ask for them again."""
+    """Tiles whose every slot is taken or done, that are retired, or gold: no round should ask for them again."""
     closed = campaign.tiles.filter(state__in=[Tile.State.ACCEPTED, Tile.State.UNUSABLE]).values_list("row", "col")
     full = (
         campaign.tickets.filter(state__in=[Ticket.State.LEASED, Ticket.State.DONE])
@@ -78,7 +78,8 @@ def labelled_or_leased_tiles(campaign: Campaign) -> set[Place]:
         .filter(slots_used__gte=campaign.redundancy)
         .values_list("tile__row", "tile__col")
     )
-    return set(closed) | set(full)
+    gold = campaign.tiles.filter(golds__isnull=False).values_list("row", "col")
+    return set(closed) | set(full) | set(gold)
 
 
 def _unlabelled_controls(campaign: Campaign) -> list[QueuedTile]:

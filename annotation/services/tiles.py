@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from django.contrib.gis.geos import Polygon
+from django.db import connection
 from numpy.typing import NDArray
 
 from annotation.core.blind import is_blind
@@ -16,6 +17,27 @@ from annotation.models import Campaign, Tile
 
 Place = tuple[int, int]  # (row, col)
 MIN_VALID_FRACTION = 0.5  # a tile with less imagery than this is offered to nobody
+
+# A tile is what its annotations are, extra contributions aside.
+FROM_ANNOTATIONS = """
+UPDATE annotation_tile AS tile SET state = now.state
+FROM (
+    SELECT t.id, CASE
+        WHEN EXISTS (SELECT 1 FROM annotation_goldtile g WHERE g.tile_id = t.id AND g.retired_at IS NULL)
+            THEN CASE t.state WHEN 'unusable' THEN 'unusable' ELSE 'open' END
+        WHEN count(*) FILTER (WHERE a.state = 'accepted') >= c.redundancy THEN 'accepted'
+        WHEN count(*) FILTER (WHERE a.state = 'submitted') > 0 THEN 'submitted'
+        WHEN count(*) FILTER (WHERE a.state = 'sent_back') > 0 THEN 'sent_back'
+        WHEN t.state = 'unusable' THEN 'unusable'
+        ELSE 'open' END AS state
+    FROM annotation_tile t
+    JOIN annotation_campaign c ON c.id = t.campaign_id
+    LEFT JOIN annotation_annotation a ON a.tile_id = t.id AND NOT a.is_extra
+    WHERE t.id = ANY(%s)
+    GROUP BY t.id, c.redundancy
+) now
+WHERE now.id = tile.id AND now.state <> tile.state
+"""
 
 
 def usable_mask(*, layer_valid_path: str | None, n_rows: int, n_cols: int, tile_px: int) -> NDArray[np.bool_]:
@@ -114,22 +136,20 @@ def materialise_tiles(*, campaign: Campaign, places: Iterable[Place]) -> dict[Pl
 
 
 def refresh_tile_state(tile: Tile) -> None:
-    """Set the tile's state from its annotations; called in the transaction that changed one.
+    """Set the tile's state from its annotations; called in the transaction that changed one."""
+    refresh_tile_states([tile.pk])
+    tile.state = Tile.objects.values_list("state", flat=True).get(pk=tile.pk)
 
-    The row is locked before the annotations are read: of two verdicts at once, the second sees the first.
+
+def refresh_tile_states(tile_ids: Sequence[int]) -> int:
+    """Set the tiles' states from their annotations, in one statement for all; returns how many changed.
+
+    The rows are locked before the annotations are read: of two verdicts at once, the second sees the first. A gold tile
+    stays to do, whoever has done it: its state must not tell it from what the next person expects.
     """
-    tile.state = Tile.objects.select_for_update(no_key=True).values_list("state", flat=True).get(pk=tile.pk)
-    states = list(tile.annotations.filter(is_extra=False).values_list("state", flat=True))
-    if states.count("accepted") >= tile.campaign.redundancy:
-        state = Tile.State.ACCEPTED
-    elif "submitted" in states:
-        state = Tile.State.SUBMITTED
-    elif "sent_back" in states:
-        state = Tile.State.SENT_BACK
-    elif tile.state == Tile.State.UNUSABLE:
-        state = Tile.State.UNUSABLE
-    else:
-        state = Tile.State.OPEN
-    if state != tile.state:
-        tile.state = state
-        Tile.objects.filter(pk=tile.pk).update(state=state)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM annotation_tile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [list(tile_ids)]
+        )
+        cursor.execute(FROM_ANNOTATIONS, [list(tile_ids)])
+        return cursor.rowcount

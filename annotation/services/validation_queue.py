@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, Now
 from annotation.errors import CampaignClosed
 from annotation.models import Annotation, Campaign, Lease, Ticket, Tile, ValidationBatch
 from annotation.services.clock import database_now
+from annotation.services.limits import Action, spend
 from annotation.services.queue import held_lease, one_claim_at_a_time, release_lease
 from annotation.services.tiles import is_blind_tile
 
@@ -55,13 +56,14 @@ def claim_tile_to_validate(
     Guarantees: never a control or blind tile; nobody else judges the tile meanwhile (unique in the database); nobody
         judges one drawing twice unless they left it unfinished; a tile that enough people have judged is not given,
         nor one passed over because that model drew nothing there.
-    Raises: CampaignClosed.
+    Raises: CampaignClosed, AccountBlocked, TooManyThisHour.
     """
     require_open(campaign)
     one_claim_at_a_time(campaign, annotator)
     kept = held_lease(campaign, annotator, purpose=Lease.Purpose.VALIDATE, ahead=ahead)
     if kept is not None:
         return kept
+    spend(user=annotator, action=Action.CLAIM)
     waiting = _waiting(campaign, annotator, model_version=model_version)
     places = Tile.objects.select_related("campaign")
     for tile_id in _ranked(campaign, waiting):
@@ -116,9 +118,16 @@ def _open_to(campaign: Campaign, annotator: User, *, model_version: str) -> Quer
     passed = given_back.exclude(release_reason__in=["", Lease.Reason.LEFT])
     undrawn = given_back.filter(release_reason=Lease.Reason.LEFT, comment=_nothing_by(model_version))
     finished = ValidationBatch.objects.filter(finished=True, model_version=model_version)
-    judges = finished.filter(**here).values("tile").annotate(people=Count("annotator", distinct=True)).values("people")
+    judges = (
+        finished.counting()
+        .filter(**here)
+        .values("tile")
+        .annotate(people=Count("annotator", distinct=True))
+        .values("people")
+    )
     return (
         Tile.objects.filter(campaign=campaign, role=Tile.Role.POOL)
+        .filter(golds__isnull=True)  # what is agreed there would train a model
         .exclude(state__in=[Tile.State.ACCEPTED, Tile.State.UNUSABLE])
         .exclude(Exists(passed))
         .exclude(Exists(undrawn))

@@ -7,15 +7,12 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, IntegerField, Min, Sum
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast, Greatest, Now
+from django.db.models import Count
 
 from annotation.errors import (
     ConsentRequired,
@@ -31,7 +28,7 @@ from annotation.errors import (
 )
 from annotation.models import Contributor, Lease, Tile, Validation, ValidationBatch
 from annotation.services.annotations import class_codes
-from annotation.services.clock import database_now
+from annotation.services.limits import Action, spend
 from annotation.services.people import contributor_of
 from annotation.services.validation_queue import require_open
 
@@ -39,7 +36,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 LONGEST_LOOK_S = 86_400
-HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +99,11 @@ def record_verdicts(
     Args:
         model_version: of the drawing the person saw.
         done: they are through with this tile, also where polygons are left; the lease ends then, or with the last one.
-    Raises: OperationMismatch, CampaignClosed, ConsentRequired, NotClaimed, TooManyVerdicts, DrawingReplaced,
-        UnknownFeature, InvalidVerdict, UnknownClass, JudgedTooOften.
+    Raises: OperationMismatch, CampaignClosed, ConsentRequired, NotClaimed, AccountBlocked, TooManyVerdicts,
+        DrawingReplaced, UnknownFeature, InvalidVerdict, UnknownClass, JudgedTooOften.
     """
     _require_open_and_consent(tile, annotator)
-    # The writes of one person follow each other: what they sent in the last hour is counted before a row is added.
+    # The writes of one person follow each other: a request sent twice finds what its first copy stored.
     Contributor.objects.select_for_update(no_key=True).get(user=annotator)
     lease = (
         Lease.objects.select_for_update(of=("self",))
@@ -119,7 +115,8 @@ def record_verdicts(
     repeat = repeated_verdicts(operation_id=operation_id, annotator=annotator, tile=tile)
     if repeat is not None:
         return repeat
-    _require_room(annotator, len(verdicts))
+    # A request that stores no verdict counts as one: it is a row too.
+    spend(user=annotator, action=Action.VERDICT, amount=max(1, len(verdicts)), error=TooManyVerdicts)
     if model_version != drawing.model_version:
         raise DrawingReplaced(
             f"You judged what {model_version} drew; {drawing.model_version} has drawn this tile anew: load it again.",
@@ -179,22 +176,6 @@ def _require_open_and_consent(tile: Tile, annotator: User) -> None:
         raise ConsentRequired(
             'Verdicts can only be kept under the open licence: agree to it on the page "My work", then send them again.'
         )
-
-
-def _require_room(annotator: User, given: int) -> None:
-    """Refuse what is beyond this person's hour. A request that stores no verdict counts as one: it is a row too."""
-    cost = Greatest(1, Cast(KeyTextTransform("stored", "answer"), IntegerField()))
-    lately = ValidationBatch.objects.filter(annotator=annotator, created_at__gt=Now() - HOUR)
-    found = lately.aggregate(sent=Sum(cost), since=Min("created_at"))
-    sent, limit = found["sent"] or 0, settings.MAX_VERDICTS_PER_HOUR
-    if sent + max(1, given) <= limit:
-        return
-    wait_s = max(1, math.ceil((found["since"] + HOUR - database_now()).total_seconds())) if sent else 0
-    raise TooManyVerdicts(
-        f"You have sent {sent} answers in the last hour and {given} more now; {limit} are taken in an hour. More are "
-        f"taken in {math.ceil(wait_s / 60)} min at the earliest.",
-        details={"sent": sent, "given": given, "limit": limit, "retry_after_s": wait_s},
-    )
 
 
 def _check(

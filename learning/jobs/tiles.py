@@ -14,14 +14,16 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from annotation.core.consensus import support, weighted_vote
 from annotation.core.grid import PixelWindow
+from annotation.core.stored_labels import class_index, label_rasters
 from annotation.models import AnnotationRevision, Campaign, Tile
 from annotation.raster.reader import open_layer, read_window
 from learning.core.dataset import LabelledTile
 from learning.errors import HoldoutInTraining, TrainingSetChanged
 from learning.jobs.options import VALIDATED_WEIGHT
 from learning.models import TrainingSet
-from learning.services.labels import class_index, label_raster, label_rasters, merge_labels, undrawn_part
+from learning.services.labels import label_raster, undrawn_part
 from learning.services.training_sets import training_set_sha256
 from learning.services.validations import frozen_features
 
@@ -90,7 +92,7 @@ def training_tiles(
     validated_weight: float = VALIDATED_WEIGHT,
     on_progress: Callable[[float], None],
 ) -> CampaignTiles:
-    """The tiles of a frozen set, several people's labels of one tile merged.
+    """The tiles of a frozen set, several people's labels of one tile merged by the weights frozen with them.
 
     What people agreed on in a model's drawing follows the tile's own labels as an entry of its own, on the ground that
     nobody drew, and weighs `validated_weight`.
@@ -98,9 +100,9 @@ def training_tiles(
     Raises: TrainingSetChanged (the rows no longer give the set's SHA-256), HoldoutInTraining.
     """
     campaign, tile_px = training_set.campaign, training_set.campaign.tile_px
-    rows = list(
-        training_set.items.order_by("tile_id", "revision_id").values_list("tile_id", "revision_id", "revision__sha256")
-    )
+    items = training_set.items.order_by("tile_id", "revision_id")
+    rows = list(items.values_list("tile_id", "revision_id", "revision__sha256"))
+    weights = dict(items.values_list("revision_id", "weights"))
     judged = {frozen.tile_id: frozen for frozen in training_set.validated.select_related("tile", "training_set")}
     tiles = Tile.objects.in_bulk({tile for tile, *_revision in rows} | judged.keys())
     apart = [f"r{tile.row} c{tile.col}" for _id, tile in sorted(tiles.items()) if tile.role != Tile.Role.POOL]
@@ -111,6 +113,7 @@ def training_tiles(
         class_codes=training_set.class_codes,
         items=rows,
         judged=[(tile, frozen.sha256) for tile, frozen in judged.items()],
+        weights=weights,
     )
     if sha256 != training_set.sha256:
         raise TrainingSetChanged(
@@ -120,9 +123,10 @@ def training_tiles(
     revisions = {tile: [item[1] for item in group] for tile, group in groupby(rows, key=lambda item: item[0])}
     placed: list[PlacedLabels] = []
     for done, (tile_id, tile) in enumerate(sorted(tiles.items()), start=1):
-        drawn = label_rasters(features_of(revisions.get(tile_id, [])), tile_px=tile_px, values=values)
+        of_tile = revisions.get(tile_id, [])
+        drawn = label_rasters(features_of(of_tile), tile_px=tile_px, values=values)
         if drawn:
-            placed.append(_placed(tile, merge_labels(drawn)))
+            placed += _drawn_part(tile, drawn, [_by_value(weights[revision], values) for revision in of_tile])
         if tile_id in judged:
             agreed = label_raster(frozen_features(judged[tile_id]), tile_px=tile_px, values=values)
             rest = undrawn_part(agreed, drawn)
@@ -130,6 +134,22 @@ def training_tiles(
                 placed.append(_placed(tile, rest, weight=validated_weight))
         on_progress(done / len(tiles))
     return CampaignTiles(image_path=campaign.layer.path("analysis.tif"), tile_px=tile_px, labels=placed)
+
+
+def _drawn_part(
+    tile: Tile, drawn: Sequence[NDArray[np.uint8]], weights: Sequence[Mapping[int, float]]
+) -> list[PlacedLabels]:
+    """People's labels merged by weighted vote; they weigh as much as those who carried the vote are believed.
+
+    Nothing where nobody is believed.
+    """
+    merged = weighted_vote(drawn, weights=weights)
+    believed = support(drawn, merged, weights=weights)
+    return [_placed(tile, merged, weight=believed)] if believed > 0 else []
+
+
+def _by_value(weights: Mapping[str, float], values: Mapping[str, int]) -> dict[int, float]:
+    return {values[code]: weight for code, weight in weights.items() if code in values}
 
 
 def _placed(tile: Tile, labels: NDArray[np.uint8], *, weight: float = 1.0) -> PlacedLabels:

@@ -13,6 +13,7 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
+from annotation.core.stored_labels import class_index
 from annotation.errors import JobAlreadyRunning
 from annotation.jobs.registry import job
 from annotation.models import Campaign
@@ -24,7 +25,6 @@ from learning.jobs.tiles import labels_of, read_with_context, training_tiles
 from learning.models import TrainedModel, TrainingRun
 from learning.services import acquisition, predictions, promotion, training
 from learning.services.holdout import HoldoutReference, holdout_reference
-from learning.services.labels import class_index
 
 if TYPE_CHECKING:
     from learning.core.fit import FittedModel, StepReport

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class TrainingSet(models.Model):
-    """The exact revisions a run learns from, frozen; hold-out tiles are refused by a database trigger."""
+    """The exact revisions a run learns from, frozen; hold-out and gold tiles are refused by database triggers."""
 
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.PROTECT, related_name="training_sets")
     number = models.PositiveIntegerField()
@@ -19,7 +19,10 @@ class TrainingSet(models.Model):
     sha256 = models.CharField(
         max_length=64
     )  # of campaign, class codes, the sorted (tile, revision, revision sha256) and, if any, (judged tile, its sha256)
+    # and the weights that are not 1
     n_tiles = models.PositiveIntegerField()
+    # Accepted labels left out since one person made more of a class than one may: {"revisions": [ids], "why": [...]}
+    left_out = models.JSONField(default=dict, blank=True)
     frozen_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     frozen_at = models.DateTimeField(auto_now_add=True)
 
@@ -37,6 +40,7 @@ class TrainingSetItem(models.Model):
     training_set = models.ForeignKey(TrainingSet, on_delete=models.CASCADE, related_name="items")
     tile = models.ForeignKey("annotation.Tile", on_delete=models.PROTECT, related_name="+")
     revision = models.ForeignKey("annotation.AnnotationRevision", on_delete=models.PROTECT, related_name="+")
+    weights = models.JSONField(default=dict, blank=True)  # {class: what its author's label counts}, 1 left out
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["training_set", "revision"], name="training_item_unique")]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotation.core.labels import polygonize_labels, rasterize_features
+from annotation.core.stored_labels import class_index
 from annotation.core.tile_geometry import Feature
 from annotation.models import Tile
 from annotation.raster.reader import read_window
@@ -18,7 +19,6 @@ from learning.core.durable import write_durably
 from learning.core.map_files import ENTROPY_LEVELS
 from learning.errors import NoDraft
 from learning.models import Prediction
-from learning.services.labels import class_index
 from learning.services.predictions import shown_prediction
 
 if TYPE_CHECKING:

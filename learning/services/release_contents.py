@@ -19,6 +19,7 @@ from typing import Any, Literal, cast
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
+from annotation.core.stored_labels import class_index
 from annotation.core.tile_geometry import to_crs
 from annotation.models import AnnotationRevision, Campaign, Contributor, Tile
 from annotation.services.people import contributor_of
@@ -40,7 +41,7 @@ from learning.release.contents import (
     ReleaseContents,
 )
 from learning.release.dataset import colour_table
-from learning.services.labels import class_index, label_raster
+from learning.services.labels import label_raster
 from learning.services.predictions import ready_prediction
 from learning.services.provenance import code_commit, software_version
 from learning.services.release_model import model_record

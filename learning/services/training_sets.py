@@ -1,18 +1,21 @@
 """Freezing what a model learns from: the accepted revisions of a moment and the polygons people agreed on, never a
-hold-out tile.
+hold-out or gold tile.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Sum
 
-from annotation.models import AnnotatedFeature, Annotation, Campaign, Tile
+from annotation.models import AnnotatedFeature, Annotation, Campaign, Contributor, Tile
+from annotation.services.nomenclatures import selectable_codes
+from annotation.services.reliability import label_weights
+from learning.core.shares import Capped, Contribution, cap_shares
 from learning.errors import NothingToTrain, SuspectBatch
 from learning.models import TrainedModel, TrainingSet, TrainingSetItem, TrainingSetValidation
 from learning.querysets import licensed_labels
@@ -25,38 +28,54 @@ MIN_TILES = 2
 MIN_CLASSES = 2
 # Below this many new tiles, ground that holds one class only is chance; above, a mistake or an attack.
 SINGLE_CLASS_BATCH = 10
+# More than this share of the tiles left out for one person's sake is no cap any more: somebody should look first.
+MOST_LEFT_OUT = 0.5
 
 Item = tuple[int, int, str]  # tile, revision, the revision's SHA-256
 JudgedItem = tuple[int, str]  # tile, the SHA-256 of what people agreed on there
+Weights = Mapping[int, Mapping[str, float]]  # by revision, then class code; 1 is left out
 
 
 @transaction.atomic
 def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool = False) -> TrainingSet:
     """Write down the accepted revisions of the campaign's pool tiles, and the polygons of a model that people agreed
-    on there; the same content gives the same set.
+    on there, and what each author's labels weigh (docs/adr/0022); the same content gives the same set.
+
+    Of what one person made too much of a class of, some tiles are left out (learning.core.shares), and named with the
+    set; judged polygons are not, since several people stand behind each.
 
     Class codes are all selectable classes of the nomenclature, in its order, so that models of different
     rounds have the same output channels.
 
-    Args:   force: skip the look at what was accepted since the last set.
+    Args:   force: skip the look at what was accepted since the last set, and at whether one person dominates it.
     Raises: NothingToTrain (fewer than two labelled tiles or two classes), SuspectBatch.
     """
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
     labels = _labels(campaign)
+    capped = _capped(labels)
+    left_out = {key[1] for key in capped.left_out}
     items: list[Item] = [
         (tile, revision, sha256)
         for tile, revision, sha256 in labels.order_by("tile_id", "head_id").values_list(
             "tile_id", "head_id", "head__sha256"
         )
+        if revision not in left_out
     ]
     judged = validated_labels(campaign)
+    weights = _weights_of(campaign, labels)
     codes = selectable_codes(campaign)
     last = campaign.training_sets.order_by("-number").first()
     _refuse_too_little(campaign, items=items, labels=labels, judged=judged, codes=codes)
     if last is not None and not force:
         _refuse_single_class_batch(labels=labels, judged=judged, last=last)
+    if not force:
+        _refuse_one_persons_set(items=items, capped=capped)
     sha256 = training_set_sha256(
-        campaign=campaign, class_codes=codes, items=items, judged=[(tile.tile_id, tile.sha256) for tile in judged]
+        campaign=campaign,
+        class_codes=codes,
+        items=items,
+        judged=[(tile.tile_id, tile.sha256) for tile in judged],
+        weights=weights,
     )
     if last is not None and last.sha256 == sha256:
         return last
@@ -66,10 +85,14 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
         class_codes=codes,
         sha256=sha256,
         n_tiles=len(_tiles_of(items, judged)),
+        left_out=_told(capped),
         frozen_by=actor,
     )
     TrainingSetItem.objects.bulk_create(
-        [TrainingSetItem(training_set=frozen, tile_id=tile, revision_id=revision) for tile, revision, _sha in items],
+        [
+            TrainingSetItem(training_set=frozen, tile_id=tile, revision_id=revision, weights=weights.get(revision, {}))
+            for tile, revision, _sha in items
+        ],
         batch_size=2_000,
     )
     TrainingSetValidation.objects.bulk_create(
@@ -84,22 +107,24 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
     return frozen
 
 
-def selectable_codes(campaign: Campaign) -> list[str]:
-    """Codes of the classes a person may choose in this campaign, in the nomenclature's order."""
-    return list(
-        campaign.nomenclature.classes.filter(selectable=True).order_by("position").values_list("code", flat=True)
-    )
-
-
 def training_set_sha256(
-    *, campaign: Campaign, class_codes: list[str], items: list[Item], judged: Sequence[JudgedItem] = ()
+    *,
+    campaign: Campaign,
+    class_codes: list[str],
+    items: list[Item],
+    judged: Sequence[JudgedItem] = (),
+    weights: Weights | None = None,
 ) -> str:
-    """Identity of a training set: campaign, class codes, the sorted (tile, revision, revision SHA-256), and the sorted
-    (judged tile, its SHA-256) where there are any, so that sets of revisions alone keep the identity they had.
+    """Identity of a training set: campaign, class codes, the sorted (tile, revision, revision SHA-256), the sorted
+    (judged tile, its SHA-256) where there are any, and the weights that are not 1 where there are any, so that sets
+    without either keep the identity they had.
     """
     content: dict[str, object] = {"campaign": campaign.slug, "class_codes": class_codes, "items": sorted(items)}
     if judged:
         content["judged"] = sorted(judged)
+    heard = {revision: dict(by_class) for revision, by_class in (weights or {}).items() if by_class}
+    if heard:
+        content["weights"] = sorted((revision, sorted(by_class.items())) for revision, by_class in heard.items())
     return hashlib.sha256(json.dumps(content, separators=(",", ":"), sort_keys=True).encode()).hexdigest()
 
 
@@ -117,15 +142,59 @@ def _labels(campaign: Campaign) -> QuerySet[Annotation]:
     return licensed_labels(campaign).filter(tile__role=Tile.Role.POOL)
 
 
+def _weights_of(campaign: Campaign, labels: QuerySet[Annotation]) -> dict[int, dict[str, float]]:
+    """What each label counts by its author's reliability in each class, by revision; only what is not 1."""
+    by_person = label_weights(campaign)
+    if not by_person:
+        return {}
+    authors = labels.filter(annotator__in=by_person).order_by("head_id").values_list("head_id", "annotator_id")
+    return {head: by_person[author] for head, author in authors}
+
+
 def _not_in(labels: QuerySet[Annotation], last: TrainingSet | None) -> QuerySet[Annotation]:
     if last is None:
         return labels
-    return labels.exclude(head_id__in=TrainingSetItem.objects.filter(training_set=last).values("revision_id"))
+    # What was left out of a set is as known as what is in it: it must not call for a training by itself.
+    known = labels.exclude(head_id__in=TrainingSetItem.objects.filter(training_set=last).values("revision_id"))
+    return known.exclude(head_id__in=last.left_out.get("revisions", []))
 
 
 def _judged_not_in(judged: Sequence[ValidatedTile], last: TrainingSet | None) -> list[ValidatedTile]:
     known = set(last.validated.values_list("tile_id", "sha256")) if last else set()
     return [tile for tile in judged if (tile.tile_id, tile.sha256) not in known]
+
+
+def _capped(labels: QuerySet[Annotation]) -> Capped:
+    """Which of these labels are left out, by tile and revision, and for whose sake."""
+    areas: dict[int, dict[str, float]] = {}
+    drawn = AnnotatedFeature.objects.filter(revision__in=labels.values("head_id"))
+    for revision, code, area in drawn.values_list("revision_id", "class_code").annotate(area=Sum("area_m2")):
+        areas.setdefault(revision, {})[code] = area
+    return cap_shares(
+        [
+            Contribution(key=(tile, revision), person=author, area=areas.get(revision, {}))
+            for tile, revision, author in labels.values_list("tile_id", "head_id", "annotator_id")
+            if revision is not None
+        ]
+    )
+
+
+def _told(capped: Capped) -> dict[str, object]:
+    """What a set remembers of what was left out; empty where nothing was."""
+    if not capped.left_out:
+        return {}
+    names = _public_ids(capped)
+    why = [
+        {"class_code": one.class_code, "contributor": names[one.person], "share": round(one.share, 3), "most": one.most}
+        for one in capped.held_back
+    ]
+    return {"revisions": sorted(key[1] for key in capped.left_out), "why": why}
+
+
+def _public_ids(capped: Capped) -> dict[int, str]:
+    people = {one.person for one in capped.held_back}
+    known = dict(Contributor.objects.filter(user__in=people).values_list("user_id", "public_id"))
+    return {person: known.get(person, "somebody") for person in people}
 
 
 def _tiles_of(items: Sequence[Item], judged: Sequence[ValidatedTile]) -> set[int]:
@@ -182,3 +251,18 @@ def _refuse_single_class_batch(
                 f"({', '.join(sorted(found)) or 'none'}), where the set before had more: "
                 "look at who made them, then start again with force."
             )
+
+
+def _refuse_one_persons_set(*, items: Sequence[Item], capped: Capped) -> None:
+    """Where the cap would leave most out, one person makes the set, or others make them seem to."""
+    left_out = len(capped.left_out)
+    if left_out <= MOST_LEFT_OUT * (left_out + len(items)):
+        return
+    names = _public_ids(capped)
+    worst = max(capped.held_back, key=lambda one: one.share)
+    share, most = f"{100 * worst.share:.0f} %", f"{100 * worst.most:.0f} %"
+    raise SuspectBatch(
+        f"{names[worst.person]} labelled {share} of {worst.class_code!r}, where {most} is the most that one person may "
+        f"teach: {left_out} of {left_out + len(items)} labelled tiles would be left out. Look at who made them, have "
+        "others label that class, or start again with force."
+    )

@@ -157,10 +157,12 @@ class ValidatedTile:
 def validated_labels(campaign: Campaign) -> list[ValidatedTile]:
     """Pool tiles with polygons that hold as labels now, by tile id; given under a licence, as all that is learnt from.
 
-    The rule (docs/adr/0018): each person's last verdict counts; where submissions are reviewed two people at least
-    must give a polygon the same class, elsewhere one; any other class, disagreement or doubt takes it away.
+    The rule (docs/adr/0018): each person's last verdict that no revert set aside counts; where submissions are
+    reviewed two people at least must give a polygon the same class, elsewhere one; any other class, disagreement or
+    doubt takes it away.
     """
-    votes = Validation.objects.filter(tile__campaign=campaign, tile__role=Tile.Role.POOL).exclude(licence="").current()
+    given = Validation.objects.filter(tile__campaign=campaign, tile__role=Tile.Role.POOL, tile__golds__isnull=True)
+    votes = given.exclude(licence="").counting().current()
     agreed = agreed_polygons(_votes(votes), needed=agreement_needed(campaign))
     return [ValidatedTile(tile_id, polygons) for tile_id, polygons in sorted(agreed.items())]
 

@@ -25,14 +25,14 @@ status = []
 environ = RequestFactory().get("/healthz", HTTP_HOST="127.0.0.1").environ
 application(environ, lambda line, headers: status.append(line))
 assert status == ["200 OK"], status
-refused = {{"torch", "torchvision", "timm", "segmentation_models_pytorch"}}
+refused = {{"torch", "torchvision", "timm", "segmentation_models_pytorch", "SimpleITK"}}
 heavy = sorted(name for name in sys.modules if name.split(".")[0] in refused)
 assert not heavy, heavy[:10]
 print("web process ok")
 """
 
 
-def test_the_web_process_serves_every_route_without_torch() -> None:
+def test_the_web_process_serves_every_route_without_torch_or_simpleitk() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOAD_EVERYTHING.format(root=str(REPOSITORY))],
         capture_output=True,

@@ -92,8 +92,9 @@ class World:
         if self.earlier is None:
             older = scenes.virtual_layer(f"older-{uuid.uuid4().hex[:6]}", width=TILES * TILE_PX, height=TILES * TILE_PX)
             self.earlier = scenes.campaign(
-                "gers-2019", layer=older, tile_px=TILE_PX, first_round=100, seed=5, review_policy="none"
-            )
+                "gers-2019", layer=older, tile_px=TILE_PX, first_round=100, seed=5, review_policy="none",
+                first_reviewed=0,
+            )  # fmt: skip
         twin = Tile.objects.get(campaign=self.earlier, row=tile.row, col=tile.col)
         scenes.accepted(self.earlier, twin, new_person(), new_person(), features)
 

@@ -24,6 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--tile-px", type=int, default=512, help="side of a tile in pixels (default 512)")
         parser.add_argument("--redundancy", type=int, default=1, help="people wanted on each tile (default 1)")
         parser.add_argument("--review", choices=["review", "none"], default="review")
+        parser.add_argument(
+            "--first-reviewed", type=int, default=3, help="tiles of a newcomer reviewed before their work counts (3)"
+        )
         parser.add_argument("--control-share", type=float, default=0.2, help="share of a round that is hold-out tiles")
         parser.add_argument("--random-share", type=float, default=0.1, help="share of a round drawn at random")
         parser.add_argument(
@@ -34,6 +37,9 @@ class Command(BaseCommand):
             type=int,
             default=3,
             help="tiles a person must have had accepted before they get the hardest ones (3; 0: none)",
+        )
+        parser.add_argument(
+            "--gold-share", type=float, default=0.1, help="share of what a person is given that is gold, once there is"
         )
         parser.add_argument("--holdout-share", type=float, help="share of the ground kept for evaluation")
         parser.add_argument("--holdout-block", type=int, default=2, help="side of a hold-out block, in tiles")
@@ -64,10 +70,12 @@ class Command(BaseCommand):
                 created_by=maintainer,
                 redundancy=options["redundancy"],
                 review_policy=options["review"],
+                first_reviewed=options["first_reviewed"],
                 control_share=options["control_share"],
                 random_share=options["random_share"],
                 blind_share=options["blind_share"],
                 newcomer_tiles=options["newcomer_tiles"],
+                gold_share=options["gold_share"],
                 holdout_share=options["holdout_share"],
                 holdout_block_tiles=options["holdout_block"],
                 holdout_buffer_tiles=options["holdout_buffer"],

@@ -38,9 +38,14 @@ const SENTENCES: Readonly<Record<string, (details: Details) => string>> = {
   too_many_verdicts: (details) => interpolate(gettext("You have sent %(sent)s answers in the last hour, and %(limit)s are taken in an hour. They stay in this browser and go by themselves, in %(minutes)s min at the earliest."), {
     ...details, minutes: Math.ceil(Number(details["retry_after_s"]) / 60),
   }),
+  too_many_this_hour: (details) => interpolate(gettext("An hour takes so much of one person, and this is more: it passes in %(minutes)s min. Your work stays in this browser. The limit grows with your accepted tiles."), {
+    minutes: Math.ceil(Number(details["retry_after_s"]) / 60),
+  }),
+  account_blocked: () => gettext("This account is blocked: what it sends is not taken. Write to the operator of this site if this is a mistake."),
+  set_aside: () => gettext("Your labels of this tile were set aside by a maintainer: take another tile."),
   job_already_running: () => gettext("This is already under way: wait for it to end."),
   nothing_to_train: () => gettext("Too few accepted tiles to learn from: label and review more tiles."),
-  suspect_batch: () => gettext("The new labels look wrong (one class alone): look at them before training."),
+  suspect_batch: () => gettext("The new labels look wrong (one class alone, or one person's alone): look at them before training."),
 };
 
 function tooLarge(): string {

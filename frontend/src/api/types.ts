@@ -74,7 +74,7 @@ export interface Why {
   readonly probability: number | null;
 }
 
-export type AnnotationState = "new" | "draft" | "submitted" | "accepted" | "sent_back";
+export type AnnotationState = "new" | "draft" | "submitted" | "accepted" | "sent_back" | "reverted";
 
 /** A place on the tile that a verdict speaks of. */
 export interface Mark {

@@ -4,11 +4,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from annotation.management.commands._support import errors_for_people
+from annotation.services.nomenclatures import selectable_codes
 from learning.jobs.options import read_options
 from learning.management.commands._support import campaign_named
 from learning.models import RetrainingPolicy
 from learning.services.training import set_retraining_policy
-from learning.services.training_sets import selectable_codes
 
 
 class Command(BaseCommand):

@@ -33,6 +33,13 @@ EXPECTED: dict[str, tuple[str, Any, tuple[int, ...]]] = {
     "api-claim": ("post", {}, SIGNED_IN),
     "api-pick": ("post", {"row": 999_999, "col": 0}, (401, 400, 400, 400, 400)),
     "api-next-review": ("get", None, (401, 404, 404, 200, 200)),
+    "api-gold": ("get", None, (401, 404, 404, 404, 200)),
+    "api-retire-gold": ("post", {}, (401, 404, 404, 404, 404)),  # Ana's tile is not gold
+    "api-my-reliability": ("get", None, SIGNED_IN),  # one's own: empty
+    "api-reliability": ("get", None, (401, 404, 404, 404, 200)),
+    "api-agreement": ("get", None, (401, 404, 404, 200, 200)),
+    "api-campaign-disagreement": ("get", None, (401, 404, 404, 200, 200)),
+    "api-tile-disagreement": ("get", None, (401, 404, 404, 422, 422)),  # only Ana handed it in
     "api-tile": ("get", None, SIGNED_IN),
     "api-tile-pick": ("post", {}, (401, 409, 200, 409, 409)),  # Ana's tile has its one person
     "api-annotation": ("get", None, SIGNED_IN),  # one's own: empty for everyone but Ana
@@ -95,6 +102,7 @@ def world(db: None) -> dict[str, Any]:
             "annotation_id": saved.annotation.pk,
             "token": lease.token,
             "job_id": job.id,
+            "gold_id": 1,
         },
     }
 

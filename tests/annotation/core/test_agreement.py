@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annotation.core.agreement import compare_labels, krippendorff_alpha
+from annotation.core.agreement import compare_labels, confusion_counts, disagreement, krippendorff_alpha
 from annotation.errors import UnusableLabels
 
 
@@ -81,3 +81,18 @@ def test_unequal_shapes_other_types_and_unknown_values_are_refused(first, second
 def test_alpha_of_one_raster_is_refused():
     with pytest.raises(UnusableLabels, match="two rasters"):
         krippendorff_alpha([raster("1 2")])
+
+
+def test_confusion_counts_have_the_reference_first_and_name_what_was_left_out():
+    found = confusion_counts(raster("1 1 1 2 2 ."), raster("1 2 . 2 2 1"), class_codes={1: "A", 2: "B"})
+    assert found == {"A": {"A": 1, "B": 1, "": 1}, "B": {"B": 2}}
+
+
+def test_confusion_counts_refuse_a_value_that_is_no_class():
+    with pytest.raises(UnusableLabels, match="3"):
+        confusion_counts(raster("1"), raster("3"), class_codes={1: "A"})
+
+
+def test_disagreement_tells_agreed_from_contested_from_labelled_once():
+    people = [raster("1 1 1 . ."), raster("1 2 . . 2"), raster(". 1 . . 2")]
+    assert disagreement(people).tolist() == [1, 2, 0, 0, 1]

@@ -137,7 +137,7 @@ def test_submitting_stores_polygons_in_the_imagerys_own_crs_with_their_area(desk
 
 
 def test_without_review_a_submission_is_accepted_at_once_and_closed(db: None) -> None:
-    campaign = scenes.campaign(tile_px=256, review_policy="none")
+    campaign = scenes.campaign(tile_px=256, review_policy="none", first_reviewed=0)
     ana = scenes.person("ana")
     lease = claim_next_tile(campaign=campaign, annotator=ana)
     assert lease is not None

@@ -6,7 +6,6 @@ import threading
 import uuid
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connections, transaction
@@ -26,7 +25,7 @@ from annotation.errors import (
     UnknownClass,
     UnknownFeature,
 )
-from annotation.models import Campaign, Contributor, Lease, Validation, ValidationBatch
+from annotation.models import Campaign, Contributor, HourlyUse, Lease, Validation, ValidationBatch
 from annotation.services.validations import ShownDrawing, Verdict, Vote, agreed_polygons, judged_count, record_verdicts
 from learning.services.validations import judge, next_to_judge
 
@@ -152,17 +151,17 @@ def test_a_polygon_takes_ten_verdicts_of_one_person_and_the_last_one_stays(scene
 def test_an_hour_takes_so_many_verdicts_of_one_person_on_whatever_tiles_and_empty_requests_count(
     scene: Drawn, settings: Any
 ) -> None:
-    settings.MAX_VERDICTS_PER_HOUR = 5
+    settings.HOURLY_LIMITS = {**settings.HOURLY_LIMITS, "verdict": (5, 5, 5)}
     ana, ben = judges(2)
     one, two, three = scene.tiles
-    with patch("django.utils.timezone.now", return_value=timezone.now() - timedelta(minutes=61)):
-        scene.agree(three, ana)  # does not count any more
+    scene.agree(three, ana)
+    HourlyUse.objects.update(since=timezone.now() - timedelta(minutes=61))  # does not count any more
     operation = uuid.uuid4()
     first = scene.agree(one, ana)
     repeated = scene.judge(two, ana, {"region-1": "agree"}, operation_id=operation)
     scene.judge(two, ana, {})
     for verdicts in ({"region-2": "agree"}, {}):
-        with pytest.raises(TooManyVerdicts, match="5 answers in the last hour") as refusal:
+        with pytest.raises(TooManyVerdicts, match="Answers: 5 in this hour, of 5") as refusal:
             scene.judge(two, ana, verdicts)
     details = refusal.value.details
     assert (details["sent"], details["limit"]) == (5, 5) and 3500 < int(str(details["retry_after_s"])) <= 3600
@@ -173,7 +172,7 @@ def test_an_hour_takes_so_many_verdicts_of_one_person_on_whatever_tiles_and_empt
 
 @pytest.mark.django_db(transaction=True)
 def test_eight_requests_at_once_on_eight_tiles_do_not_pass_the_limit_together(settings: Any) -> None:
-    settings.MAX_VERDICTS_PER_HOUR = 10
+    settings.HOURLY_LIMITS = {**settings.HOURLY_LIMITS, "verdict": (10, 10, 10)}
     scene = drawn_campaign(tiles=8)
     (ana,) = judges(1)
     barrier, stored, refused = threading.Barrier(8), [], []

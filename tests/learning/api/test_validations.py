@@ -106,7 +106,7 @@ def test_a_refusal_has_a_code_and_nothing_of_its_request_is_stored(
 
 
 def test_beyond_an_hours_worth_the_answer_says_when_to_come_back(ana: Any, scene: Drawn, settings: Any) -> None:
-    settings.MAX_VERDICTS_PER_HOUR = 1
+    settings.HOURLY_LIMITS = {**settings.HOURLY_LIMITS, "verdict": (1, 1, 1)}
     tile = ana.post("/api/v1/campaigns/camp/validate/", {}, format="json").json()["tile"]["id"]
     verdicts = [{"feature_id": "region-1", "verdict": "agree"}]
     assert send(ana, tile, verdicts).status_code == 200

@@ -13,13 +13,14 @@ from scenes import TWO_CLASSES, accepted, campaign, person, real_layer, square
 from validation_rows import Drawn, drawing, judges, ranked_round
 
 from annotation.core.grid import PixelWindow
+from annotation.core.stored_labels import class_index
 from annotation.raster.reader import read_window
 from learning.core.dataset import Normalisation, PatchOptions, draw_batch, summarise
 from learning.core.fit import segmentation_loss
 from learning.errors import HoldoutInTraining, InvalidTrainConfig, TrainingSetChanged
 from learning.jobs.options import read_options, resolved_options
 from learning.jobs.tiles import training_tiles
-from learning.services.labels import class_index, undrawn_part
+from learning.services.labels import undrawn_part
 from learning.services.training_sets import freeze_training_set
 
 GREY, GREEN = TWO_CLASSES

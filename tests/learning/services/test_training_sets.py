@@ -1,15 +1,19 @@
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import pytest
 from django.db import IntegrityError, transaction
 from learning_rows import labelled_campaign, model_row, without_licence
-from scenes import TWO_CLASSES, person, square
+from scenes import TWO_CLASSES, accepted, person, square
 
+from annotation.core.stored_labels import class_index
+from annotation.services.nomenclatures import selectable_codes
+from annotation.services.people import contributor_of
 from learning.errors import NothingToTrain, SuspectBatch
 from learning.models import TrainingRun, TrainingSet, TrainingSetItem
-from learning.services.labels import class_index, label_raster, merge_labels
-from learning.services.training_sets import freeze_training_set, newly_accepted, selectable_codes
+from learning.services.labels import label_raster
+from learning.services.training_sets import freeze_training_set, newly_accepted, training_set_sha256
 
 pytestmark = pytest.mark.django_db
 GREY, GREEN = TWO_CLASSES
@@ -114,17 +118,56 @@ def test_several_people_on_one_tile_are_one_tile_of_the_set() -> None:
     assert frozen.n_tiles == 2 and frozen.items.count() == 3
 
 
-def test_the_majority_decides_a_pixel_and_a_tie_leaves_it_unlabelled() -> None:
-    a = np.array([[1, 1, 2, 0, 1]], np.uint8)
-    b = np.array([[1, 2, 2, 0, 2]], np.uint8)
-    c = np.array([[2, 1, 0, 3, 3]], np.uint8)
-    # Column by column: 1 twice, 1 twice, 2 twice, one vote for 3, three different votes.
-    assert merge_labels([a, b, c]).tolist() == [[1, 1, 2, 3, 0]]
-    assert merge_labels([a, b]).tolist() == [[1, 0, 2, 0, 0]]
-    assert merge_labels([a]).tolist() == a.tolist()
-
-
 def test_stored_features_become_a_raster_by_class_code() -> None:
     values = class_index([GREEN, GREY])
     raster = label_raster([[square(GREY, 0, 0, 2), square(GREEN, 2, 0, 1)]], tile_px=4, values=values)
     assert raster.tolist() == [[2, 2, 1, 0], [2, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def dominated(*, first: int, others: int) -> tuple[Any, Any]:
+    """`first` tiles by one person and `others` by each of three more, all with the same two squares."""
+    scene = labelled_campaign()
+    tiles = iter(scene.pool_tiles())
+    people = [scene.author, *(person(f"other-{nth}") for nth in range(3))]
+    for who, count in zip(people, (first, others, others, others), strict=True):
+        for _ in range(count):
+            features = [square(GREY, 0, 0, 8), square(GREEN, 8, 0, 8)]
+            accepted(scene.campaign, next(tiles), who, scene.reviewer, features)
+    return scene, contributor_of(scene.author).public_id
+
+
+def test_of_what_one_person_made_too_much_of_tiles_are_left_out_and_named_with_the_set() -> None:
+    scene, name = dominated(first=8, others=2)
+    frozen = freeze_training_set(campaign=scene.campaign, actor=None)
+    # Four people, so one may teach half: 6 tiles by the others, 6 of the first person's 8.
+    assert frozen.items.count() == 12 and frozen.items.filter(revision__author=scene.author).count() == 6
+    # Without two tiles for the sake of the one class they are not above in the other one either.
+    assert len(frozen.left_out["revisions"]) == 2
+    assert frozen.left_out["why"] == [{"class_code": GREY, "contributor": name, "share": round(8 / 14, 3), "most": 0.5}]
+    assert freeze_training_set(campaign=scene.campaign, actor=None) == frozen, "the same tiles are left out again"
+    model_row_of(frozen)
+    assert newly_accepted(scene.campaign) == 0, "what was left out calls for no training by itself"
+
+
+def model_row_of(frozen: TrainingSet) -> None:
+    """A model that was judged, of this set."""
+    model = model_row(frozen.campaign, state="rejected")
+    TrainingRun.objects.filter(pk=model.run_id).update(training_set=frozen)
+
+
+def test_where_the_cap_does_not_bite_a_set_keeps_the_identity_it_had() -> None:
+    scene, _name = dominated(first=3, others=2)
+    frozen = freeze_training_set(campaign=scene.campaign, actor=None)
+    assert frozen.left_out == {} and frozen.items.count() == 9
+    rows = list(frozen.items.order_by("tile_id").values_list("tile_id", "revision_id", "revision__sha256"))
+    assert frozen.sha256 == training_set_sha256(
+        campaign=scene.campaign, class_codes=selectable_codes(scene.campaign), items=rows
+    )
+
+
+def test_one_person_who_would_be_most_of_a_set_stops_it_until_somebody_looked() -> None:
+    scene, name = dominated(first=17, others=1)
+    with pytest.raises(SuspectBatch, match=f"{name} labelled 85 % .* where 50 % is the most .* 14 of 20"):
+        freeze_training_set(campaign=scene.campaign, actor=None)
+    forced = freeze_training_set(campaign=scene.campaign, actor=None, force=True)
+    assert forced.items.count() == 6, "the cap holds all the same"

@@ -1,0 +1,233 @@
+"""Gold tiles: marking them, giving them out unseen, and comparing what people hand in (docs/adr/0022)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Count, F, Max, QuerySet
+
+from annotation.core.agreement import confusion_counts
+from annotation.core.gold import gold_is_due, gold_order, uniform
+from annotation.core.reliability import gold_passed
+from annotation.core.stored_labels import class_index, label_rasters
+from annotation.errors import AlreadyGold, NotAccepted, NotThere, TileHasTrained, TileNotWorkable
+from annotation.models import (
+    Annotation,
+    Campaign,
+    GoldLease,
+    GoldOutcome,
+    GoldTile,
+    Lease,
+    QueueMark,
+    QueueRound,
+    Ticket,
+    Tile,
+)
+from annotation.services.clock import database_now
+from annotation.services.nomenclatures import selectable_codes
+from annotation.services.tiles import refresh_tile_state
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+# --- marking ------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def mark_gold(*, campaign: Campaign, annotation_id: int, actor: User, note: str = "") -> GoldTile:
+    """Take a tile's accepted labels for the truth: the tile leaves the queue, trains no model, and is given as gold.
+
+    The map shows it as a tile to do, as it does any tile that somebody is given.
+
+    Raises: NotThere (not a maintainer of its campaign), NotAccepted, TileNotWorkable (a control tile, or in the
+        buffer), AlreadyGold, TileHasTrained (a frozen training set holds it).
+    """
+    annotation = (
+        Annotation.objects.select_for_update(of=("self",))
+        .select_related("tile__campaign", "head")
+        .filter(pk=annotation_id, tile__campaign__in=Campaign.objects.maintained_by(actor).filter(pk=campaign.pk))
+        .first()
+    )
+    if annotation is None:
+        raise NotThere(f"There is no annotation {annotation_id} in {campaign.slug!r}, or you are not its maintainer.")
+    tile = annotation.tile
+    if annotation.state != Annotation.State.ACCEPTED or annotation.head is None or not annotation.head.features:
+        raise NotAccepted(
+            f"Annotation {annotation_id} is {annotation.get_state_display()}: only accepted labels become gold."
+        )
+    if tile.role != Tile.Role.POOL:
+        raise TileNotWorkable(
+            f"Tile row {tile.row}, column {tile.col} is {tile.get_role_display()}: gold tiles are chosen in the pool."
+        )
+    if tile.golds.filter(retired_at__isnull=True).exists():
+        raise AlreadyGold(f"Tile row {tile.row}, column {tile.col} is gold already: retire it first.")
+    try:
+        with transaction.atomic():
+            gold = GoldTile.objects.create(tile=tile, revision=annotation.head, marked_by=actor, note=note.strip())
+    except IntegrityError as error:
+        if "trained_tile_as_gold" not in str(error):
+            raise
+        raise TileHasTrained(
+            f"Tile row {tile.row}, column {tile.col} is in a training set: choose a tile no model has learnt from."
+        ) from None
+    Ticket.objects.filter(tile=tile, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
+    refresh_tile_state(tile)
+    return gold
+
+
+@transaction.atomic
+def retire_gold(*, gold_id: int, actor: User, faulty: bool = False) -> GoldTile:
+    """Give a gold tile to nobody any more; with `faulty`, what was handed in there no longer counts either.
+
+    Raises: NotThere.
+    """
+    gold = (
+        GoldTile.objects.select_for_update(of=("self",))
+        .select_related("tile__campaign")
+        .filter(pk=gold_id, tile__campaign__in=Campaign.objects.maintained_by(actor))
+        .first()
+    )
+    if gold is None:
+        raise NotThere(f"There is no gold tile {gold_id} in a campaign that you maintain.")
+    if gold.retired_at is None:
+        gold.retired_at = database_now()
+    gold.faulty = gold.faulty or faulty
+    gold.save(update_fields=["retired_at", "faulty"])
+    refresh_tile_state(gold.tile)
+    return gold
+
+
+def golds_of(campaign: Campaign) -> QuerySet[GoldTile]:
+    """A campaign's gold tiles, those in use first, each with how many people have done it."""
+    return (
+        GoldTile.objects.filter(tile__campaign=campaign)
+        .select_related("tile__campaign__layer", "revision")
+        .annotate(n_people=Count("outcomes__annotator", distinct=True))
+        .order_by(F("retired_at").asc(nulls_first=True), "pk")
+    )
+
+
+# --- giving out ---------------------------------------------------------------------------------------------
+
+
+def gold_lease_if_due(campaign: Campaign, annotator: User, *, ahead: bool) -> Lease | None:
+    """A lease on a gold tile this person has not done, where one is due; None else. Called inside a claim.
+
+    Which of a person's tiles are gold follows from the campaign's seed, the person and how many tiles they have been
+    given, by a hash with the site's secret. The answer looks like any other: a reason such as the queue gives.
+    Redundancy does not bound gold. Where the queue has nothing more to give, neither has this.
+    """
+    in_use = GoldTile.objects.filter(tile__campaign=campaign, retired_at__isnull=True)
+    if campaign.gold_share == 0 or not in_use.exists():
+        return None
+    given = Lease.objects.filter(tile__campaign=campaign, annotator=annotator, purpose=Lease.Purpose.DRAW)
+    key = settings.SECRET_KEY.encode()
+    drawn = {"seed": campaign.seed, "person": annotator.pk}
+    if not gold_is_due(key, **drawn, count=given.count(), share=campaign.gold_share):
+        return None
+    golds = _golds_for(campaign, annotator)
+    if not golds:
+        return None
+    why = _reason_to_show(campaign, annotator, key=key, count=given.count())
+    if why is None:
+        return None
+    gold = golds[gold_order(key, golds, **drawn)[0]]
+    now = database_now()
+    lease = Lease.objects.create(
+        tile=gold.tile,
+        annotator=annotator,
+        purpose=Lease.Purpose.DRAW,
+        granted_at=now,
+        expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
+        ahead=ahead,
+    )
+    if why["score"] is not None and gold.tile.priority is not None:
+        why["score"] = gold.tile.priority  # what the map shows of the tile
+    GoldLease.objects.create(lease=lease, gold=gold, why=why)
+    return lease
+
+
+def _golds_for(campaign: Campaign, annotator: User) -> dict[int, GoldTile]:
+    """Gold tiles in use that this person neither drew nor was ever given, by id."""
+    golds = GoldTile.objects.filter(
+        tile__campaign=campaign, tile__state=Tile.State.OPEN, retired_at__isnull=True
+    ).select_related("tile")
+    mine = Annotation.objects.filter(annotator=annotator, tile__campaign=campaign).values("tile")
+    given = Lease.objects.filter(
+        annotator=annotator, tile__campaign=campaign, purpose=Lease.Purpose.DRAW, tile__golds__isnull=False
+    ).values("tile")
+    return {gold.pk: gold for gold in golds.exclude(tile__in=mine).exclude(tile__in=given)}
+
+
+def _reason_to_show(campaign: Campaign, annotator: User, *, key: bytes, count: int) -> dict[str, Any] | None:
+    """A reason as the queue would give it now, at a rank between this person's last and the next; None without work."""
+    mark = QueueMark.objects.filter(campaign=campaign).values_list("open_rank", flat=True).first() or 0
+    waiting = Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN, rank__gte=mark).order_by("rank")
+    queued = waiting.select_related("round").first()
+    if queued is None:
+        return None
+    shown = _kind_to_show(queued)
+    last = _last_rank(queued.round, annotator)
+    between = range(last + 1, queued.rank)
+    place = int(uniform(key, "rank", campaign.seed, annotator.pk, count) * len(between))
+    return {
+        "kind": shown.kind,
+        "function": queued.round.function,
+        "score": shown.score,
+        "rank": between[place] if between else queued.rank,
+        "round": queued.round.number,
+        "model_version": queued.round.model_version,
+        "probability": shown.probability,
+    }
+
+
+def _kind_to_show(queued: Ticket) -> Ticket:
+    """A ticket to borrow the reason of: one drawn at random, as any tile might be, where the round has such."""
+    randomly = queued.round.tickets.filter(kind__in=[Ticket.Kind.RANDOM, Ticket.Kind.INITIAL])
+    after = randomly.filter(rank__gte=queued.rank).order_by("rank").first()
+    return after or randomly.order_by("-rank").first() or queued
+
+
+def _last_rank(queue_round: QueueRound, annotator: User) -> int:
+    """The highest rank this person was shown in a round; -1 before the first."""
+    leases = Lease.objects.filter(annotator=annotator, ticket__round=queue_round)
+    told = GoldLease.objects.filter(
+        lease__annotator=annotator, gold__tile__campaign=queue_round.campaign_id, why__round=queue_round.number
+    ).values_list("why__rank", flat=True)
+    highest = leases.aggregate(last=Max("ticket__rank"))["last"]
+    return max([-1 if highest is None else highest, *told])
+
+
+# --- comparing ----------------------------------------------------------------------------------------------
+
+
+def record_gold_outcome(annotation: Annotation) -> GoldOutcome | None:
+    """Compare what was just handed in with the tile's gold labels, if it has any. Called inside the submission.
+
+    Whoever drew the gold labels is not compared with themselves.
+    """
+    gold = GoldTile.objects.filter(tile=annotation.tile_id, retired_at__isnull=True).select_related("revision").first()
+    if gold is None or annotation.head is None or gold.revision.author_id == annotation.annotator_id:
+        return None
+    campaign = annotation.tile.campaign
+    values = class_index(selectable_codes(campaign))
+    reference, said = label_rasters(
+        [gold.revision.features, annotation.head.features], tile_px=campaign.tile_px, values=values
+    )
+    confusion = confusion_counts(reference, said, class_codes={value: code for code, value in values.items()})
+    both = (reference > 0) & (said > 0)
+    outcome, _created = GoldOutcome.objects.get_or_create(
+        gold=gold,
+        revision=annotation.head,
+        defaults={
+            "annotator_id": annotation.annotator_id,
+            "confusion": confusion,
+            "agreement": float(np.mean(reference[both] == said[both])) if both.any() else None,
+            "passed": gold_passed(confusion),
+        },
+    )
+    return outcome

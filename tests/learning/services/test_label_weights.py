@@ -1,0 +1,152 @@
+"""Gold never trains, by rule of the database; weights are frozen with a training set and make the same tiles again."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import IntegrityError, connections, transaction
+from gold_rows import GREEN, GREY, gold_campaign, halves, hand_in
+from learning_rows import labelled_campaign
+from scenes import accepted, person
+
+from annotation.errors import TileHasTrained
+from annotation.models import Annotation, GoldTile
+from annotation.services.gold import mark_gold
+from annotation.services.people import set_role
+from learning.jobs.tiles import training_tiles
+from learning.models import TrainingSet, TrainingSetItem
+from learning.services.training_sets import freeze_training_set, training_set_sha256
+
+
+@pytest.mark.django_db
+def test_gold_tiles_are_left_out_of_a_training_set_and_the_database_refuses_them_there() -> None:
+    scene, _maintainer, [gold] = gold_campaign(pool=0, golds=1)
+    for tile in scene.pool_tiles()[1:4]:
+        scene.label(tile)
+    frozen = freeze_training_set(campaign=scene.campaign, actor=None)
+    assert frozen.items.count() == 3 and not frozen.items.filter(tile=gold.tile).exists()
+    with pytest.raises(IntegrityError, match="gold_in_training"), transaction.atomic():
+        TrainingSetItem.objects.create(training_set=frozen, tile=gold.tile, revision=gold.revision)
+
+
+@pytest.mark.django_db
+def test_a_tile_that_has_trained_cannot_become_gold() -> None:
+    scene = labelled_campaign(pool=3)
+    maintainer = person("maintainer")
+    set_role(campaign=scene.campaign, user=maintainer, role="maintainer")
+    freeze_training_set(campaign=scene.campaign, actor=None)
+    label = Annotation.objects.first()
+    assert label is not None
+    with pytest.raises(TileHasTrained, match="no model has learnt from"):
+        mark_gold(campaign=scene.campaign, annotation_id=label.pk, actor=maintainer)
+    with pytest.raises(IntegrityError, match="trained_tile_as_gold"), transaction.atomic():
+        GoldTile.objects.create(tile=label.tile, revision=label.head)
+    assert not GoldTile.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_tile_marked_and_frozen_at_the_same_moment_only_one_happens() -> None:
+    scene = labelled_campaign(pool=1)
+    label = Annotation.objects.get()
+    frozen = TrainingSet.objects.create(
+        campaign=scene.campaign, number=1, class_codes=[GREY, GREEN], sha256="0" * 64, n_tiles=1
+    )
+    both_wrote = threading.Barrier(2, timeout=2)
+    outcomes: list[str] = []
+
+    def write(make: Any) -> None:
+        try:
+            with transaction.atomic():
+                make()
+                with suppress(threading.BrokenBarrierError):
+                    both_wrote.wait()  # neither has committed: without a lock both would pass
+            outcomes.append("kept")
+        except IntegrityError as error:
+            outcomes.append(str(error).split(":")[0])
+        finally:
+            connections.close_all()
+
+    threads = [
+        threading.Thread(target=write, args=(make,))
+        for make in (
+            lambda: GoldTile.objects.create(tile=label.tile, revision=label.head),
+            lambda: TrainingSetItem.objects.create(training_set=frozen, tile=label.tile, revision=label.head),
+        )
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert len(outcomes) == 2 and "kept" in outcomes
+    assert set(outcomes) - {"kept"} <= {"gold_in_training", "trained_tile_as_gold"}
+    assert GoldTile.objects.count() + TrainingSetItem.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_set_without_gold_outcomes_keeps_the_identity_it_had_and_weights_give_another() -> None:
+    scene = labelled_campaign(pool=2)
+    items = [(3, 30, "c" * 64), (1, 10, "a" * 64)]
+    asked = {"campaign": scene.campaign, "class_codes": [GREY, GREEN], "items": items}
+    plain = training_set_sha256(**asked)
+    assert training_set_sha256(**asked, weights={}) == plain
+    assert training_set_sha256(**asked, weights={30: {}, 10: {}}) == plain
+    weighted = training_set_sha256(**asked, weights={30: {GREY: 0.5, GREEN: 1.2}})
+    assert weighted != plain
+    assert training_set_sha256(**asked, weights={10: {}, 30: {GREEN: 1.2, GREY: 0.5}}) == weighted
+    assert training_set_sha256(**asked, weights={30: {GREY: 0.501, GREEN: 1.2}}) != weighted
+
+
+@pytest.mark.django_db
+def test_weights_are_frozen_with_the_set_and_decide_the_merged_labels_whatever_is_learnt_of_people_later() -> None:
+    scene, _maintainer, golds = gold_campaign(golds=8, redundancy=2)
+    good, poor = person("good"), person("poor")
+    for gold in golds[:6]:
+        hand_in(gold.tile, good, halves())
+        hand_in(gold.tile, poor, halves(GREEN, GREY))
+    contested, plain = scene.pool_tiles()[8:10]
+    accepted(scene.campaign, contested, good, scene.reviewer, halves())
+    accepted(scene.campaign, contested, poor, scene.reviewer, halves(GREEN, GREEN))
+    accepted(scene.campaign, plain, scene.author, scene.reviewer, halves())
+    frozen = freeze_training_set(campaign=scene.campaign, actor=None)
+    weights = {item.revision.author_id: item.weights for item in frozen.items.select_related("revision")}
+    assert weights[good.pk][GREY] > 1 > weights[poor.pk][GREEN]
+    assert weights[scene.author.pk] == {}
+
+    def labels_now() -> list[Any]:
+        tiles = training_tiles(frozen, on_progress=lambda _share: None)
+        return [(one.row, one.col, one.deflated, one.weight) for one in tiles._labels]
+
+    first = labels_now()
+    by_place = {(row, col): (deflated, weight) for row, col, deflated, weight in first}
+    merged = np.frombuffer(zlib.decompress(by_place[contested.row, contested.col][0]), np.uint8).reshape(64, 64)
+    expected = np.where(np.arange(64) < 32, frozen.class_codes.index(GREY) + 1, frozen.class_codes.index(GREEN) + 1)
+    assert (merged == expected).all(), "where the two differ, the one who is right on gold decides"
+    assert by_place[contested.row, contested.col][1] == 1.0
+    for gold in golds[6:]:
+        hand_in(gold.tile, poor, halves())
+    assert labels_now() == first
+    again = freeze_training_set(campaign=scene.campaign, actor=None, force=True)
+    assert again.sha256 != frozen.sha256 and again.number == frozen.number + 1
+
+
+@pytest.mark.django_db
+def test_one_persons_tile_weighs_as_much_as_they_are_believed() -> None:
+    scene, _maintainer, golds = gold_campaign(golds=6)
+    poor, good = person("poor"), person("good")
+    for gold in golds:
+        hand_in(gold.tile, poor, halves(GREY, GREY))
+        hand_in(gold.tile, good, halves())
+    first, second = scene.pool_tiles()[6:8]
+    accepted(scene.campaign, first, poor, scene.reviewer, halves(GREY, GREY))
+    accepted(scene.campaign, second, good, scene.reviewer, halves())
+    frozen = freeze_training_set(campaign=scene.campaign, actor=None)
+    believed = frozen.items.get(tile=first).weights[GREY]
+    assert 0 < believed < 1
+    tiles = training_tiles(frozen, on_progress=lambda _share: None)
+    found = {(one.row, one.col): one.weight for one in tiles._labels}
+    assert found == {(first.row, first.col): believed, (second.row, second.col): 1.0}
