@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.jobs import registry
-from annotation.services import jobs, queue
+from annotation.services import invitations, jobs, personal_data, queue
 
 
 @shared_task(name="annotation.tasks.run_job")
@@ -24,3 +24,10 @@ def sweep_jobs() -> None:
 def reclaim_tiles() -> None:
     """Give tiles back to the queue whose work was sent back or withdrawn and left alone."""
     queue.reclaim_abandoned_tiles()
+
+
+@shared_task(name="annotation.tasks.sweep_personal_files")
+def sweep_personal_files() -> None:
+    """Remove old exports of people's data, and addresses of invitations that have lapsed."""
+    personal_data.sweep_exports()
+    invitations.forget_lapsed_addresses()

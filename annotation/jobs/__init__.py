@@ -1,3 +1,3 @@
 """The work itself, callable without a queue. MODULES lists where job functions are registered."""
 
-MODULES = ["annotation.jobs.imagery"]
+MODULES = ["annotation.jobs.imagery", "annotation.jobs.personal_data"]

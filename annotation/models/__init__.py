@@ -7,6 +7,7 @@ from annotation.models.annotations import (
     Operation,
     Review,
 )
+from annotation.models.audit import AuditEntry
 from annotation.models.campaigns import Campaign, Holdout, Membership, Tile
 from annotation.models.imagery import ImageryLayer
 from annotation.models.jobs import Job
@@ -18,16 +19,21 @@ from annotation.models.nomenclatures import (
 )
 from annotation.models.people import Contributor
 from annotation.models.queue import Lease, QueueMark, QueueRound, Ticket
+from annotation.models.teams import Invitation, Team, TeamMember, TeamRole
+from annotation.models.tokens import ApiToken
 from annotation.models.validations import Validation, ValidationBatch
 
 __all__ = [
     "AnnotatedFeature",
     "Annotation",
     "AnnotationRevision",
+    "ApiToken",
+    "AuditEntry",
     "Campaign",
     "Contributor",
     "Holdout",
     "ImageryLayer",
+    "Invitation",
     "Job",
     "Lease",
     "MappingEntry",
@@ -39,6 +45,9 @@ __all__ = [
     "QueueMark",
     "QueueRound",
     "Review",
+    "Team",
+    "TeamMember",
+    "TeamRole",
     "Ticket",
     "Tile",
     "Validation",

@@ -20,6 +20,8 @@ class Contributor(models.Model):
     public_id = models.CharField(max_length=20, unique=True, default=random_public_id, editable=False)
     language = models.CharField(max_length=2, choices=[("en", "English"), ("fr", "Français")], default="en")
     licence_accepted_at = models.DateTimeField(null=True, blank=True)
+    # The account is gone, its contributions stay under the random id; such ids are published for re-users.
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.public_id
