@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 from uuid import UUID
 
-from allauth.account import app_settings as account_settings
 from allauth.core import ratelimit
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -110,10 +109,7 @@ def delete_my_account(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     form = DeleteAccountForm(request.POST or None, has_password=user.has_usable_password())
     if request.method == "POST":
-        limits = account_settings.RATE_LIMITS
-        if refused := ratelimit.consume_or_429(
-            request, app="account", action="reauthenticate", config=limits, user=user
-        ):
+        if refused := ratelimit.consume_or_429(request, action="reauthenticate", user=user):
             return refused
         if form.is_valid() and not is_proof(user, form.cleaned_data["proof"]):
             form.add_error("proof", _("This is not right: nothing was deleted."))

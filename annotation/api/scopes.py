@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from annotation.models import ApiToken
+
+if TYPE_CHECKING:  # the views' module asks for this one while it is being loaded
+    from rest_framework.views import APIView
 
 READ = {"GET": "read"}
 ANNOTATE = {"GET": "read", "POST": "annotate", "PUT": "annotate"}

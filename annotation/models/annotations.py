@@ -154,6 +154,7 @@ class Review(models.Model):
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     reason = models.CharField(max_length=12, choices=Reason.choices, blank=True)
     comment = models.TextField(blank=True, max_length=2000)
+    licence = models.CharField(max_length=30, blank=True)  # as of every contribution; empty before it was asked
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -18,7 +18,6 @@ from annotation.core.tile_geometry import Feature, check_coverage, parse_feature
 from annotation.errors import (
     AlreadyAccepted,
     CampaignClosed,
-    ConsentRequired,
     NotClaimed,
     NothingChanged,
     NothingToSubmit,
@@ -37,7 +36,7 @@ from annotation.models import (
     Tile,
 )
 from annotation.services.clock import database_now
-from annotation.services.people import contributor_of
+from annotation.services.people import require_consent
 from annotation.services.queue import finish_lease
 from annotation.services.tiles import refresh_tile_state
 
@@ -180,10 +179,8 @@ def _require_claimed(tile: Tile, annotator: User) -> None:
 
 
 def _require_consent(annotator: User) -> None:
-    if contributor_of(annotator).licence_accepted_at is None:
-        raise ConsentRequired(
-            'Labels can only be kept under the open licence: agree to it on the page "My work", then save again.'
-        )
+    told = 'Labels can only be kept under the open licence: agree to it on the page "My work", then save again.'
+    require_consent(annotator, told=told)
 
 
 def _require_version(annotation: Annotation, expected_version: int) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from annotation.errors import LastMaintainer
+from annotation.errors import ConsentRequired, LastMaintainer
 from annotation.models import AuditEntry, Campaign, Contributor, Membership, TeamRole
 from annotation.services.audit import record_change
 
@@ -35,6 +35,15 @@ def accept_contribution_licence(*, user: User) -> Contributor:
         contributor.licence_accepted_at = timezone.now()
         contributor.save(update_fields=["licence_accepted_at"])
     return contributor
+
+
+def require_consent(user: User, *, told: str) -> None:
+    """Every contribution is given under the platform's licence; `told` says so of this one, with the next step.
+
+    Raises: ConsentRequired.
+    """
+    if contributor_of(user).licence_accepted_at is None:
+        raise ConsentRequired(told)
 
 
 @transaction.atomic

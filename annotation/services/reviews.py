@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -21,6 +22,7 @@ from annotation.errors import (
 )
 from annotation.models import Annotation, Campaign, Operation, Review
 from annotation.services.clock import database_now
+from annotation.services.people import require_consent
 from annotation.services.tiles import refresh_tile_state
 
 if TYPE_CHECKING:
@@ -60,7 +62,8 @@ def record_review(
 ) -> Review:
     """Accept a submission or send it back with a reason.
 
-    Raises: NotThere, OwnWork, VersionRequired, StaleRevision, NotSubmitted, ReasonRequired, OperationMismatch.
+    Raises: NotThere, OwnWork, ConsentRequired, VersionRequired, StaleRevision, NotSubmitted, ReasonRequired,
+        OperationMismatch.
     """
     annotation = (
         Annotation.objects.select_for_update(of=("self",))
@@ -78,6 +81,8 @@ def record_review(
         raise OwnWork("This is your own work: another reviewer will look at it.")
     if not Campaign.objects.reviewed_by(reviewer).filter(pk=annotation.tile.campaign_id).exists():
         raise NotThere(f"There is no submission {annotation_id} for you to review.")
+    told = 'Verdicts can only be kept under the open licence: agree to it on the page "My work", then send this again.'
+    require_consent(reviewer, told=told)
     if expected_version is None:
         raise VersionRequired("Send If-Match with the version you looked at.")
     if annotation.version != expected_version:
@@ -99,6 +104,7 @@ def record_review(
         verdict=verdict,
         reason=reason if verdict == Review.Verdict.SEND_BACK else "",
         comment=comment,
+        licence=settings.CONTRIBUTION_LICENCE,
     )
     accepted = verdict == Review.Verdict.ACCEPT
     annotation.state = Annotation.State.ACCEPTED if accepted else Annotation.State.SENT_BACK
