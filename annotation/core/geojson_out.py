@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from annotation.core.features import Rings
 from annotation.core.grid import TileGrid, lonlat_transformers
@@ -28,10 +30,10 @@ def polygon_geometry(rings: Rings, *, grid: TileGrid, row: int, col: int) -> Pol
     placed = to_crs(rings, grid=grid, row=row, col=col)
     forward = lonlat_transformers(grid.pixels.crs)[0]
 
-    def degrees(x: object, y: object) -> object:
-        return forward.transform(x, y)
+    def degrees(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack(forward.transform(xy[:, 0], xy[:, 1]), axis=1)
 
-    turned = shapely.geometry.polygon.orient(shapely.ops.transform(degrees, placed))
+    turned = shapely.orient_polygons(shapely.transform(placed, degrees), exterior_cw=False)
     lines = (turned.exterior, *turned.interiors)
     coordinates = [
         [[round(lon, DECIMALS), round(lat, DECIMALS)] for lon, lat in shapely.get_coordinates(line).tolist()]

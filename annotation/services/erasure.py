@@ -150,7 +150,7 @@ def _replace(cursor: Any, table: str, columns: list[str], words: list[str], wher
 
 def _clean_admin_log(person: User, words: list[str]) -> None:
     """What the admin wrote down of this account, and entries that name it."""
-    account = Q(content_type=ContentType.objects.get_for_model(type(person)), object_id=str(person.pk))
+    account = Q(content_type=ContentType.objects.get_for_model(get_user_model()), object_id=str(person.pk))
     named = Q(pk__isnull=True)
     for word in words:
         named |= Q(object_repr__icontains=word) | Q(change_message__icontains=word)

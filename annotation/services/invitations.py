@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -43,7 +44,7 @@ def invite(
     """
     if (campaign is None) == (team is None) or bool(role) != (campaign is not None):
         raise UserError("An invitation is to a campaign in a role, or to a team: give one of them.")
-    type(actor).objects.select_for_update(no_key=True).get(pk=actor.pk)  # the count below then holds
+    get_user_model().objects.select_for_update(no_key=True).get(pk=actor.pk)  # the count below then holds
     if Invitation.objects.open().filter(invited_by=actor).count() >= MOST_OPEN:
         raise TooManyTokens(f"{MOST_OPEN} of your invitations are open: withdraw some, or wait until they are used.")
     secret = secrets.token_urlsafe(32)

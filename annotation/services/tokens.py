@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -47,7 +48,7 @@ def make_token(*, user: User, name: str, scopes: Sequence[str], days: int) -> Ne
         raise UserError(f"Scopes {unknown or 'none'}: choose among {', '.join(ApiToken.Scope.values)}.")
     if not 1 <= days <= LONGEST_DAYS:
         raise UserError(f"A token for {days} days: choose from 1 to {LONGEST_DAYS}.")
-    type(user).objects.select_for_update(no_key=True).get(pk=user.pk)  # the count below then holds
+    get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)  # the count below then holds
     if ApiToken.objects.of(user).usable().count() >= MOST_USABLE:
         raise TooManyTokens(f"You have {MOST_USABLE} usable tokens: revoke one that you no longer need.")
     secret = MARK + secrets.token_urlsafe(32)

@@ -21,6 +21,8 @@ from django.conf import settings
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, path, reverse
+from django.views.generic import RedirectView
+from django.views.generic.edit import ProcessFormView
 from rest_framework.test import APIClient
 
 from annotation.api.scopes import TokenScope, scope_of
@@ -35,6 +37,7 @@ from annotation.services.queue import claim_next_tile
 from annotation.services.teams import make_team, set_team_role
 from annotation.services.tokens import make_token
 
+pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).with_name("permission_matrix.tsv")
 CALLERS = ("anonymous", "a", "b", "steward", "reviewer", "maintainer", "operator")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -56,7 +59,10 @@ class Route:
         kind = getattr(self.view, "view_class", None) or getattr(self.view, "cls", None)
         if kind is None:
             return ["GET", "POST"]
-        return [method for method in METHODS if hasattr(kind, method.lower())]
+        redirects = {RedirectView.post, RedirectView.put, RedirectView.patch, RedirectView.delete}
+        same_as_another = {*redirects, ProcessFormView.put}
+        own = {method: getattr(kind, method.lower(), None) for method in METHODS}
+        return [method for method, function in own.items() if function and function not in same_as_another]
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,9 @@ class World:
     arguments: dict[str, Any]
     by_case: dict[str, dict[str, Any]] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
+    # One of each for all requests: a new client would load the middleware and look for every static file anew.
+    browser: Any = field(default_factory=lambda: Client(raise_request_exception=False))
+    api: Any = field(default_factory=lambda: APIClient(raise_request_exception=False))
 
 
 def read_table() -> list[Row]:
@@ -205,7 +214,7 @@ def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytes
 
 
 def addresses(world: World, row: Row, routes: dict[str, Route]) -> list[str]:
-    """Where a row's request goes: one address, or every one of its group."""
+    """Where a row's request goes: one address, or those of its group."""
     values = world.arguments | world.by_case.get(row.case, {})
     if row.route in GROUPS.values():
         (prefix,) = (start for start, group in GROUPS.items() if group == row.route)
@@ -226,18 +235,18 @@ def address_of(route: Route, values: dict[str, Any]) -> str:
 def status_for(world: World, caller: str, row: Row, address: str, *, token: str = "") -> str:
     """The status that one caller gets; what the request did is undone."""
     is_api = address.startswith("/api/")
-    client: Any = APIClient(raise_request_exception=False) if is_api else Client(raise_request_exception=False)
+    client = world.api if is_api else world.browser
+    client.cookies.clear()
     if caller in world.sessions and not token:
         client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions[caller]
     body = json.loads(row.body) if row.body else {}
-    if body.get("operation_id") == "new":
-        body["operation_id"] = str(uuid.uuid4())
+    made = {"@new": str(uuid.uuid4())} | {f"@{name}": value for name, value in world.arguments.items()}
+    body = {name: made.get(value, value) if isinstance(value, str) else value for name, value in body.items()}
     headers = {"authorization": f"Bearer {token}"} if token else {}
     with transaction.atomic():
         send = getattr(client, row.method.lower())
         more = {"format": "json"} if is_api and row.method != "GET" else {}
         answer = send(address, body, headers=headers, **more)
-        answer.close()
         transaction.set_rollback(True)
     if is_api and answer.status_code >= 400 and "v1" in address:
         assert set(json.loads(answer.content)["error"]) == {"code", "message", "details"}, (address, answer.content)
@@ -245,12 +254,15 @@ def status_for(world: World, caller: str, row: Row, address: str, *, token: str 
 
 
 def observed(world: World, row: Row, routes: dict[str, Route]) -> tuple[str, ...]:
-    """What every caller gets; of a group, "in" where nobody is sent to sign in and nothing breaks."""
+    """What every caller gets; of a group, "in" where some page is shown, else "out"."""
     found = []
-    for caller in CALLERS:
-        statuses = {status_for(world, caller, row, address) for address in addresses(world, row, routes)}
-        if row.route in GROUPS.values() and len(statuses) > 1:
-            statuses = {"in"} if statuses <= {"200", "301", "302", "404", "405"} else {"/".join(sorted(statuses))}
+    every = addresses(world, row, routes)
+    for number, caller in enumerate(CALLERS):
+        # All of a group for two callers, a share each for the others: the admin has some 150 addresses.
+        asked = every if caller in {"anonymous", "a"} or len(every) == 1 else every[number % 5 :: 5]
+        statuses = {status_for(world, caller, row, address) for address in asked}
+        if row.route in GROUPS.values() and not any(status.startswith("5") for status in statuses):
+            statuses = {"in" if "200" in statuses else "out"}
         found.append("/".join(sorted(statuses)))
     return tuple(found)
 
@@ -285,7 +297,8 @@ def test_every_route_and_method_has_a_row_and_every_row_a_route(world: World) ->
 def test_every_caller_gets_what_the_table_says(world: World) -> None:
     rows = read_table()
     assert len({row.key for row in rows}) == len(rows), "a row stands twice"
-    assert differences(world, rows, all_routes()) == []
+    wrong = differences(world, rows, all_routes())
+    assert not wrong, "\n".join(wrong)
 
 
 def test_nothing_in_the_table_is_a_failure() -> None:
@@ -358,4 +371,4 @@ def test_a_token_does_what_its_scope_covers_and_nothing_else(world: World) -> No
             got = status_for(world, "a", row, address, token=only[row.scope])
             if got != row.statuses[CALLERS.index("a")]:
                 wrong.append(f"{row.route} {row.method}: {got} with {row.scope}, not as in a session")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
