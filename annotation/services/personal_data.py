@@ -122,7 +122,7 @@ def _drawn(user: User) -> Iterator[dict[str, Any]]:
     for revision in revisions.order_by("pk").iterator(200):
         tile = revision.annotation.tile
         for feature in revision.features:
-            said = {"class_code": feature["class_code"], "provenance": feature["provenance"]}
+            said: dict[str, Any] = {"class_code": feature["class_code"], "provenance": feature["provenance"]}
             said |= {"revision": revision.number, "licence": revision.licence, "saved_at": revision.created_at}
             yield _feature(tile, feature["rings"], said)
 
@@ -130,7 +130,7 @@ def _drawn(user: User) -> Iterator[dict[str, Any]]:
 def _judged(user: User) -> Iterator[dict[str, Any]]:
     validations = Validation.objects.of(user).select_related("tile__campaign__layer").order_by("pk")
     for given in validations.iterator(2000):
-        said = {"verdict": given.verdict, "class_code": given.class_code, "shown_class": given.shown_class}
+        said: dict[str, Any] = {"verdict": given.verdict, "class_code": given.class_code, "shown_class": given.shown_class}
         said |= {"model_version": given.model_version, "licence": given.licence, "given_at": given.created_at}
         yield _feature(given.tile, given.rings, said)
 
