@@ -130,7 +130,8 @@ def _drawn(user: User) -> Iterator[dict[str, Any]]:
 def _judged(user: User) -> Iterator[dict[str, Any]]:
     validations = Validation.objects.of(user).select_related("tile__campaign__layer").order_by("pk")
     for given in validations.iterator(2000):
-        said: dict[str, Any] = {"verdict": given.verdict, "class_code": given.class_code, "shown_class": given.shown_class}
+        said: dict[str, Any] = {"verdict": given.verdict, "class_code": given.class_code}
+        said |= {"shown_class": given.shown_class}
         said |= {"model_version": given.model_version, "licence": given.licence, "given_at": given.created_at}
         yield _feature(given.tile, given.rings, said)
 
