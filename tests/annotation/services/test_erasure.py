@@ -96,13 +96,15 @@ def test_a_dump_of_the_database_holds_nothing_of_the_person() -> None:
     user = leaving_person()
     public_id = user.contributor.public_id
     assert len(traces(dump())) == 6  # they are found while they are there
+    export = personal_data.export_path(Job.objects.get(kind=personal_data.KIND))
+    assert export.exists()
     counts = released_counts()
     erased = erasure.erase_person(user=user, actor=user)
     assert traces(dump()) == []
     assert erased == erasure.Erased(public_id=public_id, unmaintained=[])
     assert released_counts() == counts  # what releases are made of
     assert Client().get("/api/v1/deleted-contributors/").json()[0]["public_id"] == public_id
-    assert not any(Path(settings.EXPORTS_DIR).glob("*.zip"))
+    assert not export.exists()
 
 
 def released_counts() -> tuple[int, ...]:
