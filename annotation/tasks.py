@@ -28,6 +28,7 @@ def reclaim_tiles() -> None:
 
 @shared_task(name="annotation.tasks.sweep_personal_files")
 def sweep_personal_files() -> None:
-    """Remove old exports of people's data, and addresses of invitations that have lapsed."""
+    """Remove old exports of people's data, sessions that have ended, and addresses of invitations that have lapsed."""
     personal_data.sweep_exports()
+    personal_data.forget_ended_sessions()
     invitations.forget_lapsed_addresses()

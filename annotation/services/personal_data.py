@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import QuerySet
@@ -103,6 +104,11 @@ def sweep_exports() -> int:
             path.unlink(missing_ok=True)
             removed += 1
     return removed
+
+
+def forget_ended_sessions() -> int:
+    """Remove sessions that have ended: one may hold the address of somebody who never finished signing up."""
+    return Session.objects.filter(expire_date__lt=Now()).delete()[0]
 
 
 def _write(archive: zipfile.ZipFile, name: str, head: str, parts: Iterator[str], tail: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import scenes
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 from html_checks import assert_strict, language_of
 
@@ -15,6 +16,7 @@ from annotation.jobs.registry import run_job
 from annotation.models import ApiToken, AuditEntry, Invitation, Job, Team
 from annotation.services.invitations import invite
 from annotation.services.people import role_in, set_role
+from config.settings.base import ACCOUNT_RATE_LIMITS
 
 pytestmark = pytest.mark.django_db
 
@@ -180,6 +182,18 @@ def test_an_account_is_deleted_only_with_its_password(mia: Any) -> None:
     mia.refresh_from_db()
     assert mia.username.startswith("deleted-")
     assert elsewhere.get("/me/account/").status_code == 302  # signed out everywhere
+
+
+def test_trying_passwords_to_delete_an_account_ends_soon(mia: Any, settings: Any) -> None:
+    settings.ACCOUNT_RATE_LIMITS = ACCOUNT_RATE_LIMITS
+    cache.clear()
+    client = browser(mia)
+    answers = [client.post("/me/delete/", {"proof": f"wrong-{number}"}).status_code for number in range(11)]
+    assert answers == [200] * 10 + [429]
+    assert client.post("/me/delete/", {"proof": "a-long-passphrase"}).status_code == 429
+    cache.clear()
+    mia.refresh_from_db()
+    assert mia.username == "mia"
 
 
 def test_every_answer_has_an_id_of_the_site_s_own() -> None:

@@ -15,10 +15,13 @@ import pytest
 import scenes
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db.models import ForeignKey
+from django.utils import timezone
 from validation_rows import drawn_campaign
 
+from annotation import tasks
 from annotation.errors import JobAlreadyRunning, TooBusy
 from annotation.jobs.registry import run_job
 from annotation.models import Job
@@ -112,6 +115,14 @@ def test_files_are_gone_after_their_time(ana: Any) -> None:
     old = path.stat().st_mtime - (personal_data.KEPT + timedelta(minutes=1)).total_seconds()
     os.utime(path, (old, old))
     assert personal_data.sweep_exports() == 1 and not path.exists()
+
+
+def test_ended_sessions_and_lapsed_addresses_are_swept_too(ana: Any) -> None:
+    for days in (-1, 1):
+        when = timezone.now() + timedelta(days=days)
+        Session.objects.create(session_key=f"key{days}", session_data="x", expire_date=when)
+    tasks.sweep_personal_files()
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["key1"]
 
 
 def test_the_command_does_the_same(ana: Any, tmp_path: Path) -> None:
