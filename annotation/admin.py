@@ -2,7 +2,17 @@
 
 from django.contrib import admin
 
-from annotation.models import Campaign, Contributor, GoldTile, ImageryLayer, Job, Membership, Nomenclature
+from annotation.models import (
+    AuditEntry,
+    Campaign,
+    Contributor,
+    GoldTile,
+    ImageryLayer,
+    Job,
+    Membership,
+    Nomenclature,
+    TeamRole,
+)
 
 
 @admin.register(ImageryLayer)
@@ -21,12 +31,44 @@ class CampaignAdmin(admin.ModelAdmin):
     readonly_fields = ["layer", "nomenclature", "tile_px", "n_rows", "n_cols", "n_usable", "seed"]
 
 
+class LookedUpOnly(admin.ModelAdmin):
+    """Rows that only services write."""
+
+    def has_add_permission(self, request: object) -> bool:
+        """Nothing is made by hand."""
+        return False
+
+    def has_change_permission(self, request: object, obj: object = None) -> bool:
+        """Nothing is changed by hand."""
+        return False
+
+    def has_delete_permission(self, request: object, obj: object = None) -> bool:
+        """Nothing is removed by hand."""
+        return False
+
+
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):
-    """Roles."""
+class MembershipAdmin(LookedUpOnly):
+    """Roles: given on the campaign's page of people or by set_role, which write the audit log."""
 
     list_display = ["campaign", "user", "role"]
     list_filter = ["role", "campaign"]
+
+
+@admin.register(TeamRole)
+class TeamRoleAdmin(LookedUpOnly):
+    """Roles of teams."""
+
+    list_display = ["campaign", "team", "role"]
+    list_filter = ["role", "campaign"]
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(LookedUpOnly):
+    """The audit log."""
+
+    list_display = ["at", "action", "actor_id", "subject_id", "campaign_id", "team_id", "before", "after", "request_id"]
+    list_filter = ["action"]
 
 
 @admin.register(Job)

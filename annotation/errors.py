@@ -147,6 +147,30 @@ class Conflict(UserError):
     status: ClassVar[int] = 409
 
 
+class LastMaintainer(Conflict):
+    """A campaign with a maintainer always keeps one."""
+
+    code: ClassVar[str] = "last_maintainer"
+
+
+class InvitationUnusable(Conflict):
+    """The invitation was used, withdrawn, has lapsed, or whoever made it may no longer invite."""
+
+    code: ClassVar[str] = "invitation_unusable"
+
+
+class TooManyTokens(Conflict):
+    """A person has as many usable tokens, or an inviter as many open invitations, as are kept."""
+
+    code: ClassVar[str] = "too_many_tokens"
+
+
+class WrongPassword(NotAllowed):
+    """What cannot be undone asks for the password again."""
+
+    code: ClassVar[str] = "wrong_password"
+
+
 class CampaignClosed(Conflict):
     """The campaign takes no more work."""
 

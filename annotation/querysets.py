@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from annotation.models import (  # noqa: F401
         Annotation,
+        ApiToken,
         Campaign,
         GoldOutcome,
         ImageryLayer,
+        Invitation,
         Job,
         RevertItem,
+        Team,
         TrustAlarm,
         Validation,
         ValidationBatch,
@@ -37,21 +42,23 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         """Campaigns that take contributions."""
         return self.filter(state="open")
 
-    def maintained_by(self, user: Person) -> CampaignQuerySet:
-        """Campaigns where this person may start training, publish and change settings."""
+    def with_role(self, user: Person, *roles: str) -> CampaignQuerySet:
+        """Campaigns where this person has one of these roles, their own or a team's: the one rule of who may what."""
         if user.is_anonymous:
             return self.none()
         if user.is_superuser:
             return self
-        return self.filter(memberships__user=user, memberships__role="maintainer")
+        held = apps.get_model("annotation", "Membership").objects.filter(user=user, role__in=roles)
+        by_team = apps.get_model("annotation", "TeamRole").objects.filter(team__memberships__user=user, role__in=roles)
+        return self.filter(Q(pk__in=held.values("campaign")) | Q(pk__in=by_team.values("campaign")))
+
+    def maintained_by(self, user: Person) -> CampaignQuerySet:
+        """Campaigns where this person may start training, publish and change settings."""
+        return self.with_role(user, "maintainer")
 
     def reviewed_by(self, user: Person) -> CampaignQuerySet:
         """Campaigns where this person may review."""
-        if user.is_anonymous:
-            return self.none()
-        if user.is_superuser:
-            return self
-        return self.filter(memberships__user=user, memberships__role__in=["reviewer", "maintainer"])
+        return self.with_role(user, "reviewer", "maintainer")
 
 
 class AnnotationQuerySet(models.QuerySet["Annotation"]):
@@ -67,11 +74,9 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
             return self.none()
         if user.is_superuser:
             return self
-        reviewed = Q(
-            tile__campaign__memberships__user=user,
-            tile__campaign__memberships__role__in=["reviewer", "maintainer"],
-        ) & ~Q(state="draft")
-        return self.filter(Q(annotator=user) | reviewed).distinct()
+        campaigns = apps.get_model("annotation", "Campaign").objects.reviewed_by(user)
+        reviewed = Q(tile__campaign__in=campaigns.order_by().values("pk")) & ~Q(state="draft")
+        return self.filter(Q(annotator=user) | reviewed)
 
     def to_review_by(self, user: Person) -> AnnotationQuerySet:
         """Submissions waiting for a verdict this person may give: never their own."""
@@ -170,6 +175,45 @@ class JobQuerySet(models.QuerySet["Job"]):
             return self.none()
         if user.is_superuser:
             return self
-        return self.filter(
-            Q(owner=user) | Q(campaign__memberships__user=user, campaign__memberships__role="maintainer")
-        ).distinct()
+        campaigns = apps.get_model("annotation", "Campaign").objects.maintained_by(user)
+        return self.filter(Q(owner=user) | Q(campaign__in=campaigns.order_by().values("pk")))
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    """Tokens of people's scripts."""
+
+    def of(self, user: Any) -> ApiTokenQuerySet:
+        """This person's own."""
+        return self.filter(user=user)
+
+    def usable(self) -> ApiTokenQuerySet:
+        """Tokens that let a script in now: neither revoked nor lapsed, of an account that may sign in."""
+        return self.filter(revoked_at__isnull=True, expires_at__gt=Now(), user__is_active=True)
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Invitations to campaigns and teams."""
+
+    def open(self) -> InvitationQuerySet:
+        """Invitations that can still be used."""
+        return self.filter(accepted_at__isnull=True, revoked_at__isnull=True, expires_at__gt=Now())
+
+
+class TeamQuerySet(models.QuerySet["Team"]):
+    """Teams: who is in one is for its members and for the operator to see."""
+
+    def managed_by(self, user: Person) -> TeamQuerySet:
+        """Teams whose members this person may choose."""
+        if user.is_anonymous:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(memberships__user=user, memberships__manages=True)
+
+    def readable_by(self, user: Person) -> TeamQuerySet:
+        """Teams whose members this person may see: those they are in."""
+        if user.is_anonymous:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(memberships__user=user)

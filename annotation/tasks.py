@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.jobs import registry
-from annotation.services import alarms, jobs, queue
+from annotation.services import alarms, invitations, jobs, personal_data, queue
 
 
 @shared_task(name="annotation.tasks.run_job")
@@ -30,3 +30,11 @@ def reclaim_tiles() -> None:
 def look_for_alarms() -> None:
     """Queue a look at each campaign where work was handed in since the last one."""
     alarms.enqueue_looks()
+
+
+@shared_task(name="annotation.tasks.sweep_personal_files")
+def sweep_personal_files() -> None:
+    """Remove old exports of people's data, sessions that have ended, and addresses of invitations that have lapsed."""
+    personal_data.sweep_exports()
+    personal_data.forget_ended_sessions()
+    invitations.forget_lapsed_addresses()

@@ -2,7 +2,17 @@
 
 from django.urls import path, re_path
 
-from annotation import map_views, outcome_views, quality_pages, queue_views, submission_views, views
+from annotation import (
+    account_views,
+    map_views,
+    outcome_views,
+    people_views,
+    quality_pages,
+    queue_views,
+    submission_views,
+    team_views,
+    views,
+)
 
 urlpatterns = [
     re_path(
@@ -25,4 +35,34 @@ urlpatterns = [
     path("me/", views.MyWorkView.as_view(), name="my-work"),
     path("me/work/<int:annotation_id>/", outcome_views.OutcomeView.as_view(), name="outcome"),
     path("me/licence/", views.accept_licence, name="accept-licence"),
+    path("me/account/", account_views.AccountView.as_view(), name="my-account"),
+    path("me/tokens/", account_views.TokensView.as_view(), name="my-tokens"),
+    path("me/tokens/<int:token_id>/revoke/", account_views.revoke_my_token, name="revoke-token"),
+    path("me/export/", account_views.export_my_data, name="export-my-data"),
+    path("me/export/<uuid:job_id>/", account_views.download_my_data, name="download-my-data"),
+    path("me/delete/", account_views.delete_my_account, name="delete-my-account"),
+    path("campaigns/<slug:slug>/people/", people_views.PeopleView.as_view(), name="campaign-people"),
+    path("campaigns/<slug:slug>/people/<int:user_id>/role/", people_views.change_role, name="change-role"),
+    path("campaigns/<slug:slug>/people/<int:user_id>/remove/", people_views.take_role_away, name="take-role-away"),
+    path("campaigns/<slug:slug>/teams/", people_views.give_team_role, name="give-team-role"),
+    path(
+        "campaigns/<slug:slug>/teams/<int:team_id>/remove/",
+        people_views.take_team_role_away,
+        name="take-team-role-away",
+    ),
+    path(
+        "campaigns/<slug:slug>/invitations/<int:invitation_id>/withdraw/",
+        people_views.withdraw,
+        name="withdraw-campaign-invitation",
+    ),
+    path("teams/", team_views.TeamsView.as_view(), name="teams"),
+    path("teams/<int:team_id>/", team_views.TeamView.as_view(), name="team"),
+    path("teams/<int:team_id>/members/<int:user_id>/remove/", team_views.remove_member, name="remove-member"),
+    path("teams/<int:team_id>/members/<int:user_id>/manage/", team_views.make_manager, name="make-manager"),
+    path(
+        "teams/<int:team_id>/invitations/<int:invitation_id>/withdraw/",
+        team_views.withdraw,
+        name="withdraw-team-invitation",
+    ),
+    path("invitations/<str:secret>/", team_views.invitation, name="invitation"),
 ]

@@ -165,10 +165,11 @@ def accepted(campaign: Any, tile: Any, author: Any, reviewer: Any, features: lis
     from annotation.models import Lease
     from annotation.services.annotations import save_annotation, submit_annotation
     from annotation.services.clock import database_now
-    from annotation.services.people import set_role
+    from annotation.services.people import role_in, set_role
     from annotation.services.reviews import record_review
 
-    set_role(campaign=campaign, user=reviewer, role="reviewer")
+    if role_in(campaign=campaign, user=reviewer) == "annotator":
+        set_role(campaign=campaign, user=reviewer, role="reviewer")
     Lease.objects.get_or_create(
         tile=tile, annotator=author, defaults={"granted_at": database_now(), "expires_at": database_now()}
     )

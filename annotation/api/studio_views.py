@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
-from annotation.api import presenters
+from annotation.api import presenters, scopes
 from annotation.api import serializers as s
 from annotation.api.binary import OCTETS, AnyAccepted, accepts_gzip
 from annotation.api.views import ERRORS, tile_or_404
@@ -23,6 +23,7 @@ from annotation.services import segments, vintages
 class SegmentsView(APIView):
     """Segments of a tile."""
 
+    token_scopes = scopes.READ
     content_negotiation_class = AnyAccepted
     throttle_classes = [ScopedRateThrottle]
     throttle_scope = "segments"
@@ -68,6 +69,7 @@ class SegmentsView(APIView):
 class OtherVintagesView(APIView):
     """Labels of the same ground in other vintages."""
 
+    token_scopes = scopes.READ
     throttle_classes = [ScopedRateThrottle]
     throttle_scope = "segments"
 

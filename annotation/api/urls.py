@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.api import quality_views, review_views, studio_views, views
+from annotation.api import people_views, quality_views, review_views, studio_views, views
 
 urlpatterns = [
     path("me/", views.MeView.as_view(), name="api-me"),
@@ -47,4 +47,5 @@ urlpatterns = [
     path("leases/<uuid:token>/release/", views.ReleaseLeaseView.as_view(), name="api-release-lease"),
     path("jobs/<uuid:job_id>/", views.JobView.as_view(), name="api-job"),
     path("jobs/<uuid:job_id>/cancel/", views.CancelJobView.as_view(), name="api-job-cancel"),
+    path("deleted-contributors/", people_views.DeletedContributorsView.as_view(), name="api-deleted-contributors"),
 ]

@@ -13,13 +13,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import generics, status
 from rest_framework.pagination import CursorPagination
-from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
-from annotation.api import presenters
+from annotation.api import presenters, scopes
 from annotation.api import serializers as s
 from annotation.api.binary import accepts_gzip
 from annotation.api.tile_map import parse_bbox, tile_map
@@ -28,7 +27,7 @@ from annotation.errors import NotThere, StaleRevision, UserError
 from annotation.models import Annotation, Campaign, Job, Lease, Tile
 from annotation.services import annotations as labels
 from annotation.services import jobs, queue
-from annotation.services.people import contributor_of, role_in
+from annotation.services.people import contributor_of, role_in, roles_of
 from annotation.services.validations import judged_count
 
 IF_MATCH = OpenApiParameter(
@@ -96,17 +95,18 @@ def with_etag(body: dict[str, Any], version: int, http_status: int = status.HTTP
 class MeView(APIView):
     """Who I am."""
 
+    token_scopes = scopes.READ
+
     @extend_schema(responses=s.MeSerializer)
     def get(self, request: Request) -> Response:
         """The caller, with their roles."""
         user = person(request)
         contributor = contributor_of(user)
-        roles = dict(user.memberships.values_list("campaign__slug", "role"))
         body = {
             "username": user.username,
             "public_id": contributor.public_id,
             "language": contributor.language,
-            "roles": roles,
+            "roles": roles_of(user),
             "validations": judged_count(user),
             "is_staff": user.is_staff,
         }
@@ -116,6 +116,7 @@ class MeView(APIView):
 class MyAnnotationsView(generics.ListAPIView):
     """My work and its outcomes, newest first."""
 
+    token_scopes = scopes.READ
     serializer_class = s.MyAnnotationSerializer
 
     class Pages(CursorPagination):
@@ -157,7 +158,8 @@ class MyAnnotationsView(generics.ListAPIView):
 class CampaignListView(generics.ListAPIView):
     """The campaigns."""
 
-    permission_classes = [AllowAny]
+    token_scopes = scopes.READ
+    permission_classes = scopes.PUBLIC
     pagination_class = None
     serializer_class = s.CampaignSummarySerializer
     queryset = Campaign.objects.all()
@@ -166,7 +168,8 @@ class CampaignListView(generics.ListAPIView):
 class CampaignView(APIView):
     """One campaign."""
 
-    permission_classes = [AllowAny]
+    token_scopes = scopes.READ
+    permission_classes = scopes.PUBLIC
 
     @extend_schema(responses={200: s.CampaignSerializer, 404: ERRORS[404]})
     def get(self, request: Request, slug: str) -> Response:
@@ -193,6 +196,8 @@ def campaign_progress(campaign: Campaign) -> dict[str, int]:
 class ClaimView(APIView):
     """The next tile."""
 
+    token_scopes = scopes.ANNOTATE
+
     @extend_schema(
         request=s.ClaimSerializer,
         responses={200: s.AssignmentSerializer, 204: OpenApiResponse(description="Nothing left for you"), **ERRORS},
@@ -212,6 +217,8 @@ class ClaimView(APIView):
 class PickView(APIView):
     """A tile chosen on the map."""
 
+    token_scopes = scopes.ANNOTATE
+
     @extend_schema(request=s.PickSerializer, responses={200: s.AssignmentSerializer, **ERRORS})
     def post(self, request: Request, slug: str) -> Response:
         """Take the tile at a row and column."""
@@ -224,6 +231,8 @@ class PickView(APIView):
 
 class TilePickView(APIView):
     """A known tile, taken again or from a list."""
+
+    token_scopes = scopes.ANNOTATE
 
     @extend_schema(request=None, responses={200: s.AssignmentSerializer, **ERRORS})
     def post(self, request: Request, tile_id: int) -> Response:
@@ -243,6 +252,8 @@ def assignment(tile: Tile, user: User, lease: Lease | None) -> Response:
 class TileView(APIView):
     """A tile."""
 
+    token_scopes = scopes.READ
+
     @extend_schema(responses={200: s.AssignmentSerializer, 404: ERRORS[404]})
     def get(self, request: Request, tile_id: int) -> Response:
         """A tile with my lease and labels, if any."""
@@ -255,6 +266,8 @@ class TileView(APIView):
 class HeartbeatView(APIView):
     """Still working."""
 
+    token_scopes = scopes.ANNOTATE
+
     @extend_schema(request=None, responses={200: s.HeartbeatSerializer, 404: ERRORS[404], 409: ERRORS[409]})
     def post(self, request: Request, token: str) -> Response:
         """Keep a tile while working on it."""
@@ -264,6 +277,8 @@ class HeartbeatView(APIView):
 
 class ReleaseLeaseView(APIView):
     """Give a tile back."""
+
+    token_scopes = scopes.ANNOTATE
 
     @extend_schema(request=s.ReleaseLeaseSerializer, responses={204: None, 404: ERRORS[404]})
     def post(self, request: Request, token: str) -> Response:
@@ -277,6 +292,7 @@ class ReleaseLeaseView(APIView):
 class AnnotationView(APIView):
     """My labels of a tile."""
 
+    token_scopes = scopes.ANNOTATE
     throttle_classes = [ScopedRateThrottle]
     throttle_scope = "save"
 
@@ -310,6 +326,7 @@ class AnnotationView(APIView):
 class GeoJSONView(APIView):
     """Labels drawn elsewhere."""
 
+    token_scopes = scopes.ANNOTATE
     throttle_classes = [ScopedRateThrottle]
     throttle_scope = "save"
 
@@ -341,6 +358,8 @@ class GeoJSONView(APIView):
 
 class SubmitView(APIView):
     """Hand in."""
+
+    token_scopes = scopes.ANNOTATE
 
     @extend_schema(parameters=[IF_MATCH], request=s.SubmitSerializer, responses={200: s.AnnotationSerializer, **ERRORS})
     def post(self, request: Request, tile_id: int) -> Response:
@@ -387,7 +406,8 @@ def saved_answer(saved: labels.Saved, **more: Any) -> Response:
 class CampaignTilesView(APIView):
     """Tiles on the map."""
 
-    permission_classes = [AllowAny]
+    token_scopes = scopes.READ
+    permission_classes = scopes.PUBLIC
 
     @extend_schema(
         parameters=[OpenApiParameter("bbox", OpenApiTypes.STR, description="west,south,east,north in degrees")],
@@ -415,7 +435,7 @@ class CampaignTilesView(APIView):
 class JobView(APIView):
     """A job."""
 
-    permission_classes = [IsAuthenticated]
+    token_scopes = scopes.READ
 
     @extend_schema(responses={200: s.JobSerializer, 304: None, 404: ERRORS[404]})
     def get(self, request: Request, job_id: str) -> Response:
@@ -429,6 +449,8 @@ class JobView(APIView):
 
 class CancelJobView(APIView):
     """Stop a job."""
+
+    token_scopes = scopes.PUBLISH
 
     @extend_schema(request=None, responses={200: s.JobSerializer, 404: ERRORS[404]})
     def post(self, request: Request, job_id: str) -> Response:

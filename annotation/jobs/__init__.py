@@ -1,3 +1,8 @@
 """The work itself, callable without a queue. MODULES lists where job functions are registered."""
 
-MODULES = ["annotation.jobs.agreement", "annotation.jobs.alarms", "annotation.jobs.imagery"]
+MODULES = [
+    "annotation.jobs.agreement",
+    "annotation.jobs.alarms",
+    "annotation.jobs.imagery",
+    "annotation.jobs.personal_data",
+]

@@ -11,6 +11,7 @@ from annotation.models.annotations import (
     SecondOpinion,
     SubmissionCheck,
 )
+from annotation.models.audit import AuditEntry
 from annotation.models.campaigns import Campaign, Holdout, Membership, Tile
 from annotation.models.gold import GoldLease, GoldOutcome, GoldTile
 from annotation.models.imagery import ImageryLayer
@@ -23,6 +24,8 @@ from annotation.models.nomenclatures import (
 )
 from annotation.models.people import Contributor
 from annotation.models.queue import Lease, PriorityArea, QueueMark, QueueRound, Ticket, TileOffer
+from annotation.models.teams import Invitation, Team, TeamMember, TeamRole
+from annotation.models.tokens import ApiToken
 from annotation.models.trust import HourlyUse, LabelComparison, Revert, RevertItem, Standing, TrustAlarm
 from annotation.models.validations import Validation, ValidationBatch
 
@@ -30,6 +33,8 @@ __all__ = [
     "AnnotatedFeature",
     "Annotation",
     "AnnotationRevision",
+    "ApiToken",
+    "AuditEntry",
     "Campaign",
     "Contributor",
     "Correction",
@@ -39,6 +44,7 @@ __all__ = [
     "Holdout",
     "HourlyUse",
     "ImageryLayer",
+    "Invitation",
     "Job",
     "LabelComparison",
     "Lease",
@@ -57,6 +63,9 @@ __all__ = [
     "SecondOpinion",
     "Standing",
     "SubmissionCheck",
+    "Team",
+    "TeamMember",
+    "TeamRole",
     "Ticket",
     "Tile",
     "TileAgreement",

@@ -161,6 +161,7 @@ class Review(models.Model):
     corrected = models.ForeignKey(
         AnnotationRevision, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )  # the reviewer's own revision, which took the place of the submitted one
+    licence = models.CharField(max_length=30, blank=True)  # as of every contribution; empty before it was asked
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

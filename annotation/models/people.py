@@ -25,6 +25,8 @@ class Contributor(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     blocked_reason = models.CharField(max_length=500, blank=True)
+    # The account is gone, its contributions stay under the random id; such ids are published for re-users.
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.public_id

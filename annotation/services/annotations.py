@@ -18,7 +18,6 @@ from annotation.core.tile_geometry import Feature, check_coverage, parse_feature
 from annotation.errors import (
     AlreadyAccepted,
     CampaignClosed,
-    ConsentRequired,
     NotClaimed,
     NothingChanged,
     NothingToSubmit,
@@ -40,7 +39,7 @@ from annotation.models import (
 from annotation.services.clock import database_now
 from annotation.services.gold import record_gold_outcome
 from annotation.services.limits import Action, spend
-from annotation.services.people import contributor_of
+from annotation.services.people import require_consent
 from annotation.services.queue import finish_lease
 from annotation.services.standing import counts_at_once
 from annotation.services.tiles import refresh_tile_state
@@ -83,7 +82,7 @@ def save_annotation(
         return repeat
     if expected_version is None:
         raise VersionRequired('Send If-Match with the version these labels were drawn on ("0" for a new tile).')
-    require_consent(annotator)
+    _require_consent(annotator)
     _require_claimed(tile, annotator)  # before the costly checks
     parsed = parse_features(features, tile_px=tile.campaign.tile_px, class_codes=class_codes(tile.campaign))
     check_coverage(parsed)
@@ -193,12 +192,9 @@ def _require_claimed(tile: Tile, annotator: User) -> None:
         raise NotClaimed("You have not taken this tile: ask for the next one or choose it on the map.")
 
 
-def require_consent(annotator: User) -> None:
-    """Refuse to keep what somebody has not given under the open licence. Raises: ConsentRequired."""
-    if contributor_of(annotator).licence_accepted_at is None:
-        raise ConsentRequired(
-            'Labels can only be kept under the open licence: agree to it on the page "My work", then save again.'
-        )
+def _require_consent(annotator: User) -> None:
+    told = 'Labels can only be kept under the open licence: agree to it on the page "My work", then save again.'
+    require_consent(annotator, told=told)
 
 
 def _require_version(annotation: Annotation, expected_version: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
+from django.conf import settings
 from django.db import transaction
 
 from annotation.core.grid import SUBPIXELS
@@ -25,15 +26,10 @@ from annotation.errors import (
     VersionRequired,
 )
 from annotation.models import Annotation, AnnotationRevision, Campaign, Correction, Operation, Review
-from annotation.services.annotations import (
-    append_revision,
-    class_codes,
-    imagery_seen,
-    require_consent,
-    write_polygons,
-)
+from annotation.services.annotations import append_revision, class_codes, imagery_seen, write_polygons
 from annotation.services.clock import database_now
 from annotation.services.limits import Action, spend
+from annotation.services.people import require_consent
 from annotation.services.standing import refresh_standing
 from annotation.services.tiles import refresh_tile_state
 
@@ -65,7 +61,7 @@ def record_review(
     the submitted one, which stays.
 
     Raises: NotThere, OwnWork, VersionRequired, StaleRevision, NotSubmitted, AlreadyJudged, ReasonRequired,
-        InvalidReview, NothingChanged, OperationMismatch, AccountBlocked, TooManyThisHour; with "correct" what
+        InvalidReview, NothingChanged, OperationMismatch, ConsentRequired, AccountBlocked, TooManyThisHour; with "correct" what
         `save_correction` raises for features.
     """
     spend(user=reviewer, action=Action.REVIEW)
@@ -85,6 +81,8 @@ def record_review(
         raise OwnWork("This is your own work: another reviewer will look at it.")
     if not Campaign.objects.reviewed_by(reviewer).filter(pk=annotation.tile.campaign_id).exists():
         raise NotThere(f"There is no submission {annotation_id} for you to review.")
+    told = 'Verdicts can only be kept under the open licence: agree to it on the page "My work", then send this again.'
+    require_consent(reviewer, told=told)
     if expected_version is None:
         raise VersionRequired("Send If-Match with the version you looked at.")
     if annotation.version != expected_version:
@@ -112,6 +110,7 @@ def record_review(
         comment=comment,
         marks=places,
         corrected=corrected,
+        licence=settings.CONTRIBUTION_LICENCE,
     )
     sent_back = verdict == Review.Verdict.SEND_BACK
     annotation.state = Annotation.State.SENT_BACK if sent_back else Annotation.State.ACCEPTED
@@ -157,7 +156,6 @@ def _correct(annotation: Annotation, reviewer: User) -> AnnotationRevision:
     kept = Correction.objects.filter(revision=submitted, reviewer=reviewer).first()
     if kept is None:
         raise NothingChanged("Nothing is corrected: accept it as it is, or change a shape first.")
-    require_consent(reviewer)
     parsed = _parsed(annotation, kept.features)
     corrected = append_revision(
         annotation,
@@ -204,7 +202,8 @@ def save_correction(
             f"This was corrected on version {expected_version}, the server has version {version}: compare the two.",
             details={"yours": expected_version, "annotation": annotation.pk, "current_version": version},
         )
-    require_consent(reviewer)
+    told = 'Corrections can only be kept under the open licence: agree to it on the page "My work", then save again.'
+    require_consent(reviewer, told=told)
     content = [feature.as_json() for feature in _parsed(annotation, features)]
     correction, _created = Correction.objects.update_or_create(
         revision=annotation.head,

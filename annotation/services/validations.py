@@ -15,7 +15,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count
 
 from annotation.errors import (
-    ConsentRequired,
     DrawingReplaced,
     InvalidVerdict,
     JudgedTooOften,
@@ -29,7 +28,7 @@ from annotation.errors import (
 from annotation.models import Contributor, Lease, Tile, Validation, ValidationBatch
 from annotation.services.annotations import class_codes
 from annotation.services.limits import Action, spend
-from annotation.services.people import contributor_of
+from annotation.services.people import require_consent
 from annotation.services.validation_queue import require_open
 
 if TYPE_CHECKING:
@@ -172,10 +171,8 @@ def _new_batch(
 
 def _require_open_and_consent(tile: Tile, annotator: User) -> None:
     require_open(tile.campaign)
-    if contributor_of(annotator).licence_accepted_at is None:
-        raise ConsentRequired(
-            'Verdicts can only be kept under the open licence: agree to it on the page "My work", then send them again.'
-        )
+    told = 'Verdicts can only be kept under the open licence: agree to it on the page "My work", then send them again.'
+    require_consent(annotator, told=told)
 
 
 def _check(

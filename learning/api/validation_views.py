@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
-from annotation.api import presenters
+from annotation.api import presenters, scopes
 from annotation.api.serializers import ClaimSerializer, ErrorSerializer, LeaseSerializer, TileSerializer
 from annotation.api.views import ERRORS, campaign_or_404, person, tile_or_404
 from annotation.core.tile_geometry import MAX_FEATURES
@@ -79,6 +79,8 @@ class RecordedSerializer(serializers.Serializer[Any]):
 class NextToJudgeView(APIView):
     """The next drawing to judge."""
 
+    token_scopes = scopes.ANNOTATE
+
     @extend_schema(
         request=ClaimSerializer,
         responses={
@@ -116,6 +118,7 @@ class NextToJudgeView(APIView):
 class VerdictsView(APIView):
     """Verdicts on a drawing."""
 
+    token_scopes = scopes.ANNOTATE
     throttle_classes = [ScopedRateThrottle]
     throttle_scope = "save"
 

@@ -6,12 +6,12 @@ from django.http import HttpResponse, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
+from annotation.api import scopes
 from annotation.api.binary import OCTETS, AnyAccepted
 from annotation.api.views import ERRORS, campaign_or_404, person, tile_or_404
 from annotation.errors import NotThere
@@ -24,6 +24,8 @@ from learning.services import drafts, training
 class DraftView(APIView):
     """A model's start on a tile."""
 
+    token_scopes = scopes.READ
+
     @extend_schema(responses={200: s.DraftSerializer, 404: ERRORS[404]})
     def get(self, request: Request, tile_id: int) -> Response:
         """The published model's drawing of a tile; 404 `no_draft` without one, `blind_tile` where help is not shown."""
@@ -34,6 +36,7 @@ class DraftView(APIView):
 class DoubtView(APIView):
     """A model's doubt on a tile."""
 
+    token_scopes = scopes.READ
     content_negotiation_class = AnyAccepted
 
     @extend_schema(
@@ -57,6 +60,7 @@ class DoubtView(APIView):
 class TrainingRunsView(APIView):
     """Training runs of a campaign, for its maintainers."""
 
+    token_scopes = scopes.PUBLISH
     throttle_classes = [ScopedRateThrottle]
     throttle_scope = "start"
 
@@ -90,7 +94,8 @@ class TrainingRunsView(APIView):
 class RoundsView(APIView):
     """The loop, round by round."""
 
-    permission_classes = [AllowAny]
+    token_scopes = scopes.READ
+    permission_classes = scopes.PUBLIC
 
     @extend_schema(responses={200: s.RoundSerializer(many=True), 404: ERRORS[404]})
     def get(self, request: Request, slug: str) -> Response:
@@ -101,7 +106,8 @@ class RoundsView(APIView):
 class ModelsView(APIView):
     """The models of a campaign."""
 
-    permission_classes = [AllowAny]
+    token_scopes = scopes.READ
+    permission_classes = scopes.PUBLIC
 
     @extend_schema(responses={200: s.ModelSerializer(many=True), 404: ERRORS[404]})
     def get(self, request: Request, slug: str) -> Response:

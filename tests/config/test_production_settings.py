@@ -21,7 +21,10 @@ GOOD = {
 
 
 #: Names that a developer's shell may hold and that would change what is tested.
-OTHERS = ("NUM_PROXIES", "EMAIL_URL", "DEFAULT_FROM_EMAIL", "WEB_CONCURRENCY", "SECURE_SSL_REDIRECT")
+OTHERS = (
+    "NUM_PROXIES", "EMAIL_URL", "DEFAULT_FROM_EMAIL", "WEB_CONCURRENCY", "SECURE_SSL_REDIRECT", "EMAIL_VERIFICATION",
+    "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME", "OIDC_ORIGINS",
+)  # fmt: skip
 SMTP = {"EMAIL_URL": "smtp+tls://me:p%40ss@mail.example", "DEFAULT_FROM_EMAIL": "contact@solcommun.example"}
 
 
@@ -58,12 +61,35 @@ def test_good_values_start() -> None:
         ("EMAIL_URL", "filemail:///tmp/mails", "EMAIL_URL begins with 'filemail', which sends nothing"),
         ("EMAIL_URL", "pigeon://coop", "EMAIL_URL begins with 'pigeon'"),
         ("EMAIL_URL", "smtp+tls://mail.example", "DEFAULT_FROM_EMAIL is 'webmaster@localhost'"),
+        ("EMAIL_VERIFICATION", "sometimes", "EMAIL_VERIFICATION is 'sometimes'"),
+        ("EMAIL_VERIFICATION", "mandatory", "on a site without a mail server"),
+        ("OIDC_ISSUER", "https://id.example", "belong together"),
     ],
 )
 def test_an_unsafe_value_is_refused_and_named(name: str, value: str, words: str) -> None:
     done = start(**{name: value})
     assert done.returncode != 0
     assert words in done.stderr
+
+
+OIDC = {"OIDC_ISSUER": "https://id.example/realm/", "OIDC_CLIENT_ID": "us", "OIDC_CLIENT_SECRET": "s3cr3t"}
+
+
+def test_an_identity_provider_is_set_up_from_the_environment() -> None:
+    given = settings_with("SOCIALACCOUNT_PROVIDERS", "OIDC_ORIGINS", **OIDC)
+    (app,) = given["SOCIALACCOUNT_PROVIDERS"]["openid_connect"]["APPS"]
+    assert (app["settings"]["server_url"], app["client_id"], app["secret"], app["name"]) == (
+        "https://id.example/realm", "us", "s3cr3t", "id.example",
+    )  # fmt: skip
+    assert given["OIDC_ORIGINS"] == ["https://id.example"]  # where forms may lead
+    without = settings_with("SOCIALACCOUNT_PROVIDERS", "OIDC_ORIGINS")
+    assert without["SOCIALACCOUNT_PROVIDERS"]["openid_connect"]["APPS"] == []
+    assert without["OIDC_ORIGINS"] == []
+
+
+def test_an_identity_provider_without_tls_is_refused_and_its_secret_not_printed() -> None:
+    done = start(**OIDC | {"OIDC_ISSUER": "http://id.example"})
+    assert done.returncode != 0 and "https://" in done.stderr and "s3cr3t" not in done.stdout + done.stderr
 
 
 def test_a_refused_mail_address_does_not_print_its_password() -> None:

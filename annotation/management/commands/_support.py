@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management.base import CommandError
+from django.db.models import Q
 
 from annotation.errors import SolcommunError
 from annotation.jobs.registry import run_job
@@ -22,6 +25,17 @@ def errors_for_people() -> Iterator[None]:
         yield
     except SolcommunError as error:
         raise CommandError(str(error)) from error
+
+
+def account_named(name: str) -> User:
+    """The account of this user name or random public id.
+
+    Raises: CommandError.
+    """
+    user = get_user_model().objects.filter(Q(username=name) | Q(contributor__public_id=name)).first()
+    if user is None:
+        raise CommandError(f"There is no account {name!r}: give a user name, or the random id as c-0123456789ab.")
+    return user
 
 
 def follow_job(job: Job, *, out: TextIO, here: bool) -> Job:

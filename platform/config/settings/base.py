@@ -47,8 +47,12 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.gis",
+    "django.contrib.humanize",  # allauth's pages say "two days ago"
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_vite",
     "drf_spectacular",
@@ -60,6 +64,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -119,8 +124,14 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_REDIRECT_URL = "/campaigns/"
 LOGIN_URL = "/accounts/login/"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
+# none: no address is confirmed; optional: a link is sent to the one given; mandatory: nobody is let in before.
+ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", default="none")
+if ACCOUNT_EMAIL_VERIFICATION not in {"none", "optional", "mandatory"}:
+    raise environ.ImproperlyConfigured(
+        f"EMAIL_VERIFICATION is {ACCOUNT_EMAIL_VERIFICATION!r}: none, optional or mandatory is expected."
+    )
+_email_field = "email*" if ACCOUNT_EMAIL_VERIFICATION == "mandatory" else "email"
+ACCOUNT_SIGNUP_FIELDS = ["username*", _email_field, "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "annotation.forms.SignupForm"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
@@ -133,6 +144,39 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": f"{max(3, 60 // _web_processes)}/m/ip,{max(3, 10 // _web_processes)}/300s/key",
 }
 ACCOUNT_FORMS = {"reset_password": "config.accounts.ResetPasswordForm"}
+
+# --- second factors: an app's codes, security keys, and codes on paper for when either is lost ---
+MFA_ADAPTER = "config.accounts.SealedMFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Solcommun"
+# Where no address is ever confirmed, an unconfirmed one is no reason to refuse a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = ACCOUNT_EMAIL_VERIFICATION == "none"
+
+# --- signing in by another organisation's accounts (OpenID Connect), where the operator names one ---
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="").rstrip("/")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
+if len({bool(OIDC_ISSUER), bool(OIDC_CLIENT_ID), bool(OIDC_CLIENT_SECRET)}) > 1:
+    raise environ.ImproperlyConfigured(
+        "OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together: set all three, or none."
+    )
+_oidc_app = {
+    "provider_id": "oidc",
+    "name": env.str("OIDC_NAME", default="") or urlsplit(OIDC_ISSUER).hostname,
+    "client_id": OIDC_CLIENT_ID,
+    "secret": OIDC_CLIENT_SECRET,
+    "settings": {"server_url": OIDC_ISSUER},
+}
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [_oidc_app] if OIDC_ISSUER else []},
+}
+# A new person still chooses a name and agrees to the licence; an address is no proof of owning an account here.
+SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_STORE_TOKENS = False
+# Browsers hold a form to where it is redirected as well, which is the provider.
+_oidc = urlsplit(OIDC_ISSUER)
+OIDC_ORIGINS = [f"{_oidc.scheme}://{_oidc.netloc}", *env.list("OIDC_ORIGINS", default=[])] if OIDC_ISSUER else []
 
 # smtp+tls://user:password@host (port 587), smtp+ssl:// (465), smtp:// (25); dummymail:// sends none.
 EMAIL_URL = env.str("EMAIL_URL", default="")
@@ -187,6 +231,7 @@ MODELS_DIR = DATA_DIR / "models"
 PREDICTIONS_DIR = DATA_DIR / "predictions"
 RELEASES_DIR = DATA_DIR / "releases"
 SEGMENTS_DIR = DATA_DIR / "segments"  # made again when missing
+EXPORTS_DIR = DATA_DIR / "exports"  # what people asked to have of themselves, for a few days
 
 # --- queue: the job row in PostgreSQL is the truth, a message only says "look" ---
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
@@ -205,6 +250,7 @@ CELERY_BEAT_SCHEDULE = {
     "check-submissions": {"task": "learning.tasks.check_submissions", "schedule": 20.0},
     "look-for-alarms": {"task": "annotation.tasks.look_for_alarms", "schedule": 300.0},
     "sweep-releases": {"task": "learning.tasks.sweep_releases", "schedule": 300.0},
+    "sweep-personal-files": {"task": "annotation.tasks.sweep_personal_files", "schedule": 3600.0},
     "consider-retraining": {"task": "learning.tasks.consider_retraining", "schedule": 60.0},
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
@@ -245,8 +291,14 @@ NUM_PROXIES = env.int("NUM_PROXIES", default=0)
 ALLAUTH_TRUSTED_PROXY_COUNT = NUM_PROXIES
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["config.authentication.SessionAuthentication401"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "config.authentication.TokenAuthentication",
+        "config.authentication.SessionAuthentication401",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "annotation.api.scopes.TokenScope",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.parsers.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -306,7 +358,7 @@ CONTENT_SECURITY_POLICY = {
         "object-src": ["'none'"],
         "base-uri": [SELF],
         "frame-ancestors": ["'none'"],
-        "form-action": [SELF],
+        "form-action": [SELF, *OIDC_ORIGINS],
     }
 }
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -24,6 +24,14 @@ if EMAIL_BACKEND.endswith(".smtp.EmailBackend") and "@localhost" in DEFAULT_FROM
     raise ImproperlyConfigured(
         f"DEFAULT_FROM_EMAIL is {DEFAULT_FROM_EMAIL!r}: set the address that the site's mails come from."
     )
+if ACCOUNT_EMAIL_VERIFICATION != "none" and not EMAIL_BACKEND.endswith(".smtp.EmailBackend"):
+    raise ImproperlyConfigured(
+        f"EMAIL_VERIFICATION is {ACCOUNT_EMAIL_VERIFICATION!r} on a site without a mail server: set EMAIL_URL, or none."
+    )
+if any(not origin.startswith("https://") for origin in OIDC_ORIGINS):
+    raise ImproperlyConfigured(
+        f"OIDC_ISSUER is {OIDC_ISSUER!r}: who signs in is believed because of the provider's https:// address."
+    )
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 # Without a proxy anyone may write that header; with one, the proxy must (docs/operate/serving.md).

@@ -21,6 +21,7 @@ MODELS_DIR = DATA_DIR / "models"
 PREDICTIONS_DIR = DATA_DIR / "predictions"
 RELEASES_DIR = DATA_DIR / "releases"
 SEGMENTS_DIR = DATA_DIR / "segments"
+EXPORTS_DIR = DATA_DIR / "exports"
 ACCOUNT_RATE_LIMITS = False
 HOURLY_LIMITS = dict.fromkeys(HOURLY_LIMITS, (1_000_000,) * 3)
 REST_FRAMEWORK = {

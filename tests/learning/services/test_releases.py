@@ -258,3 +258,24 @@ def test_what_a_dead_job_left_is_swept_and_its_version_is_free_again() -> None:
     assert sweep_releases() == 1 and not dead.exists()
     assert Release.objects.get().state == "failed"
     start_release(campaign=scene.campaign, actor=None, version="1.0.0")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deleted_account_changes_no_count_of_a_release(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from annotation.services.erasure import erase_person
+
+    scene = labelled_scene(tmp_path, pool_tiles=2)
+    author = scene.annotators[0]
+    public_id, name = author.contributor.public_id, author.username
+    before = published(scene.campaign, version="1.0.0")
+    digest = before.manifest_sha256
+    erase_person(user=author, actor=author)
+    after = published(scene.campaign, version="1.0.1")
+    assert after.summary["counts"] == before.summary["counts"]
+    assert not verify(before.path, expected_manifest_sha256=digest).faults  # what is published stays as it was
+    table = pq.read_table(after.path / "annotations" / "annotations.parquet")
+    assert set(table.column("contributor_id").to_pylist()) == {public_id}
+    for path in after.path.rglob("*"):
+        assert not path.is_file() or name.encode() not in path.read_bytes(), path.name

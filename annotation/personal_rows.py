@@ -1,0 +1,92 @@
+"""Every place where a row names an account: what a person is given of it, and what becomes of it when they leave.
+
+A test compares this list with the database's foreign keys, so that a new one is decided on when it is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from django.apps import apps
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalRows:
+    """Rows that name an account by one foreign key.
+
+    Attributes:
+        given: fields that go into the person's export, an allow-list: a secret is never given by oversight.
+        withheld: why nothing is given, where `given` is empty.
+        deleted: whether the rows go with the account; the others keep its number, which then says nothing.
+    """
+
+    given: tuple[str, ...] = ()
+    withheld: str = ""
+    deleted: bool = False
+
+
+TILE = ("tile_id", "tile__campaign__slug", "tile__row", "tile__col")
+
+#: "app.Model.field" → what is done with the rows.
+ROWS: dict[str, PersonalRows] = {
+    "account.EmailAddress.user": PersonalRows(("email", "verified", "primary"), deleted=True),
+    "mfa.Authenticator.user": PersonalRows(("type", "created_at", "last_used_at"), deleted=True),
+    "socialaccount.SocialAccount.user": PersonalRows(
+        ("provider", "uid", "last_login", "date_joined", "extra_data"), deleted=True
+    ),
+    "admin.LogEntry.user": PersonalRows(("action_time", "content_type__model", "object_id", "action_flag")),
+    "annotation.AnnotationRevision.author": PersonalRows(
+        ("annotation_id", "number", "seconds_spent", "draft_model", "imagery_seen", "licence", "sha256", "created_at")
+    ),
+    "annotation.Annotation.annotator": PersonalRows(
+        ("id", *TILE, "state", "version", "is_extra", "submitted_at", "decided_at", "created_at")
+    ),
+    "annotation.Annotation.shown_to": PersonalRows(withheld="for some minutes: who looks at somebody else's work"),
+    "annotation.ApiToken.user": PersonalRows(
+        ("name", "prefix", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"), deleted=True
+    ),
+    "annotation.AuditEntry.actor": PersonalRows(("at", "action", "campaign__slug", "before", "after")),
+    "annotation.AuditEntry.subject": PersonalRows(("at", "action", "campaign__slug", "before", "after")),
+    "annotation.Campaign.created_by": PersonalRows(("slug", "title", "created_at")),
+    "annotation.Contributor.user": PersonalRows(("public_id", "language", "licence_accepted_at")),
+    "annotation.ImageryLayer.created_by": PersonalRows(("slug", "title", "created_at")),
+    "annotation.Invitation.accepted_by": PersonalRows(("campaign__slug", "role", "team__name", "accepted_at")),
+    "annotation.Invitation.invited_by": PersonalRows(
+        ("campaign__slug", "role", "team__name", "created_at", "expires_at", "accepted_at", "revoked_at"), deleted=True
+    ),
+    "annotation.Job.owner": PersonalRows(("id", "kind", "state", "created_at", "finished_at")),
+    "annotation.Lease.annotator": PersonalRows(
+        (*TILE, "purpose", "state", "granted_at", "expires_at", "release_reason", "comment")
+    ),
+    "annotation.Membership.user": PersonalRows(("campaign__slug", "role"), deleted=True),
+    "annotation.Operation.actor": PersonalRows(("id", "kind", "annotation_id", "version", "created_at")),
+    "annotation.Review.author": PersonalRows(("annotation_id", "verdict", "reason", "comment", "created_at")),
+    "annotation.Review.reviewer": PersonalRows(
+        ("annotation_id", "verdict", "reason", "comment", "licence", "created_at")
+    ),
+    "annotation.TeamMember.user": PersonalRows(("team__name", "manages"), deleted=True),
+    "annotation.Validation.annotator": PersonalRows(
+        (
+            *TILE,
+            "model_version",
+            "feature_id",
+            "shown_class",
+            "verdict",
+            "class_code",
+            "seconds",
+            "licence",
+            "created_at",
+        )
+    ),
+    "annotation.ValidationBatch.annotator": PersonalRows(("id", *TILE, "model_version", "finished", "created_at")),
+}
+
+
+def personal_rows() -> dict[str, PersonalRows]:
+    """What every app says of its rows, by "app.Model.field"."""
+    found: dict[str, PersonalRows] = {}
+    for label in ("annotation", "learning"):
+        if apps.is_installed(apps.get_app_config(label).name):
+            found.update(import_module(f"{label}.personal_rows").ROWS)
+    return found

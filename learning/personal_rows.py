@@ -1,0 +1,10 @@
+"""Where the learning side's rows name an account (`annotation.personal_rows` says what for)."""
+
+from __future__ import annotations
+
+from annotation.personal_rows import PersonalRows
+
+ROWS: dict[str, PersonalRows] = {
+    "learning.Release.created_by": PersonalRows(("campaign__slug", "version", "published_at")),
+    "learning.TrainingSet.frozen_by": PersonalRows(("campaign__slug", "number", "frozen_at")),
+}
