@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
-from annotation.api import presenters
+from annotation.api import presenters, scopes
 from annotation.api import serializers as s
 from annotation.api.views import ERRORS, IF_MATCH, campaign_or_404, expected_version, person, tile_or_404, with_etag
 from annotation.errors import NotThere, StaleRevision, VersionRequired
@@ -39,6 +39,8 @@ def required_version(request: Request) -> int:
 class NextReviewView(APIView):
     """The next submission to judge."""
 
+    token_scopes = scopes.REVIEW
+
     @extend_schema(
         parameters=[OpenApiParameter("annotation", OpenApiTypes.INT, description="A certain one, if it waits")],
         responses={200: s.SubmissionSerializer, 204: OpenApiResponse(description="Nothing waits"), 404: ERRORS[404]},
@@ -63,6 +65,8 @@ class NextReviewView(APIView):
 class ReviewView(APIView):
     """A verdict."""
 
+    token_scopes = scopes.REVIEW
+
     @extend_schema(
         parameters=[IF_MATCH],
         request=s.ReviewInputSerializer,
@@ -83,6 +87,8 @@ class ReviewView(APIView):
 
 class CorrectionView(APIView):
     """A submission, corrected by its reviewer."""
+
+    token_scopes = scopes.REVIEW
 
     throttle_classes = [ScopedRateThrottle]
     throttle_scope = "save"
@@ -127,6 +133,8 @@ class CorrectionView(APIView):
 class BulkReviewView(APIView):
     """One verdict on many submissions."""
 
+    token_scopes = scopes.REVIEW
+
     @extend_schema(
         request=s.BulkReviewSerializer, responses={200: s.BulkReviewedSerializer, 404: ERRORS[404], 422: ERRORS[422]}
     )
@@ -145,6 +153,8 @@ class BulkReviewView(APIView):
 class SecondOpinionView(APIView):
     """Not sure."""
 
+    token_scopes = scopes.REVIEW
+
     @extend_schema(parameters=[IF_MATCH], request=s.SecondOpinionSerializer, responses={204: None, **ERRORS})
     def post(self, request: Request, annotation_id: int) -> Response:
         """Leave a submission to another reviewer, with what one saw."""
@@ -161,6 +171,8 @@ class SecondOpinionView(APIView):
 
 class DisputeView(APIView):
     """Not agreed."""
+
+    token_scopes = scopes.ANNOTATE
 
     @extend_schema(parameters=[IF_MATCH], request=s.SecondOpinionSerializer, responses={204: None, **ERRORS})
     def post(self, request: Request, annotation_id: int) -> Response:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # the views' module asks for this one while it is being loade
 
 READ = {"GET": "read"}
 ANNOTATE = {"GET": "read", "POST": "annotate", "PUT": "annotate"}
-REVIEW = {"GET": "review", "POST": "review"}
+REVIEW = {"GET": "review", "POST": "review", "PUT": "review"}
 PUBLISH = {"GET": "read", "POST": "publish"}
 
 

@@ -25,7 +25,6 @@ from annotation.models import (
     Job,
     LabelComparison,
     Lease,
-    Membership,
     Revert,
     Tile,
     TrustAlarm,
@@ -34,7 +33,7 @@ from annotation.services.annotations import class_codes
 from annotation.services.clock import database_now
 from annotation.services.jobs import enqueue_job
 from annotation.services.reverts import Reverted, revert_user
-from annotation.services.standing import ROLES_THAT_COUNT, count_gold, refresh_standing
+from annotation.services.standing import count_gold, has_role, refresh_standing
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -357,8 +356,7 @@ def revert_for_alarm(
     if not dry_run and not reason.strip():
         raise ReasonRequired("Say why: the reason is kept, and the person is told it.")
     subject = alarm.subject
-    has_role = Membership.objects.filter(user=subject, role__in=ROLES_THAT_COUNT).exists()
-    if not actor.is_superuser and (subject.is_staff or subject.is_superuser or has_role):
+    if not actor.is_superuser and (subject.is_staff or subject.is_superuser or has_role(subject)):
         raise NotAllowed("This person reviews or maintains a campaign: ask the operator of the site to decide.")
     found = revert_user(account=subject, actor=actor, reason=reason.strip()[:500], dry_run=dry_run, look=look)
     if found.revert is not None:

@@ -61,8 +61,8 @@ def record_review(
     the submitted one, which stays.
 
     Raises: NotThere, OwnWork, VersionRequired, StaleRevision, NotSubmitted, AlreadyJudged, ReasonRequired,
-        InvalidReview, NothingChanged, OperationMismatch, ConsentRequired, AccountBlocked, TooManyThisHour; with "correct" what
-        `save_correction` raises for features.
+        InvalidReview, NothingChanged, OperationMismatch, ConsentRequired, AccountBlocked, TooManyThisHour; with
+        "correct" what `save_correction` raises for features.
     """
     spend(user=reviewer, action=Action.REVIEW)
     annotation = (

@@ -16,7 +16,6 @@ from annotation.models import (
     Annotation,
     Campaign,
     GoldOutcome,
-    Membership,
     Revert,
     RevertItem,
     Standing,
@@ -28,7 +27,6 @@ from annotation.services.tiles import refresh_tile_states
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-ROLES_THAT_COUNT = [Membership.Role.REVIEWER, Membership.Role.MAINTAINER]
 
 # Reviews that no revert has set aside; a tile is accepted once, however many reviewers looked at it.
 COUNTED = """
@@ -132,7 +130,7 @@ def record_of(standing: Standing, *, flagged: bool = False) -> Record:
 
 def level_in(*, campaign: Campaign, user: User) -> int:
     """The person's level in a campaign; who reviews or maintains it is trusted."""
-    if user.is_superuser or _has_role(user, campaign):
+    if user.is_superuser or has_role(user, campaign):
         return TRUSTED
     known = Standing.objects.filter(campaign=campaign, user=user).values_list("level", flat=True).first()
     if known is not None:
@@ -142,15 +140,16 @@ def level_in(*, campaign: Campaign, user: User) -> int:
 
 def highest_level(user: User) -> int:
     """The person's highest level anywhere: what their hourly limits follow."""
-    if user.is_superuser or _has_role(user):
+    if user.is_superuser or has_role(user):
         return TRUSTED
     found: int | None = Standing.objects.filter(user=user).aggregate(highest=Max("level"))["highest"]
     return NEWCOMER if found is None else found
 
 
-def _has_role(user: User, campaign: Campaign | None = None) -> bool:
-    roles = Membership.objects.filter(user=user, role__in=ROLES_THAT_COUNT)
-    return (roles if campaign is None else roles.filter(campaign=campaign)).exists()
+def has_role(user: User, campaign: Campaign | None = None) -> bool:
+    """Whether the person reviews or maintains this campaign, or any."""
+    held = Campaign.objects.reviewed_by(user)
+    return (held if campaign is None else held.filter(pk=campaign.pk)).exists()
 
 
 @transaction.atomic
