@@ -128,7 +128,8 @@ class TrustAlarmQuerySet(models.QuerySet["TrustAlarm"]):
         others = self.exclude(subject=user.pk)
         if user.is_superuser:
             return others
-        return others.filter(campaign__memberships__user=user, campaign__memberships__role="maintainer")
+        campaigns = apps.get_model("annotation", "Campaign").objects.maintained_by(user)
+        return others.filter(campaign__in=campaigns.order_by().values("pk"))
 
     def open(self) -> TrustAlarmQuerySet:
         """Those nobody has decided."""
