@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
-from annotation.core.grid import SUBPIXELS
+from annotation.core.grid import SUBPIXELS, lonlat_transformers
 
 if TYPE_CHECKING:
-    from annotation.models import Annotation, ImageryLayer
+    from annotation.models import Annotation, ImageryLayer, PlaceReport, Tile
 
 MAP_TILE_PX = 256
+PLACE_COLOUR = "#ffd400"
+#: A reported point is a circle of this part of the tile's side.
+POINT_SHARE = 24
 #: Points along a side of a layer's outline.
 OUTLINE_POINTS = 16
 
@@ -89,8 +92,37 @@ def labelled_view(annotation: Annotation, *, colours: Mapping[str, str]) -> Labe
         annotation: with its head, tile, campaign and layer loaded.
         colours: "#RRGGBB" by class code; a class without one is left out.
     """
-    tile, campaign = annotation.tile, annotation.tile.campaign
-    layer, tile_px = campaign.layer, campaign.tile_px
+    features: list[dict[str, Any]] = annotation.head.features if annotation.head else []
+    areas = tuple(
+        (svg_path(feature["rings"]), colours[feature["class_code"]])
+        for feature in features
+        if feature["class_code"] in colours
+    )
+    return view_of(annotation.tile, areas=areas)
+
+
+def reported_view(report: PlaceReport) -> LabelledView:
+    """A reported place over the imagery of its tile; `areas` is the place alone, a point as a small circle."""
+    tile, campaign = report.tile, report.tile.campaign
+    a, _, c, _, e, f = campaign.layer.pixel_grid.transform
+    to_crs = lonlat_transformers(campaign.layer.crs)[1]
+    place = report.place
+    lonlat = [place.coords] if place.geom_type == "Point" else place.coords[0]
+    ring = []
+    for lon, lat in lonlat:
+        x, y = to_crs.transform(lon, lat)
+        column, row = (x - c) / a - tile.col * campaign.tile_px, (y - f) / e - tile.row * campaign.tile_px
+        ring.append([round(column * SUBPIXELS), round(row * SUBPIXELS)])
+    if len(ring) > 1:
+        return view_of(tile, areas=((svg_path([ring]), PLACE_COLOUR),))
+    (x, y), r = ring[0], campaign.tile_px * SUBPIXELS // POINT_SHARE
+    circle = f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0Z"
+    return view_of(tile, areas=((circle, PLACE_COLOUR),))
+
+
+def view_of(tile: Tile, *, areas: tuple[tuple[str, str], ...]) -> LabelledView:
+    """Areas over a tile and half a tile of ground at its sides, kept inside the layer."""
+    layer, tile_px = tile.campaign.layer, tile.campaign.tile_px
     width, height = min(2 * tile_px, layer.width), min(3 * tile_px // 2, layer.height)
     left = min(max(0, tile.col * tile_px + tile_px // 2 - width // 2), layer.width - width)
     top = min(max(0, tile.row * tile_px + tile_px // 2 - height // 2), layer.height - height)
@@ -103,18 +135,8 @@ def labelled_view(annotation: Annotation, *, colours: Mapping[str, str]) -> Labe
         for y in range(top // side, (top + height - 1) // side + 1)
         for x in range(left // side, (left + width - 1) // side + 1)
     )
-    features: list[dict[str, Any]] = annotation.head.features if annotation.head else []
-    return LabelledView(
-        width=width,
-        height=height,
-        images=images,
-        frame=(tile.col * tile_px - left, tile.row * tile_px - top, tile_px),
-        areas=tuple(
-            (svg_path(feature["rings"]), colours[feature["class_code"]])
-            for feature in features
-            if feature["class_code"] in colours
-        ),
-    )
+    frame = (tile.col * tile_px - left, tile.row * tile_px - top, tile_px)
+    return LabelledView(width=width, height=height, images=images, frame=frame, areas=areas)
 
 
 def svg_path(rings: list[list[list[int]]]) -> str:

@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from annotation.models import Annotation, Campaign, ImageryLayer, Job, Validation  # noqa: F401
+    from annotation.models import (  # noqa: F401
+        Annotation,
+        Campaign,
+        ImageryLayer,
+        Job,
+        PlaceReport,
+        Territory,
+        Validation,
+    )
 
     Person = User | AnonymousUser
 
@@ -68,8 +76,11 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         return self.readable_by(user).filter(state="submitted").exclude(annotator=user.pk)
 
     def usable_as_labels(self) -> AnnotationQuerySet:
-        """Accepted annotations of people who held the tile; extra contributions are kept but do not count."""
-        return self.filter(state="accepted", head__isnull=False, is_extra=False)
+        """Accepted annotations of people who held the tile, but for those that an accepted correction stands in for;
+        extra contributions are kept but do not count.
+        """
+        counted = self.filter(state="accepted", head__isnull=False, is_extra=False)
+        return counted.exclude(superseded_by__state="accepted")
 
 
 class ValidationQuerySet(models.QuerySet["Validation"]):
@@ -97,3 +108,38 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(
             Q(owner=user) | Q(campaign__memberships__user=user, campaign__memberships__role="maintainer")
         ).distinct()
+
+
+class TerritoryQuerySet(models.QuerySet["Territory"]):
+    """Territories are public; who answers for one is `stewarded_by`."""
+
+    def stewarded_by(self, user: Person) -> TerritoryQuerySet:
+        """Territories that this person looks after."""
+        if user.is_anonymous:
+            return self.none()
+        return self.filter(stewardships__user=user)
+
+
+class PlaceReportQuerySet(models.QuerySet["PlaceReport"]):
+    """Reports are public to read, without who made them; who may handle one is `handled_by`."""
+
+    def waiting(self) -> PlaceReportQuerySet:
+        """Reports without an answer yet."""
+        return self.filter(state__in=["new", "assigned", "drawing"])
+
+    def handled_by(self, user: Person) -> PlaceReportQuerySet:
+        """Reports that this person may assign and answer: on the territories they look after, in the campaigns they
+        maintain, and on the control tiles of those they review.
+        """
+        if user.is_anonymous:
+            return self.none()
+        if user.is_superuser:
+            return self
+        from annotation.models import Campaign, Territory
+
+        mine = Territory.objects.stewarded_by(user).filter(boundary__intersects=OuterRef("place"))
+        return self.filter(
+            Exists(mine)
+            | Q(campaign__in=Campaign.objects.maintained_by(user).values("pk"))
+            | ~Q(tile__role="pool") & Q(campaign__in=Campaign.objects.reviewed_by(user).values("pk"))
+        )

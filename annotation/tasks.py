@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.jobs import registry
-from annotation.services import jobs, queue
+from annotation.services import jobs, queue, report_mail, reports
 
 
 @shared_task(name="annotation.tasks.run_job")
@@ -24,3 +24,16 @@ def sweep_jobs() -> None:
 def reclaim_tiles() -> None:
     """Give tiles back to the queue whose work was sent back or withdrawn and left alone."""
     queue.reclaim_abandoned_tiles()
+
+
+@shared_task(name="annotation.tasks.send_report_mail")
+def send_report_mail() -> None:
+    """Tell reporters what became of their reports."""
+    report_mail.send_waiting_mail()
+
+
+@shared_task(name="annotation.tasks.forget_reporters")
+def forget_reporters() -> None:
+    """Remove what is kept of reporters no longer than it is needed: addresses, and counts of past hours."""
+    report_mail.forget_old_contacts()
+    reports.forget_allowances()

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from annotation import map_views, views
+from annotation import map_views, report_feeds, report_views, steward_views, views
 
 urlpatterns = [
     re_path(
@@ -16,6 +16,18 @@ urlpatterns = [
     path("campaigns/<slug:slug>/studio/", views.StudioView.as_view(), name="studio"),
     path("campaigns/<slug:slug>/validate/", views.ValidateView.as_view(), name="validate"),
     path("campaigns/<slug:slug>/review/", views.ReviewView.as_view(), name="review"),
+    path("campaigns/<slug:slug>/reports/", report_views.CampaignReportsView.as_view(), name="campaign-reports"),
+    path("reports/<slug:report_id>/", report_views.ReportView.as_view(), name="report"),
+    path("reports/<slug:report_id>/feed/", report_feeds.ReportFeed(), name="report-feed"),
+    path("reports/<slug:report_id>/stop/<uuid:token>/", report_views.stop_report_mail, name="report-stop"),
+    path("territories/<slug:kind>/<slug:code>/feed/", report_feeds.TerritoryFeed(), name="territory-feed"),
+    path("steward/", steward_views.DeskView.as_view(), name="steward"),
+    path("steward/reports/<slug:report_id>/", steward_views.DeskReportView.as_view(), name="steward-report"),
+    path(
+        "steward/coverage/<slug:kind>/<slug:code>/<slug:slug>/",
+        steward_views.CoverageView.as_view(),
+        name="steward-coverage",
+    ),
     path("practice/", views.PracticeView.as_view(), name="practice"),
     path("me/", views.MyWorkView.as_view(), name="my-work"),
     path("me/licence/", views.accept_licence, name="accept-licence"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import User
@@ -20,7 +21,7 @@ from django.views.generic import ListView, TemplateView
 
 from annotation import pictures
 from annotation.api.views import campaign_progress
-from annotation.models import Annotation, Campaign, ImageryLayer, Tile
+from annotation.models import Annotation, Campaign, ImageryLayer, PlaceReport, Territory, Tile
 from annotation.querysets import CampaignQuerySet
 from annotation.services.people import accept_contribution_licence, contributor_of, role_in
 from annotation.services.validations import judged_count
@@ -133,12 +134,14 @@ class CampaignView(TemplateView):
             tile_m=campaign.tile_px * campaign.layer.gsd_m,
             has_drawing=campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists(),
             role=role,
+            can_report=settings.REPORTS_WITHOUT_ACCOUNT or self.request.user.is_authenticated,
             boot={
                 **map_boot(campaign.layer),
                 "campaign": campaign.slug,
                 "studio": reverse("studio", args=[slug]),
                 "open": campaign.state == Campaign.State.OPEN,
                 "maintainer": role == "maintainer",
+                "classes": {item.code: in_words(item.name) for item in campaign.nomenclature.classes.all()},
             },
             **kwargs,
         )
@@ -236,6 +239,8 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
                 sent_back=Count("pk", filter=Q(state="sent_back")),
             ),
             judged=judged_count(user),
+            asked=PlaceReport.objects.waiting().filter(assigned_to=user).select_related("campaign", "tile"),
+            has_desk=Territory.objects.stewarded_by(user).exists(),
             contributor=contributor_of(user),
             **kwargs,
         )

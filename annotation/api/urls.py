@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.api import studio_views, views
+from annotation.api import report_views, studio_views, views
 
 urlpatterns = [
     path("me/", views.MeView.as_view(), name="api-me"),
@@ -12,6 +12,10 @@ urlpatterns = [
     path("campaigns/<slug:slug>/claim/", views.ClaimView.as_view(), name="api-claim"),
     path("campaigns/<slug:slug>/pick/", views.PickView.as_view(), name="api-pick"),
     path("campaigns/<slug:slug>/tiles.geojson", views.CampaignTilesView.as_view(), name="api-campaign-tiles"),
+    path(
+        "campaigns/<slug:slug>/reports.geojson", report_views.CampaignReportsView.as_view(), name="api-campaign-reports"
+    ),
+    path("reports/<slug:report_id>/", report_views.ReportView.as_view(), name="api-report"),
     path("campaigns/<slug:slug>/reviews/next/", views.NextReviewView.as_view(), name="api-next-review"),
     path("tiles/<int:tile_id>/", views.TileView.as_view(), name="api-tile"),
     path("tiles/<int:tile_id>/pick/", views.TilePickView.as_view(), name="api-tile-pick"),

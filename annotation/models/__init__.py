@@ -18,6 +18,14 @@ from annotation.models.nomenclatures import (
 )
 from annotation.models.people import Contributor
 from annotation.models.queue import Lease, QueueMark, QueueRound, Ticket
+from annotation.models.reports import (
+    PlaceReport,
+    ReportAllowance,
+    ReportContact,
+    ReportEvent,
+    ReportNotice,
+)
+from annotation.models.territories import Stewardship, Territory
 from annotation.models.validations import Validation, ValidationBatch
 
 __all__ = [
@@ -36,9 +44,16 @@ __all__ = [
     "NomenclatureClass",
     "NomenclatureMapping",
     "Operation",
+    "PlaceReport",
     "QueueMark",
     "QueueRound",
+    "ReportAllowance",
+    "ReportContact",
+    "ReportEvent",
+    "ReportNotice",
     "Review",
+    "Stewardship",
+    "Territory",
     "Ticket",
     "Tile",
     "Validation",

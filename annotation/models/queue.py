@@ -55,7 +55,7 @@ class Ticket(models.Model):
 
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="tickets")
     round = models.ForeignKey(QueueRound, on_delete=models.CASCADE, related_name="tickets")
-    rank = models.PositiveIntegerField()
+    rank = models.IntegerField()  # below zero: reported places, before all others (docs/adr/0024)
     tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="tickets")
     slot = models.PositiveSmallIntegerField()
     slots = models.PositiveSmallIntegerField()  # redundancy wanted when the ticket was written
@@ -92,7 +92,7 @@ class QueueMark(models.Model):
     campaign = models.OneToOneField(
         "annotation.Campaign", primary_key=True, on_delete=models.CASCADE, related_name="queue_mark"
     )
-    open_rank = models.PositiveIntegerField(default=0)  # no open ticket has a lower rank
+    open_rank = models.IntegerField(default=0)  # no open ticket has a lower rank
     leased_from = models.DateTimeField(null=True, blank=True)  # no leased ticket lapses earlier; null: not known
     moved_at = models.DateTimeField(auto_now=True)
 

@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce, Least, Now
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Ticket, Tile
 from annotation.services.clock import database_now
+from annotation.services.report_queue import kept_ticket
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import materialise_tiles, role_of_tile, usable_tiles
 
@@ -89,7 +90,7 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     if tile.role == Tile.Role.HOLDOUT:
         raise TileNotWorkable(f"Tile row {row}, column {col} is a control tile: the queue hands those out.")
     open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
-    ticket = open_tickets.order_by("rank").first()
+    ticket = open_tickets.order_by("rank").first() or kept_ticket(tile=tile, annotator=annotator)
     if ticket is None:
         ticket = _ticket_for_pick(campaign, tile)
     return _grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False)
@@ -131,7 +132,7 @@ def _ticket_for_pick(campaign: Campaign, tile: Tile) -> Ticket:
     return Ticket.objects.create(
         campaign=campaign,
         round=queue_round,
-        rank=0 if last is None else last + 1,
+        rank=0 if last is None else max(0, last + 1),  # below zero are reported places
         tile=tile,
         slot=free,
         slots=campaign.redundancy,

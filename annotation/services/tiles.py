@@ -13,6 +13,7 @@ from annotation.core.holdout import role_of
 from annotation.core.validity import tile_valid_fraction
 from annotation.errors import BlindTile, TileOutsideGrid
 from annotation.models import Campaign, Tile
+from annotation.services.report_following import follow_reports
 
 Place = tuple[int, int]  # (row, col)
 MIN_VALID_FRACTION = 0.5  # a tile with less imagery than this is offered to nobody
@@ -114,7 +115,8 @@ def materialise_tiles(*, campaign: Campaign, places: Iterable[Place]) -> dict[Pl
 
 
 def refresh_tile_state(tile: Tile) -> None:
-    """Set the tile's state from its annotations; called in the transaction that changed one.
+    """Set the tile's state, and what is said of reports there, from its annotations; called in the transaction that
+    changed one.
 
     The row is locked before the annotations are read: of two verdicts at once, the second sees the first.
     """
@@ -133,3 +135,4 @@ def refresh_tile_state(tile: Tile) -> None:
     if state != tile.state:
         tile.state = state
         Tile.objects.filter(pk=tile.pk).update(state=state)
+    follow_reports(tile)

@@ -38,6 +38,13 @@ const SENTENCES: Readonly<Record<string, (details: Details) => string>> = {
   too_many_verdicts: (details) => interpolate(gettext("You have sent %(sent)s answers in the last hour, and %(limit)s are taken in an hour. They stay in this browser and go by themselves, in %(minutes)s min at the earliest."), {
     ...details, minutes: Math.ceil(Number(details["retry_after_s"]) / 60),
   }),
+  invalid_place: () => gettext("This place cannot be used: show a point or a simple area, no larger than a tile, where there is imagery."),
+  too_many_reports: (details) => interpolate(gettext("%(limit)s reports in an hour are taken from one sender. The next is taken in %(minutes)s min."), {
+    ...details, minutes: Math.ceil(Number(details["retry_after_s"]) / 60),
+  }),
+  sign_in_to_report: () => gettext("This site takes reports from people with an account: sign in, then send it again."),
+  looks_automatic: () => gettext("A field that people do not see was filled in: leave it empty and send again."),
+  invalid_report: () => gettext("Something in the form cannot be used: look at the e-mail address and the words."),
   job_already_running: () => gettext("This is already under way: wait for it to end."),
   nothing_to_train: () => gettext("Too few accepted tiles to learn from: label and review more tiles."),
   suspect_batch: () => gettext("The new labels look wrong (one class alone): look at them before training."),

@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
-import type { ReviewOutcome, ReviewReason, Why } from "../api/types";
+import type { ReportedWords, ReviewOutcome, ReviewReason, Why } from "../api/types";
 import { gettext, interpolate } from "../i18n";
 import { LightElement } from "./element";
 
@@ -65,15 +65,27 @@ function figures(why: Why): [string, string][] {
 
 /** Why this tile came up, in plain words; the figures are one click away. */
 export class WhyCard extends LightElement {
-  static override properties = { why: { attribute: false }, review: { attribute: false } };
+  static override properties = { why: { attribute: false }, review: { attribute: false }, className: { attribute: false } };
 
   declare why: Why | null;
   declare review: ReviewOutcome | null;
+  /** A class's name in the page's language. */
+  declare className: (code: string) => string;
 
   constructor() {
     super();
     this.why = null;
     this.review = null;
+    this.className = (code) => code;
+  }
+
+  private reported(report: ReportedWords): TemplateResult | typeof nothing {
+    const { class_code, comment } = report;
+    if (!class_code && !comment) return nothing;
+    return html`<blockquote data-testid="reported">
+      ${class_code ? html`<p><strong>${interpolate(gettext("Should be: %(class)s"), { class: this.className(class_code) })}</strong></p>` : nothing}
+      ${comment ? html`<p>${interpolate(gettext("“%(comment)s”"), { comment })}</p>` : nothing}
+    </blockquote>`;
   }
 
   protected override render(): TemplateResult | typeof nothing {
@@ -90,6 +102,7 @@ export class WhyCard extends LightElement {
             ${review.comment ? html`<p>${interpolate(gettext("“%(comment)s”"), { comment: review.comment })}</p>` : nothing}
           </blockquote>`
         : nothing}
+      ${(this.why.reports ?? []).map((report) => this.reported(report))}
       ${rows.length > 0
         ? html`<details>
             <summary>${gettext("Figures")}</summary>

@@ -201,6 +201,8 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ALWAYS_EAGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "annotation.tasks.sweep_jobs", "schedule": 15.0},
+    "send-report-mail": {"task": "annotation.tasks.send_report_mail", "schedule": 300.0},
+    "forget-reporters": {"task": "annotation.tasks.forget_reporters", "schedule": 3600.0},
     "reclaim-tiles": {"task": "annotation.tasks.reclaim_tiles", "schedule": 3600.0},
     "sweep-releases": {"task": "learning.tasks.sweep_releases", "schedule": 300.0},
     "consider-retraining": {"task": "learning.tasks.consider_retraining", "schedule": 60.0},
@@ -221,6 +223,11 @@ MAX_VERDICTS_PER_POLYGON = 10
 MAX_VERDICTS_PER_HOUR = 20_000
 RECLAIM_AFTER_DAYS = env.int("RECLAIM_AFTER_DAYS", default=21)
 CONTRIBUTION_LICENCE = "etalab-2.0"
+# Reports of wrong places (docs/adr/0024)
+REPORTS_WITHOUT_ACCOUNT = env.bool("REPORTS_WITHOUT_ACCOUNT", default=True)
+REPORTS_PER_HOUR = env.int("REPORTS_PER_HOUR", default=10)  # of one network address
+REPORTS_PER_HOUR_SIGNED_IN = 60
+REPORT_CONTACT_DAYS = env.int("REPORT_CONTACT_DAYS", default=730)
 
 # In each process's memory, so that a broker that is away stops neither reading nor saving; a limit is then per process.
 _MEMORY = "django.core.cache.backends.locmem.LocMemCache"
@@ -275,6 +282,7 @@ SPECTACULAR_SETTINGS = {
         "ShownAnnotationStateEnum": ["new", "draft", "submitted", "sent_back", "accepted"],
         "JobStateEnum": "annotation.models.Job.State",
         "TileStateEnum": "annotation.models.Tile.State",
+        "ReportStateEnum": "annotation.models.PlaceReport.State",
         "ReviewVerdictEnum": "annotation.models.Review.Verdict",
         "ValidationVerdictEnum": "annotation.models.Validation.Verdict",
     },
