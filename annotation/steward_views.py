@@ -144,6 +144,8 @@ class DeskReportView(LoginRequiredMixin, TemplateView):
             report_desk.take_up_again(report_id=report_id, actor=user, words=words)
         elif chosen == "hide":
             report_desk.hide_words(report_id=report_id, actor=user)
+        else:
+            raise UserError(f"The form asks for {chosen[:40]!r}, which is nothing one can do: load the page again.")
 
 
 class CoverageView(LoginRequiredMixin, TemplateView):

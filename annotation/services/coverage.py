@@ -114,6 +114,9 @@ def small_map(campaign: Campaign, territory: Territory, seen: Seen) -> tuple[int
     usable, looked, reported = within.of(seen.usable), within.of(seen.seen), within.of(seen.reported)
     if not usable.any():
         return 0, 0, []
+    rows, cols = np.nonzero(usable)
+    part = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
+    usable, looked, reported = usable[part], looked[part], reported[part]
     step = max(1, -(-max(usable.shape) // MOST_CELLS))
     cells = []
     for y, row in enumerate(range(0, usable.shape[0], step)):

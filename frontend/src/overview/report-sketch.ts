@@ -11,6 +11,9 @@ interface Degrees {
   lng: number;
 }
 
+/** Leaflet's own, which its types leave out: whether the last press became a drag. */
+type DragHandler = Leaflet.Handler & { moved(): boolean };
+
 const LINE: Leaflet.PathOptions = { color: "#ffd400", weight: 3, fillColor: "#ffd400", fillOpacity: 0.25, interactive: false };
 const CORNER: Leaflet.CircleMarkerOptions = { ...LINE, radius: 6, color: "#16202a", weight: 2, fillOpacity: 1 };
 
@@ -97,7 +100,7 @@ export class PlaceSketch {
     if (isControl) return;
     event.stopPropagation();
     // The end of a drag is no click.
-    if (this.map.dragging.moved()) return;
+    if ((this.map.dragging as DragHandler).moved()) return;
     this.add(this.map.mouseEventToLatLng(event));
   };
 

@@ -65,25 +65,25 @@ function figures(why: Why): [string, string][] {
 
 /** Why this tile came up, in plain words; the figures are one click away. */
 export class WhyCard extends LightElement {
-  static override properties = { why: { attribute: false }, review: { attribute: false }, className: { attribute: false } };
+  static override properties = { why: { attribute: false }, review: { attribute: false }, nameOf: { attribute: false } };
 
   declare why: Why | null;
   declare review: ReviewOutcome | null;
   /** A class's name in the page's language. */
-  declare className: (code: string) => string;
+  declare nameOf: (code: string) => string;
 
   constructor() {
     super();
     this.why = null;
     this.review = null;
-    this.className = (code) => code;
+    this.nameOf = (code) => code;
   }
 
   private reported(report: ReportedWords): TemplateResult | typeof nothing {
     const { class_code, comment } = report;
     if (!class_code && !comment) return nothing;
     return html`<blockquote data-testid="reported">
-      ${class_code ? html`<p><strong>${interpolate(gettext("Should be: %(class)s"), { class: this.className(class_code) })}</strong></p>` : nothing}
+      ${class_code ? html`<p><strong>${interpolate(gettext("Should be: %(class)s"), { class: this.nameOf(class_code) })}</strong></p>` : nothing}
       ${comment ? html`<p>${interpolate(gettext("“%(comment)s”"), { comment })}</p>` : nothing}
     </blockquote>`;
   }

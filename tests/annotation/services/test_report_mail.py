@@ -77,7 +77,7 @@ def test_no_title_and_no_words_can_add_a_header(campaign: Any) -> None:
     assert send_waiting_mail() == 1
     received = message_from_bytes(mail.outbox[0].message().as_bytes(), policy=default)
     assert received["Bcc"] is None and received["To"] == "reader@example.org"
-    assert received["Subject"] == "Your report on “Gers Bcc: all@example.org”: Answered: the map is right here"
+    assert received["Subject"].strip() == "Your report on “Gers Bcc: all@example.org”: Answered: the map is right here"
     assert mail.outbox[0].recipients() == ["reader@example.org"]
 
 

@@ -218,4 +218,4 @@ def test_reports_and_claims_at_once_give_no_tile_twice_and_lose_none() -> None:
     assert failures == [] and len(got) == len(set(got)) == 12
     used = Ticket.objects.filter(campaign=campaign).exclude(state="void").values_list("tile", flat=True)
     assert len(used) == len(set(used)), "one ticket a tile at redundancy 1"
-    assert set(tiles[i].pk for i in range(6)) <= set(used)
+    assert {tile.pk for tile in tiles[:6]} <= set(used)
