@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import User
+from django.contrib.gis.geos import Polygon
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -81,11 +82,14 @@ class DeskView(LoginRequiredMixin, TemplateView):
     @staticmethod
     def covered(territories: list[Territory]) -> list[tuple[Territory, Campaign]]:
         """Territory and campaign pairs whose coverage can be looked at."""
-        pairs = []
-        for territory in territories:
-            there = Campaign.objects.filter(tiles__footprint__intersects=territory.boundary).distinct()
-            pairs += [(territory, campaign) for campaign in there.order_by("slug")]
-        return pairs
+        campaigns = Campaign.objects.select_related("layer").order_by("slug")
+        grounds = [(one, Polygon.from_bbox(one.layer.pixel_grid.bounds_wgs84)) for one in campaigns]
+        return [
+            (territory, campaign)
+            for territory in territories
+            for campaign, ground in grounds
+            if territory.boundary.intersects(ground)
+        ]
 
 
 class DeskReportView(LoginRequiredMixin, TemplateView):
@@ -107,7 +111,7 @@ class DeskReportView(LoginRequiredMixin, TemplateView):
             **report_context(report),
             same_tile=near.exclude(duplicate_of=report)[:10],
             waits=report.state in ("new", "assigned", "drawing"),
-            answers=[pair for pair in PlaceReport.Answer.choices if pair[0] != PlaceReport.Answer.DUPLICATE],
+            answers=[(value, PlaceReport.Answer(value).label) for value in ("not_a_fault", "cannot_tell", "fixed")],
             given=self.request.POST,
             **kwargs,
         )
@@ -173,6 +177,7 @@ class CoverageView(LoginRequiredMixin, TemplateView):
             communes=coverage.coverage_of(campaign, coverage.communes_in(territory), seen),
             width=width,
             height=height,
-            cells=[(cell, round(10 * cell.seen)) for cell in cells],
+            # Outlines lie above their neighbours.
+            cells=[(cell, round(10 * cell.seen)) for cell in sorted(cells, key=lambda cell: cell.reported)],
             **kwargs,
         )
