@@ -75,7 +75,7 @@ class ReportView(TemplateView):
         """The report with its history; nothing of it says who made it."""
         report = get_object_or_404(
             PlaceReport.objects.select_related("campaign__layer", "campaign__nomenclature", "tile__campaign__layer")
-            .select_related("duplicate_of")
+            .select_related("duplicate_of", "ticket")
             .prefetch_related("events"),
             public_id=report_id,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -11,7 +11,7 @@ from annotation.errors import AnswerNotTrue, CannotAssign, NotThere, ReasonRequi
 from annotation.models import Annotation, Campaign, PlaceReport, ReportEvent, Tile
 from annotation.services.people import contributor_of
 from annotation.services.report_events import record_event
-from annotation.services.report_following import close_as_fixed
+from annotation.services.report_following import close_as_fixed, complains_since
 from annotation.services.report_queue import queue_reported_tile, take_back
 from annotation.services.rounds import lock_campaign
 
@@ -64,7 +64,7 @@ def answer_report(*, report_id: str, actor: User, answer: str, words: str = "", 
     report = locked_report(report_id, actor)
     _require_waiting(report)
     words = words.strip()[:LONGEST_WORDS]
-    said = {"role": role_of(report, actor), "actor": actor, "words": words}
+    said: dict[str, Any] = {"role": role_of(report, actor), "actor": actor, "words": words}
     if answer == Answer.FIXED:
         close_as_fixed(report, fix=_accepted_since(report), **said)
         return report
@@ -163,7 +163,7 @@ def _require_able(tile: Tile, person: User) -> None:
 
 
 def _accepted_since(report: PlaceReport) -> Annotation:
-    accepted = Annotation.objects.usable_as_labels().filter(tile=report.tile_id, decided_at__gt=report.created_at)
+    accepted = Annotation.objects.usable_as_labels().filter(tile=report.tile_id, decided_at__gt=complains_since(report))
     found = accepted.order_by("decided_at", "pk").last()
     if found is None:
         raise AnswerNotTrue(

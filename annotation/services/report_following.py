@@ -7,6 +7,7 @@ says anything that the labels do not (docs/adr/0024).
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from annotation.models import Annotation, Campaign, PlaceReport, ReportEvent, Tile
@@ -26,9 +27,9 @@ def follow_reports(tile: Tile) -> None:
 
 
 def _follow(report: PlaceReport) -> None:
-    # Labels drawn before the report are what it complains of.
+    # Labels drawn before are what it complains of.
     since = Annotation.objects.filter(
-        tile=report.tile_id, is_extra=False, head__created_at__gt=report.created_at
+        tile=report.tile_id, is_extra=False, head__created_at__gt=complains_since(report)
     ).order_by("decided_at", "pk")
     accepted = since.filter(state=Annotation.State.ACCEPTED).last()
     if accepted is not None:
@@ -37,6 +38,12 @@ def _follow(report: PlaceReport) -> None:
         report.state = State.DRAWING
         report.save(update_fields=["state"])
         record_event(report, Kind.DRAWING)
+
+
+def complains_since(report: PlaceReport) -> datetime:
+    """When somebody last said that the place is wrong: as the report was made, or as a person took it up again."""
+    again = report.events.filter(kind=Kind.REOPENED).exclude(role=ReportEvent.Role.PLATFORM).last()
+    return report.created_at if again is None else again.created_at
 
 
 def close_as_fixed(report: PlaceReport, *, fix: Annotation, **said: Any) -> None:
@@ -49,9 +56,9 @@ def close_as_fixed(report: PlaceReport, *, fix: Annotation, **said: Any) -> None
     record_event(report, Kind.FIXED, **said)
     if report.reopened:
         older = Annotation.objects.filter(tile=fix.tile_id, state=Annotation.State.ACCEPTED, is_extra=False)
-        older.filter(head__created_at__lt=report.created_at, superseded_by__isnull=True).exclude(pk=fix.pk).update(
-            superseded_by=fix
-        )
+        older.filter(head__created_at__lt=complains_since(report), superseded_by__isnull=True).exclude(
+            pk=fix.pk
+        ).update(superseded_by=fix)
 
 
 def _take_up_again_if_undone(report: PlaceReport) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import scenes
 from django.contrib.auth.models import AnonymousUser
+from django.db import connections
 from report_rows import accept, draw, report, steward_of, territory
 
 from annotation.errors import AnswerNotTrue, CannotAssign, NotThere, ReasonRequired, ReportClosed
@@ -17,6 +19,7 @@ from annotation.services.people import set_role
 from annotation.services.queue import claim_next_tile
 from annotation.services.report_desk import answer_report, assign_report, hide_words, person_named, take_up_again
 from annotation.services.report_following import mark_released
+from annotation.services.rounds import QueuedTile, open_queue_round
 
 pytestmark = pytest.mark.django_db
 HALVES = {"west": (0, 0, 32, 16), "east": (0, 16, 32, 32)}
@@ -175,6 +178,23 @@ def test_a_correction_that_is_undone_brings_the_old_labels_and_the_report_back(c
     assert list(Annotation.objects.usable_as_labels()) == [old]
 
 
+def test_a_correction_that_was_none_does_not_correct_the_report_taken_up_again(campaign: Any, boss: Any) -> None:
+    _old, new, made = reopened(campaign, boss)
+    take_up_again(report_id=made.public_id, actor=boss, words="The barn is still missing.")
+    report_following.follow_reports(new.tile)
+    made.refresh_from_db()
+    assert made.state == "new", "what was taken up again is not its own correction"
+    assign_report(report_id=made.public_id, actor=boss)
+    carl = scenes.person("carl")
+    lease = claim_next_tile(campaign=campaign, annotator=carl)
+    assert lease is not None and lease.tile_id == new.tile_id
+    newest = accept(draw(lease.tile, carl), scenes.person("rita"))
+    made.refresh_from_db()
+    assert made.fix == newest and list(Annotation.objects.usable_as_labels()) == [newest]
+    Annotation.objects.filter(pk=newest.pk).update(state="submitted")
+    assert list(Annotation.objects.usable_as_labels()) == [new], "one step back, not two"
+
+
 def test_duplicates_are_merged_into_one_report_and_follow_it(tiles: dict[str, Any], boss: Any) -> None:
     first, second, third = (report(tiles["west"]) for _ in range(3))
     answer_report(report_id=third.public_id, actor=boss, answer="duplicate", duplicate_of=second.public_id)
@@ -210,3 +230,52 @@ def test_a_place_is_given_to_people_who_may_draw_it(tiles: dict[str, Any], boss:
     assert person_named("ana") == person_named(ana.contributor.public_id) == ana
     with pytest.raises(NotThere, match="Nobody is called 'nobody'"):
         person_named("nobody")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stewards_and_annotators_at_once_on_the_same_tiles_meet_no_deadlock() -> None:
+    campaign = scenes.campaign(tile_px=128, first_round=20)
+    boss, people = scenes.person("boss"), [scenes.person(f"p{n}") for n in range(6)]
+    set_role(campaign=campaign, user=boss, role="maintainer")
+    leases = [claim_next_tile(campaign=campaign, annotator=someone) for someone in people]
+    made = [report(lease.tile) for lease in leases if lease is not None]
+    extra = [report(lease.tile) for lease in leases if lease is not None]
+    places = [QueuedTile(row=0, col=0, kind="uncertainty", score=1.0)]
+    actions: list[Any] = [
+        lambda: open_queue_round(campaign=campaign, function="entropy", tickets=places, control_share=0.0)
+    ]
+    for lease, someone, one, other in zip(leases, people, made, extra, strict=True):
+        assert lease is not None
+        actions += [
+            lambda tile=lease.tile, someone=someone: draw(tile, someone),
+            lambda one=one: assign_report(report_id=one.public_id, actor=boss),
+            lambda other=other: answer_report(
+                report_id=other.public_id, actor=boss, answer="not_a_fault", words="It is right."
+            ),
+        ]
+    failures = raised_at_once(actions)
+    assert [failure for failure in failures if "CannotAssign" not in failure and "ReportClosed" not in failure] == []
+    states = set(PlaceReport.objects.filter(pk__in=[one.pk for one in made]).values_list("state", flat=True))
+    assert states == {"drawing"}, "each was drawn, whatever came first"
+
+
+def raised_at_once(actions: list[Any]) -> list[str]:
+    """Run each action in a thread of its own, all begun together; what they raised."""
+    failures: list[str] = []
+    gate = threading.Barrier(len(actions))
+
+    def run(action: Any) -> None:
+        try:
+            gate.wait(timeout=30)
+            action()
+        except BaseException as error:
+            failures.append(f"{type(error).__name__}: {error}")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
