@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import scenes
 from django.urls import get_resolver
+from report_rows import report
 from rest_framework.test import APIClient
 
 from annotation.services.annotations import save_annotation, submit_annotation
@@ -30,6 +31,13 @@ EXPECTED: dict[str, tuple[str, Any, tuple[int, ...]]] = {
     "api-campaigns": ("get", None, PUBLIC),
     "api-campaign": ("get", None, PUBLIC),
     "api-campaign-tiles": ("get", None, PUBLIC),
+    "api-campaign-reports": ("get", None, PUBLIC),
+    "api-report": ("get", None, PUBLIC),
+    "api-reports": (  # off the map
+        "post",
+        {"place": {"type": "Point", "coordinates": [0, 0]}},
+        (422, 422, 422, 422, 422),
+    ),
     "api-claim": ("post", {}, SIGNED_IN),
     "api-pick": ("post", {"row": 999_999, "col": 0}, (401, 400, 400, 400, 400)),
     "api-next-review": ("get", None, (401, 404, 404, 200, 200)),
@@ -87,6 +95,7 @@ def world(db: None) -> dict[str, Any]:
             "annotation_id": saved.annotation.pk,
             "token": lease.token,
             "job_id": job.id,
+            "report_id": report(lease.tile, reporter=people["author"]).public_id,
         },
     }
 
