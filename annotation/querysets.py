@@ -127,6 +127,10 @@ class PlaceReportQuerySet(models.QuerySet["PlaceReport"]):
         """Reports without an answer yet."""
         return self.filter(state__in=["new", "assigned", "drawing"])
 
+    def corrected(self) -> PlaceReportQuerySet:
+        """Reports whose correction no release contains yet."""
+        return self.filter(state="answered", answer="fixed")
+
     def handled_by(self, user: Person) -> PlaceReportQuerySet:
         """Reports that this person may assign and answer: on the territories they look after, in the campaigns they
         maintain, and on the control tiles of those they review.

@@ -76,9 +76,7 @@ def mark_released(*, campaign: Campaign, release: str, revision_ids: Collection[
     Args:   release: the release's name, as in its page's address. revision_ids: those in its files.
     Returns: how many reports it was new to.
     """
-    waiting = PlaceReport.objects.select_for_update(of=("self",)).filter(
-        campaign=campaign, state=State.ANSWERED, answer=Answer.FIXED
-    )
+    waiting = PlaceReport.objects.corrected().select_for_update(of=("self",)).filter(campaign=campaign)
     contained = set(revision_ids)
     count = 0
     for report in waiting.select_related("fix").order_by("pk"):

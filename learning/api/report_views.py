@@ -62,7 +62,7 @@ class ReportsView(APIView):
         contact = None
         if values["email"]:
             site = request.build_absolute_uri("/")
-            contact = Contact(email=values["email"], language=get_language() or "en", site=site)
+            contact = Contact(email=values["email"], language=(get_language() or "en")[:2], site=site)
         report = report_place(
             campaign=campaign,
             place=place,

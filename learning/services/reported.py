@@ -10,7 +10,7 @@ from rasterio.errors import RasterioIOError
 
 from annotation.core.grid import PixelWindow, lonlat_transformers
 from annotation.core.places import Place
-from annotation.models import Campaign
+from annotation.models import Campaign, PlaceReport
 from annotation.raster.reader import read_window
 from annotation.services.report_following import mark_released
 from annotation.services.reports import Shown
@@ -53,6 +53,9 @@ def tell_reports(release: Release) -> int:
 
     What it holds is read from its own files: labels accepted while it was being made are in the next one.
     """
+    corrected = PlaceReport.objects.corrected().filter(campaign=release.campaign)
+    if not corrected.exists():
+        return 0
     column = pq.read_table(release.path / layout.TILES_PARQUET, columns=["revision_ids"]).column("revision_ids")
     revisions = {int(revision) for tile in column.to_pylist() for revision in tile}
     return mark_released(campaign=release.campaign, release=release.folder, revision_ids=revisions)

@@ -232,3 +232,14 @@ def test_lists_cost_the_same_however_many_reports_they_show(place: Place, django
     client = place.client("steward")
     with django_assert_max_num_queries(16):
         client.get("/steward/")
+
+
+def test_the_admin_shows_reports_and_territories_and_changes_no_history(place: Place) -> None:
+    root = scenes.person("root", is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(root)
+    made = place.reports["west"]
+    for path in ("placereport/", f"placereport/{made.pk}/change/", "territory/", "stewardship/add/"):
+        assert client.get(f"/admin/annotation/{path}").status_code == 200, path
+    assert client.get("/admin/annotation/placereport/add/").status_code == 403
+    assert client.post(f"/admin/annotation/placereport/{made.pk}/delete/", {"post": "yes"}).status_code == 403
