@@ -230,6 +230,25 @@ def test_a_place_is_reported_with_the_keyboard_alone_and_faults_are_shown_in_pla
     assert PlaceReport.objects.filter(tile=tile).count() == 2
 
 
+def test_an_area_is_drawn_with_a_finger(world: Any, open_page: Any) -> None:
+    from annotation.models import PlaceReport
+
+    tile = free_tile(world, 15)
+    page = open_page(has_touch=True, viewport={"width": 390, "height": 780})
+    hands = PublicMap(page, tile)
+    page.tap("#report-start")
+    page.tap("input[name='kind'][value='area']")
+    page.evaluate("() => document.querySelector('.leaflet-container').scrollIntoView({ block: 'center' })")
+    for corner in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8)):
+        page.touchscreen.tap(*hands.at(*corner))
+        page.wait_for_timeout(400)  # two taps sooner than that are one double tap
+    assert "3" in page.inner_text("#report-placed")
+    page.tap("#report-send")
+    page.wait_for_selector("[data-testid='report-page']")
+    made = PlaceReport.objects.get(tile=tile)
+    assert made.place.geom_type == "Polygon" and made.place.area == pytest.approx(tile.footprint.area * 0.18, rel=0.15)
+
+
 def test_a_click_on_a_tile_while_reporting_sets_the_point_and_opens_nothing(world: Any, open_page: Any) -> None:
     tile = world.campaign.tiles.filter(role="pool", state="accepted").select_related("campaign__layer").first()
     page = open_page()
