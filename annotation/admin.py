@@ -11,7 +11,10 @@ from annotation.models import (
     Job,
     Membership,
     Nomenclature,
+    PlaceReport,
+    Stewardship,
     TeamRole,
+    Territory,
 )
 
 
@@ -113,6 +116,50 @@ class ContributorAdmin(admin.ModelAdmin):
 
     list_display = ["public_id", "user", "language", "licence_accepted_at"]
     readonly_fields = ["public_id", "licence_accepted_at"]
+
+
+@admin.register(Territory)
+class TerritoryAdmin(admin.ModelAdmin):
+    """Territories; their boundaries come from files."""
+
+    list_display = ["kind", "code", "name", "source", "as_of"]
+    list_filter = ["kind"]
+    search_fields = ["code", "name"]
+    exclude = ["boundary"]
+    readonly_fields = ["kind", "code", "source", "as_of"]
+
+    def has_add_permission(self, request: object) -> bool:
+        """A territory without its boundary is nowhere: manage.py import_territories."""
+        return False
+
+
+@admin.register(Stewardship)
+class StewardshipAdmin(admin.ModelAdmin):
+    """Who looks after which territory."""
+
+    list_display = ["territory", "user", "given_at"]
+    autocomplete_fields = ["territory", "user"]
+
+
+@admin.register(PlaceReport)
+class PlaceReportAdmin(admin.ModelAdmin):
+    """Reports, read-only: they are handled at the steward's desk, where each step is written down."""
+
+    list_display = ["public_id", "campaign", "state", "answer", "created_at"]
+    list_filter = ["state", "answer", "campaign"]
+    exclude = ["place", "marker"]
+
+    def has_add_permission(self, request: object) -> bool:
+        """Reports are made on the map."""
+        return False
+
+    def has_change_permission(self, request: object, obj: object = None) -> bool:
+        """A change would leave no trace in the history."""
+        return False
+
+    def has_delete_permission(self, request: object, obj: object = None) -> bool:
+        """Histories are kept."""
+        return False
 
 
 admin.site.register(Nomenclature)

@@ -117,6 +117,20 @@ class HoldoutImpossible(UserError):
     code: ClassVar[str] = "holdout_impossible"
 
 
+class InvalidPlace(UserError):
+    """A reported place is not a point or a simple ring, or lies where nothing is mapped."""
+
+    code: ClassVar[str] = "invalid_place"
+    status: ClassVar[int] = 422
+
+
+class InvalidBoundaries(UserError):
+    """A file of territories is not one, or a boundary in it is not usable."""
+
+    code: ClassVar[str] = "invalid_boundaries"
+    status: ClassVar[int] = 422
+
+
 # --- raised by annotation.services --------------------------------------------------------------------------
 
 
@@ -415,6 +429,58 @@ class NomenclatureChanged(Conflict):
     """A loaded version of a nomenclature differs from the file: versions never change."""
 
     code: ClassVar[str] = "nomenclature_changed"
+
+
+class SignInToReport(NotAllowed):
+    """This site takes reports from people with an account only."""
+
+    code: ClassVar[str] = "sign_in_to_report"
+
+
+class LooksAutomatic(UserError):
+    """A field that people do not see was filled in."""
+
+    code: ClassVar[str] = "looks_automatic"
+    status: ClassVar[int] = 422
+
+
+class TooManyReports(UserError):
+    """As many reports as one sender may make in an hour were made; the same one passes later."""
+
+    code: ClassVar[str] = "too_many_reports"
+    status: ClassVar[int] = 429
+
+
+class InvalidReport(UserError):
+    """The words or the e-mail address of a report cannot be kept."""
+
+    code: ClassVar[str] = "invalid_report"
+    status: ClassVar[int] = 422
+
+
+class SamePlaceReported(Conflict):
+    """Somebody has reported this place already; details name the reports."""
+
+    code: ClassVar[str] = "same_place_reported"
+
+
+class ReportClosed(Conflict):
+    """The report has its answer."""
+
+    code: ClassVar[str] = "report_closed"
+
+
+class CannotAssign(Conflict):
+    """Nobody can be asked to draw this place now, or not this person."""
+
+    code: ClassVar[str] = "cannot_assign"
+
+
+class AnswerNotTrue(UserError):
+    """The answer given to a report contradicts what is stored."""
+
+    code: ClassVar[str] = "answer_not_true"
+    status: ClassVar[int] = 422
 
 
 class JobAlreadyRunning(Conflict):

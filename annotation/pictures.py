@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
-from annotation.core.grid import SUBPIXELS
+from annotation.core.grid import SUBPIXELS, lonlat_transformers
 
 if TYPE_CHECKING:
-    from annotation.models import ImageryLayer, Tile
+    from annotation.models import ImageryLayer, PlaceReport, Tile
 
 MAP_TILE_PX = 256
+PLACE_COLOUR = "#ffd400"
+#: A reported point is a circle of this part of the tile's side.
+POINT_SHARE = 24
 #: Points along a side of a layer's outline.
 OUTLINE_POINTS = 16
 
@@ -96,6 +99,35 @@ def labelled_view(
         colours: "#RRGGBB" by class code; a class without one is left out.
         sides: width and height of the view, in tiles.
     """
+    areas = tuple(
+        (svg_path(feature["rings"]), colours[feature["class_code"]])
+        for feature in features
+        if feature["class_code"] in colours
+    )
+    return view_of(tile, areas=areas, sides=sides)
+
+
+def reported_view(report: PlaceReport) -> LabelledView:
+    """A reported place over the imagery of its tile; `areas` is the place alone, a point as a small circle."""
+    tile, campaign = report.tile, report.tile.campaign
+    a, _, c, _, e, f = campaign.layer.pixel_grid.transform
+    to_crs = lonlat_transformers(campaign.layer.crs)[1]
+    place = report.place
+    lonlat = [place.coords] if place.geom_type == "Point" else place.coords[0]
+    ring = []
+    for lon, lat in lonlat:
+        x, y = to_crs.transform(lon, lat)
+        column, row = (x - c) / a - tile.col * campaign.tile_px, (y - f) / e - tile.row * campaign.tile_px
+        ring.append([round(column * SUBPIXELS), round(row * SUBPIXELS)])
+    if len(ring) > 1:
+        return view_of(tile, areas=((svg_path([ring]), PLACE_COLOUR),))
+    (x, y), r = ring[0], campaign.tile_px * SUBPIXELS // POINT_SHARE
+    circle = f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0Z"
+    return view_of(tile, areas=((circle, PLACE_COLOUR),))
+
+
+def view_of(tile: Tile, *, areas: tuple[tuple[str, str], ...], sides: tuple[float, float] = (2.0, 1.5)) -> LabelledView:
+    """Areas over a tile and some ground around it, kept inside the layer; `sides` of the view in tiles."""
     layer, tile_px = tile.campaign.layer, tile.campaign.tile_px
     width, height = (
         min(int(side * tile_px), limit) for side, limit in zip(sides, (layer.width, layer.height), strict=True)
@@ -107,11 +139,7 @@ def labelled_view(
         height=height,
         images=imagery_of(layer, left=left, top=top, width=width, height=height),
         frame=(tile.col * tile_px - left, tile.row * tile_px - top, tile_px),
-        areas=tuple(
-            (svg_path(feature["rings"]), colours[feature["class_code"]])
-            for feature in features
-            if feature["class_code"] in colours
-        ),
+        areas=areas,
     )
 
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
         ImageryLayer,
         Invitation,
         Job,
+        PlaceReport,
         RevertItem,
         Team,
+        Territory,
         TrustAlarm,
         Validation,
         ValidationBatch,
@@ -87,12 +89,13 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         return self.filter(state__in=["submitted", "accepted"], head__isnull=False, is_extra=False)
 
     def usable_as_labels(self) -> AnnotationQuerySet:
-        """Accepted annotations of people who held the tile; extra contributions are kept but do not count, and what was
-        set aside is not accepted any more.
+        """Accepted annotations of people who held the tile, but for those that an accepted correction stands in for;
+        extra contributions are kept but do not count, and what was set aside is not accepted any more.
 
         Tiles that are gold, or were, are left out: what is shown, learnt or published would give the answers away.
         """
-        return self.filter(state="accepted", head__isnull=False, is_extra=False, tile__golds__isnull=True)
+        counted = self.filter(state="accepted", head__isnull=False, is_extra=False, tile__golds__isnull=True)
+        return counted.exclude(superseded_by__state="accepted")
 
 
 class GoldOutcomeQuerySet(models.QuerySet["GoldOutcome"]):
@@ -218,3 +221,42 @@ class TeamQuerySet(models.QuerySet["Team"]):
         if user.is_superuser:
             return self
         return self.filter(memberships__user=user)
+
+
+class TerritoryQuerySet(models.QuerySet["Territory"]):
+    """Territories are public; who answers for one is `stewarded_by`."""
+
+    def stewarded_by(self, user: Person) -> TerritoryQuerySet:
+        """Territories that this person looks after."""
+        if user.is_anonymous:
+            return self.none()
+        return self.filter(stewardships__user=user)
+
+
+class PlaceReportQuerySet(models.QuerySet["PlaceReport"]):
+    """Reports are public to read, without who made them; who may handle one is `handled_by`."""
+
+    def waiting(self) -> PlaceReportQuerySet:
+        """Reports without an answer yet."""
+        return self.filter(state__in=["new", "assigned", "drawing"])
+
+    def corrected(self) -> PlaceReportQuerySet:
+        """Reports whose correction no release contains yet."""
+        return self.filter(state="answered", answer="fixed")
+
+    def handled_by(self, user: Person) -> PlaceReportQuerySet:
+        """Reports that this person may assign and answer: on the territories they look after, in the campaigns they
+        maintain, and on the control tiles of those they review.
+        """
+        if user.is_anonymous:
+            return self.none()
+        if user.is_superuser:
+            return self
+        from annotation.models import Campaign, Territory
+
+        mine = Territory.objects.stewarded_by(user).filter(boundary__intersects=OuterRef("place"))
+        return self.filter(
+            Exists(mine)
+            | Q(campaign__in=Campaign.objects.maintained_by(user).values("pk"))
+            | ~Q(tile__role="pool") & Q(campaign__in=Campaign.objects.reviewed_by(user).values("pk"))
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.jobs import registry
-from annotation.services import alarms, invitations, jobs, personal_data, queue
+from annotation.services import alarms, invitations, jobs, personal_data, queue, report_mail, reports
 
 
 @shared_task(name="annotation.tasks.run_job")
@@ -38,3 +38,16 @@ def sweep_personal_files() -> None:
     personal_data.sweep_exports()
     personal_data.forget_ended_sessions()
     invitations.forget_lapsed_addresses()
+
+
+@shared_task(name="annotation.tasks.send_report_mail")
+def send_report_mail() -> None:
+    """Tell reporters what became of their reports."""
+    report_mail.send_waiting_mail()
+
+
+@shared_task(name="annotation.tasks.forget_reporters")
+def forget_reporters() -> None:
+    """Remove what is kept of reporters no longer than it is needed: addresses, and counts of past hours."""
+    report_mail.forget_old_contacts()
+    reports.forget_allowances()

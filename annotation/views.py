@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import User
@@ -21,7 +22,7 @@ from django.views.generic import ListView, TemplateView
 from annotation import pictures
 from annotation.api.views import campaign_progress
 from annotation.core.reliability import Reliability
-from annotation.models import Annotation, Campaign, ImageryLayer, Tile, TrustAlarm
+from annotation.models import Annotation, Campaign, ImageryLayer, PlaceReport, Territory, Tile, TrustAlarm
 from annotation.querysets import CampaignQuerySet
 from annotation.services.people import accept_contribution_licence, contributor_of, role_in
 from annotation.services.reliability import own_reliability
@@ -156,12 +157,14 @@ class CampaignView(TemplateView):
             has_drawing=campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists(),
             role=role,
             open_alarms=TrustAlarm.objects.visible_to(self.request.user).open().filter(campaign=campaign).count(),
+            can_report=settings.REPORTS_WITHOUT_ACCOUNT or self.request.user.is_authenticated,
             boot={
                 **map_boot(campaign.layer),
                 "campaign": campaign.slug,
                 "studio": reverse("studio", args=[slug]),
                 "open": campaign.state == Campaign.State.OPEN,
                 "maintainer": role == "maintainer",
+                "classes": {item.code: in_words(item.name) for item in campaign.nomenclature.classes.all()},
             },
             **kwargs,
         )
@@ -283,6 +286,8 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
                 (campaign, figures, class_rows(campaign, figures.classes))
                 for campaign, figures in own_reliability(user=user)
             ],
+            asked=PlaceReport.objects.waiting().filter(assigned_to=user).select_related("campaign", "tile"),
+            has_desk=Territory.objects.stewarded_by(user).exists(),
             contributor=contributor_of(user),
             **kwargs,
         )

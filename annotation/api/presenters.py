@@ -13,6 +13,7 @@ from annotation.models import (
     Correction,
     GoldLease,
     Lease,
+    PlaceReport,
     Ticket,
     Tile,
 )
@@ -22,6 +23,8 @@ from annotation.services.vintages import OtherVintage, has_other_vintages
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+MOST_WORDS = 5  # of reports on one tile that are shown to who draws it
 
 
 def tile_body(tile: Tile, campaign: Campaign) -> dict[str, Any]:
@@ -118,11 +121,20 @@ def why_body(ticket: Ticket | None, annotation: Annotation | None) -> dict[str, 
         "kind": "sent_back" if sent_back or ticket is None else ticket.kind,
         "function": ticket.round.function if ticket else "",
         "score": ticket.score if ticket else None,
-        "rank": ticket.rank if ticket else None,
+        "rank": ticket.rank if ticket and ticket.rank >= 0 else None,
         "round": ticket.round.number if ticket else None,
         "model_version": ticket.round.model_version if ticket else "",
         "probability": ticket.probability if ticket else None,
+        "reports": reported_words(ticket),
     }
+
+
+def reported_words(ticket: Ticket | None) -> list[dict[str, str]]:
+    """What people said of a reported tile. A blind tile is drawn without what others say of it."""
+    if ticket is None or ticket.kind != Ticket.Kind.REPORTED or is_blind_tile(ticket.tile):
+        return []
+    waiting = PlaceReport.objects.waiting().filter(tile=ticket.tile_id).order_by("created_at", "pk")
+    return [{"class_code": report.class_code, "comment": report.words} for report in waiting[:MOST_WORDS]]
 
 
 def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[str, Any]:
@@ -137,6 +149,7 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
     ticket = None
     if lease is not None and lease.ticket_id is not None:
         ticket = Ticket.objects.select_related("round").get(pk=lease.ticket_id)
+        ticket.tile = tile
     held = lease is not None and lease.state == Lease.State.ACTIVE
     return {
         "lease": {

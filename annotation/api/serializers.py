@@ -146,6 +146,13 @@ class TileSerializer(serializers.Serializer):
     acquired_on = serializers.DateField(allow_null=True, help_text="Day of the imagery, where it is known.")
 
 
+class ReportedWordsSerializer(serializers.Serializer):
+    """A wrong place that somebody reported."""
+
+    class_code = serializers.CharField(allow_blank=True, help_text="Class that they say is there, if any.")
+    comment = serializers.CharField(allow_blank=True)
+
+
 class WhySerializer(serializers.Serializer):
     """Why this tile is asked of this person."""
 
@@ -156,6 +163,7 @@ class WhySerializer(serializers.Serializer):
     round = serializers.IntegerField(allow_null=True)
     model_version = serializers.CharField(allow_blank=True)
     probability = serializers.FloatField(allow_null=True)
+    reports = ReportedWordsSerializer(many=True, help_text="What readers of the map said of this tile.")
 
 
 class MarkSerializer(serializers.Serializer):

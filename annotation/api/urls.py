@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.api import people_views, quality_views, review_views, studio_views, views
+from annotation.api import people_views, quality_views, report_views, review_views, studio_views, views
 
 urlpatterns = [
     path("me/", views.MeView.as_view(), name="api-me"),
@@ -28,6 +28,10 @@ urlpatterns = [
         quality_views.TileDisagreementView.as_view(),
         name="api-tile-disagreement",
     ),
+    path(
+        "campaigns/<slug:slug>/reports.geojson", report_views.CampaignReportsView.as_view(), name="api-campaign-reports"
+    ),
+    path("reports/<slug:report_id>/", report_views.ReportView.as_view(), name="api-report"),
     path("tiles/<int:tile_id>/", views.TileView.as_view(), name="api-tile"),
     path("tiles/<int:tile_id>/pick/", views.TilePickView.as_view(), name="api-tile-pick"),
     path("tiles/<int:tile_id>/annotation/", views.AnnotationView.as_view(), name="api-annotation"),

@@ -24,7 +24,15 @@ from annotation.models.nomenclatures import (
 )
 from annotation.models.people import Contributor
 from annotation.models.queue import Lease, PriorityArea, QueueMark, QueueRound, Ticket, TileOffer
+from annotation.models.reports import (
+    PlaceReport,
+    ReportAllowance,
+    ReportContact,
+    ReportEvent,
+    ReportNotice,
+)
 from annotation.models.teams import Invitation, Team, TeamMember, TeamRole
+from annotation.models.territories import Stewardship, Territory
 from annotation.models.tokens import ApiToken
 from annotation.models.trust import HourlyUse, LabelComparison, Revert, RevertItem, Standing, TrustAlarm
 from annotation.models.validations import Validation, ValidationBatch
@@ -54,18 +62,25 @@ __all__ = [
     "NomenclatureClass",
     "NomenclatureMapping",
     "Operation",
+    "PlaceReport",
     "PriorityArea",
     "QueueMark",
     "QueueRound",
+    "ReportAllowance",
+    "ReportContact",
+    "ReportEvent",
+    "ReportNotice",
     "Revert",
     "RevertItem",
     "Review",
     "SecondOpinion",
     "Standing",
+    "Stewardship",
     "SubmissionCheck",
     "Team",
     "TeamMember",
     "TeamRole",
+    "Territory",
     "Ticket",
     "Tile",
     "TileAgreement",

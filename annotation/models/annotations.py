@@ -46,6 +46,10 @@ class Annotation(models.Model):
     is_extra = models.BooleanField(
         default=False
     )  # saved after its lease was given to someone else: kept, and counted apart
+    # A later correction of a reported place, which counts in its stead for as long as it is accepted.
+    superseded_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="supersedes"
+    )
     submitted_at = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     # A submission shown to one reviewer is not shown to another for a few minutes.

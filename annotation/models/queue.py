@@ -57,7 +57,8 @@ class Ticket(models.Model):
 
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="tickets")
     round = models.ForeignKey(QueueRound, on_delete=models.CASCADE, related_name="tickets")
-    rank = models.IntegerField()  # lower is sooner; what is put first in an open round goes below zero
+    # Lower is sooner. Below zero: what is put first in an open round, reported places before all (docs/adr/0024, 0026).
+    rank = models.IntegerField()
     placed_at = models.DateTimeField(db_default=Now())  # at this rank
     tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="tickets")
     slot = models.PositiveSmallIntegerField()

@@ -126,7 +126,7 @@ def _clean_texts(person: User, words: list[str]) -> None:
     addresses = [word for word in words if "@" in word]
     Lease.objects.filter(annotator=person).exclude(comment="").update(comment="")
     with connection.cursor() as cursor:
-        # Reviews are append-only for everything else (migration 0014).
+        # Reviews are append-only for everything else (migration 0011).
         cursor.execute("SET LOCAL solcommun.erasing = 'on'")
         _replace(cursor, "annotation_review", ["comment"], words, "%s IN (reviewer_id, author_id)", [person.pk])
         _replace(cursor, "annotation_review", ["comment"], addresses, "true", [])

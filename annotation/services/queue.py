@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, Max, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce, Least, Now
+from django.db.models.functions import Coalesce, Now
 
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Ticket, Tile, TileOffer
@@ -21,6 +21,8 @@ from annotation.services.clock import database_now
 from annotation.services.gold import gold_lease_if_due
 from annotation.services.limits import Action, spend
 from annotation.services.newcomers import easy_first, is_newcomer
+from annotation.services.queue_mark import lower_mark
+from annotation.services.report_queue import kept_ticket
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import materialise_tiles, role_of_tile, usable_tiles
 
@@ -103,7 +105,7 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     if tile.role == Tile.Role.HOLDOUT:
         raise TileNotWorkable(f"Tile row {row}, column {col} is a control tile: the queue hands those out.")
     open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
-    ticket = open_tickets.order_by("rank").first()
+    ticket = open_tickets.order_by("rank").first() or kept_ticket(tile=tile, annotator=annotator)
     if ticket is None:
         ticket = _ticket_for_pick(campaign, tile)
     return _grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
@@ -145,7 +147,7 @@ def _ticket_for_pick(campaign: Campaign, tile: Tile) -> Ticket:
     return Ticket.objects.create(
         campaign=campaign,
         round=queue_round,
-        rank=0 if last is None else max(0, last + 1),
+        rank=0 if last is None else max(0, last + 1),  # below zero are reported places
         tile=tile,
         slot=free,
         slots=campaign.redundancy,
@@ -353,10 +355,7 @@ def _give_back(lease: Lease) -> None:
         return
     held = Ticket.objects.filter(pk=lease.ticket.pk, state=Ticket.State.LEASED)
     if held.update(state=Ticket.State.OPEN, leased_until=None):
-        # Also where it seems to lie lower already: whoever is moving it at this moment has not seen this ticket open.
-        QueueMark.objects.filter(campaign=lease.ticket.campaign_id).update(
-            open_rank=Least("open_rank", lease.ticket.rank)
-        )
+        lower_mark(lease.ticket.campaign, lease.ticket.rank)
 
 
 def finish_lease(*, tile: Tile, annotator: User) -> bool:

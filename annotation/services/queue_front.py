@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon
 from django.db import transaction
-from django.db.models import F, Min
-from django.db.models.functions import Least, Now
+from django.db.models import Min
+from django.db.models.functions import Now
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.features import rasterize
@@ -22,20 +22,23 @@ from shapely import wkb
 from shapely.ops import transform
 
 from annotation.errors import CampaignClosed, NameTaken, NotThere, OutsideCampaign
-from annotation.models import Campaign, PriorityArea, QueueMark, QueueRound, Ticket, Tile
+from annotation.models import Campaign, PriorityArea, QueueRound, Ticket, Tile
 from annotation.services.clock import database_now
+from annotation.services.queue_mark import lower_mark
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import Place, materialise_tiles, pool_mask
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-KEEPS_ITS_PLACE = (Ticket.Kind.RANDOM, Ticket.Kind.CONTROL)
+# Reported places have ranks far below (annotation.services.report_queue): what is put first here comes after them.
+LOWEST_RANK = -(10**8)
+KEEPS_ITS_PLACE = (Ticket.Kind.RANDOM, Ticket.Kind.CONTROL, Ticket.Kind.REPORTED)
 
 
 @transaction.atomic
 def put_first(*, campaign: Campaign, places: Sequence[Place], kind: str) -> int:
-    """Bring pool tiles before everything that is open in the campaign's round, in the order given.
+    """Bring pool tiles before everything that is open in the campaign's round but reported places, in the order given.
 
     Tickets that wait for these tiles move; a tile that nobody is asked about gets a ticket of this kind, if a slot is
     free. What people hold stays with them.
@@ -62,7 +65,8 @@ def put_first(*, campaign: Campaign, places: Sequence[Place], kind: str) -> int:
         if tile.pk not in asked
     ]
     first = sorted([*moved, *made], key=lambda ticket: (order[ticket.tile_id], ticket.slot))
-    lowest = campaign.tickets.exclude(state=Ticket.State.VOID).aggregate(lowest=Min("rank"))["lowest"]
+    ranked = campaign.tickets.exclude(state=Ticket.State.VOID).filter(rank__gt=LOWEST_RANK)
+    lowest = ranked.aggregate(lowest=Min("rank"))["lowest"]
     rank = min(0, 0 if lowest is None else lowest) - len(first)
     now = database_now()
     for nth, ticket in enumerate(first):
@@ -70,7 +74,7 @@ def put_first(*, campaign: Campaign, places: Sequence[Place], kind: str) -> int:
     Ticket.objects.bulk_update(moved, ["rank", "placed_at"], batch_size=1000)
     Ticket.objects.bulk_create(made, batch_size=1000)
     if first:
-        QueueMark.objects.filter(campaign=campaign).update(open_rank=Least(F("open_rank"), rank))
+        lower_mark(campaign, rank)
     return len(first)
 
 

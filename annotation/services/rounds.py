@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from annotation.errors import CampaignClosed
 from annotation.models import Campaign, QueueMark, QueueRound, Ticket, Tile
+from annotation.services.report_queue import carry_reports
 from annotation.services.tiles import Place, materialise_tiles
 
 SLOT_SPACING = 20  # ranks between a tile's first and second ticket, so that two people are rarely side by side
@@ -42,7 +43,8 @@ def open_queue_round(
     """Close the campaign's round and open the next one with these tiles, best first.
 
     Hold-out tiles that still lack labels are woven in at `control_share` (default: the campaign's). Tickets of
-    earlier rounds that nobody holds are void; work under way goes on.
+    earlier rounds that nobody holds are void, but for those of reported places, which go first here too; work under way
+    goes on.
     """
     lock_campaign(campaign)
     if campaign.state != Campaign.State.OPEN:
@@ -64,6 +66,7 @@ def open_queue_round(
     # As late as can be: whoever claims between this line and the commit finds nothing and waits for the new round.
     Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
     QueueMark.objects.update_or_create(campaign=campaign, defaults={"open_rank": 0})
+    carry_reports(queue_round)
     _write_tickets(queue_round, wanted, tiles)
     return queue_round
 

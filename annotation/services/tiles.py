@@ -14,6 +14,7 @@ from annotation.core.holdout import role_of
 from annotation.core.validity import tile_valid_fraction
 from annotation.errors import BlindTile, TileOutsideGrid
 from annotation.models import Campaign, Tile
+from annotation.services.report_following import follow_reports
 
 Place = tuple[int, int]  # (row, col)
 MIN_VALID_FRACTION = 0.5  # a tile with less imagery than this is offered to nobody
@@ -136,7 +137,9 @@ def materialise_tiles(*, campaign: Campaign, places: Iterable[Place]) -> dict[Pl
 
 
 def refresh_tile_state(tile: Tile) -> None:
-    """Set the tile's state from its annotations; called in the transaction that changed one."""
+    """Set the tile's state, and what is said of reports there, from its annotations; called in the transaction that
+    changed one.
+    """
     refresh_tile_states([tile.pk])
     tile.state = Tile.objects.values_list("state", flat=True).get(pk=tile.pk)
 
@@ -152,4 +155,6 @@ def refresh_tile_states(tile_ids: Sequence[int]) -> int:
             "SELECT id FROM annotation_tile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [list(tile_ids)]
         )
         cursor.execute(FROM_ANNOTATIONS, [list(tile_ids)])
-        return cursor.rowcount
+        changed = cursor.rowcount
+    follow_reports(tile_ids)
+    return changed

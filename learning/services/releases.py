@@ -21,6 +21,7 @@ from learning.release import layout
 from learning.release.bundle import STAGING_SUFFIX, discard_staged
 from learning.release.manifest import read_manifest
 from learning.services.promotion import published_model
+from learning.services.reported import tell_reports
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -95,7 +96,7 @@ def work_dir(release: Release) -> Path:
 
 @transaction.atomic
 def finish_release(*, release: Release) -> Release:
-    """Show a release whose folder is in place. The second call changes nothing."""
+    """Show a release whose folder is in place, and tell the reports it corrects. The second call changes nothing."""
     release = Release.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=release.pk)
     if release.state == State.PUBLISHED:
         return release
@@ -107,6 +108,7 @@ def finish_release(*, release: Release) -> Release:
     release.state = State.PUBLISHED
     release.published_at = timezone.now()
     release.save()
+    tell_reports(release)
     return release
 
 

@@ -6,11 +6,11 @@ import numpy as np
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
+from annotation.core.stored_labels import class_index, label_rasters
 from annotation.models import Annotation, AnnotationRevision, SubmissionCheck
 from annotation.raster.reader import read_window
 from annotation.services.tiles import is_blind_tile
 from learning.models import Prediction
-from learning.services.labels import class_index, label_rasters
 from learning.services.predictions import shown_prediction
 
 BATCH = 100  # submissions a call

@@ -6,9 +6,10 @@ import pytest
 import scenes
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from report_rows import report
 from validation_rows import ranked_round
 
-from annotation.models import Lease
+from annotation.models import Lease, PlaceReport, QueueMark, Ticket
 from annotation.services.queue import claim_next_tile
 from annotation.services.validation_queue import claim_tile_to_validate
 
@@ -33,3 +34,22 @@ def test_leases_to_judge_go_back_with_the_verdicts_and_those_to_draw_stay() -> N
     finally:
         MigrationExecutor(connection).migrate(latest)
     assert Lease.objects.get().purpose == Lease.Purpose.DRAW
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reported_places_go_back_to_the_end_of_their_round_and_the_queue_goes_on() -> None:
+    campaign = scenes.campaign(tile_px=128, first_round=10)
+    tickets = campaign.tickets.select_related("tile__campaign__layer").filter(kind="initial").order_by("rank")
+    for ticket in list(tickets)[3:5]:
+        report(ticket.tile)
+    before = list(campaign.tickets.filter(rank__lt=0).order_by("rank").values_list("tile", flat=True))
+    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    try:
+        MigrationExecutor(connection).migrate([("annotation", "0007_queue_marks")])
+    finally:
+        MigrationExecutor(connection).migrate(latest)
+    last = Ticket.objects.filter(campaign=campaign).order_by("-rank")
+    assert [ticket.tile_id for ticket in last[:2]][::-1] == before and last.last().rank == 0  # type: ignore[union-attr]
+    assert QueueMark.objects.get(campaign=campaign).open_rank == 0 and not PlaceReport.objects.exists()
+    lease = claim_next_tile(campaign=campaign, annotator=scenes.person("ana"))
+    assert lease is not None and lease.ticket is not None and lease.ticket.rank == 0

@@ -43,6 +43,13 @@ const SENTENCES: Readonly<Record<string, (details: Details) => string>> = {
   }),
   account_blocked: () => gettext("This account is blocked: what it sends is not taken. Write to the operator of this site if this is a mistake."),
   set_aside: () => gettext("Your labels of this tile were set aside by a maintainer: take another tile."),
+  invalid_place: () => gettext("This place cannot be used: show a point or a simple area, no larger than a tile, where there is imagery."),
+  too_many_reports: (details) => interpolate(gettext("%(limit)s reports in an hour are taken from one sender. The next is taken in %(minutes)s min."), {
+    ...details, minutes: Math.ceil(Number(details["retry_after_s"]) / 60),
+  }),
+  sign_in_to_report: () => gettext("This site takes reports from people with an account: sign in, then send it again."),
+  looks_automatic: () => gettext("A field that people do not see was filled in: leave it empty and send again."),
+  invalid_report: () => gettext("Something in the form cannot be used: look at the e-mail address and the words."),
   job_already_running: () => gettext("This is already under way: wait for it to end."),
   nothing_to_train: () => gettext("Too few accepted tiles to learn from: label and review more tiles."),
   suspect_batch: () => gettext("The new labels look wrong (one class alone, or one person's alone): look at them before training."),

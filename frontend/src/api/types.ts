@@ -64,6 +64,12 @@ export interface Lease {
   readonly heartbeat_seconds: number;
 }
 
+export interface ReportedWords {
+  /** The class that the reader says is there; empty where they name none. */
+  readonly class_code: string;
+  readonly comment: string;
+}
+
 export interface Why {
   readonly kind: "uncertainty" | "random" | "control" | "initial" | "reported" | "area" | "picked" | "sent_back";
   readonly function: string | null;
@@ -72,6 +78,8 @@ export interface Why {
   readonly round: number | null;
   readonly model_version: string | null;
   readonly probability: number | null;
+  /** What readers of the map said of this tile, where it came up because of that. */
+  readonly reports?: readonly ReportedWords[];
 }
 
 export type AnnotationState = "new" | "draft" | "submitted" | "accepted" | "sent_back" | "reverted";

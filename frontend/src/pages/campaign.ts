@@ -1,6 +1,8 @@
 // The campaign page: its map of tiles, what each round brought, and a maintainer's retraining.
 
 import type * as Leaflet from "leaflet";
+import { ReportForm } from "../overview/report-form";
+import { ReportLayer } from "../overview/reports";
 import { wireRetraining } from "../overview/retraining";
 import { showRounds } from "../overview/rounds";
 import { drawTileLegend, loadTiles } from "../overview/tiles";
@@ -11,6 +13,8 @@ interface CampaignBoot extends MapBoot {
   studio: string;
   open: boolean;
   maintainer: boolean;
+  /** Names of the campaign's classes, in the page's language. */
+  classes: Readonly<Record<string, string>>;
 }
 
 const boot = pageData<CampaignBoot>("boot");
@@ -31,6 +35,25 @@ async function showTiles(map: Leaflet.Map): Promise<void> {
   apply();
 }
 
+async function showReports(map: Leaflet.Map): Promise<void> {
+  const reports = new ReportLayer(map, (code) => boot.classes[code] ?? code);
+  const toggle = document.getElementById("show-reports");
+  const apply = (): void => {
+    if (toggle instanceof HTMLInputElement && !toggle.checked) reports.layer.remove();
+    else reports.layer.addTo(map);
+  };
+  toggle?.addEventListener("change", apply);
+  // A site may take reports from people with an account alone: then there is no form for others.
+  if (document.getElementById("report-form")) {
+    const form = new ReportForm(map, boot.campaign, reports);
+    if (location.hash === "#report") form.open();
+  }
+  await reports.load(boot.campaign);
+  apply();
+  const wanted = new URLSearchParams(location.search).get("report");
+  if (wanted) reports.show(wanted);
+}
+
 async function showFigures(webMap: WebMap): Promise<void> {
   const place = document.getElementById("rounds");
   if (!place) return;
@@ -44,7 +67,8 @@ Object.assign(window, {
   campaignMapReady: (map: Leaflet.Map): void => {
     const webMap = new WebMap(map, boot, null);
     wireOverlayControls(webMap);
-    void showTiles(map);
+    // One after the other: reports lie above the tiles.
+    void showTiles(map).then(() => showReports(map));
     void showFigures(webMap);
   },
 });

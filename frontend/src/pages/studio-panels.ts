@@ -30,7 +30,11 @@ function whySection(model: StudioModel): TemplateResult {
   const tile = assignment?.tile;
   const day = tile?.acquired_on ?? campaign.layer.acquired_on;
   const taken = day ? new Date(`${day}T12:00:00`).toLocaleDateString(dateLocale(language), { dateStyle: "long" }) : null;
-  return html`<sc-why-card .why=${assignment?.why ?? null} .review=${assignment?.annotation.review ?? null}></sc-why-card>
+  const nameOf = (code: string): string => {
+    const found = campaign.nomenclature.classes.find((one) => one.code === code);
+    return found ? found.name[language] || found.name.en : code;
+  };
+  return html`<sc-why-card .why=${assignment?.why ?? null} .review=${assignment?.annotation.review ?? null} .nameOf=${nameOf}></sc-why-card>
     ${assignment?.blind === true && assignment.why?.kind !== "control"
       ? html`<p class="quiet" data-testid="blind">${gettext("On a share of the tiles nothing of the model is shown, so that one sees what people say without it.")}</p>`
       : nothing}

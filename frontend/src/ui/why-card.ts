@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
-import type { ReviewOutcome, ReviewReason, Why } from "../api/types";
+import type { ReportedWords, ReviewOutcome, ReviewReason, Why } from "../api/types";
 import { gettext, interpolate } from "../i18n";
 import { LightElement } from "./element";
 
@@ -67,15 +67,27 @@ function figures(why: Why): [string, string][] {
 
 /** Why this tile came up, in plain words; the figures are one click away. */
 export class WhyCard extends LightElement {
-  static override properties = { why: { attribute: false }, review: { attribute: false } };
+  static override properties = { why: { attribute: false }, review: { attribute: false }, nameOf: { attribute: false } };
 
   declare why: Why | null;
   declare review: ReviewOutcome | null;
+  /** A class's name in the page's language. */
+  declare nameOf: (code: string) => string;
 
   constructor() {
     super();
     this.why = null;
     this.review = null;
+    this.nameOf = (code) => code;
+  }
+
+  private reported(report: ReportedWords): TemplateResult | typeof nothing {
+    const { class_code, comment } = report;
+    if (!class_code && !comment) return nothing;
+    return html`<blockquote data-testid="reported">
+      ${class_code ? html`<p><strong>${interpolate(gettext("Should be: %(class)s"), { class: this.nameOf(class_code) })}</strong></p>` : nothing}
+      ${comment ? html`<p>${interpolate(gettext("“%(comment)s”"), { comment })}</p>` : nothing}
+    </blockquote>`;
   }
 
   protected override render(): TemplateResult | typeof nothing {
@@ -96,6 +108,7 @@ export class WhyCard extends LightElement {
               : nothing}
           </blockquote>`
         : nothing}
+      ${(this.why.reports ?? []).map((report) => this.reported(report))}
       ${rows.length > 0
         ? html`<details>
             <summary>${gettext("Figures")}</summary>

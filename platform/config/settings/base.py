@@ -246,6 +246,8 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ALWAYS_EAGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "annotation.tasks.sweep_jobs", "schedule": 15.0},
+    "send-report-mail": {"task": "annotation.tasks.send_report_mail", "schedule": 300.0},
+    "forget-reporters": {"task": "annotation.tasks.forget_reporters", "schedule": 3600.0},
     "reclaim-tiles": {"task": "annotation.tasks.reclaim_tiles", "schedule": 3600.0},
     "check-submissions": {"task": "learning.tasks.check_submissions", "schedule": 20.0},
     "look-for-alarms": {"task": "annotation.tasks.look_for_alarms", "schedule": 300.0},
@@ -276,6 +278,11 @@ HOURLY_LIMITS = {
 }
 RECLAIM_AFTER_DAYS = env.int("RECLAIM_AFTER_DAYS", default=21)
 CONTRIBUTION_LICENCE = "etalab-2.0"
+# Reports of wrong places (docs/adr/0024)
+REPORTS_WITHOUT_ACCOUNT = env.bool("REPORTS_WITHOUT_ACCOUNT", default=True)
+REPORTS_PER_HOUR = env.int("REPORTS_PER_HOUR", default=10)  # of one network address
+REPORTS_PER_HOUR_SIGNED_IN = 60
+REPORT_CONTACT_DAYS = env.int("REPORT_CONTACT_DAYS", default=730)
 
 # In each process's memory, so that a broker that is away stops neither reading nor saving; a limit is then per process.
 _MEMORY = "django.core.cache.backends.locmem.LocMemCache"
@@ -336,6 +343,7 @@ SPECTACULAR_SETTINGS = {
         "ShownAnnotationStateEnum": ["new", "draft", "submitted", "sent_back", "accepted", "reverted"],
         "JobStateEnum": "annotation.models.Job.State",
         "TileStateEnum": "annotation.models.Tile.State",
+        "ReportStateEnum": "annotation.models.PlaceReport.State",
         "ReviewVerdictEnum": "annotation.models.Review.Verdict",
         "ValidationVerdictEnum": "annotation.models.Validation.Verdict",
     },

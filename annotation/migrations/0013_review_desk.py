@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0016_queue_offers'),
+        ('annotation', '0012_queue_offers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -36,7 +36,7 @@ DROP TRIGGER audit_append_only ON annotation_auditentry;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0007_queue_marks'),
+        ('annotation', '0010_reports'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('learning', '0006_gold_never_trains'),
+        ('learning', '0005_gold_never_trains'),
     ]
 
     operations = [

@@ -16,7 +16,7 @@ CREATE TRIGGER offer_is_not_changed BEFORE UPDATE ON annotation_tileoffer
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0007_queue_marks'),
+        ('annotation', '0011_accounts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -32,19 +32,9 @@ class Migration(migrations.Migration):
             field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
         ),
         migrations.AlterField(
-            model_name='queuemark',
-            name='open_rank',
-            field=models.IntegerField(default=0),
-        ),
-        migrations.AlterField(
             model_name='ticket',
             name='kind',
             field=models.CharField(choices=[('uncertainty', 'the model doubts here'), ('random', 'drawn at random'), ('control', 'control tile'), ('initial', 'first round'), ('reported', 'reported by someone'), ('area', 'in a priority area'), ('picked', 'chosen on the map')], max_length=12),
-        ),
-        migrations.AlterField(
-            model_name='ticket',
-            name='rank',
-            field=models.IntegerField(),
         ),
         migrations.CreateModel(
             name='PriorityArea',

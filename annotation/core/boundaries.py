@@ -1,0 +1,105 @@
+"""Boundaries of territories read from a GeoJSON file (RFC 7946): strictly, before any geometry library sees them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import shapely
+
+from annotation.core.features import shown
+from annotation.core.grid import LonLat
+from annotation.errors import InvalidBoundaries
+
+MAX_TERRITORIES = 40_000  # France has 35,000 communes
+MAX_VERTICES = 200_000  # of one territory; the largest département at full detail has 60,000
+_CODE = re.compile(r"[0-9A-Za-z]{1,20}")
+
+Polygon = tuple[tuple[LonLat, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A territory's code, its name, and its polygons: closed rings of longitude and latitude, the outer one first."""
+
+    code: str
+    name: str
+    polygons: tuple[Polygon, ...]
+
+
+def parse_boundaries(payload: object, *, code_field: str, name_field: str) -> list[Boundary]:
+    """Read a FeatureCollection of Polygons and MultiPolygons.
+
+    Args:   payload: decoded JSON. code_field, name_field: properties that hold the territory's code and name.
+    Raises: InvalidBoundaries: not such a collection, a code twice, coordinates that are no degrees, an invalid polygon.
+    """
+    if not isinstance(payload, dict) or payload.get("type") != "FeatureCollection":
+        kind = payload.get("type") if isinstance(payload, dict) else payload
+        raise InvalidBoundaries(f"The file must be a GeoJSON FeatureCollection, not {shown(kind)}.")
+    items = payload.get("features")
+    if "crs" in payload or not isinstance(items, list):
+        raise InvalidBoundaries(
+            "The file names a coordinate system or has no list of features: export it as RFC 7946 GeoJSON, in "
+            "longitude and latitude (ogr2ogr -lco RFC7946=YES)."
+        )
+    if not 1 <= len(items) <= MAX_TERRITORIES:
+        raise InvalidBoundaries(f"The file has {len(items)} features: 1 to {MAX_TERRITORIES} are expected.")
+    found: dict[str, Boundary] = {}
+    for number, item in enumerate(items, start=1):
+        boundary = _boundary(item, number=number, code_field=code_field, name_field=name_field)
+        if boundary.code in found:
+            raise InvalidBoundaries(f"Two features have the code {boundary.code!r}: merge them before the import.")
+        found[boundary.code] = boundary
+    return list(found.values())
+
+
+def _boundary(item: object, *, number: int, code_field: str, name_field: str) -> Boundary:
+    properties = item.get("properties") if isinstance(item, dict) else None
+    geometry = item.get("geometry") if isinstance(item, dict) else None
+    if not isinstance(properties, dict) or not isinstance(geometry, dict):
+        raise InvalidBoundaries(f"Feature number {number} has no properties or no geometry: remove or complete it.")
+    code, name = properties.get(code_field), properties.get(name_field)
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        has = ", ".join(sorted(map(str, properties))[:20])
+        raise InvalidBoundaries(
+            f"Feature number {number} has {shown(code)} in {code_field!r}: a code is text of 1 to 20 letters and "
+            f"digits. Its properties are {has}."
+        )
+    if not isinstance(name, str) or not name.strip() or len(name) > 200:
+        raise InvalidBoundaries(f"Territory {code} has {shown(name)} in {name_field!r}: a name has 1 to 200 signs.")
+    kind, coordinates = geometry.get("type"), geometry.get("coordinates")
+    if kind not in ("Polygon", "MultiPolygon") or not isinstance(coordinates, list) or not coordinates:
+        raise InvalidBoundaries(f"Territory {code} is a {shown(kind)}: a Polygon or MultiPolygon is expected.")
+    parts = [coordinates] if kind == "Polygon" else coordinates
+    polygons = tuple(_polygon(part, code=code) for part in parts)
+    if sum(len(ring) for polygon in polygons for ring in polygon) > MAX_VERTICES:
+        raise InvalidBoundaries(f"Territory {code} has more than {MAX_VERTICES} vertices: simplify it.")
+    shape = shapely.MultiPolygon([(polygon[0], polygon[1:]) for polygon in polygons])
+    if not shape.is_valid:
+        raise InvalidBoundaries(f"Territory {code} is not valid ({shapely.is_valid_reason(shape)}): repair it.")
+    return Boundary(code=code, name=" ".join(name.split()), polygons=polygons)
+
+
+def _polygon(value: object, *, code: str) -> Polygon:
+    if not isinstance(value, list) or not value:
+        raise InvalidBoundaries(f"Territory {code} has a polygon without rings: remove it.")
+    return tuple(_ring(ring, code=code) for ring in value)
+
+
+def _ring(value: object, *, code: str) -> tuple[LonLat, ...]:
+    if not isinstance(value, list) or not 4 <= len(value) <= MAX_VERTICES:
+        raise InvalidBoundaries(f"Territory {code} has a ring that is {shown(value)}: it needs 4 positions or more.")
+    ring = tuple(_position(position, code=code) for position in value)
+    if ring[0] != ring[-1]:
+        raise InvalidBoundaries(f"Territory {code} has a ring that is not closed: end it with its first position.")
+    return ring
+
+
+def _position(value: object, *, code: str) -> LonLat:
+    if isinstance(value, list) and len(value) in (2, 3):
+        lon, lat = value[:2]
+        if all(type(number) in (int, float) for number in (lon, lat)) and -180 <= lon <= 180 and -90 <= lat <= 90:
+            return float(lon), float(lat)
+    raise InvalidBoundaries(
+        f"Territory {code} has the position {shown(value)}: longitude and latitude in degrees (WGS 84) are expected."
+    )

@@ -1,0 +1,91 @@
+"""A report follows its tile: drawn anew, corrected once that is accepted, published once a release contains it.
+
+Called where a tile's annotations change and where a release is shown, in the same transaction, so that a report never
+says anything that the labels do not (docs/adr/0024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from annotation.models import Annotation, Campaign, PlaceReport, ReportEvent
+from annotation.services.report_events import record_event
+
+State, Answer, Kind = PlaceReport.State, PlaceReport.Answer, ReportEvent.Kind
+
+
+def follow_reports(tile_ids: Sequence[int]) -> None:
+    """Bring the reports of tiles up to their annotations. One look at an index where there are none."""
+    reports = PlaceReport.objects.select_for_update(of=("self",)).filter(
+        tile__in=list(tile_ids), duplicate_of__isnull=True
+    )
+    for report in reports.exclude(state=State.RELEASED).order_by("pk"):
+        if report.state == State.ANSWERED:
+            _take_up_again_if_undone(report)
+        else:
+            _follow(report)
+
+
+def _follow(report: PlaceReport) -> None:
+    # Labels drawn before are what it complains of.
+    since = Annotation.objects.filter(
+        tile=report.tile_id, is_extra=False, head__created_at__gt=complains_since(report)
+    ).order_by("decided_at", "pk")
+    accepted = since.filter(state=Annotation.State.ACCEPTED).last()
+    if accepted is not None:
+        close_as_fixed(report, fix=accepted)
+    elif report.state != State.DRAWING and since.exists():
+        report.state = State.DRAWING
+        report.save(update_fields=["state"])
+        record_event(report, Kind.DRAWING)
+
+
+def complains_since(report: PlaceReport) -> datetime:
+    """When somebody last said that the place is wrong: as the report was made, or as a person took it up again."""
+    again = report.events.filter(kind=Kind.REOPENED).exclude(role=ReportEvent.Role.PLATFORM).last()
+    return report.created_at if again is None else again.created_at
+
+
+def close_as_fixed(report: PlaceReport, *, fix: Annotation, **said: Any) -> None:
+    """New labels stand at the reported place; where the tile was accepted before, they take the place of the old.
+
+    Args:   said: role, actor and words, where a person says so.
+    """
+    report.state, report.answer, report.fix = State.ANSWERED, Answer.FIXED, fix
+    report.save(update_fields=["state", "answer", "fix"])
+    record_event(report, Kind.FIXED, **said)
+    if report.reopened:
+        older = Annotation.objects.filter(tile=fix.tile_id, state=Annotation.State.ACCEPTED, is_extra=False)
+        older.filter(head__created_at__lt=complains_since(report), superseded_by__isnull=True).exclude(
+            pk=fix.pk
+        ).update(superseded_by=fix)
+
+
+def _take_up_again_if_undone(report: PlaceReport) -> None:
+    """What corrected the place is accepted no longer: it waits again."""
+    if report.fix is None or report.fix.state == Annotation.State.ACCEPTED:
+        return
+    report.state, report.answer, report.fix = State.ASSIGNED, "", None
+    report.save(update_fields=["state", "answer", "fix"])
+    record_event(report, Kind.REOPENED)
+
+
+def mark_released(*, campaign: Campaign, release: str, revision_ids: Collection[int]) -> int:
+    """Say of reports whose fix a published release contains that it does. The second call changes nothing.
+
+    Args:   release: the release's name, as in its page's address. revision_ids: those in its files.
+    Returns: how many reports it was new to.
+    """
+    waiting = PlaceReport.objects.corrected().select_for_update(of=("self",)).filter(campaign=campaign)
+    contained = set(revision_ids)
+    count = 0
+    for report in waiting.select_related("fix").order_by("pk"):
+        if report.fix is None or report.fix.head_id not in contained:
+            continue
+        report.state, report.release = State.RELEASED, release
+        report.save(update_fields=["state", "release"])
+        record_event(report, Kind.RELEASED, words=release)
+        count += 1
+    return count
