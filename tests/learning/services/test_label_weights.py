@@ -16,11 +16,12 @@ from scenes import accepted, person
 
 from annotation.errors import TileHasTrained
 from annotation.models import Annotation, GoldTile
-from annotation.services.gold import mark_gold
+from annotation.services.gold import mark_gold, retire_gold
 from annotation.services.people import set_role
 from learning.jobs.tiles import training_tiles
 from learning.models import TrainingSet, TrainingSetItem
-from learning.services.training_sets import freeze_training_set, training_set_sha256
+from learning.services.release_contents import published_labels
+from learning.services.training_sets import freeze_training_set, newly_accepted, training_set_sha256
 
 
 @pytest.mark.django_db
@@ -32,6 +33,17 @@ def test_gold_tiles_are_left_out_of_a_training_set_and_the_database_refuses_them
     assert frozen.items.count() == 3 and not frozen.items.filter(tile=gold.tile).exists()
     with pytest.raises(IntegrityError, match="gold_in_training"), transaction.atomic():
         TrainingSetItem.objects.create(training_set=frozen, tile=gold.tile, revision=gold.revision)
+
+
+@pytest.mark.django_db
+def test_gold_labels_are_neither_published_nor_counted_as_news_and_stay_so_when_retired() -> None:
+    scene, maintainer, [gold] = gold_campaign(golds=1)
+    hand_in(gold.tile, person("ana"), halves())
+    scene.label(scene.pool_tiles()[1])
+    for _ in ("in use", "retired"):
+        assert {label.tile_id for label in published_labels(scene.campaign)} == {scene.pool_tiles()[1].pk}
+        assert newly_accepted(scene.campaign) == 1
+        retire_gold(gold_id=gold.pk, actor=maintainer)
 
 
 @pytest.mark.django_db
