@@ -26,7 +26,7 @@ from annotation.models import Annotation, Campaign, ImageryLayer, PlaceReport, T
 from annotation.querysets import CampaignQuerySet
 from annotation.services.people import accept_contribution_licence, contributor_of, role_in
 from annotation.services.reliability import own_reliability
-from annotation.services.standing import set_aside_count, standings_of
+from annotation.services.standing import standings_of
 from annotation.services.validations import judged_count
 
 #: Labels above this stored size would make the home page heavy.
@@ -278,10 +278,10 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
                 accepted=Count("pk", filter=Q(state="accepted")),
                 waiting=Count("pk", filter=Q(state="submitted")),
                 sent_back=Count("pk", filter=Q(state="sent_back")),
+                set_aside=Count("pk", filter=Q(state="reverted")),
             ),
             judged=judged_count(user),
             standings=standings_of(user),
-            set_aside=set_aside_count(user),
             reliability=[
                 (campaign, figures, class_rows(campaign, figures.classes))
                 for campaign, figures in own_reliability(user=user)

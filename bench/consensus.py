@@ -1,6 +1,6 @@
 """What several people's labels are worth together: the best of them alone, a vote, a weighted vote, STAPLE.
 
-    python bench/consensus.py [--data ../shared/data/dubai-aerial] [--seeds 1 2 3 4 5] [--gold 20] [--scored 60]
+    python bench/consensus.py [--data ../shared/data/dubai-aerial] [--seeds 1 2 … 12] [--gold 20] [--scored 60]
 
 Truth: tiles of 256 px cut from the Dubai aerial set, whose labels are dense (five classes; at least 90 % labelled and
 two classes on the tile); a generated scene where the set is absent. Each seed draws three people, the gold tiles and,
@@ -116,7 +116,7 @@ def main() -> None:
     """Print a table by seed, then the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/dubai-aerial"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(1, 13)))
     parser.add_argument("--gold", type=int, default=20)
     parser.add_argument("--scored", type=int, default=60)
     options = parser.parse_args()

@@ -12,8 +12,8 @@ take as long as others; with --hasty those who need not look at a tile do not, a
 What decides is the platform's own code: levels (annotation.core.trust), the sequential test and weights
 (annotation.core.reliability), alarms (annotation.core.alarms), the vote (annotation.core.consensus), the cap
 (learning.core.shares), the network (learning.core.network, learning.core.fit). Simulated beside it: a reviewer of
-newcomers' tiles who errs one time in twenty; a maintainer who blocks and reverts whoever the gold tiles flag, and after other
-alarms looks at the last ten tiles first, and again twenty later if they were good.
+newcomers' tiles who errs one time in twenty; a maintainer who blocks and reverts whoever the gold tiles flag, and
+after other alarms looks at the last ten tiles first, and again twenty later if they were good.
 
 Beside it run a twin without hostile people, and the same attack without any defence: plain majority, no gold, no
 reviews. What was merged in each teaches a model that is judged on tiles nobody labelled: a linear classifier on the

@@ -206,7 +206,7 @@ def shares_png(values: NDArray[Any]) -> bytes:
 
     Args: values: integers from 0 to 255 (row, col).
     """
-    alpha = np.linspace(96, 255, 256).round().astype(np.uint8)
+    alpha = np.linspace(160, 255, 256).round().astype(np.uint8)
     alpha[0] = 0
     return _indexed_png(values.astype(np.uint8), views.UNCERTAINTY_RAMP, alpha)
 

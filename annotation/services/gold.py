@@ -29,6 +29,7 @@ from annotation.models import (
 )
 from annotation.services.clock import database_now
 from annotation.services.nomenclatures import selectable_codes
+from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import refresh_tile_state
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def mark_gold(*, campaign: Campaign, annotation_id: int, actor: User, note: str 
     Raises: NotThere (not a maintainer of its campaign), NotAccepted, TileNotWorkable (a control tile, or in the
         buffer), AlreadyGold, TileHasTrained (a frozen training set holds it).
     """
+    lock_campaign(campaign)  # no round is opened and no training set frozen meanwhile
     annotation = (
         Annotation.objects.select_for_update(of=("self",))
         .select_related("tile__campaign", "head")

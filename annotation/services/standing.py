@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +18,6 @@ from annotation.models import (
     Campaign,
     GoldOutcome,
     Revert,
-    RevertItem,
     Standing,
     TrustAlarm,
 )
@@ -179,31 +179,27 @@ class ShownStanding:
 
 
 def standings_of(user: User) -> list[ShownStanding]:
-    """Where a person stands in each campaign that they have worked in, by title."""
+    """Where a person stands in each campaign that they have worked in, by title; four queries however many."""
     known = {row.campaign_id: row for row in Standing.objects.filter(user=user)}
     campaigns = Campaign.objects.filter(tiles__annotations__annotator=user).distinct().order_by("title", "pk")
-    pending = dict.fromkeys(known, 0)
+    roles = Membership.objects.filter(user=user, role__in=ROLES_THAT_COUNT)
+    trusted_in = set(roles.values_list("campaign", flat=True))
     waiting = Annotation.objects.of(user).filter(
         state=Annotation.State.SUBMITTED, tile__campaign__review_policy=Campaign.ReviewPolicy.NONE
     )
-    for campaign_id in waiting.values_list("tile__campaign", flat=True):
-        pending[campaign_id] = pending.get(campaign_id, 0) + 1
+    pending = Counter(waiting.values_list("tile__campaign", flat=True))
     shown = []
     for campaign in campaigns:
         row = known.get(campaign.pk)
         record = record_of(row) if row else Record()
-        level = level_in(campaign=campaign, user=user)
+        level = row.level if row else level_of(record, first_reviewed=campaign.first_reviewed)
+        if user.is_superuser or campaign.pk in trusted_in:
+            level = TRUSTED
         missing = tiles_to_next_level(record, first_reviewed=campaign.first_reviewed) if level < TRUSTED else None
-        name = str(Standing.Level(level).label)
-        shown.append(ShownStanding(campaign, level, name, missing, pending.get(campaign.pk, 0)))
+        shown.append(ShownStanding(campaign, level, str(Standing.Level(level).label), missing, pending[campaign.pk]))
     return shown
 
 
 def counts_at_once(*, campaign: Campaign, user: User) -> bool:
     """Whether what this person hands in is accepted as it comes, where submissions are not reviewed."""
     return level_in(campaign=campaign, user=user) >= CONTRIBUTOR
-
-
-def set_aside_count(user: User) -> int:
-    """How many of this person's tiles are set aside now."""
-    return RevertItem.objects.active().filter(annotation__annotator=user, kind=RevertItem.Kind.LABELS).count()

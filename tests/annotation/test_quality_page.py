@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from gold_rows import GREEN, GREY, gold_campaign, halves, hand_in
+from django.utils import translation
+from gold_rows import GREEN, GREY, gold_campaign, halves, hand_in, yesterday
 from html_checks import assert_strict
 from scenes import accepted, person
 
@@ -67,3 +68,22 @@ def test_a_maintainer_marks_and_retires_gold_and_is_told_why_not() -> None:
     assert gold.faulty and gold.retired_at is not None
     assert client.post(url, {"do": "mark", "annotation": "x"}).status_code == 404
     assert signed_in(scene.reviewer).post(url, {"do": "mark", "annotation": label.pk}).status_code == 404
+
+
+def test_my_work_shows_ones_own_reliability_from_the_next_day_on_and_nobody_elses() -> None:
+    _scene, _maintainer, golds = gold_campaign(golds=5)
+    ana, bo = person("ana"), person("bo")
+    for gold in golds:
+        hand_in(gold.tile, ana, halves())
+    client, told = signed_in(ana), "How reliable your labels are"
+    assert told not in client.get("/me/").content.decode()
+    yesterday()
+    answer = client.get("/me/")
+    assert_strict(answer)
+    page = answer.content.decode()
+    assert told in page and "5 tiles you handed in were compared" in page and "5 were right enough" in page
+    assert f'<code class="soft code">{GREY}</code>' in page
+    assert told not in signed_in(bo).get("/me/").content.decode()
+    with translation.override("en"):  # what a request makes of the thread's language ends here
+        french = client.get("/me/", headers={"accept-language": "fr"}).content.decode()
+    assert "Fiabilité de vos annotations" in french

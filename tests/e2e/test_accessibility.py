@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from e2e.glass import Fingers
 from e2e.studio import BUILT, GRASS, Keys, Studio, begin, box, new_person, open_studio, sign_in
+from gold_rows import hand_in
+from scenes import accepted
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -240,3 +242,42 @@ def test_no_state_of_the_review_desk_and_of_the_practice_tile_has_a_fault(
     page.goto("/practice/")
     page.wait_for_selector("#studio[data-ready='true']")
     faults.look(page, "practice")
+
+
+@pytest.mark.parametrize("look", ["English, light, wide", "French, dark, narrow"])
+def test_the_page_of_quality_has_no_fault_and_shows_where_people_differ(
+    world: Any, open_page: Any, faults: Faults, look: str
+) -> None:
+    from annotation.jobs.registry import run_job
+    from annotation.models import Job
+    from annotation.services.gold import mark_gold
+    from annotation.services.people import set_role
+
+    maintainer, reviewer, tile, gold_tile = new_person(), new_person(), world.tile(), world.tile()
+    set_role(campaign=world.campaign, user=maintainer, role="maintainer")
+    page = open_page(**LOOKS[look])
+    sign_in(page, maintainer)
+    for left in (32, 44):
+        shapes = [box(BUILT, 0, 0, left, 64, "left"), box(GRASS, left, 0, 64, 64, "right")]
+        hand_in(tile, new_person(), shapes)
+    reference = accepted(world.campaign, gold_tile, new_person(), reviewer, SHAPES)
+    mark_gold(campaign=world.campaign, annotation_id=reference.pk, actor=maintainer, note="a clear roof")
+    hand_in(gold_tile, new_person(), SHAPES)
+    page.goto("/campaigns/gers/quality/")
+    faults.look(page, "quality: not counted")
+    page.click("button[value=count]")
+    page.wait_for_selector(".messages")
+    run_job(str(Job.objects.filter(kind="count_agreement").latest("created_at").id))
+    page.goto("/campaigns/gers/quality/")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("() => { for (const fold of document.querySelectorAll('details')) fold.open = true; }")
+    faults.look(page, "quality: counted")
+    shown = page.locator(".quality-tiles li").count()
+    assert shown >= 1
+    pictures = page.evaluate(
+        """() => Promise.all([...document.querySelectorAll("image.pixelated")].map(async (one) => {
+          const answer = await fetch(one.getAttribute("href"));
+          return `${answer.status} ${answer.headers.get("Content-Type")}`;
+        }))"""
+    )
+    assert set(pictures) == {"200 image/png"} and len(pictures) == 1 + shown

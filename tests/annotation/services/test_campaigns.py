@@ -61,6 +61,7 @@ def test_a_campaign_over_five_million_tiles_writes_rows_for_the_hold_out_and_the
         ({"tile_px": 2048}, TooFewTiles, "4 usable tiles"),
         ({"tile_px": 128, "control_share": 1.0}, UserError, "control share"),
         ({"tile_px": 128, "blind_share": 1.5}, UserError, "blind share 1.5"),
+        ({"tile_px": 128, "gold_share": 0.6}, UserError, "gold share 0.6"),
         ({"tile_px": 128, "slug": "Not Good"}, UserError, "lower-case"),
     ],
 )

@@ -54,10 +54,10 @@ def test_what_is_not_accepted_not_in_the_pool_or_gold_already_is_refused() -> No
     scene, maintainer, [gold] = gold_campaign(holdout=1)
     camp = scene.campaign
     waiting = hand_in(scene.pool_tiles()[1], person("ana"), halves())
-    with pytest.raises(NotAccepted, match="waiting for review"):
+    with pytest.raises(NotAccepted, match="only accepted labels become gold"):
         mark_gold(campaign=camp, annotation_id=waiting.pk, actor=maintainer)
     control = Annotation.objects.get(tile__role="holdout")
-    with pytest.raises(TileNotWorkable, match="hold-out"):
+    with pytest.raises(TileNotWorkable, match="gold tiles are chosen in the pool"):
         mark_gold(campaign=camp, annotation_id=control.pk, actor=maintainer)
     with pytest.raises(AlreadyGold):
         mark_gold(campaign=camp, annotation_id=gold.revision.annotation_id, actor=maintainer)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
-from gold_rows import GREEN, GREY, gold_campaign, halves, hand_in
+from gold_rows import GREEN, GREY, gold_campaign, halves, hand_in, yesterday
 from scenes import person
 
 from annotation.core.reliability import Decision
@@ -21,15 +19,6 @@ from annotation.services.reliability import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-def yesterday() -> None:
-    """Outcomes as if they were a day old; they are never changed, so the trigger is set aside."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE annotation_goldoutcome DISABLE TRIGGER gold_outcome_append_only")
-        cursor.execute("UPDATE annotation_goldoutcome SET created_at = created_at - %s", [timedelta(days=1)])
-        cursor.execute("ALTER TABLE annotation_goldoutcome ENABLE TRIGGER gold_outcome_append_only")
 
 
 def everyone_hands_in(golds: list[Any], **answers: list[dict[str, Any]]) -> dict[str, Any]:

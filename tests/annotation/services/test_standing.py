@@ -97,7 +97,7 @@ def test_people_are_told_what_is_missing_and_only_about_themselves(
     ana, eve = person("ana"), person("eve")
     here.label(ana, here.places()[0])
     here.label(ana, here.places()[1], verdict="")
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(4):
         (standing,) = standings_of(ana)
     assert (standing.level, standing.missing, standing.waiting) == (0, 2, 1)
     browser = Client()

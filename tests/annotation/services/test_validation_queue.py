@@ -247,3 +247,17 @@ def test_sixteen_people_judging_sixty_tiles_are_never_two_on_one_and_stop_at_two
         finish(lease)
     assert Counter(tile for tile, _who in grants) == dict.fromkeys(Counter(tile for tile, _who in grants), 2)
     assert len(grants) == 2 * TILES
+
+
+@pytest.mark.django_db
+def test_a_gold_tile_is_not_given_to_judge() -> None:
+    from annotation.services.gold import mark_gold
+    from annotation.services.people import set_role
+
+    campaign, tiles = judged_campaign(3)
+    maintainer, author = scenes.person("maintainer"), scenes.person("author")
+    set_role(campaign=campaign, user=maintainer, role="maintainer")
+    label = scenes.accepted(campaign, tiles[0], author, scenes.person("reviewer"), [scenes.square(BUILT, 0, 0, 9)])
+    mark_gold(campaign=campaign, annotation_id=label.pk, actor=maintainer)
+    lease = claim(campaign, scenes.person("ana"))
+    assert lease is not None and lease.tile_id == tiles[1].pk

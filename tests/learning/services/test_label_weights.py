@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import zlib
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from gold_rows import GREEN, GREY, gold_campaign, halves, hand_in
 from learning_rows import labelled_campaign
 from scenes import accepted, person
 
 from annotation.errors import TileHasTrained
 from annotation.models import Annotation, GoldTile
-from annotation.services.gold import mark_gold
+from annotation.services.gold import mark_gold, retire_gold
 from annotation.services.people import set_role
 from learning.jobs.tiles import training_tiles
 from learning.models import TrainingSet, TrainingSetItem
-from learning.services.training_sets import freeze_training_set, training_set_sha256
+from learning.services.release_contents import published_labels
+from learning.services.training_sets import freeze_training_set, newly_accepted, training_set_sha256
 
 
 @pytest.mark.django_db
@@ -32,6 +35,17 @@ def test_gold_tiles_are_left_out_of_a_training_set_and_the_database_refuses_them
     assert frozen.items.count() == 3 and not frozen.items.filter(tile=gold.tile).exists()
     with pytest.raises(IntegrityError, match="gold_in_training"), transaction.atomic():
         TrainingSetItem.objects.create(training_set=frozen, tile=gold.tile, revision=gold.revision)
+
+
+@pytest.mark.django_db
+def test_gold_labels_are_neither_published_nor_counted_as_news_and_stay_so_when_retired() -> None:
+    scene, maintainer, [gold] = gold_campaign(golds=1)
+    hand_in(gold.tile, person("ana"), halves())
+    scene.label(scene.pool_tiles()[1])
+    for _ in ("in use", "retired"):
+        assert {label.tile_id for label in published_labels(scene.campaign)} == {scene.pool_tiles()[1].pk}
+        assert newly_accepted(scene.campaign) == 1
+        retire_gold(gold_id=gold.pk, actor=maintainer)
 
 
 @pytest.mark.django_db
@@ -49,8 +63,8 @@ def test_a_tile_that_has_trained_cannot_become_gold() -> None:
     assert not GoldTile.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_a_tile_marked_and_frozen_at_the_same_moment_only_one_happens() -> None:
+def mark_and_freeze_at_once() -> list[str]:
+    """Two transactions that both have written before either commits; what became of each."""
     scene = labelled_campaign(pool=1)
     label = Annotation.objects.get()
     frozen = TrainingSet.objects.create(
@@ -64,7 +78,7 @@ def test_of_a_tile_marked_and_frozen_at_the_same_moment_only_one_happens() -> No
             with transaction.atomic():
                 make()
                 with suppress(threading.BrokenBarrierError):
-                    both_wrote.wait()  # neither has committed: without a lock both would pass
+                    both_wrote.wait()
             outcomes.append("kept")
         except IntegrityError as error:
             outcomes.append(str(error).split(":")[0])
@@ -82,9 +96,36 @@ def test_of_a_tile_marked_and_frozen_at_the_same_moment_only_one_happens() -> No
         thread.start()
     for thread in threads:
         thread.join(timeout=30)
-    assert len(outcomes) == 2 and "kept" in outcomes
+    return sorted(outcomes)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_tile_marked_and_frozen_at_the_same_moment_only_one_happens() -> None:
+    outcomes = mark_and_freeze_at_once()
+    assert len(outcomes) == 2 and outcomes.count("kept") == 1
     assert set(outcomes) - {"kept"} <= {"gold_in_training", "trained_tile_as_gold"}
     assert GoldTile.objects.count() + TrainingSetItem.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_lock_both_would_happen() -> None:
+    rules = import_module("learning.migrations.0006_gold_never_trains").FORWARD
+    functions = [
+        part.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+        for part in re.findall(r"CREATE FUNCTION .*?END \$\$;", rules, re.DOTALL)
+    ]
+    unlocked = [re.sub(r"PERFORM [^;]*;", "", part) for part in functions]
+    assert len(functions) == 2 and unlocked != functions
+
+    def put(parts: list[str]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("\n".join(parts))
+
+    put(unlocked)
+    try:
+        assert mark_and_freeze_at_once() == ["kept", "kept"]
+    finally:
+        put(functions)
 
 
 @pytest.mark.django_db
