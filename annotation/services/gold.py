@@ -67,6 +67,8 @@ def mark_gold(*, campaign: Campaign, annotation_id: int, actor: User, note: str 
         )
     if tile.golds.filter(retired_at__isnull=True).exists():
         raise AlreadyGold(f"Tile row {tile.row}, column {tile.col} is gold already: retire it first.")
+    # Tickets before the tile, which the insertion locks: the order that claims keep to.
+    Ticket.objects.filter(tile=tile, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
     try:
         with transaction.atomic():
             gold = GoldTile.objects.create(tile=tile, revision=annotation.head, marked_by=actor, note=note.strip())
@@ -76,7 +78,6 @@ def mark_gold(*, campaign: Campaign, annotation_id: int, actor: User, note: str 
         raise TileHasTrained(
             f"Tile row {tile.row}, column {tile.col} is in a training set: choose a tile no model has learnt from."
         ) from None
-    Ticket.objects.filter(tile=tile, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
     refresh_tile_state(tile)
     return gold
 
