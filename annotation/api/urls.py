@@ -12,6 +12,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/claim/", views.ClaimView.as_view(), name="api-claim"),
     path("campaigns/<slug:slug>/pick/", views.PickView.as_view(), name="api-pick"),
     path("campaigns/<slug:slug>/tiles.geojson", views.CampaignTilesView.as_view(), name="api-campaign-tiles"),
+    path("campaigns/<slug:slug>/reviews/next/", review_views.NextReviewView.as_view(), name="api-next-review"),
     path("campaigns/<slug:slug>/reviews/", review_views.BulkReviewView.as_view(), name="api-bulk-review"),
     path("campaigns/<slug:slug>/gold/", quality_views.GoldTilesView.as_view(), name="api-gold"),
     path("campaigns/<slug:slug>/reliability/", quality_views.ReliabilityView.as_view(), name="api-reliability"),

@@ -182,8 +182,7 @@ def standings_of(user: User) -> list[ShownStanding]:
     """Where a person stands in each campaign that they have worked in, by title; four queries however many."""
     known = {row.campaign_id: row for row in Standing.objects.filter(user=user)}
     campaigns = Campaign.objects.filter(tiles__annotations__annotator=user).distinct().order_by("title", "pk")
-    roles = Membership.objects.filter(user=user, role__in=ROLES_THAT_COUNT)
-    trusted_in = set(roles.values_list("campaign", flat=True))
+    trusted_in = set(Campaign.objects.reviewed_by(user).values_list("pk", flat=True))
     waiting = Annotation.objects.of(user).filter(
         state=Annotation.State.SUBMITTED, tile__campaign__review_policy=Campaign.ReviewPolicy.NONE
     )
