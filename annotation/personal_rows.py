@@ -49,7 +49,15 @@ ROWS: dict[str, PersonalRows] = {
     "annotation.AuditEntry.actor": PersonalRows(("at", "action", "campaign__slug", "before", "after")),
     "annotation.AuditEntry.subject": PersonalRows(("at", "action", "campaign__slug", "before", "after")),
     "annotation.Campaign.created_by": PersonalRows(("slug", "title", "created_at")),
-    "annotation.Contributor.user": PersonalRows(("public_id", "language", "licence_accepted_at")),
+    "annotation.Contributor.blocked_by": PersonalRows(withheld="a decision on somebody else's account"),
+    "annotation.Contributor.user": PersonalRows(
+        ("public_id", "language", "licence_accepted_at", "blocked_at", "blocked_reason")
+    ),
+    "annotation.Correction.reviewer": PersonalRows(("revision_id", "version", "features", "saved_at"), deleted=True),
+    # Which tiles are gold stays unknown to those who are measured by them: figures by class are on My work.
+    "annotation.GoldOutcome.annotator": PersonalRows(withheld="would tell which tiles are gold"),
+    "annotation.GoldTile.marked_by": PersonalRows(("tile_id", "marked_at", "note", "retired_at")),
+    "annotation.HourlyUse.user": PersonalRows(("action", "used", "since"), deleted=True),
     "annotation.ImageryLayer.created_by": PersonalRows(("slug", "title", "created_at")),
     "annotation.Invitation.accepted_by": PersonalRows(("campaign__slug", "role", "team__name", "accepted_at")),
     "annotation.Invitation.invited_by": PersonalRows(
@@ -61,11 +69,31 @@ ROWS: dict[str, PersonalRows] = {
     ),
     "annotation.Membership.user": PersonalRows(("campaign__slug", "role"), deleted=True),
     "annotation.Operation.actor": PersonalRows(("id", "kind", "annotation_id", "version", "created_at")),
+    "annotation.PlaceReport.assigned_to": PersonalRows(("public_id", "campaign__slug", "state", "created_at")),
+    "annotation.PlaceReport.reporter": PersonalRows(
+        ("public_id", "campaign__slug", "class_code", "comment", "state", "answer", "release", "created_at")
+    ),
+    "annotation.PriorityArea.created_by": PersonalRows(("campaign__slug", "name", "created_at", "ended_at")),
+    "annotation.ReportEvent.actor": PersonalRows(("report__public_id", "kind", "role", "words", "created_at")),
+    "annotation.Revert.account": PersonalRows(
+        ("campaign__slug", "since", "until", "blocks", "reason", "made_at", "undone_at")
+    ),
+    "annotation.Revert.made_by": PersonalRows(("campaign__slug", "since", "until", "blocks", "reason", "made_at")),
+    "annotation.Revert.undone_by": PersonalRows(("campaign__slug", "undone_at", "undo_reason")),
     "annotation.Review.author": PersonalRows(("annotation_id", "verdict", "reason", "comment", "created_at")),
     "annotation.Review.reviewer": PersonalRows(
         ("annotation_id", "verdict", "reason", "comment", "licence", "created_at")
     ),
+    "annotation.SecondOpinion.asked_by": PersonalRows(("annotation_id", "comment", "created_at")),
+    "annotation.Standing.user": PersonalRows(
+        ("campaign__slug", "level", "accepted", "sent_back", "vouched_level", "updated_at"), deleted=True
+    ),
+    "annotation.Standing.vouched_by": PersonalRows(withheld="a decision on somebody else"),
+    "annotation.Stewardship.user": PersonalRows(("territory__kind", "territory__code", "given_at"), deleted=True),
     "annotation.TeamMember.user": PersonalRows(("team__name", "manages"), deleted=True),
+    "annotation.TileOffer.annotator": PersonalRows((*TILE, "ahead", "offered_at")),
+    "annotation.TrustAlarm.resolved_by": PersonalRows(withheld="a decision on somebody else's work"),
+    "annotation.TrustAlarm.subject": PersonalRows(("campaign__slug", "kind", "opened_at", "resolution"), deleted=True),
     "annotation.Validation.annotator": PersonalRows(
         (
             *TILE,

@@ -171,7 +171,7 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
 def _why_of_gold(lease: Lease | None) -> dict[str, Any] | None:
     """The reason shown with a gold tile, which has no ticket."""
     given = None if lease is None or lease.ticket_id is not None else GoldLease.objects.filter(lease=lease).first()
-    return None if given is None else given.why
+    return None if given is None else {**given.why, "reports": []}
 
 
 def _state_to_show(tile: Tile, annotation: Annotation | None) -> str:

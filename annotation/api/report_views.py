@@ -11,11 +11,11 @@ from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from annotation.api import scopes
 from annotation.api.tile_map import parse_bbox
 from annotation.api.views import ERRORS, campaign_or_404
 from annotation.errors import NotThere
@@ -78,7 +78,8 @@ def report_body(report: PlaceReport) -> dict[str, Any]:
 class ReportView(APIView):
     """A report."""
 
-    permission_classes = [AllowAny]
+    permission_classes = scopes.PUBLIC
+    token_scopes = scopes.READ
 
     @extend_schema(operation_id="report_retrieve", responses={200: ReportSerializer, 404: ERRORS[404]})
     def get(self, request: Request, report_id: str) -> Response:
@@ -97,7 +98,8 @@ class ReportView(APIView):
 class CampaignReportsView(APIView):
     """Reports on the map."""
 
-    permission_classes = [AllowAny]
+    permission_classes = scopes.PUBLIC
+    token_scopes = scopes.READ
 
     @extend_schema(
         parameters=[OpenApiParameter("bbox", OpenApiTypes.STR, description="west,south,east,north in degrees")],

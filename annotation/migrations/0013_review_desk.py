@@ -5,6 +5,48 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+FORWARD = """
+-- Rows stay as they were given, but for names in these columns once the account they name is deleted.
+CREATE FUNCTION annotation_keep_all_but() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND current_setting('solcommun.erasing', true) = 'on'
+       AND to_jsonb(NEW) - TG_ARGV::text[] = to_jsonb(OLD) - TG_ARGV::text[] THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'append_only: a row of % is never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
+DROP TRIGGER review_append_only ON annotation_review;
+DROP FUNCTION annotation_keep_review();
+CREATE TRIGGER review_append_only BEFORE UPDATE OR DELETE ON annotation_review
+    FOR EACH ROW EXECUTE FUNCTION annotation_keep_all_but('comment', 'marks');
+DROP TRIGGER report_event_append_only ON annotation_reportevent;
+CREATE TRIGGER report_event_append_only BEFORE UPDATE OR DELETE ON annotation_reportevent
+    FOR EACH ROW EXECUTE FUNCTION annotation_keep_all_but('words');
+CREATE TRIGGER second_opinion_append_only BEFORE UPDATE OR DELETE ON annotation_secondopinion
+    FOR EACH ROW EXECUTE FUNCTION annotation_keep_all_but('comment');
+"""
+
+BACKWARD = """
+DROP TRIGGER second_opinion_append_only ON annotation_secondopinion;
+DROP TRIGGER report_event_append_only ON annotation_reportevent;
+CREATE TRIGGER report_event_append_only BEFORE UPDATE OR DELETE ON annotation_reportevent
+    FOR EACH ROW EXECUTE FUNCTION annotation_refuse_change();
+CREATE FUNCTION annotation_keep_review() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND current_setting('solcommun.erasing', true) = 'on'
+       AND to_jsonb(NEW) - 'comment' = to_jsonb(OLD) - 'comment' THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'append_only: a row of % is never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+DROP TRIGGER review_append_only ON annotation_review;
+CREATE TRIGGER review_append_only BEFORE UPDATE OR DELETE ON annotation_review
+    FOR EACH ROW EXECUTE FUNCTION annotation_keep_review();
+DROP FUNCTION annotation_keep_all_but();
+"""
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -119,4 +161,5 @@ class Migration(migrations.Migration):
             name='comment',
             field=models.CharField(blank=True, max_length=1000),
         ),
+        migrations.RunSQL(FORWARD, BACKWARD),
     ]

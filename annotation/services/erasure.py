@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from annotation.errors import Conflict, LastMaintainer
-from annotation.models import AuditEntry, Campaign, Contributor, Invitation, Job, Lease, Membership
+from annotation.models import AuditEntry, Campaign, Contributor, Invitation, Job, Lease, Membership, ReportContact
 from annotation.personal_rows import personal_rows
 from annotation.services.audit import record_change
 from annotation.services.people import contributor_of, require_maintainer
@@ -110,6 +110,10 @@ def _delete_rows(person: User, words: list[str]) -> None:
         if kind.deleted:
             rows_naming(person, name).delete()
     addresses = [word.lower() for word in words if "@" in word]
+    theirs = Q(report__reporter=person)
+    for address in addresses:
+        theirs |= Q(email__iexact=address)
+    ReportContact.objects.filter(theirs).delete()
     for invitation in Invitation.objects.exclude(email=""):
         if invitation.email.lower() in addresses:
             Invitation.objects.filter(pk=invitation.pk).update(email="")
@@ -121,15 +125,32 @@ def _end_sessions(person: User, words: list[str]) -> None:
             session.delete()
 
 
+JSON_COLUMNS = {"marks"}  # names stand in their texts; their keys and codes hold none
+#: (table, columns, which rows this person wrote, or were written of their work).
+THEIR_TEXTS = [
+    ("annotation_review", ["comment", "marks"], "%s IN (reviewer_id, author_id)"),
+    (
+        "annotation_secondopinion",
+        ["comment"],
+        "%s IN (asked_by_id, (SELECT annotator_id FROM annotation_annotation a WHERE a.id = annotation_id))",
+    ),
+    ("annotation_reportevent", ["words"], "actor_id = %s"),
+    ("annotation_placereport", ["comment"], "%s IN (reporter_id, assigned_to_id)"),
+    ("annotation_trustalarm", ["note"], "%s IN (subject_id, resolved_by_id)"),
+    ("annotation_contributor", ["blocked_reason"], "user_id = %s"),
+]
+
+
 def _clean_texts(person: User, words: list[str]) -> None:
     """Take names out of what this person wrote and of what was written of their work; addresses out of every text."""
     addresses = [word for word in words if "@" in word]
     Lease.objects.filter(annotator=person).exclude(comment="").update(comment="")
     with connection.cursor() as cursor:
-        # Reviews are append-only for everything else (migration 0011).
+        # These are append-only for everything else (migration 0013).
         cursor.execute("SET LOCAL solcommun.erasing = 'on'")
-        _replace(cursor, "annotation_review", ["comment"], words, "%s IN (reviewer_id, author_id)", [person.pk])
-        _replace(cursor, "annotation_review", ["comment"], addresses, "true", [])
+        for table, columns, theirs in THEIR_TEXTS:
+            _replace(cursor, table, columns, words, theirs, [person.pk])
+            _replace(cursor, table, columns, addresses, "true", [])
         cursor.execute("SET LOCAL solcommun.erasing = 'off'")
         _replace(cursor, "annotation_lease", ["comment"], addresses, "true", [])
         _replace(cursor, "annotation_job", ["message", "error"], addresses, "true", [])
@@ -142,8 +163,10 @@ def _replace(cursor: Any, table: str, columns: list[str], words: list[str], wher
         return
     pattern = rf"(?<!\w)({'|'.join(map(re.escape, words))})(?!\w)"
     for column in columns:
+        kind = "::jsonb" if column in JSON_COLUMNS else ""
         cursor.execute(
-            f"UPDATE {table} SET {column} = regexp_replace({column}, %s, %s, 'gi') WHERE {column} ~* %s AND {where}",  # noqa: S608
+            f"UPDATE {table} SET {column} = regexp_replace({column}::text, %s, %s, 'gi'){kind}"  # noqa: S608
+            f" WHERE {column}::text ~* %s AND {where}",
             [pattern, REMOVED, pattern, *values],
         )
 

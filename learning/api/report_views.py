@@ -8,12 +8,12 @@ from django.contrib.auth.models import User
 from django.utils.translation import get_language
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from annotation.api import scopes
 from annotation.api.report_views import ReportSerializer, report_body
 from annotation.api.serializers import ErrorSerializer
 from annotation.api.views import ERRORS, campaign_or_404
@@ -36,7 +36,8 @@ class ReportInputSerializer(serializers.Serializer[Any]):
 class ReportsView(APIView):
     """Report a wrong place."""
 
-    permission_classes = [AllowAny]
+    permission_classes = scopes.PUBLIC
+    token_scopes = scopes.ANNOTATE
 
     @extend_schema(
         request=ReportInputSerializer,

@@ -2,7 +2,7 @@
 
 The table is permission_matrix.tsv. A route without a row fails: access is decided when a route is written, not later.
 `python -m pytest tests/config/test_permission_matrix.py` prints the rows that are missing with what was observed:
-check each status before pasting it. Nobody is a steward of a territory yet, so that column is a person without a role.
+check each status before pasting it. The steward looks after the commune in which all of the campaign lies.
 """
 
 from __future__ import annotations
@@ -23,18 +23,24 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, path, reverse
 from django.views.generic import RedirectView
 from django.views.generic.edit import ProcessFormView
+from report_rows import report, territory
 from rest_framework.test import APIClient
 
 from annotation.api.scopes import TokenScope, scope_of
-from annotation.models import ApiToken, Job, TeamMember
+from annotation.models import ApiToken, Job, TeamMember, TrustAlarm
 from annotation.querysets import AnnotationQuerySet, CampaignQuerySet, JobQuerySet
 from annotation.services.annotations import save_annotation, submit_annotation
+from annotation.services.gold import mark_gold
 from annotation.services.invitations import invite
 from annotation.services.jobs import enqueue_job
 from annotation.services.people import set_role
 from annotation.services.personal_data import export_path, request_export
 from annotation.services.queue import claim_next_tile
+from annotation.services.reports import Contact
+from annotation.services.reverts import revert_user
+from annotation.services.reviews import record_review
 from annotation.services.teams import make_team, set_team_role
+from annotation.services.territories import give_stewardship
 from annotation.services.tokens import make_token
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +162,17 @@ def build_world(folder: Path) -> World:
     team = make_team(name="A's team", actor=a)
     TeamMember.objects.create(team=team, user=people["maintainer"])  # who may give it a role in the campaign
     set_team_role(campaign=campaign, team=team, role="annotator", actor=maintainer)
+    labels = drawn(campaign, people["b"])
+    submit_annotation(tile=labels.tile, annotator=people["b"], operation_id=uuid.uuid4(), expected_version=1)
+    gold = gold_of(campaign, labels.tile.annotations.get(annotator=people["b"]), people["reviewer"], maintainer)
+    commune = territory(campaign, folder, "32001", (0, 0, campaign.n_rows, campaign.n_cols))
+    give_stewardship(territory=commune, user=people["steward"])
+    reported = report(submitted.tile, reporter=a, contact=Contact("a@example.org", "en", "http://testserver"))
+    alarm = TrustAlarm.objects.create(campaign=campaign, subject=a, kind=TrustAlarm.Kind.SPEED, evidence={})
+    vandal = scenes.person("caller-vandal")
+    drawn(campaign, vandal)
+    reverted = revert_user(account=vandal, actor=people["operator"], reason="Vandalism.").revert
+    assert reverted is not None
     export = request_export(user=a, actor=a)
     Job.objects.filter(pk=export.pk).update(state=Job.State.SUCCEEDED)
     export_path(export).parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +185,9 @@ def build_world(folder: Path) -> World:
         "prediction_id": 1, "version": "camp-1.0.0", "path": "manifest.json", "name": "camp-1.0.0",
         "token_id": make_token(user=a, name="A's script", scopes=["read"], days=7).row.pk, "user_id": a.pk,
         "team_id": team.pk, "invitation_id": invite(actor=a, team=team).invitation.pk, "secret": invited.secret,
-        "provider_id": "oidc", "uidb36": "0", "key": "no-such-key", "pk": 1,
+        "gold_id": gold.pk, "report_id": reported.public_id, "kind": commune.kind, "code": commune.code,
+        "alarm_id": alarm.pk, "revert_id": reverted.pk, "provider_id": "oidc", "uidb36": "0", "key": "no-such-key",
+        "pk": 1,
     })  # fmt: skip
     world.by_case = {
         "draft": {
@@ -179,6 +198,7 @@ def build_world(folder: Path) -> World:
         "export": {"job_id": export.pk},
         "reviewer": {"user_id": people["reviewer"].pk},
         "maintainer": {"user_id": maintainer.pk},
+        "stop": {"token": reported.contact.stop_token},
         "campaign": {"invitation_id": invited.invitation.pk},
     }
     for name, user in people.items():
@@ -186,6 +206,14 @@ def build_world(folder: Path) -> World:
         client.force_login(user)
         world.sessions[name] = client.cookies[settings.SESSION_COOKIE_NAME].value
     return world
+
+
+def gold_of(campaign: Any, labels: Any, reviewer: Any, maintainer: Any) -> Any:
+    """A gold tile made of labels that wait for a review."""
+    record_review(
+        annotation_id=labels.pk, reviewer=reviewer, verdict="accept", operation_id=uuid.uuid4(), expected_version=1
+    )
+    return mark_gold(campaign=campaign, annotation_id=labels.pk, actor=maintainer)
 
 
 def drawn(campaign: Any, person: Any) -> Any:
