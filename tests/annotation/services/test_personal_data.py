@@ -92,7 +92,10 @@ def test_the_file_holds_the_account_its_rows_and_its_shapes(ana: Any) -> None:
     assert all(west <= lon <= east and south <= lat <= north for lon, lat in shape["geometry"]["coordinates"][0])
     (seen,) = json.loads(files["validations.geojson"])["features"]
     assert seen["properties"]["verdict"] == "agree"
-    assert set(json.loads(files["withheld.json"])) == {"annotation.Annotation.shown_to"}
+    assert set(json.loads(files["withheld.json"])) == {
+        "annotation.Annotation.shown_to", "annotation.Contributor.blocked_by", "annotation.GoldOutcome.annotator",
+        "annotation.Standing.vouched_by", "annotation.TrustAlarm.resolved_by",
+    }  # fmt: skip
     assert "rev" not in files["annotation.Review.author.json"]
 
 
