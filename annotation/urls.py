@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from annotation import (
     account_views,
+    area_views,
     map_views,
     outcome_views,
     people_views,
@@ -31,6 +32,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/review/", views.ReviewView.as_view(), name="review"),
     path("campaigns/<slug:slug>/correct/<int:annotation_id>/", views.CorrectView.as_view(), name="correct"),
     path("campaigns/<slug:slug>/submissions/", submission_views.SubmissionsView.as_view(), name="submissions"),
+    path("campaigns/<slug:slug>/areas/", area_views.PriorityAreasView.as_view(), name="priority-areas"),
     path("campaigns/<slug:slug>/queue/", queue_views.QueueAuditView.as_view(), name="queue-audit"),
     path("campaigns/<slug:slug>/queue.csv", queue_views.queue_audit_csv, name="queue-audit-csv"),
     path("campaigns/<slug:slug>/quality/", quality_pages.QualityView.as_view(), name="quality"),

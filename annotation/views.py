@@ -25,10 +25,13 @@ from annotation.core.reliability import Reliability
 from annotation.models import Annotation, Campaign, ImageryLayer, PlaceReport, Territory, Tile, TrustAlarm
 from annotation.querysets import CampaignQuerySet
 from annotation.services.people import accept_contribution_licence, contributor_of, role_in
+from annotation.services.queue_front import territories_of
 from annotation.services.reliability import own_reliability
 from annotation.services.standing import standings_of
 from annotation.services.validations import judged_count
 
+#: Offered on a campaign's page; a département has some 460 communes.
+MOST_TERRITORIES = 1000
 #: Labels above this stored size would make the home page heavy.
 SHOWN_LABEL_BYTES = 20_000
 #: Bars are drawn on this many units for a share of 1: whole numbers, the same in every language.
@@ -157,6 +160,7 @@ class CampaignView(TemplateView):
             has_drawing=campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists(),
             role=role,
             open_alarms=TrustAlarm.objects.visible_to(self.request.user).open().filter(campaign=campaign).count(),
+            territories=territories_of(campaign)[:MOST_TERRITORIES],
             can_report=settings.REPORTS_WITHOUT_ACCOUNT or self.request.user.is_authenticated,
             boot={
                 **map_boot(campaign.layer),
@@ -183,6 +187,7 @@ class WorkspaceView(LoginRequiredMixin, TemplateView):
             campaign=campaign,
             boot={
                 "campaign": campaign.slug,
+                "area": self.request.GET.get("area") or None,
                 "tile": int(tile) if tile.isascii() and tile.isdigit() and len(tile) < 15 else None,
                 "language": get_language(),
                 "user": {"username": user.username, "public_id": contributor_of(user).public_id},

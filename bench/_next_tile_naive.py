@@ -11,7 +11,7 @@ from annotation.services import queue
 from config.wsgi import application as application
 
 
-def _next_ticket(campaign: Any, annotator: Any, *, newcomer: bool) -> Ticket | None:
+def _next_ticket(campaign: Any, annotator: Any, *, newcomer: bool, within: Any = None) -> Ticket | None:
     mine = Lease.objects.filter(tile=OuterRef("tile"), annotator=annotator, purpose=Lease.Purpose.DRAW)
     free = Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN).exclude(Exists(mine))
     return free.select_related("tile").select_for_update(of=("self",)).order_by("-score").first()

@@ -97,6 +97,9 @@ class ClaimSerializer(serializers.Serializer):
     """How to claim."""
 
     ahead = serializers.BooleanField(default=False)
+    territory = serializers.RegexField(
+        r"^[a-z]+:[A-Za-z0-9_-]+$", default=None, allow_null=True, max_length=40, help_text='As "commune:32013".'
+    )
 
 
 class PickSerializer(serializers.Serializer):

@@ -28,6 +28,7 @@ from annotation.models import Annotation, Campaign, Job, Lease, Tile
 from annotation.services import annotations as labels
 from annotation.services import jobs, queue
 from annotation.services.people import contributor_of, role_in, roles_of
+from annotation.services.territories import territory_named
 from annotation.services.validations import judged_count
 
 IF_MATCH = OpenApiParameter(
@@ -203,12 +204,15 @@ class ClaimView(APIView):
         responses={200: s.AssignmentSerializer, 204: OpenApiResponse(description="Nothing left for you"), **ERRORS},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Claim the best-ranked tile this person may still do."""
+        """Claim the best-ranked tile this person may still do, of a territory where one is named."""
         wanted = s.ClaimSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         campaign = campaign_or_404(slug)
         user = person(request)
-        lease = queue.claim_next_tile(campaign=campaign, annotator=user, ahead=wanted.validated_data["ahead"])
+        kind, _colon, code = (wanted.validated_data["territory"] or "").partition(":")
+        within = territory_named(kind=kind, code=code) if code else None
+        ahead = wanted.validated_data["ahead"]
+        lease = queue.claim_next_tile(campaign=campaign, annotator=user, ahead=ahead, within=within)
         if lease is None:
             return Response(status=status.HTTP_204_NO_CONTENT)
         return assignment(tile_or_404(lease.tile_id), user, lease)

@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
             name='TileOffer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('way', models.CharField(choices=[('queue', 'next in the queue'), ('chosen', 'chosen by the person'), ('sent_back', 'sent back to its author'), ('gold', 'gold tile')], max_length=10)),
+                ('way', models.CharField(choices=[('queue', 'next in the queue'), ('chosen', 'chosen by the person'), ('territory', 'next where the person chose to label'), ('sent_back', 'sent back to its author'), ('gold', 'gold tile')], max_length=10)),
                 ('newcomer', models.BooleanField()),
                 ('ahead', models.BooleanField()),
                 ('rank', models.IntegerField(null=True)),

@@ -135,6 +135,7 @@ class TileOffer(models.Model):
     class Way(models.TextChoices):
         QUEUE = "queue", _("next in the queue")
         CHOSEN = "chosen", _("chosen by the person")
+        TERRITORY = "territory", _("next where the person chose to label")
         SENT_BACK = "sent_back", _("sent back to its author")
         GOLD = "gold", _("gold tile")
 

@@ -16,7 +16,7 @@ from django.db.models import Exists, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
-from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Ticket, Tile, TileOffer
+from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Territory, Ticket, Tile, TileOffer
 from annotation.services.clock import database_now
 from annotation.services.gold import gold_lease_if_due
 from annotation.services.limits import Action, spend
@@ -39,11 +39,14 @@ REPORTS_TO_RETIRE = 2  # people who must call a tile's imagery unusable before i
 
 
 @transaction.atomic
-def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False) -> Lease | None:
+def claim_next_tile(
+    *, campaign: Campaign, annotator: User, ahead: bool = False, within: Territory | None = None
+) -> Lease | None:
     """Give this person the best-ranked tile they may still do; None when there is none.
 
     Without `ahead`, a tile they already hold comes first, then work sent back to them. With `ahead` they hold a
-    second tile, so that nobody waits between two (at most MAX_ACTIVE_LEASES).
+    second tile, so that nobody waits between two (at most MAX_ACTIVE_LEASES). `within` a territory, the best-ranked of
+    those that touch it; what they hold elsewhere and have not begun goes back to the queue.
 
     Guarantees: never more people than the tile's redundancy (unique slots), never one person twice on a tile
     (unique lease), order by rank among what is free at that moment, but for newcomers' first tiles, which are the
@@ -53,6 +56,8 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
     one_claim_at_a_time(campaign, annotator)
+    if within is not None:
+        _leave_unbegun(campaign, annotator, outside=within)
     kept = held_lease(campaign, annotator, purpose=Lease.Purpose.DRAW, ahead=ahead)
     if kept is not None:
         return kept
@@ -61,17 +66,18 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
     if sent_back is not None:
         way = TileOffer.Way.SENT_BACK
         return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead, way=way)
-    if gold := gold_lease_if_due(campaign, annotator, ahead=ahead):
+    # A gold tile out of the place one chose would be known for what it is.
+    if within is None and (gold := gold_lease_if_due(campaign, annotator, ahead=ahead)):
         _note_offer(gold, way=TileOffer.Way.GOLD)
         return gold
-    newcomer = is_newcomer(campaign, annotator)
-    ticket = _next_ticket(campaign, annotator, newcomer=newcomer)
+    newcomer = within is None and is_newcomer(campaign, annotator)
+    ticket = _next_ticket(campaign, annotator, newcomer=newcomer, within=within)
     if ticket is None:
         _wait_for_round_being_opened(campaign)
-        ticket = _next_ticket(campaign, annotator, newcomer=newcomer)
+        ticket = _next_ticket(campaign, annotator, newcomer=newcomer, within=within)
     if ticket is None:
         return None
-    way = TileOffer.Way.QUEUE
+    way = TileOffer.Way.QUEUE if within is None else TileOffer.Way.TERRITORY
     lease = _grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead, way=way, newcomer=newcomer)
     _move_mark(ticket)
     return lease
@@ -189,7 +195,18 @@ def _next_sent_back(campaign: Campaign, annotator: User) -> Annotation | None:
     )
 
 
-def _next_ticket(campaign: Campaign, annotator: User, *, newcomer: bool) -> Ticket | None:
+def _leave_unbegun(campaign: Campaign, annotator: User, *, outside: Territory) -> None:
+    begun = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator)
+    held = Lease.objects.filter(
+        annotator=annotator, tile__campaign=campaign, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE
+    )
+    for lease in held.exclude(tile__footprint__intersects=outside.boundary).exclude(Exists(begun)):
+        release_lease(token=str(lease.token), annotator=annotator, reason=Lease.Reason.LEFT)
+
+
+def _next_ticket(
+    campaign: Campaign, annotator: User, *, newcomer: bool, within: Territory | None = None
+) -> Ticket | None:
     """Tickets whose holder has gone first, then open ones; both in rank order, skipping those being claimed."""
     # A tile one left is one's own to take again; any other lease, and any work handed in, is not.
     left = Q(state=Lease.State.RELEASED, release_reason=Lease.Reason.LEFT)
@@ -206,6 +223,9 @@ def _next_ticket(campaign: Campaign, annotator: User, *, newcomer: bool) -> Tick
         .select_for_update(skip_locked=True, of=("self",))
         .order_by("rank")
     )
+    if within is not None:
+        there = Tile.objects.filter(campaign=campaign, footprint__intersects=within.boundary)
+        free = free.filter(tile__in=there.values("pk"))
     if newcomer and (easy := easy_first(free.filter(state=Ticket.State.OPEN), campaign).first()) is not None:
         return easy
     mark = QueueMark.objects.filter(campaign=campaign)

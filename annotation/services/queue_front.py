@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from django.contrib.gis.geos import MultiPolygon
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -22,7 +22,7 @@ from shapely import wkb
 from shapely.ops import transform
 
 from annotation.errors import CampaignClosed, NameTaken, NotThere, OutsideCampaign
-from annotation.models import Campaign, PriorityArea, QueueRound, Ticket, Tile
+from annotation.models import Campaign, PriorityArea, QueueRound, Territory, Ticket, Tile
 from annotation.services.clock import database_now
 from annotation.services.queue_mark import lower_mark
 from annotation.services.rounds import lock_campaign
@@ -49,7 +49,8 @@ def put_first(*, campaign: Campaign, places: Sequence[Place], kind: str) -> int:
     lock_campaign(campaign)
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: open it again before anything is put first.")
-    tiles = [tile for tile in materialise_tiles(campaign=campaign, places=places).values() if _may_come_first(tile)]
+    found = materialise_tiles(campaign=campaign, places=places)
+    tiles = [found[place] for place in dict.fromkeys(places) if _may_come_first(found[place])]
     order = {tile.pk: nth for nth, tile in enumerate(tiles)}
     queue_round = QueueRound.objects.get(campaign=campaign, closed_at__isnull=True)
     # One that is being claimed at this moment needs no moving.
@@ -83,6 +84,14 @@ def _may_come_first(tile: Tile) -> bool:
 
 
 # --- priority areas -----------------------------------------------------------------------------------------
+
+
+def territories_of(campaign: Campaign) -> QuerySet[Territory]:
+    """Territories that a campaign's imagery touches, by name."""
+    west, south, east, north = campaign.layer.pixel_grid.bounds_wgs84
+    return Territory.objects.filter(boundary__intersects=Polygon.from_bbox((west, south, east, north))).order_by(
+        "kind", "name", "code"
+    )
 
 
 @transaction.atomic

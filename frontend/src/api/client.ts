@@ -142,8 +142,9 @@ export const api = {
 
   campaign: (slug: string): Promise<Campaign> => need(`campaigns/${at(slug)}/`),
 
-  claim: (slug: string, ahead: boolean): Promise<Assignment | null> =>
-    call(`campaigns/${at(slug)}/claim/`, { method: "POST", body: { ahead } }),
+  /** The next tile, of a territory where one is named. */
+  claim: (slug: string, ahead: boolean, territory: string | null): Promise<Assignment | null> =>
+    call(`campaigns/${at(slug)}/claim/`, { method: "POST", body: { ahead, territory } }),
 
   pick: (tile: Id): Promise<Assignment> => need(`tiles/${at(tile)}/pick/`, { method: "POST", body: {} }),
 

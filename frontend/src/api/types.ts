@@ -233,6 +233,8 @@ export interface SaveBody {
 export interface Boot {
   readonly campaign: string;
   readonly tile: number | string | null;
+  /** The territory in which somebody chose to label, as "commune:32013". */
+  readonly area?: string | null;
   /** A submission that is to be reviewed or corrected. */
   readonly annotation?: number | null;
   readonly language: "fr" | "en";

@@ -110,7 +110,7 @@ export class StudioApp implements ToolHost, StudioActions {
     render(studioTemplate({
       campaign, classes, language: boot.language, state, session, assignment: session?.assignment ?? null, suggestions: this.suggestionDesk,
       segments: this.segmentDesk, hint: this.belt?.hint() ?? "", screenKeys: this.screenKeys(), isPractice: this.isPractice,
-      correction: this.correction, actions: this,
+      correction: this.correction, area: boot.area ?? null, actions: this,
     }), this.root);
     this.root.dataset["hand"] = state.hand;
     if (!session) return;

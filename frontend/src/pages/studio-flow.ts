@@ -60,13 +60,19 @@ export class StudioFlow {
 
   async start(): Promise<void> {
     const { tile } = this.app.boot;
-    await this.open(() => (tile === null ? this.api.claim(this.app.campaign.slug, false) : this.api.pick(tile)));
+    await this.open(() => (tile === null ? this.claim(false) : this.api.pick(tile)));
   }
 
   next(): Promise<void> {
     // The address names the tile that is left: loaded again, the page must show the one in hand.
-    if (window.location.search !== "") window.history.replaceState(window.history.state, "", window.location.pathname);
-    return this.open(() => this.api.claim(this.app.campaign.slug, false));
+    const { area } = this.app.boot;
+    const kept = area ? `?area=${encodeURIComponent(area)}` : "";
+    if (window.location.search !== kept) window.history.replaceState(window.history.state, "", `${window.location.pathname}${kept}`);
+    return this.open(() => this.claim(false));
+  }
+
+  private claim(ahead: boolean): Promise<Assignment | null> {
+    return this.api.claim(this.app.campaign.slug, ahead, this.app.boot.area ?? null);
   }
 
   /** Nobody waits for a tile on which nothing was done: neither the one in hand nor the one made ready. */
@@ -202,7 +208,7 @@ export class StudioFlow {
   /** The next tile's pictures and what the tool in hand needs of it, while this one is worked on. */
   private async prepareNext(): Promise<void> {
     try {
-      const ahead = await this.api.claim(this.app.campaign.slug, true);
+      const ahead = await this.claim(true);
       if (!ahead) return;
       this.ahead = ahead.annotation.version === 0 ? ahead.lease : null;
       preloadImagery(this.app.campaign.layer, ahead.tile, this.app.state.view);

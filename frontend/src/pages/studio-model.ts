@@ -62,5 +62,7 @@ export interface StudioModel {
   readonly screenKeys: readonly (ScreenKey & { readonly isHeld: boolean })[];
   readonly isPractice: boolean;
   readonly correction: Correction | null;
+  /** The territory in which somebody chose to label. */
+  readonly area: string | null;
   readonly actions: StudioActions;
 }

@@ -75,15 +75,18 @@ function footer(model: StudioModel): TemplateResult {
   </footer>`;
 }
 
-function cover({ state, campaign, isPractice, correction }: StudioModel): TemplateResult | typeof nothing {
+function cover({ state, campaign, isPractice, correction, area }: StudioModel): TemplateResult | typeof nothing {
   // What comes after practice is the guide's to say.
   if ((isPractice || correction) && state.phase === "empty") return nothing;
   const home = html`<a class="button" href=${campaignUrl(campaign.slug)}>${gettext("Back to the campaign")}</a>`;
   if (state.phase === "empty") {
     return html`<div class="cover" data-testid="empty"><div class="cover-card">
-      <h2>${gettext("Nothing left to label for now")}</h2>
-      <p>${gettext("Every tile of this round is done or in someone's hands. New tiles come with the next round.")}</p>
+      <h2>${area ? gettext("Nothing left to label here") : gettext("Nothing left to label for now")}</h2>
+      <p>${area
+        ? gettext("Every tile of this round in the territory you chose is done or in someone's hands.")
+        : gettext("Every tile of this round is done or in someone's hands. New tiles come with the next round.")}</p>
       <div class="button-row">
+        ${area ? html`<a class="button primary" href=${`${campaignUrl(campaign.slug)}studio/`}>${gettext("Label anywhere")}</a>` : nothing}
         <a class="button primary" href=${`${campaignUrl(campaign.slug)}validate/`}>${gettext("Check what the model drew")}</a>
         ${home} <a class="button" href="/me/">${gettext("See my contributions")}</a>
       </div>

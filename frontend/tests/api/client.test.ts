@@ -29,7 +29,7 @@ describe("the client", () => {
 
   it("reads nothing left as null", async () => {
     fetched.mockResolvedValue(new Response(null, { status: 204 }));
-    await expect(api.claim("demo", false)).resolves.toBeNull();
+    await expect(api.claim("demo", false, null)).resolves.toBeNull();
   });
 
   it("gives a refusal its code, words and details", async () => {

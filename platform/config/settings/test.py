@@ -22,6 +22,8 @@ PREDICTIONS_DIR = DATA_DIR / "predictions"
 RELEASES_DIR = DATA_DIR / "releases"
 SEGMENTS_DIR = DATA_DIR / "segments"
 EXPORTS_DIR = DATA_DIR / "exports"
+# Static files are looked for when they are asked for: listing them all took each new test client half a second.
+WHITENOISE_AUTOREFRESH = True
 ACCOUNT_RATE_LIMITS = False
 HOURLY_LIMITS = dict.fromkeys(HOURLY_LIMITS, (1_000_000,) * 3)
 REST_FRAMEWORK = {
