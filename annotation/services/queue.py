@@ -63,6 +63,7 @@ def claim_next_tile(*, campaign: Campaign, annotator: User, ahead: bool = False)
         _wait_for_round_being_opened(campaign)
         ticket = _next_ticket(campaign, annotator)
     if ticket is None:
+        transaction.set_rollback(True)  # whoever asks in vain, however often, has used nothing of their hour
         return None
     lease = _grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead)
     _move_mark(ticket)
