@@ -76,6 +76,7 @@ def claim_next_tile(
         _wait_for_round_being_opened(campaign)
         ticket = _next_ticket(campaign, annotator, newcomer=newcomer, within=within)
     if ticket is None:
+        transaction.set_rollback(True)  # whoever asks in vain, however often, has used nothing of their hour
         return None
     way = TileOffer.Way.QUEUE if within is None else TileOffer.Way.TERRITORY
     lease = _grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead, way=way, newcomer=newcomer)

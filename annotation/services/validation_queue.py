@@ -74,6 +74,7 @@ def claim_tile_to_validate(
         lease = _grant(tile=tile, annotator=annotator, ahead=ahead)
         if lease is not None:
             return lease
+    transaction.set_rollback(True)  # whoever asks in vain, however often, has used nothing of their hour
     return None
 
 

@@ -20,7 +20,7 @@ from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.clock import database_now
 from annotation.services.limits import spend
 from annotation.services.people import set_role
-from annotation.services.queue import pick_tile
+from annotation.services.queue import claim_next_tile, pick_tile
 from annotation.services.tiles import materialise_tiles
 
 THREADS = 8
@@ -74,6 +74,15 @@ def test_what_is_refused_or_rolled_back_is_not_counted(db: None, settings: Any) 
     for _ in range(2):  # sent twice, it is one save
         save_annotation(tile=tile, annotator=ana, features=labels(), operation_id=operation, expected_version=0)
     assert HourlyUse.objects.get(user=ana, action="save").used == 1
+
+
+def test_asking_in_vain_uses_nothing(db: None, settings: Any) -> None:
+    limit(settings, claim=(1, 1, 1))
+    here, ana = world(first_round=1, control_share=0.0), person("ana")
+    here.campaign.tickets.update(state="void")
+    assert [claim_next_tile(campaign=here.campaign, annotator=ana) for _ in range(3)] == [None] * 3
+    here.campaign.tickets.update(state="open")
+    assert claim_next_tile(campaign=here.campaign, annotator=ana) is not None
 
 
 def test_one_statement_counts_and_refuses(db: None, django_assert_num_queries: Any) -> None:
