@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from scipy.stats import kendalltau
 
-from annotation.models import Lease, Ticket
+from annotation.models import Lease, QueueMark, Ticket
 from annotation.services.queue import claim_next_tile, finish_lease, release_lease
 from annotation.services.rounds import QueuedTile, open_queue_round
 from annotation.services.tiles import pool_mask
@@ -89,6 +89,8 @@ class Crowd:
             gone = Now() - timedelta(seconds=1)
             Ticket.objects.filter(pk=lease.ticket_id).update(leased_until=gone)
             Lease.objects.filter(pk=lease.pk).update(expires_at=gone, state=Lease.State.RELEASED)
+            # Time is not really over: claims would look for what lapses from now on (docs/adr/0021).
+            QueueMark.objects.filter(campaign=self.campaign).update(leased_from=None)
         else:
             with transaction.atomic():
                 is_theirs = finish_lease(tile=lease.tile, annotator=person)

@@ -108,6 +108,13 @@ def test_the_french_catalogue_keeps_nothing_the_sources_no_longer_say(
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
+def test_no_message_is_translated_twice(domain: str) -> None:
+    blocks = re.split(r"\n\s*\n", (FRENCH / f"{domain}.po").read_text("utf-8").strip())
+    ids = [key for block in blocks for key in read_catalogue(block)]
+    assert sorted({key for key in ids if ids.count(key) > 1}) == []
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
 def test_a_translation_has_the_places_of_its_message(domain: str) -> None:
     for message in read_catalogue((FRENCH / f"{domain}.po").read_text("utf-8")).values():
         for text in message.texts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,12 +85,26 @@ def open_page(chromium: Any, server: Any, tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """What a module's tests share: imagery, a campaign, a model's drawing. Each test has its own people and tiles."""
-    from django.core.management import call_command
     from e2e import studio
 
     with django_db_blocker.unblock():
         yield studio.World.make(tmp_path_factory.mktemp("world"))
-        call_command("flush", verbosity=0, interactive=False)
+        _flush()
+
+
+def _flush() -> None:
+    """Empty the tables. A page that was just closed may still be telling the server what it gives back."""
+    from django.core.management import CommandError, call_command
+    from django.db import connection
+
+    for _attempt in range(10):
+        try:
+            call_command("flush", verbosity=0, interactive=False)
+            return
+        except CommandError:
+            connection.close()
+            time.sleep(1)
+    call_command("flush", verbosity=0, interactive=False)
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def test_a_correction_of_an_accepted_tile_counts_in_place_of_the_labels_it_corre
 def test_a_correction_that_is_undone_brings_the_old_labels_and_the_report_back(campaign: Any, boss: Any) -> None:
     old, new, made = reopened(campaign, boss)
     Annotation.objects.filter(pk=new.pk).update(state="submitted")
-    report_following.follow_reports(new.tile)
+    report_following.follow_reports([new.tile_id])
     made.refresh_from_db()
     assert (made.state, made.answer, made.fix) == ("assigned", "", None)
     assert list(Annotation.objects.usable_as_labels()) == [old]
@@ -181,7 +181,7 @@ def test_a_correction_that_is_undone_brings_the_old_labels_and_the_report_back(c
 def test_a_correction_that_was_none_does_not_correct_the_report_taken_up_again(campaign: Any, boss: Any) -> None:
     _old, new, made = reopened(campaign, boss)
     take_up_again(report_id=made.public_id, actor=boss, words="The barn is still missing.")
-    report_following.follow_reports(new.tile)
+    report_following.follow_reports([new.tile_id])
     made.refresh_from_db()
     assert made.state == "new", "what was taken up again is not its own correction"
     assign_report(report_id=made.public_id, actor=boss)

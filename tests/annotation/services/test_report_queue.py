@@ -62,7 +62,7 @@ def test_a_report_after_the_mark_has_moved_on_is_still_first(campaign: Any, monk
 def test_without_lowering_the_mark_a_reported_place_would_never_be_found(
     campaign: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report_queue, "_lower_mark", lambda ticket: None)
+    monkeypatch.setattr(report_queue, "lower_mark", lambda campaign, rank: None)
     tiles = queued(campaign)
     report(tiles[15])
     assert claimed(campaign, "late").tile_id == tiles[0].pk, "the planted fault is what the mark guards against"

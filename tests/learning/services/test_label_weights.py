@@ -109,7 +109,7 @@ def test_of_a_tile_marked_and_frozen_at_the_same_moment_only_one_happens() -> No
 
 @pytest.mark.django_db(transaction=True)
 def test_without_the_lock_both_would_happen() -> None:
-    rules = import_module("learning.migrations.0006_gold_never_trains").FORWARD
+    rules = import_module("learning.migrations.0005_gold_never_trains").FORWARD
     functions = [
         part.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
         for part in re.findall(r"CREATE FUNCTION .*?END \$\$;", rules, re.DOTALL)
