@@ -108,6 +108,7 @@ class GoldOutcomeQuerySet(models.QuerySet["GoldOutcome"]):
         """
         return (
             self.filter(gold__faulty=False)
+            .exclude(revision__annotation__state="reverted")
             .order_by("annotator_id", "gold_id", "pk")
             .distinct("annotator_id", "gold_id")
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +12,13 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from annotation.models import PlaceReport, ReportEvent, Territory
 
 MOST_EVENTS = 100
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class EventFeed(Feed):
@@ -28,8 +31,9 @@ class EventFeed(Feed):
         return f"{item.get_kind_display()} ({item.report.campaign.title})"
 
     def item_description(self, item: Any) -> str:
-        """The words given with it."""
-        return str(item.report.words if item.kind == ReportEvent.Kind.REPORTED else item.words)
+        """The words given with it. Feeds take a summary for HTML, and XML has no control characters."""
+        words = str(item.report.words if item.kind == ReportEvent.Kind.REPORTED else item.words)
+        return escape(CONTROLS.sub("", words))
 
     def item_link(self, item: Any) -> str:
         """The report's page."""

@@ -120,12 +120,14 @@ class SubmissionsView(LoginRequiredMixin, TemplateView):
             page=page,
             items=[(item, self._picture(item, campaign, colours)) for item in page],
             waiting=waiting.count(),
+            chosen=set(self.request.POST.getlist("chosen")),
             subpixel_scale=pictures.SUBPIXEL_SCALE,
             **kwargs,
         )
 
     def _picture(self, item: Annotation, campaign: Campaign, colours: dict[str, str]) -> pictures.LabelledView:
         item.tile.campaign = campaign
+        item.shown_version = str(item.version)  # type: ignore[attr-defined]
         is_light = item.stored < SHOWN_LABEL_BYTES  # type: ignore[attr-defined]
         features = item.head.features if item.head and is_light else []
         return pictures.labelled_view(item.tile, features, colours=colours, sides=(1.0, 1.0))

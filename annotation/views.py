@@ -27,9 +27,11 @@ from annotation.querysets import CampaignQuerySet
 from annotation.services.people import accept_contribution_licence, contributor_of, role_in
 from annotation.services.queue_front import territories_of
 from annotation.services.reliability import own_reliability
+from annotation.services.review_queue import waiting_for
 from annotation.services.standing import standings_of
 from annotation.services.validations import judged_count
 
+REVIEWERS = ("reviewer", "maintainer")
 #: Offered on a campaign's page; a département has some 460 communes.
 MOST_TERRITORIES = 1000
 #: Labels above this stored size would make the home page heavy.
@@ -159,6 +161,7 @@ class CampaignView(TemplateView):
             tile_m=campaign.tile_px * campaign.layer.gsd_m,
             has_drawing=campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists(),
             role=role,
+            waiting=waiting_for(cast(User, self.request.user), campaign).count() if role in REVIEWERS else 0,
             open_alarms=TrustAlarm.objects.visible_to(self.request.user).open().filter(campaign=campaign).count(),
             territories=territories_of(campaign)[:MOST_TERRITORIES],
             can_report=settings.REPORTS_WITHOUT_ACCOUNT or self.request.user.is_authenticated,

@@ -16,7 +16,7 @@ from django.views.generic import TemplateView
 from annotation.errors import NotThere, UserError
 from annotation.models import Campaign, Revert, TrustAlarm
 from annotation.services import alarms
-from annotation.services.reverts import lines_of, reverts_in, undo_revert
+from annotation.services.reverts import lines_of, reverts_in, undo_for_maintainer
 from learning.services.reverted import learnt_from
 
 SHOWN_LINES = 200
@@ -152,7 +152,7 @@ class RevertView(MaintainedView):
         """Bring the work back."""
         revert = self.revert_or_404(revert_id)
         try:
-            undo_revert(revert_id=revert.pk, actor=self.person, reason=request.POST.get("reason", ""))
+            undo_for_maintainer(revert_id=revert.pk, actor=self.person, reason=request.POST.get("reason", ""))
         except UserError as error:
             messages.error(request, _("Nothing was brought back: %(why)s") % {"why": error})
         else:

@@ -78,7 +78,8 @@ def submission_body(annotation: Annotation, tile: Tile, risk: Annotation) -> dic
     """A submission with what a reviewer should know of it; `risk` is its row in the review queue."""
     return {
         "annotation_id": annotation.pk,
-        "tile": tile_body(tile, tile.campaign),
+        # Of what waits for a review, whatever the tile's own state: that of a gold tile would tell it.
+        "tile": {**tile_body(tile, tile.campaign), "state": annotation.state},
         "author": contributor_of(annotation.annotator).public_id,
         "submitted_at": annotation.submitted_at,
         "annotation": annotation_body(annotation),
@@ -101,7 +102,7 @@ def correction_body(annotation: Annotation, correction: Correction | None) -> di
     head = annotation.head
     return {
         "annotation_id": annotation.pk,
-        "tile": tile_body(annotation.tile, annotation.tile.campaign),
+        "tile": {**tile_body(annotation.tile, annotation.tile.campaign), "state": annotation.state},
         "author": contributor_of(annotation.annotator).public_id,
         "submitted_version": annotation.version,
         "version": correction.version if correction else 0,

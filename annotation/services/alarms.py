@@ -52,6 +52,7 @@ JOIN annotation_tile t ON t.id = a.tile_id
 JOIN annotation_annotationrevision ra ON ra.id = a.head_id
 JOIN annotation_annotationrevision rb ON rb.id = b.head_id
 WHERE t.campaign_id = %s AND a.state = ANY(%s) AND b.state = ANY(%s)
+  AND ra.author_id = a.annotator_id AND rb.author_id = b.annotator_id  -- not what a reviewer made of them
   AND NOT (ra.draft_model <> '' AND rb.draft_model <> '')
   AND NOT EXISTS (
       SELECT 1 FROM annotation_labelcomparison c

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, Max, QuerySet
+from django.db.models import Count, Exists, F, Max, OuterRef, QuerySet
 
 from annotation.core.agreement import confusion_counts
 from annotation.core.gold import gold_is_due, gold_order, uniform
@@ -24,6 +24,7 @@ from annotation.models import (
     Lease,
     QueueMark,
     QueueRound,
+    Territory,
     Ticket,
     Tile,
 )
@@ -117,25 +118,33 @@ def golds_of(campaign: Campaign) -> QuerySet[GoldTile]:
 # --- giving out ---------------------------------------------------------------------------------------------
 
 
-def gold_lease_if_due(campaign: Campaign, annotator: User, *, ahead: bool) -> Lease | None:
+def gold_lease_if_due(
+    campaign: Campaign, annotator: User, *, ahead: bool, within: Territory | None = None
+) -> Lease | None:
     """A lease on a gold tile this person has not done, where one is due; None else. Called inside a claim.
 
     Which of a person's tiles are gold follows from the campaign's seed, the person and how many tiles they have been
     given, by a hash with the site's secret. The answer looks like any other: a reason such as the queue gives.
-    Redundancy does not bound gold. Where the queue has nothing more to give, neither has this.
+    Redundancy does not bound gold. Where the queue has nothing more to give, neither has this. One that was left comes
+    back, as any tile that was left does.
     """
     in_use = GoldTile.objects.filter(tile__campaign=campaign, retired_at__isnull=True)
+    if within is not None:
+        in_use = in_use.filter(tile__footprint__intersects=within.boundary)
     if campaign.gold_share == 0 or not in_use.exists():
         return None
+    left = _left_behind(in_use, annotator)
+    if left is not None:
+        return _take_again(left, ahead=ahead)
     given = Lease.objects.filter(tile__campaign=campaign, annotator=annotator, purpose=Lease.Purpose.DRAW)
     key = settings.SECRET_KEY.encode()
     drawn = {"seed": campaign.seed, "person": annotator.pk}
     if not gold_is_due(key, **drawn, count=given.count(), share=campaign.gold_share):
         return None
-    golds = _golds_for(campaign, annotator)
+    golds = _golds_for(in_use, annotator)
     if not golds:
         return None
-    why = _reason_to_show(campaign, annotator, key=key, count=given.count())
+    why = _reason_to_show(campaign, annotator, key=key, count=given.count(), within=within)
     if why is None:
         return None
     gold = golds[gold_order(key, golds, **drawn)[0]]
@@ -154,22 +163,85 @@ def gold_lease_if_due(campaign: Campaign, annotator: User, *, ahead: bool) -> Le
     return lease
 
 
-def _golds_for(campaign: Campaign, annotator: User) -> dict[int, GoldTile]:
-    """Gold tiles in use that this person neither drew nor was ever given, by id."""
-    golds = GoldTile.objects.filter(
-        tile__campaign=campaign, tile__state=Tile.State.OPEN, retired_at__isnull=True
-    ).select_related("tile")
-    mine = Annotation.objects.filter(annotator=annotator, tile__campaign=campaign).values("tile")
-    given = Lease.objects.filter(
-        annotator=annotator, tile__campaign=campaign, purpose=Lease.Purpose.DRAW, tile__golds__isnull=False
-    ).values("tile")
+def gold_lease_if_chosen(tile: Tile, annotator: User) -> Lease | None:
+    """A lease on a tile chosen on the map, where it is gold and not this person's own: as free as it looks."""
+    gold = GoldTile.objects.filter(tile=tile, retired_at__isnull=True).exclude(revision__author=annotator).first()
+    if gold is None:
+        return None
+    mine = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
+    if mine is not None:
+        lease = _take_again(mine, ahead=False)
+    else:
+        now = database_now()
+        lease = Lease.objects.create(
+            tile=tile,
+            annotator=annotator,
+            purpose=Lease.Purpose.DRAW,
+            granted_at=now,
+            expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
+        )
+    if not GoldLease.objects.filter(lease=lease).exists():
+        GoldLease.objects.create(lease=lease, gold=gold, why=_reason_of_choice(tile.campaign))
+    return lease
+
+
+def _reason_of_choice(campaign: Campaign) -> dict[str, Any]:
+    """What is said of a tile that was chosen and that nobody had been asked about."""
+    queue_round = QueueRound.objects.get(campaign=campaign, closed_at__isnull=True)
+    last = queue_round.tickets.aggregate(last=Max("rank"))["last"]
+    return {
+        "kind": Ticket.Kind.PICKED.value,
+        "function": queue_round.function,
+        "score": None,
+        "rank": 0 if last is None else max(0, last + 1),
+        "round": queue_round.number,
+        "model_version": queue_round.model_version,
+        "probability": None,
+    }
+
+
+def _left_behind(in_use: QuerySet[GoldTile], annotator: User) -> Lease | None:
+    """This person's lease on a gold tile that they left, or that lapsed, without handing it in."""
+    handed_in = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator).exclude(
+        state=Annotation.State.DRAFT
+    )
+    left = Lease.objects.filter(
+        annotator=annotator,
+        purpose=Lease.Purpose.DRAW,
+        state=Lease.State.RELEASED,
+        release_reason__in=["", Lease.Reason.LEFT],
+        gold__gold__in=in_use.values("pk"),
+    )
+    return left.exclude(Exists(handed_in)).select_related("tile").order_by("granted_at", "pk").first()
+
+
+def _take_again(lease: Lease, *, ahead: bool) -> Lease:
+    now = database_now()
+    lease.state, lease.release_reason, lease.ahead = Lease.State.ACTIVE, "", ahead
+    lease.granted_at, lease.expires_at = now, now + timedelta(seconds=settings.LEASE_SECONDS)
+    lease.save(update_fields=["state", "release_reason", "ahead", "granted_at", "expires_at"])
+    return lease
+
+
+def _golds_for(in_use: QuerySet[GoldTile], annotator: User) -> dict[int, GoldTile]:
+    """Of these gold tiles, those that this person neither drew nor was ever given, by id."""
+    golds = in_use.filter(tile__state=Tile.State.OPEN).select_related("tile")
+    mine = Annotation.objects.filter(annotator=annotator, tile__golds__isnull=False).values("tile")
+    given = Lease.objects.filter(annotator=annotator, purpose=Lease.Purpose.DRAW, tile__golds__isnull=False).values(
+        "tile"
+    )
     return {gold.pk: gold for gold in golds.exclude(tile__in=mine).exclude(tile__in=given)}
 
 
-def _reason_to_show(campaign: Campaign, annotator: User, *, key: bytes, count: int) -> dict[str, Any] | None:
+def _reason_to_show(
+    campaign: Campaign, annotator: User, *, key: bytes, count: int, within: Territory | None
+) -> dict[str, Any] | None:
     """A reason as the queue would give it now, at a rank between this person's last and the next; None without work."""
     mark = QueueMark.objects.filter(campaign=campaign).values_list("open_rank", flat=True).first() or 0
-    waiting = Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN, rank__gte=mark).order_by("rank")
+    # Below zero lie reported places and priority areas, whose reason is their own.
+    waiting = Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN, rank__gte=max(mark, 0)).order_by("rank")
+    if within is not None:
+        waiting = waiting.filter(tile__footprint__intersects=within.boundary)
     queued = waiting.select_related("round").first()
     if queued is None:
         return None
@@ -190,6 +262,8 @@ def _reason_to_show(campaign: Campaign, annotator: User, *, key: bytes, count: i
 
 def _kind_to_show(queued: Ticket) -> Ticket:
     """A ticket to borrow the reason of: one drawn at random, as any tile might be, where the round has such."""
+    if queued.round.random_share == 0 and queued.round.function != "initial":
+        return queued
     randomly = queued.round.tickets.filter(kind__in=[Ticket.Kind.RANDOM, Ticket.Kind.INITIAL])
     after = randomly.filter(rank__gte=queued.rank).order_by("rank").first()
     return after or randomly.order_by("-rank").first() or queued

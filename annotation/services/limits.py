@@ -41,6 +41,9 @@ WITH person AS (
         COALESCE((SELECT max(s.level) FROM annotation_standing s WHERE s.user_id = c.user_id), 0),
         CASE WHEN u.is_superuser OR EXISTS (
             SELECT 1 FROM annotation_membership m WHERE m.user_id = c.user_id AND m.role IN ('reviewer', 'maintainer')
+        ) OR EXISTS (
+            SELECT 1 FROM annotation_teamrole r JOIN annotation_teammember t ON t.team_id = r.team_id
+            WHERE t.user_id = c.user_id AND r.role IN ('reviewer', 'maintainer')
         ) THEN 2 ELSE 0 END
     )] AS most
     FROM annotation_contributor c JOIN auth_user u ON u.id = c.user_id

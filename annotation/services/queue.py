@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce, Now
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Territory, Ticket, Tile, TileOffer
 from annotation.services.clock import database_now
-from annotation.services.gold import gold_lease_if_due
+from annotation.services.gold import gold_lease_if_chosen, gold_lease_if_due
 from annotation.services.limits import Action, spend
 from annotation.services.newcomers import easy_first, is_newcomer
 from annotation.services.queue_mark import lower_mark
@@ -66,8 +66,7 @@ def claim_next_tile(
     if sent_back is not None:
         way = TileOffer.Way.SENT_BACK
         return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead, way=way)
-    # A gold tile out of the place one chose would be known for what it is.
-    if within is None and (gold := gold_lease_if_due(campaign, annotator, ahead=ahead)):
+    if gold := gold_lease_if_due(campaign, annotator, ahead=ahead, within=within):
         _note_offer(gold, way=TileOffer.Way.GOLD)
         return gold
     newcomer = within is None and is_newcomer(campaign, annotator)
@@ -111,6 +110,9 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
         raise NoFreeSlot(f"Your labels of this tile {what}: choose another one.")
     if tile.role == Tile.Role.HOLDOUT:
         raise TileNotWorkable(f"Tile row {row}, column {col} is a control tile: the queue hands those out.")
+    if chosen := gold_lease_if_chosen(tile, annotator):
+        _note_offer(chosen, way=TileOffer.Way.GOLD)
+        return chosen
     open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
     ticket = open_tickets.order_by("rank").first() or kept_ticket(tile=tile, annotator=annotator)
     if ticket is None:
@@ -365,18 +367,12 @@ def release_lease(
         return
     lease.state, lease.release_reason, lease.comment = Lease.State.RELEASED, reason, comment
     lease.save(update_fields=["state", "release_reason", "comment"])
-    _give_back(lease)
+    held = Ticket.objects.filter(leases=lease, state=Ticket.State.LEASED)
+    is_open_again = held.update(state=Ticket.State.OPEN, leased_until=None) > 0
     if reason == Lease.Reason.BAD_IMAGERY:
         _retire_if_reported_enough(lease.tile)
-
-
-def _give_back(lease: Lease) -> None:
-    """The lease's ticket may be claimed again, at its rank."""
-    if lease.ticket is None:
-        return
-    held = Ticket.objects.filter(pk=lease.ticket.pk, state=Ticket.State.LEASED)
-    if held.update(state=Ticket.State.OPEN, leased_until=None):
-        lower_mark(lease.ticket.campaign, lease.ticket.rank)
+    if is_open_again and lease.ticket is not None:
+        lower_mark(lease.ticket.campaign, lease.ticket.rank)  # last, as everywhere
 
 
 def finish_lease(*, tile: Tile, annotator: User) -> bool:

@@ -25,14 +25,13 @@ from annotation.errors import CampaignClosed, NameTaken, NotThere, OutsideCampai
 from annotation.models import Campaign, PriorityArea, QueueRound, Territory, Ticket, Tile
 from annotation.services.clock import database_now
 from annotation.services.queue_mark import lower_mark
+from annotation.services.report_queue import REPORTS_BELOW
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import Place, materialise_tiles, pool_mask
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-# Reported places have ranks far below (annotation.services.report_queue): what is put first here comes after them.
-LOWEST_RANK = -(10**8)
 KEEPS_ITS_PLACE = (Ticket.Kind.RANDOM, Ticket.Kind.CONTROL, Ticket.Kind.REPORTED)
 
 
@@ -66,7 +65,7 @@ def put_first(*, campaign: Campaign, places: Sequence[Place], kind: str) -> int:
         if tile.pk not in asked
     ]
     first = sorted([*moved, *made], key=lambda ticket: (order[ticket.tile_id], ticket.slot))
-    ranked = campaign.tickets.exclude(state=Ticket.State.VOID).filter(rank__gt=LOWEST_RANK)
+    ranked = campaign.tickets.filter(rank__gt=REPORTS_BELOW)  # void ones keep their ranks
     lowest = ranked.aggregate(lowest=Min("rank"))["lowest"]
     rank = min(0, 0 if lowest is None else lowest) - len(first)
     now = database_now()
@@ -80,7 +79,7 @@ def put_first(*, campaign: Campaign, places: Sequence[Place], kind: str) -> int:
 
 
 def _may_come_first(tile: Tile) -> bool:
-    return tile.role == Tile.Role.POOL and tile.state != Tile.State.UNUSABLE
+    return tile.role == Tile.Role.POOL and tile.state != Tile.State.UNUSABLE and not tile.golds.exists()
 
 
 # --- priority areas -----------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ WHY_NOT = {
     "looked. It is drawn anew when its turn comes.",
     "buffer": "This place lies beside the control tiles, where nothing is labelled: answer it with words.",
     "unusable": "The imagery of this tile was called unusable: answer the report with words.",
+    "apart": "This tile is kept apart: answer the report with words once you have looked.",
     "in_work": "Somebody works on this tile at this moment: the report follows what they draw.",
 }
 
@@ -63,7 +64,7 @@ def answer_report(*, report_id: str, actor: User, answer: str, words: str = "", 
     """
     report = locked_report(report_id, actor)
     _require_waiting(report)
-    words = words.strip()[:LONGEST_WORDS]
+    words = _cleaned(words)
     said: dict[str, Any] = {"role": role_of(report, actor), "actor": actor, "words": words}
     if answer == Answer.FIXED:
         close_as_fixed(report, fix=_accepted_since(report), **said)
@@ -96,7 +97,7 @@ def take_up_again(*, report_id: str, actor: User, words: str) -> PlaceReport:
     report.state, report.answer, report.release = State.NEW, "", ""
     report.fix = report.duplicate_of = report.assigned_to = report.ticket = report.earlier_ticket = None
     report.save()
-    said = words.strip()[:LONGEST_WORDS]
+    said = _cleaned(words)
     record_event(report, Kind.REOPENED, role=role_of(report, actor), actor=actor, words=said)
     return report
 
@@ -156,10 +157,11 @@ def _require_waiting(report: PlaceReport) -> None:
 
 
 def _require_able(tile: Tile, person: User) -> None:
+    shown = contributor_of(person).public_id  # a name is not for stewards to know
     if contributor_of(person).licence_accepted_at is None:
-        raise CannotAssign(f"{person.username} has not agreed to the licence of contributions: ask them to, first.")
+        raise CannotAssign(f"{shown} has not agreed to the licence of contributions: ask them to, first.")
     if Annotation.objects.filter(tile=tile, annotator=person).exclude(state=Annotation.State.DRAFT).exists():
-        raise CannotAssign(f"{person.username} drew this tile before: choose somebody else, or the queue.")
+        raise CannotAssign(f"{shown} drew this tile before: choose somebody else, or the queue.")
 
 
 def _accepted_since(report: PlaceReport) -> Annotation:
@@ -171,6 +173,11 @@ def _accepted_since(report: PlaceReport) -> Annotation:
             "corrected by itself once new labels are accepted."
         )
     return found
+
+
+def _cleaned(words: str) -> str:
+    """What a person wrote, without control characters, as long as is kept."""
+    return "".join(sign for sign in words.strip() if ord(sign) >= 32 or sign in "\t\n\r")[:LONGEST_WORDS]
 
 
 def _original(report: PlaceReport, public_id: str) -> PlaceReport:

@@ -10,6 +10,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from annotation.models import Annotation, Campaign, PlaceReport, ReportEvent
 from annotation.services.report_events import record_event
 
@@ -21,6 +23,8 @@ def follow_reports(tile_ids: Sequence[int]) -> None:
     reports = PlaceReport.objects.select_for_update(of=("self",)).filter(
         tile__in=list(tile_ids), duplicate_of__isnull=True
     )
+    # Labels of gold tiles are never published: no new ones correct what a reader of the map sees.
+    reports = reports.exclude(tile__golds__isnull=False)
     for report in reports.exclude(state=State.RELEASED).order_by("pk"):
         if report.state == State.ANSWERED:
             _take_up_again_if_undone(report)
@@ -58,9 +62,10 @@ def close_as_fixed(report: PlaceReport, *, fix: Annotation, **said: Any) -> None
     record_event(report, Kind.FIXED, **said)
     if report.reopened:
         older = Annotation.objects.filter(tile=fix.tile_id, state=Annotation.State.ACCEPTED, is_extra=False)
-        older.filter(head__created_at__lt=complains_since(report), superseded_by__isnull=True).exclude(
-            pk=fix.pk
-        ).update(superseded_by=fix)
+        # One that stood in for a correction which does not count any more is corrected anew.
+        uncorrected = Q(superseded_by__isnull=True) | ~Q(superseded_by__state=Annotation.State.ACCEPTED)
+        older = older.filter(uncorrected, head__created_at__lt=complains_since(report)).exclude(pk=fix.pk)
+        Annotation.objects.filter(pk__in=list(older.values_list("pk", flat=True))).update(superseded_by=fix)
 
 
 def _take_up_again_if_undone(report: PlaceReport) -> None:

@@ -19,7 +19,8 @@ from annotation.services.queue_mark import lower_mark
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-FIRST_RANK = -(10**9)  # of the first reported place in a round; all other ranks are 0 and above
+FIRST_RANK = -(10**9)  # of the first reported place in a round
+REPORTS_BELOW = -(10**8)  # no other ticket has a rank below this one: priority areas count down from zero
 MOST_AHEAD = 50  # reported places that may wait before all others unasked; a steward may add more
 KEPT_FOR = timedelta(days=7)  # how long a place stays the person's it was given to, before anybody may take it
 
@@ -43,7 +44,8 @@ def queue_reported_tile(
         limit: how many reported places may wait already; None for no limit.
         keep: the ticket is not offered for KEPT_FOR; `kept_ticket` gives it to the person it is for.
 
-    Returns: without a ticket, why: "closed", "control", "buffer", "unusable", "accepted", "in_work", "many_ahead".
+    Returns: without a ticket, why: "closed", "control", "buffer", "unusable", "apart" (gold, or was), "accepted",
+        "in_work", "many_ahead".
     """
     why_not = _why_not(tile, reopen=reopen)
     queue_round = QueueRound.objects.filter(campaign=tile.campaign, closed_at__isnull=True).first()
@@ -72,6 +74,8 @@ def queue_reported_tile(
 def _why_not(tile: Tile, *, reopen: bool) -> str:
     if tile.campaign.state != Campaign.State.OPEN:
         return "closed"
+    if tile.golds.exists():
+        return "apart"
     # A report must not bend the sample that judges the model: control tiles keep the order of their draw.
     if tile.role != Tile.Role.POOL:
         return "control" if tile.role == Tile.Role.HOLDOUT else "buffer"
@@ -89,7 +93,7 @@ def _free_slot(tile: Tile, *, reopen: bool) -> int | None:
 
 
 def _ticket_at_front(queue_round: QueueRound, tile: Tile, *, slot: int, like: Ticket | None) -> Ticket:
-    last = queue_round.tickets.filter(rank__lt=0).aggregate(last=Max("rank"))["last"]
+    last = queue_round.tickets.filter(rank__lt=REPORTS_BELOW).aggregate(last=Max("rank"))["last"]
     ticket = Ticket.objects.create(
         campaign=tile.campaign,
         round=queue_round,
@@ -153,6 +157,8 @@ def carry_reports(queue_round: QueueRound) -> None:
     for report in left:
         old = report.ticket
         if old is None:
+            continue
+        if _why_not(old.tile, reopen=report.reopened):
             continue
         if old.pk not in carried:
             if old.tile.tickets.exclude(state=Ticket.State.VOID).filter(slot=old.slot).exists():

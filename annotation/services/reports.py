@@ -146,7 +146,9 @@ def _check_words(campaign: Campaign, *, class_code: str, comment: str, contact: 
         raise UnknownClass(
             f"The class {class_code[:60]!r} is not one of this campaign's: choose one of them, or none.",
         )
-    if len(comment) > LONGEST_COMMENT or "\x00" in comment:
+    if any(ord(sign) < 32 and sign not in "\t\n\r" for sign in comment):
+        raise InvalidReport("The comment holds a sign that is no letter, figure or line end: write it anew.")
+    if len(comment) > LONGEST_COMMENT:
         raise InvalidReport(f"The comment has {len(comment)} signs: up to {LONGEST_COMMENT} are kept. Shorten it.")
     if contact is not None:
         try:

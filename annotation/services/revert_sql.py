@@ -144,16 +144,26 @@ WHERE i.revert_id = %(revert)s AND i.kind = 'labels' AND i.annotation_id = a.id 
   )
 """
 
+# Labels that were taken for the truth and are not trusted any more say nothing of anybody.
+RETIRE_GOLD = """
+UPDATE annotation_goldtile g SET retired_at = COALESCE(g.retired_at, now()), faulty = true
+FROM annotation_revertitem i JOIN annotation_annotationrevision r ON r.annotation_id = i.annotation_id
+WHERE i.revert_id = %(revert)s AND i.kind = 'labels' AND g.revision_id = r.id AND NOT g.faulty
+"""
+
 # The latest review that counts decides; labels whose every review was set aside wait for one again.
 FOLLOW_REVIEWS = """
 UPDATE annotation_annotation a SET state = now.state, decided_at = now.decided_at
 FROM (
     SELECT a.id, last.created_at AS decided_at,
-           CASE last.verdict WHEN 'accept' THEN 'accepted' WHEN 'send_back' THEN 'sent_back' ELSE 'submitted' END
-               AS state
+           CASE WHEN last.verdict = 'accept' THEN 'accepted'
+                WHEN last.verdict = 'send_back' AND NOT EXISTS (
+                    SELECT 1 FROM annotation_secondopinion o WHERE o.disputes_id = last.id
+                ) THEN 'sent_back'
+                ELSE 'submitted' END AS state
     FROM annotation_annotation a
     LEFT JOIN LATERAL (
-        SELECT v.verdict, v.created_at FROM annotation_review v
+        SELECT v.id, v.verdict, v.created_at FROM annotation_review v
         WHERE v.revision_id = a.head_id AND NOT EXISTS (
             SELECT 1 FROM annotation_revertitem i JOIN annotation_revert r ON r.id = i.revert_id
             WHERE i.review_id = v.id AND r.undone_at IS NULL
@@ -174,6 +184,7 @@ JOIN annotation_tile t ON t.id = i.tile_id
 JOIN annotation_lease l ON l.id = i.lease_id AND l.state IN ('active', 'done')
 WHERE i.revert_id = %(revert)s AND i.kind = 'labels' AND i.ticket_id = k.id AND l.ticket_id = k.id
   AND k.state IN ('leased', 'done') AND t.state <> 'unusable'
+  AND NOT EXISTS (SELECT 1 FROM annotation_goldtile g WHERE g.tile_id = t.id)
 """
 FREE_LEASES = """
 UPDATE annotation_lease l SET state = 'released'

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.gis.geos import Polygon
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, F, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from annotation.errors import AlreadyUndone, NothingToRevert, NotThere
-from annotation.models import Annotation, Campaign, Lease, Revert, RevertItem
+from annotation.errors import AlreadyUndone, NotAllowed, NothingToRevert, NotThere, ReasonRequired
+from annotation.models import Annotation, AnnotationRevision, Campaign, Lease, Revert, RevertItem, Review
 from annotation.services import revert_sql as sql
+from annotation.services.annotations import write_polygons
 from annotation.services.blocks import block_account, lift_block
 from annotation.services.clock import database_now
 from annotation.services.queue import REPORTS_TO_RETIRE
@@ -146,7 +147,9 @@ def _revert(scope: Scope, *, actor: User | None, reason: str, blocks: bool) -> R
     sql.run([sql.LOCK_LABELS, sql.LABELS, sql.VERDICTS], values)
     if blocks:
         sql.run([sql.REVIEWS, sql.REPORTS, sql.LOCK_REVIEWED], values)
-    sql.run([sql.SET_ASIDE, sql.FOLLOW_REVIEWS], values)
+    sql.run([sql.SET_ASIDE, sql.RETIRE_GOLD], values)
+    _uncorrect(revert)
+    sql.run([sql.FOLLOW_REVIEWS], values)
     tickets = sql.run([sql.OPEN_TICKETS], values)
     if blocks:
         sql.run([sql.OPEN_HELD_TICKETS], values)
@@ -179,11 +182,83 @@ def undo_revert(*, revert_id: int, actor: User | None, reason: str) -> Revert:
         if not others.exists():
             lift_block(account=revert.account)
     values = _values(revert)
-    sql.run([sql.LOCK_REVERTED, sql.BRING_BACK, sql.FOLLOW_REVIEWS, sql.CLOSE_TICKETS, sql.KEEP_LEASES], values)
+    sql.run([sql.LOCK_REVERTED, sql.BRING_BACK], values)
+    _correct_again(revert)
+    sql.run([sql.FOLLOW_REVIEWS, sql.CLOSE_TICKETS, sql.KEEP_LEASES], values)
     sql.run([sql.BRING_REPORTS_BACK], values)
     _settle_tiles(revert, values)
     refresh_standings(revert=revert)
     return revert
+
+
+def undo_for_maintainer(*, revert_id: int, actor: User, reason: str) -> Revert:
+    """The same by somebody who maintains a campaign: only what such a person could have decided.
+
+    Raises: NotThere, AlreadyUndone, ReasonRequired, NotAllowed: the operator's decision, one that reaches other
+        campaigns, or work of their own.
+    """
+    if not reason.strip():
+        raise ReasonRequired("Say why it counts again: the reason is kept.")
+    revert = Revert.objects.select_related("made_by").filter(pk=revert_id).first()
+    if revert is not None and not actor.is_superuser:
+        elsewhere = revert.items.exclude(tile__campaign__in=Campaign.objects.maintained_by(actor).values("pk"))
+        own = revert.items.filter(
+            Q(annotation__annotator=actor) | Q(batch__annotator=actor) | Q(review__reviewer=actor)
+        )
+        by_operator = revert.made_by is None or revert.made_by.is_superuser
+        if by_operator or revert.account_id == actor.pk or own.exists() or elsewhere.exists():
+            raise NotAllowed(
+                "This was decided by the operator, reaches other campaigns, or holds work of yours: ask the operator "
+                "to bring it back."
+            )
+    return undo_revert(revert_id=revert_id, actor=actor, reason=reason.strip()[:500])
+
+
+CORRECTION = ("annotation__tile__campaign__layer", "annotation__head", "review__revision", "review__corrected")
+
+
+def _uncorrect(revert: Revert) -> None:
+    """Labels as their author handed them in stand again, where a reviewer set aside had corrected and accepted them."""
+    corrections = revert.items.filter(kind=RevertItem.Kind.REVIEW, review__verdict=Review.Verdict.CORRECT)
+    for item in corrections.filter(annotation__head=F("review__corrected")).select_related(*CORRECTION):
+        annotation, review = cast(Annotation, item.annotation), cast(Review, item.review)
+        if annotation.state == Annotation.State.REVERTED:
+            continue
+        _append_copy(annotation, review.revision, author=annotation.annotator)
+        annotation.state, annotation.decided_at = Annotation.State.SUBMITTED, None
+        annotation.save(update_fields=["version", "head", "state", "decided_at"])
+
+
+def _correct_again(revert: Revert) -> None:
+    """What a reviewer had corrected stands as they left it, where nobody has touched it since."""
+    corrections = revert.items.filter(kind=RevertItem.Kind.REVIEW, review__verdict=Review.Verdict.CORRECT)
+    untouched = corrections.filter(
+        annotation__state=Annotation.State.SUBMITTED,
+        annotation__head__parent=F("review__corrected"),
+        annotation__head__sha256=F("review__revision__sha256"),
+    )
+    for item in untouched.select_related(*CORRECTION):
+        annotation, review = cast(Annotation, item.annotation), cast(Review, item.review)
+        _append_copy(annotation, cast(AnnotationRevision, review.corrected), author=review.reviewer)
+        annotation.state, annotation.decided_at = Annotation.State.ACCEPTED, review.created_at
+        annotation.save(update_fields=["version", "head", "state", "decided_at"])
+
+
+def _append_copy(annotation: Annotation, revision: AnnotationRevision, *, author: User) -> None:
+    """One more revision with the content of an earlier one: history is only added to."""
+    copy = AnnotationRevision.objects.create(
+        annotation=annotation,
+        number=annotation.version + 1,
+        parent=annotation.head,
+        author=author,
+        features=revision.features,
+        sha256=revision.sha256,
+        seconds_spent=0.0,
+        imagery_seen=revision.imagery_seen,
+        licence=revision.licence,
+    )
+    annotation.version, annotation.head = copy.number, copy
+    write_polygons(copy, annotation.tile)
 
 
 def _values(revert: Revert) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def record_review(
         InvalidReview, NothingChanged, OperationMismatch, ConsentRequired, AccountBlocked, TooManyThisHour; with
         "correct" what `save_correction` raises for features.
     """
-    spend(user=reviewer, action=Action.REVIEW)
+    if not Operation.objects.filter(pk=operation_id, actor=reviewer).exists():  # a repeat costs nothing
+        spend(user=reviewer, action=Action.REVIEW)
     annotation = (
         Annotation.objects.select_for_update(of=("self",))
         .select_related("tile__campaign", "head")

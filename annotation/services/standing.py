@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 # Reviews that no revert has set aside; a tile is accepted once, however many reviewers looked at it.
 COUNTED = """
 SELECT v.author_id,
-       count(DISTINCT v.annotation_id) FILTER (WHERE v.verdict = 'accept' AND a.state = 'accepted'),
-       count(*) FILTER (WHERE v.verdict = 'send_back')
+       count(DISTINCT v.annotation_id) FILTER (WHERE v.verdict IN ('accept', 'correct') AND a.state = 'accepted'),
+       count(*) FILTER (WHERE v.verdict = 'send_back' AND NOT EXISTS (
+           SELECT 1 FROM annotation_review w  -- another reviewer decided otherwise on the same labels
+           WHERE w.revision_id = v.revision_id AND w.id > v.id AND w.verdict IN ('accept', 'correct')
+       ))
 FROM annotation_review v
 JOIN annotation_annotation a ON a.id = v.annotation_id
 JOIN annotation_tile t ON t.id = a.tile_id
@@ -106,7 +109,11 @@ def refresh_standings(*, revert: Revert) -> None:
 
 def _accept_waiting(campaign: Campaign, users: list[int]) -> None:
     waiting = Annotation.objects.filter(
-        tile__campaign=campaign, annotator__in=users, state=Annotation.State.SUBMITTED, head__reviews__isnull=True
+        tile__campaign=campaign,
+        annotator__in=users,
+        state=Annotation.State.SUBMITTED,
+        head__reviews__isnull=True,
+        head__second_opinions__isnull=True,
     )
     # One that a reviewer is deciding at this moment is theirs.
     found = list(waiting.select_for_update(skip_locked=True, of=("self",)).order_by("pk").values_list("pk", "tile_id"))

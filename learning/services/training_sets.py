@@ -147,7 +147,8 @@ def _weights_of(campaign: Campaign, labels: QuerySet[Annotation]) -> dict[int, d
     by_person = label_weights(campaign)
     if not by_person:
         return {}
-    authors = labels.filter(annotator__in=by_person).order_by("head_id").values_list("head_id", "annotator_id")
+    # Whoever drew what stands: labels that a reviewer corrected weigh by the reviewer.
+    authors = labels.filter(head__author__in=by_person).order_by("head_id").values_list("head_id", "head__author_id")
     return {head: by_person[author] for head, author in authors}
 
 
@@ -173,7 +174,7 @@ def _capped(labels: QuerySet[Annotation]) -> Capped:
     return cap_shares(
         [
             Contribution(key=(tile, revision), person=author, area=areas.get(revision, {}))
-            for tile, revision, author in labels.values_list("tile_id", "head_id", "annotator_id")
+            for tile, revision, author in labels.values_list("tile_id", "head_id", "head__author_id")
             if revision is not None
         ]
     )

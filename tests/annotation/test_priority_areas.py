@@ -10,7 +10,7 @@ import scenes
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.test import Client
 from html_checks import faults_of
-from report_rows import territory
+from report_rows import report, territory
 from rest_framework.test import APIClient
 
 from annotation.errors import CampaignClosed, NameTaken, NotThere, OutsideCampaign
@@ -162,3 +162,14 @@ def test_whoever_labels_in_a_territory_gets_its_best_tiles_and_gives_back_what_t
     assert TileOffer.objects.latest("pk").way == "territory"
     assert client.post(f"/api/v1/campaigns/{camp.slug}/claim/", {"territory": "commune:1"}).status_code == 404
     assert client.post(f"/api/v1/campaigns/{camp.slug}/claim/", {"territory": "x y"}).status_code == 400
+
+
+def test_a_report_after_an_area_goes_before_it_and_a_second_area_finds_its_ranks_free(camp: Any, mia: Any) -> None:
+    before = order(camp)
+    add_priority_area(campaign=camp, actor=mia, name="first", ground=ground(camp, *before[8]))
+    tile = Ticket.objects.get(tile__row=before[5][0], tile__col=before[5][1], state="open").tile
+    report(tile)
+    assert order(camp)[:2] == [before[5], before[8]]
+    Ticket.objects.filter(campaign=camp, rank=-1).update(state="void")  # the imagery was called unusable, say
+    add_priority_area(campaign=camp, actor=mia, name="second", ground=ground(camp, *before[10]))
+    assert order(camp)[:2] == [before[5], before[10]]
