@@ -125,6 +125,17 @@ def test_a_feed_of_a_report_and_of_a_territory_is_atom_with_what_happened(place:
     assert place.reports["east"].public_id not in Client().get("/territories/commune/32001/feed/").content.decode()
 
 
+def test_words_in_a_feed_are_words_and_signs_that_xml_does_not_have_are_left_out(place: Place) -> None:
+    report = place.reports["west"]
+    report.comment = "a <b>meadow</b> & \x0ba \x07barn"
+    report.save(update_fields=["comment"])
+    answer = Client().get(f"/reports/{report.public_id}/feed/")
+    feed = ElementTree.fromstring(answer.content)  # noqa: S314 -- our own
+    assert "a &lt;b&gt;meadow&lt;/b&gt; &amp; a barn" in [
+        entry.text for entry in feed.iter("{http://www.w3.org/2005/Atom}summary")
+    ]
+
+
 def send(client: Client, body: dict[str, Any]) -> Any:
     return client.post("/api/v1/campaigns/camp/reports/", json.dumps(body), content_type="application/json")
 

@@ -1,29 +1,33 @@
 import type { MapView } from "./map-view";
 
+/** What a person moves a map with. */
+const HANDS = ["pointerdown", "wheel", "keydown"] as const;
+
 /** Keeps several maps of one layer on the same place, whichever of them is moved. */
 export class LockedViews {
-  private isFollowing = false;
+  private leader: MapView | undefined;
 
   constructor(private readonly views: readonly MapView[]) {
-    for (const view of views) view.map.on("move zoom", () => { this.follow(view); });
-  }
-
-  private follow(leader: MapView): void {
-    if (this.isFollowing) return;
-    this.isFollowing = true;
-    try {
-      for (const view of this.views) {
-        const isShown = view.map.getContainer().offsetParent !== null;
-        if (view !== leader && isShown) view.map.setView(leader.map.getCenter(), leader.map.getZoom(), { animate: false });
-      }
-    } finally {
-      this.isFollowing = false;
+    [this.leader] = views;
+    for (const view of views) {
+      // A map held within its limits moves by itself a little afterwards: were that followed, they would never rest.
+      view.map.on("move zoom", () => { if (view === this.leader) this.follow(); });
+      for (const hand of HANDS) view.map.getContainer().addEventListener(hand, () => { this.leader = view; }, { capture: true, passive: true });
     }
   }
 
-  /** Brings those that were hidden to where the first one looks. */
-  align(): void {
-    const [first] = this.views;
-    if (first) this.follow(first);
+  private follow(): void {
+    const { leader } = this;
+    if (!leader) return;
+    for (const view of this.views) {
+      const isShown = view.map.getContainer().offsetParent !== null;
+      if (view !== leader && isShown) view.map.setView(leader.map.getCenter(), leader.map.getZoom(), { animate: false });
+    }
+  }
+
+  /** Brings the others, also those that were hidden, to where this one looks, and lets it lead. */
+  align(leader: MapView): void {
+    this.leader = leader;
+    this.follow();
   }
 }

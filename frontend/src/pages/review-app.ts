@@ -91,6 +91,7 @@ export class ReviewApp implements ReviewActions {
     if (task.draft_available) this.draft = await api.modelDraft(tile.id).catch(() => null);
     if (this.task !== task) return;
     this.update({ phase: "working", hasDraft: this.draft !== null });
+    this.locked.align(this.view);
     this.eachView((view) => { view.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px); });
     const images: Promise<void>[] = [];
     this.eachView((view) => { images.push(view.showImagery(this.state.view)); });
@@ -215,12 +216,14 @@ export class ReviewApp implements ReviewActions {
   }
 
   lookAt(mark: Mark): void {
+    this.locked.align(this.view);
     this.view.lookAt(mark.at);
   }
 
   // What is shown
 
   fit(): void {
+    this.locked.align(this.view);
     this.view.fitTile();
   }
 
@@ -235,7 +238,7 @@ export class ReviewApp implements ReviewActions {
     this.showShapes();
     this.eachView((view) => { view.map.invalidateSize({ animate: false }); });
     this.view.fitTile();
-    this.locked.align();
+    this.locked.align(this.view);
   }
 
   togglePanel(): void {

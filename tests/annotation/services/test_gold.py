@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from typing import Any
 
 import pytest
+from django.contrib.gis.geos import MultiPolygon
 from django.db import IntegrityError, transaction
 from gold_rows import GREEN, GREY, SIDE, gold_campaign, halves, hand_in, rectangle
 from learning_rows import labelled_campaign
 from rest_framework.test import APIClient
 from scenes import person
 
-from annotation.errors import AlreadyGold, NotAccepted, NotThere, TileNotWorkable
-from annotation.models import Annotation, GoldLease, GoldOutcome, GoldTile, Lease, Ticket, Tile
+from annotation.errors import AlreadyGold, NoFreeSlot, NotAccepted, NotThere, TileNotWorkable
+from annotation.models import Annotation, GoldLease, GoldOutcome, GoldTile, Lease, Territory, Ticket, Tile
 from annotation.services.gold import gold_lease_if_due, mark_gold, retire_gold
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile, heartbeat_lease, release_lease
+from annotation.services.queue import claim_next_tile, heartbeat_lease, pick_tile, release_lease
 from annotation.services.reviews import record_review
 from annotation.services.rounds import labelled_or_leased_tiles
 
@@ -205,6 +207,59 @@ def test_a_lease_on_gold_is_kept_and_asked_for_again_like_any_other() -> None:
     again = claim_next_tile(campaign=scene.campaign, annotator=someone)
     assert again is not None and again.pk == lease.pk
     assert heartbeat_lease(token=str(lease.token), annotator=someone).pk == lease.pk
+
+
+def test_a_gold_tile_that_was_left_comes_back_at_the_next_claim_and_one_that_was_skipped_does_not() -> None:
+    scene, _maintainer, [gold] = gold_campaign(gold_share=0.5)
+    someone = always_due(scene)
+    first = claim_next_tile(campaign=scene.campaign, annotator=someone)
+    assert first is not None and first.tile_id == gold.tile_id
+    release_lease(token=str(first.token), annotator=someone, reason="left")
+    again = claim_next_tile(campaign=scene.campaign, annotator=someone)
+    assert again is not None and again.pk == first.pk
+    assert GoldLease.objects.filter(lease=again).count() == 1
+    release_lease(token=str(again.token), annotator=someone, reason="skip")
+    assert gold.tile_id not in {lease.tile_id for lease in claims(scene, someone, 16)}
+
+
+def test_a_gold_tile_chosen_on_the_map_is_given_as_any_free_tile_is_and_not_to_its_author() -> None:
+    scene, _maintainer, [gold] = gold_campaign(gold_share=0.5)
+    place = {"row": gold.tile.row, "col": gold.tile.col}
+    ana = person("ana")
+    lease = pick_tile(campaign=scene.campaign, annotator=ana, **place)
+    assert lease.tile_id == gold.tile_id and lease.ticket is None
+    shown, other = GoldLease.objects.get(lease=lease).why, person("bo")
+    plain = pick_tile(campaign=scene.campaign, annotator=other, row=place["row"], col=free_column(scene, gold))
+    assert plain.ticket is not None and shown["kind"] in Ticket.Kind.values and shown["rank"] >= 0
+    hand_in(gold.tile, ana, halves())
+    assert GoldOutcome.objects.filter(gold=gold).count() == 1
+    with pytest.raises(NoFreeSlot, match="accepted"):
+        pick_tile(campaign=scene.campaign, annotator=scene.author, **place)
+
+
+def free_column(scene: Any, gold: GoldTile) -> int:
+    """A tile of the gold tile's row that is to be drawn and that nobody has."""
+    waiting = Ticket.objects.filter(campaign=scene.campaign, state=Ticket.State.OPEN, tile__row=gold.tile.row)
+    column = waiting.exclude(tile=gold.tile).values_list("tile__col", flat=True).first()
+    assert column is not None
+    return column
+
+
+def test_claims_within_a_territory_give_gold_that_lies_in_it_and_no_other() -> None:
+    scene, _maintainer, [inside, outside] = gold_campaign(golds=2, gold_share=0.5)
+    around = Territory.objects.create(
+        kind="commune",
+        code="32001",
+        name="Around",
+        boundary=MultiPolygon([tile.footprint.buffer(-1e-7) for tile in (inside.tile, *scene.pool_tiles()[2:5])]),
+        source="test",
+        as_of=date(2026, 1, 1),
+    )
+    met = set()
+    for number in range(12):
+        lease = claim_next_tile(campaign=scene.campaign, annotator=person(f"local-{number}"), within=around)
+        met.add(lease.tile_id if lease else None)
+    assert inside.tile_id in met and outside.tile_id not in met
 
 
 def test_what_is_handed_in_on_gold_shows_its_author_the_state_of_their_work_and_others_a_tile_to_do() -> None:

@@ -16,12 +16,22 @@ from scenes import person
 from trust_rows import BUILT, GRASS, World, hand_in, labels, review, reviewer_of, trusted_state, world
 from validation_rows import drawn_campaign, judges
 
-from annotation.errors import AccountBlocked, AlreadyUndone, NoFreeSlot, NothingToRevert, SetAside
+from annotation.errors import (
+    AccountBlocked,
+    AlreadyUndone,
+    NoFreeSlot,
+    NotAllowed,
+    NothingToRevert,
+    ReasonRequired,
+    SetAside,
+)
 from annotation.models import Annotation, Contributor, Lease, Revert, RevertItem, Tile, Validation
 from annotation.services import limits
 from annotation.services.annotations import save_annotation, submit_annotation
+from annotation.services.people import set_role
 from annotation.services.queue import claim_next_tile, heartbeat_lease, pick_tile, release_lease
-from annotation.services.reverts import Scope, revert_batch, revert_user, undo_revert
+from annotation.services.reverts import Scope, revert_batch, revert_user, undo_for_maintainer, undo_revert
+from annotation.services.reviews import record_review, save_correction
 from learning.services.validations import validated_labels
 
 
@@ -139,6 +149,86 @@ def test_labels_accepted_by_a_blocked_reviewer_wait_for_another_one_and_no_revie
     by_crook.refresh_from_db()
     sent_back.refresh_from_db()
     assert (by_crook.state, sent_back.state) == ("accepted", "sent_back"), "the latest review that counts decides"
+
+
+def correct(annotation: Any, reviewer: Any) -> Any:
+    """A reviewer's own shapes put in place of the author's, and accepted."""
+    here = {"annotation_id": annotation.pk, "reviewer": reviewer}
+    save_correction(**here, features=labels(GRASS, at=5), operation_id=uuid.uuid4(), expected_version=0)
+    record_review(
+        **here, verdict="correct", reason="class", operation_id=uuid.uuid4(), expected_version=annotation.version
+    )
+    annotation.refresh_from_db()
+
+
+def test_what_a_blocked_reviewer_corrected_stands_as_its_author_left_it_and_comes_back_with_the_undoing(
+    attacked: World,
+) -> None:
+    crook = reviewer_of(attacked.campaign, "crook")
+    annotation = attacked.label(person("ana"), attacked.places()[0], verdict="")
+    by_author = annotation.head.sha256
+    correct(annotation, crook)
+    by_crook = annotation.head.sha256
+    assert annotation.state == "accepted" and by_crook != by_author
+    done = revert_user(account=crook, actor=None, reason="paints everything green")
+    annotation.refresh_from_db()
+    assert (annotation.state, annotation.head.sha256) == ("submitted", by_author)
+    assert annotation.head.author == annotation.annotator and annotation.revisions.count() == 3, "nothing is rewritten"
+    assert done.revert is not None
+    undo_revert(revert_id=done.revert.pk, actor=None, reason="a mistake")
+    annotation.refresh_from_db()
+    assert (annotation.state, annotation.head.sha256) == ("accepted", by_crook)
+
+
+def test_a_correction_is_not_brought_back_over_what_somebody_has_decided_since(attacked: World) -> None:
+    crook = reviewer_of(attacked.campaign, "crook")
+    annotation = attacked.label(person("ana"), attacked.places()[0], verdict="")
+    by_author = annotation.head.sha256
+    correct(annotation, crook)
+    done = revert_user(account=crook, actor=None, reason="paints everything green")
+    annotation.refresh_from_db()
+    review(annotation, attacked.reviewer)
+    assert done.revert is not None
+    undo_revert(revert_id=done.revert.pk, actor=None, reason="a mistake")
+    annotation.refresh_from_db()
+    assert (annotation.state, annotation.head.sha256) == ("accepted", by_author)
+
+
+def test_a_maintainer_brings_back_what_a_maintainer_set_aside_but_not_the_operators_and_not_their_own(
+    attacked: World,
+) -> None:
+    keeper, mallory = person("keeper"), person("mallory")
+    other, operator = person("other"), person("operator")
+    for someone in (keeper, other):
+        set_role(campaign=attacked.campaign, user=someone, role="maintainer")
+    operator.is_superuser = True
+    operator.save(update_fields=["is_superuser"])
+    annotation = attacked.label(mallory, attacked.places()[0])
+    attacked.label(keeper, attacked.places()[1])
+
+    def refused(batch: Any, reason: str = "fine after all") -> None:
+        before = trusted_state(attacked.campaign)
+        with pytest.raises((NotAllowed, ReasonRequired)):
+            undo_for_maintainer(revert_id=batch.revert.pk, actor=keeper, reason=reason)
+        assert trusted_state(attacked.campaign) == before
+
+    everything = revert_batch(scope=Scope(campaign=attacked.campaign), actor=other, reason="wrong imagery")
+    refused(everything)  # theirs is among it
+    assert everything.revert is not None
+    undo_revert(revert_id=everything.revert.pk, actor=operator, reason="the imagery was right")
+    for decided_by in (operator, None):
+        theirs = revert_batch(
+            scope=Scope(campaign=attacked.campaign, account=mallory), actor=decided_by, reason="vandalism"
+        )
+        refused(theirs)
+        assert theirs.revert is not None
+        undo_revert(revert_id=theirs.revert.pk, actor=operator, reason="a mistake")
+    among = revert_batch(scope=Scope(campaign=attacked.campaign, account=mallory), actor=other, reason="vandalism")
+    refused(among, reason="  ")
+    assert among.revert is not None
+    undo_for_maintainer(revert_id=among.revert.pk, actor=keeper, reason="they were right")
+    annotation.refresh_from_db()
+    assert annotation.state == "accepted"
 
 
 def test_whichever_of_author_and_reviewer_is_reverted_first_their_undoing_gives_the_same(attacked: World) -> None:
