@@ -94,18 +94,24 @@ def test_no_hint_and_no_button_speaks_of_keys_to_fingers(open_studio: Any, look:
 def test_the_words_follow_the_pointer_used_last(open_studio: Any) -> None:
     hands = open_studio(SHAPES, **TABLET)
     page, fingers = hands.page, Fingers(hands)
+
+    def says(words: str, hand: str) -> None:
+        """The parts of the page are painted one after the other: each is waited for."""
+        page.wait_for_selector(f"#studio[data-hand='{hand}']")
+        page.locator("[data-testid='hint']", has_text=words).wait_for()
+
     fingers.use("brush")
-    assert "dragging" in hint(page) and page.is_visible("[data-testid='key-Alt']")
+    says("dragging", "touch")
+    page.locator("[data-testid='key-Alt']").wait_for()
     page.mouse.move(*hands.place(20, 50))
-    page.wait_for_function("() => document.querySelector('#studio').dataset.hand === 'mouse'")
-    assert "button held" in hint(page) and page.locator("[data-testid='key-Alt']").count() == 0
-    page.locator("#studio kbd:visible").nth(5).wait_for()  # the parts of the page are painted one after the other
+    says("button held", "mouse")
+    page.locator("[data-testid='key-Alt']").wait_for(state="detached")
+    page.locator("#studio kbd:visible").nth(5).wait_for()
     Pen(hands).drag((44, 50), (50, 50))
-    page.wait_for_function("() => document.querySelector('#studio').dataset.hand === 'pen'")
-    assert "other end" in hint(page) and page.is_visible("[data-testid='key-Alt']")
+    says("other end", "pen")
+    page.locator("[data-testid='key-Alt']").wait_for()
     hands.press("h")
-    page.wait_for_function("() => document.querySelector('#studio').dataset.hand === 'keyboard'")
-    assert "Alt+wheel" in hint(page)
+    says("Alt+wheel", "keyboard")
 
 
 @pytest.mark.parametrize("device", [TABLET, PHONE], ids=["tablet", "telephone"])

@@ -17,6 +17,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PLACE = "([x, y]) => document.querySelector('#studio').projectToScreen(x, y)"
 AXE = """async () => (await axe.run()).violations.map(
   (v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)"""
+# Comes back once a place has been the same for a quarter of a second: a step's words, a panel that closes move the map.
+REST = """async ([x, y]) => {
+  const read = () => document.querySelector('#studio').projectToScreen(x, y);
+  let at = read();
+  for (let since = performance.now(); performance.now() - since < 250;) {
+    await new Promise((done) => { setTimeout(done, 25); });
+    const now = read();
+    if (now.x !== at.x || now.y !== at.y) [at, since] = [now, performance.now()];
+  }
+}"""
 STEPS = 8
 
 # Places in pixels of the tile.
@@ -47,6 +57,9 @@ class Newcomer:
         at = self.page.evaluate(PLACE, list(place))
         return at["x"], at["y"]
 
+    def rest(self) -> None:
+        self.page.evaluate(REST, [0, 0])
+
     def click(self, place: tuple[float, float], **options: Any) -> None:
         self.page.mouse.move(*self.place(place))
         self.page.mouse.click(*self.place(place), **options)
@@ -69,6 +82,7 @@ class Newcomer:
         self.page.wait_for_selector(f"[data-testid='guide'][data-step='{step}'][data-done='false']")
         assert self.page.evaluate(AXE) == []
         self.picture(f"step-{step}")
+        self.rest()
         yield
         self.page.wait_for_selector(f"[data-testid='guide'][data-step='{step + 1}']")
 
@@ -230,6 +244,7 @@ class Fingers:
         self.somebody, self.page = somebody, somebody.page
 
     def taps(self, *places: tuple[float, float]) -> None:
+        self.somebody.rest()
         for place in places:
             self.page.touchscreen.tap(*self.somebody.place(place))
             self.somebody.settle()

@@ -8,12 +8,17 @@ export class LockedViews {
   private leader: MapView | undefined;
 
   constructor(private readonly views: readonly MapView[]) {
-    [this.leader] = views;
     for (const view of views) {
-      // A map held within its limits moves by itself a little afterwards: were that followed, they would never rest.
+      // What a map that follows does by itself is not followed in turn: they would never rest.
       view.map.on("move zoom", () => { if (view === this.leader) this.follow(); });
-      for (const hand of HANDS) view.map.getContainer().addEventListener(hand, () => { this.leader = view; }, { capture: true, passive: true });
+      for (const hand of HANDS) view.map.getContainer().addEventListener(hand, () => { this.lead(view); }, { capture: true, passive: true });
     }
+    if (views[0]) this.lead(views[0]);
+  }
+
+  private lead(leader: MapView): void {
+    this.leader = leader;
+    for (const view of this.views) view.setLimited(view === leader);
   }
 
   private follow(): void {
@@ -27,7 +32,7 @@ export class LockedViews {
 
   /** Brings the others, also those that were hidden, to where this one looks, and lets it lead. */
   align(leader: MapView): void {
-    this.leader = leader;
+    this.lead(leader);
     this.follow();
   }
 }

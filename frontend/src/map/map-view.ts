@@ -43,6 +43,7 @@ export class MapView {
   readonly sketch = new SketchLayer();
   readonly marks = new MarkLayer();
   frame: TileFrame | null = null;
+  private isLimited = true;
   private painter: Painter;
   private readonly gaps: GapLayer;
   private readonly codes: CodeLayer;
@@ -162,8 +163,20 @@ export class MapView {
     // Under the previous tile's limits the map would slide back while it is being placed.
     this.map.setMaxBounds();
     this.fitTile();
-    this.map.setMaxBounds(frame.bounds.pad(MARGIN));
+    this.limit();
     return frame;
+  }
+
+  /** Whether the map goes no farther than a little way around its tile. A map that follows another is not held back. */
+  setLimited(isLimited: boolean): void {
+    if (isLimited === this.isLimited) return;
+    this.isLimited = isLimited;
+    this.limit();
+  }
+
+  private limit(): void {
+    if (this.frame && this.isLimited) this.map.setMaxBounds(this.frame.bounds.pad(MARGIN));
+    else this.map.setMaxBounds();
   }
 
   showFeatures(features: readonly Feature[]): void {
