@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from e2e.studio import BUILT, GRASS, sign_in
+from e2e.studio import BUILT, GRASS, new_person, sign_in
 
 # The least sure first, as they are asked.
 ASKED = [("region-3", BUILT), ("region-4", GRASS), ("region-2", GRASS), ("region-1", BUILT)]
@@ -17,6 +17,13 @@ def open_lane(open_page: Any, user: Any, **options: Any) -> Any:
     page.goto("/campaigns/gers/validate/")
     page.wait_for_selector("#validate[data-ready='true']")
     return page
+
+
+def begin_lane(open_page: Any) -> tuple[Any, Any, int]:
+    """A new person, the page they have opened, and the tile it asks about."""
+    user = new_person()
+    page = open_lane(open_page, user)
+    return user, page, int(page.get_attribute("#validate", "data-tile"))
 
 
 def asked(page: Any, feature: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from e2e.lane import ASKED, SENT, asked, key_of, open_lane, verdicts
+from e2e.lane import ASKED, SENT, asked, begin_lane, key_of, open_lane, verdicts
 from e2e.studio import BUILT, GRASS, new_person, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -42,9 +42,7 @@ def answer_asked(route: Any, told: dict[str, Any]) -> None:
 
 
 def test_one_tile_is_validated_by_keys_alone_and_the_next_one_comes(world: Any, open_page: Any) -> None:
-    user = new_person()
-    page = open_lane(open_page, user)
-    tile = int(page.get_attribute("#validate", "data-tile"))
+    user, page, tile = begin_lane(open_page)
     asked(page, "region-3")
     words = page.inner_text("[data-testid='spoken']")
     assert "1 of 4" in words and BUILT in words and "55" in words
@@ -73,9 +71,7 @@ def test_one_tile_is_validated_by_keys_alone_and_the_next_one_comes(world: Any, 
 def test_keys_pressed_before_the_next_shape_is_there_count_for_nothing(world: Any, open_page: Any) -> None:
     from annotation.models import Lease
 
-    user = new_person()
-    page = open_lane(open_page, user)
-    tile = int(page.get_attribute("#validate", "data-tile"))
+    user, page, tile = begin_lane(open_page)
     asked(page, "region-3")
     page.evaluate(AT_ONCE, ["a", "d", "d"])
     asked(page, "region-4")
@@ -104,9 +100,7 @@ def test_keys_pressed_before_the_next_shape_is_there_count_for_nothing(world: An
 def test_an_answer_taken_back_after_it_was_sent_counts_as_unsure_until_it_is_given_again(
     world: Any, open_page: Any
 ) -> None:
-    user = new_person()
-    page = open_lane(open_page, user)
-    tile = int(page.get_attribute("#validate", "data-tile"))
+    user, page, tile = begin_lane(open_page)
     asked(page, "region-3")
     page.keyboard.press("a")
     page.wait_for_selector("#validate[data-pending='1']", state="attached")
@@ -185,9 +179,7 @@ def test_what_others_are_checking_comes_once_they_leave_it_and_one_looks_again(w
 def test_the_class_shown_chosen_by_its_key_is_an_agreement_and_what_is_left_comes_again(
     world: Any, open_page: Any
 ) -> None:
-    user = new_person()
-    page = open_lane(open_page, user)
-    tile = int(page.get_attribute("#validate", "data-tile"))
+    user, page, tile = begin_lane(open_page)
     asked(page, "region-3")
     page.keyboard.press(key_of(page, BUILT))
     asked(page, "region-4")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from e2e.lane import ASKED, SENT, asked, key_of, open_lane, verdicts
+from e2e.lane import ASKED, SENT, asked, begin_lane, key_of, open_lane, verdicts
 from e2e.studio import BUILT, DRAWING, TILES, new_person
 from learning_rows import model_row, ready_map
 from validation_rows import Drawn
@@ -58,9 +58,7 @@ def newer_model(world: Any) -> Iterator[str]:
 def test_answers_given_offline_are_kept_over_a_reload_and_sent_once(world: Any, open_page: Any) -> None:
     from annotation.models import Validation
 
-    user = new_person()
-    page = open_lane(open_page, user)
-    tile = int(page.get_attribute("#validate", "data-tile"))
+    user, page, tile = begin_lane(open_page)
     page.context.set_offline(True)
     for feature, _code in ASKED[:3]:
         asked(page, feature)
@@ -175,9 +173,7 @@ def test_an_answer_that_is_no_use_any_more_costs_no_other_and_is_told_with_its_r
 
 
 def test_an_answer_in_the_storage_of_an_earlier_version_of_the_page_is_sent(world: Any, open_page: Any) -> None:
-    user = new_person()
-    page = open_lane(open_page, user)
-    tile = int(page.get_attribute("#validate", "data-tile"))
+    user, page, tile = begin_lane(open_page)
     asked(page, "region-3")
     person = page.evaluate("JSON.parse(document.querySelector('#boot').textContent).user.public_id")
     verdict = {"feature_id": "region-3", "verdict": "disagree", "class_code": None, "seconds": 1}
@@ -200,9 +196,7 @@ def test_an_answer_in_the_storage_of_an_earlier_version_of_the_page_is_sent(worl
 def test_beside_a_tab_of_an_earlier_version_answers_go_at_once_and_are_kept_again_when_it_is_closed(
     world: Any, open_page: Any
 ) -> None:
-    user = new_person()
-    page = open_lane(open_page, user)
-    tile = int(page.get_attribute("#validate", "data-tile"))
+    user, page, tile = begin_lane(open_page)
     asked(page, "region-3")
     page.goto("/me/")
     older = page.context.new_page()
@@ -231,9 +225,7 @@ def test_a_tile_that_a_newer_model_has_drawn_is_shown_anew_and_asked_from_its_be
 ) -> None:
     from annotation.models import Validation
 
-    user = new_person()
-    page = open_lane(open_page, user)
-    tile = int(page.get_attribute("#validate", "data-tile"))
+    user, page, tile = begin_lane(open_page)
     asked(page, "region-3")
     with newer_model(world) as version:
         page.keyboard.press("a")
