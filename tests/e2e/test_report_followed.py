@@ -258,7 +258,7 @@ def test_a_click_on_a_tile_while_reporting_sets_the_point_and_opens_nothing(worl
     hands.open_form()
     hands.click(0.4, 0.4)
     assert "The point is set" in page.inner_text("#report-placed")
-    assert page.locator(".leaflet-popup").count() == 0
+    page.locator(".leaflet-popup").wait_for(state="detached")  # it fades
     page.click("#report-cancel")
     hands.click(0.5, 0.5)
     page.wait_for_selector(".leaflet-popup")

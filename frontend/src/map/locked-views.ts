@@ -24,9 +24,12 @@ export class LockedViews {
   private follow(): void {
     const { leader } = this;
     if (!leader) return;
-    for (const view of this.views) {
-      const isShown = view.map.getContainer().offsetParent !== null;
-      if (view !== leader && isShown) view.map.setView(leader.map.getCenter(), leader.map.getZoom(), { animate: false });
+    const [centre, zoom] = [leader.map.getCenter(), leader.map.getZoom()];
+    for (const { map } of this.views) {
+      if (map === leader.map || map.getContainer().offsetParent === null) continue;
+      // Leaflet cuts the way to a centre to whole pixels towards zero: followed so, each step may lose one.
+      if (map.getZoom() === zoom) map.panBy(map.project(centre).subtract(map.project(map.getCenter())).round(), { animate: false });
+      else map.setView(centre, zoom, { animate: false });
     }
   }
 
