@@ -344,6 +344,7 @@ SPECTACULAR_SETTINGS = {
         "JobStateEnum": "annotation.models.Job.State",
         "TileStateEnum": "annotation.models.Tile.State",
         "ReportStateEnum": "annotation.models.PlaceReport.State",
+        "ReviewReasonEnum": "annotation.models.Review.Reason",
         "ReviewVerdictEnum": "annotation.models.Review.Verdict",
         "ValidationVerdictEnum": "annotation.models.Validation.Verdict",
     },
