@@ -20,7 +20,7 @@ from django.views.generic import TemplateView
 from annotation.errors import Conflict, UserError
 from annotation.forms import DeleteAccountForm, TokenForm
 from annotation.models import ApiToken, Job
-from annotation.page_errors import in_words, refusals_as_messages
+from annotation.page_errors import PEOPLE, refusal_in_words, refusals_as_messages
 from annotation.services.erasure import erase_person
 from annotation.services.people import contributor_of, roles_of
 from annotation.services.personal_data import KIND, export_path, exports_of, request_export
@@ -66,7 +66,7 @@ class TokensView(LoginRequiredMixin, TemplateView):
                 made = make_token(user=cast(User, request.user), **form.cleaned_data)
                 form = TokenForm()
             except UserError as error:
-                form.add_error(None, in_words(error))
+                form.add_error(None, refusal_in_words(error, PEOPLE))
         return self.render_to_response(self.get_context_data(form=form, made=made))
 
 
@@ -117,7 +117,7 @@ def delete_my_account(request: HttpRequest) -> HttpResponse:
             try:
                 erase_person(user=user, actor=user)
             except Conflict as error:
-                form.add_error(None, in_words(error))
+                form.add_error(None, refusal_in_words(error, PEOPLE))
             else:
                 logout(request)
                 messages.success(request, _("Your account is deleted. Thank you for what you gave."))

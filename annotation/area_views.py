@@ -16,7 +16,10 @@ from django.views.generic import TemplateView
 
 from annotation.errors import UserError
 from annotation.models import Campaign, Territory
+from annotation.page_errors import refusal_in_words
 from annotation.services.queue_front import add_priority_area, end_priority_area, territories_of
+
+WORDS = {"name_taken": gettext_lazy("This territory goes first already: choose another one.")}
 
 
 class AreaForm(forms.Form):
@@ -83,5 +86,5 @@ class PriorityAreasView(LoginRequiredMixin, TemplateView):
                 messages.success(request, said % {"name": area.name, "n": moved})
                 return redirect("priority-areas", slug=campaign.slug)
         except UserError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, refusal_in_words(error, WORDS))
         return self.render_to_response(self.get_context_data(form=form), status=400)

@@ -19,6 +19,7 @@ from annotation.core.differences import Change, class_changes
 from annotation.core.grid import SUBPIXELS
 from annotation.errors import UserError
 from annotation.models import Annotation, AnnotationRevision, Review
+from annotation.page_errors import refusal_in_words
 from annotation.services.review_queue import dispute_review
 from annotation.views import in_words
 
@@ -102,7 +103,7 @@ class OutcomeView(LoginRequiredMixin, TemplateView):
                     comment=form.cleaned_data["comment"],
                 )
             except UserError as error:
-                form.add_error(None, str(error))
+                form.add_error(None, refusal_in_words(error))
             else:
                 messages.success(request, _("Another reviewer will decide."))
                 return redirect("outcome", annotation_id=annotation.pk)

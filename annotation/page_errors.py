@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from annotation.errors import UserError
 
-WORDS: dict[str, Promise | str] = {
+# On the pages of accounts, teams and roles, in every language.
+PEOPLE: Mapping[str, Promise | str] = {
     "conflict": _("This is not possible now: somebody else must be able to do what this account does first."),
     "invitation_unusable": _("This invitation was used, withdrawn or has lapsed: ask whoever sent it for a new one."),
     "job_already_running": _("Your data is being written already: wait for it to end."),
@@ -22,11 +24,38 @@ WORDS: dict[str, Promise | str] = {
     "too_busy": _("Your data was written several times today: take a file that is there, or come back tomorrow."),
     "too_many_tokens": _("You have as many as one person may: take one back that is no longer needed."),
 }
+# For readers of other languages: in English a refusal speaks for itself, with the values it met.
+TRANSLATED: Mapping[str, Promise | str] = {
+    "account_blocked": _("This account is blocked: its work is kept and does not count."),
+    "already_disputed": _("This verdict was disputed before: what the second reviewer decides stands."),
+    "already_gold": _("This tile is gold already."),
+    "already_resolved": _("This alarm is decided already: look at the list of those decided."),
+    "already_undone": _("This was brought back before: nothing is left to undo."),
+    "answer_not_true": _("The labels do not bear this answer out: assign the report, or give another answer."),
+    "cannot_assign": _(
+        "Nobody can be asked to draw this place now: somebody works on it, or nothing is labelled here."
+    ),
+    "invalid_review": _(
+        "This verdict cannot be recorded so: corrections are made in the review desk, tile by tile."
+    ),
+    "permission_denied": _("This is for the operator of the site to decide: ask them."),
+    "not_accepted": _("Only accepted labels become gold: have them reviewed first."),
+    "not_found": _("This is not there any more, or is not for you to decide: load the page again."),
+    "not_submitted": _("There is nothing to decide here now: load the page again to see where it stands."),
+    "nothing_to_revert": _("Nothing that counts was done here: look at the dates and the area."),
+    "outside_campaign": _("No tile to label lies in this area: choose another one."),
+    "own_work": _("This is your own work: another reviewer will look at it."),
+    "reason_required": _("Say why: the reason is kept."),
+    "report_closed": _("This report has its answer: take it up again first, saying why."),
+    "stale_revision": _("Somebody changed this meanwhile: load the page again, and look at what is there now."),
+    "tile_has_trained": _("A model has learnt from this tile: choose one that was accepted since the last training."),
+}
 
 
-def in_words(error: UserError) -> str:
-    """What a page says of a refusal; a refusal without words of its own speaks for itself."""
-    return str(WORDS.get(error.code, error))
+def refusal_in_words(error: UserError, words: Mapping[str, Promise | str] | None = None) -> str:
+    """What a page says of a refusal. `words` by code replace it in every language, `TRANSLATED` in all but English."""
+    is_english = (get_language() or "en").startswith("en")
+    return str((words or {}).get(error.code) or (not is_english and TRANSLATED.get(error.code)) or error)
 
 
 @contextmanager
@@ -35,4 +64,4 @@ def refusals_as_messages(request: HttpRequest) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        messages.error(request, in_words(error))
+        messages.error(request, refusal_in_words(error, PEOPLE))

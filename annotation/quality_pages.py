@@ -10,12 +10,14 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
 
 from annotation import pictures
 from annotation.api.quality_views import public_ids
-from annotation.errors import AlreadyGold, JobAlreadyRunning, NotAccepted, NotThere, TileHasTrained, UserError
+from annotation.errors import NotThere, UserError
 from annotation.models import Annotation, Campaign, NomenclatureClass, Tile, TileAgreement
+from annotation.page_errors import refusal_in_words
 from annotation.services import agreement, gold
 from annotation.services.people import role_in
 from annotation.services.reliability import reliability_for_maintainer
@@ -23,6 +25,9 @@ from annotation.views import BAR_UNITS, class_rows, in_words
 
 CONTESTED_SHOWN = 12
 CANDIDATES_SHOWN = 12
+WORDS = {
+    "job_already_running": gettext_lazy("The agreement is being counted: load this page again in a moment."),
+}
 
 
 class QualityView(LoginRequiredMixin, TemplateView):
@@ -76,7 +81,7 @@ class QualityView(LoginRequiredMixin, TemplateView):
         except NotThere:
             raise Http404 from None
         except UserError as error:
-            messages.error(request, refusal(error))
+            messages.error(request, refusal_in_words(error, WORDS))
         return redirect("quality", slug=slug)
 
     def do(self, campaign: Campaign, user: User) -> str:
@@ -111,19 +116,6 @@ def number(text: str | None) -> int:
     if text is None or not (text.isascii() and text.isdigit() and len(text) < 15):
         raise Http404
     return int(text)
-
-
-def refusal(error: UserError) -> str:
-    """What a service refused, in the reader's language."""
-    told = {
-        AlreadyGold.code: _("This tile is gold already."),
-        NotAccepted.code: _("Only accepted labels become gold: have them reviewed first."),
-        TileHasTrained.code: _(
-            "A model has learnt from this tile: choose one that was accepted since the last training."
-        ),
-        JobAlreadyRunning.code: _("The agreement is being counted: load this page again in a moment."),
-    }
-    return told.get(error.code, str(error))
 
 
 def iou_rows(found: agreement.CampaignAgreement, classes: list[NomenclatureClass]) -> list[dict[str, Any]]:

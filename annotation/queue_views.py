@@ -45,10 +45,11 @@ class PeriodForm(forms.Form):
     def moments(self) -> tuple[datetime, datetime]:
         """From the first moment of the first day to before the first of the day after the last."""
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]
-        return _midnight(since), _midnight(until + timedelta(days=1))
+        return midnight(since), midnight(until + timedelta(days=1))
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """When a day begins, in universal time."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 

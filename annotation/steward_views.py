@@ -11,26 +11,16 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
 
 from annotation.errors import UserError
 from annotation.models import Campaign, PlaceReport, Territory
+from annotation.page_errors import refusal_in_words
 from annotation.report_views import listed, report_context, with_classes
 from annotation.services import coverage, report_desk
 
-#: What a refusal says in another language than the services'; the services' own words hold the values met.
-REFUSALS: dict[str, Any] = {
-    "not_found": gettext_lazy("That is not there, or not for you to handle."),
-    "report_closed": gettext_lazy("This report has its answer: take it up again first, saying why."),
-    "cannot_assign": gettext_lazy(
-        "Nobody can be asked to draw this place now: somebody works on it, or nothing is labelled here."
-    ),
-    "answer_not_true": gettext_lazy(
-        "The labels do not bear this answer out: assign the report, or give another answer."
-    ),
-    "reason_required": gettext_lazy("Say why, in a sentence that the person who reported it can read."),
-}
+WORDS = {"reason_required": gettext_lazy("Say why, in a sentence that the person who reported it can read.")}
 
 
 class DeskView(LoginRequiredMixin, TemplateView):
@@ -121,9 +111,7 @@ class DeskReportView(LoginRequiredMixin, TemplateView):
         try:
             self.act(request, report_id)
         except UserError as error:
-            english = (get_language() or "en").startswith("en")
-            words = str(error) if english else REFUSALS.get(error.code, str(error))
-            context = self.get_context_data(report_id=report_id, refusal=words)
+            context = self.get_context_data(report_id=report_id, refusal=refusal_in_words(error, WORDS))
             return self.render_to_response(context, status=error.status)
         return HttpResponseRedirect(reverse("steward-report", args=[report_id]))
 

@@ -21,6 +21,7 @@ from django.views.generic import TemplateView
 from annotation import pictures
 from annotation.errors import UserError
 from annotation.models import Annotation, Campaign, Review
+from annotation.page_errors import refusal_in_words
 from annotation.services.review_queue import waiting_for
 from annotation.services.reviews import record_reviews
 from annotation.views import SHOWN_LABEL_BYTES
@@ -149,7 +150,7 @@ class SubmissionsView(LoginRequiredMixin, TemplateView):
                 submissions=chosen, reviewer=cast(User, self.request.user), **form.cleaned_data
             )
         except UserError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, refusal_in_words(error))
             return False
         done = {"n": len(recorded)}
         if recorded:
@@ -158,7 +159,6 @@ class SubmissionsView(LoginRequiredMixin, TemplateView):
                 ngettext("%(n)s verdict was recorded.", "%(n)s verdicts were recorded.", len(recorded)) % done,
             )
         for one in refused:
-            messages.warning(
-                self.request, _("Submission %(id)s: %(reason)s") % {"id": one.annotation_id, "reason": one.reason}
-            )
+            told = {"id": one.annotation_id, "reason": refusal_in_words(one.error)}
+            messages.warning(self.request, _("Submission %(id)s: %(reason)s") % told)
         return True

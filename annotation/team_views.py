@@ -19,7 +19,7 @@ from annotation import invitation_mail
 from annotation.errors import InvitationUnusable
 from annotation.forms import TeamForm, TeamInviteForm
 from annotation.models import Campaign, Invitation, Team
-from annotation.page_errors import in_words, refusals_as_messages
+from annotation.page_errors import PEOPLE, refusal_in_words, refusals_as_messages
 from annotation.services.invitations import accept_invitation, invitation_of, invite, withdraw_invitation
 from annotation.services.teams import leave_team, let_manage, make_team
 
@@ -134,5 +134,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
             messages.success(request, _("Welcome: you can begin."))
             return redirect("campaign", used.campaign.slug) if used.campaign else redirect("team", used.team_id)
     except InvitationUnusable as error:
-        return render(request, "annotation/invitation_unusable.html", {"told": in_words(error)}, status=410)
+        return render(
+            request, "annotation/invitation_unusable.html", {"told": refusal_in_words(error, PEOPLE)}, status=410
+        )
     return render(request, "annotation/invitation.html", {"invitation": found, "secret": secret})

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from learning import pages, trust_pages
+from learning import batch_pages, pages, trust_pages
 
 
 class ReleaseName(StringConverter):
@@ -19,6 +19,7 @@ urlpatterns = [
     path(_TRUST, trust_pages.TrustView.as_view(), name="trust"),
     path(f"{_TRUST}alarms/<int:alarm_id>/dismiss/", trust_pages.DismissAlarmView.as_view(), name="dismiss-alarm"),
     path(f"{_TRUST}alarms/<int:alarm_id>/revert/", trust_pages.RevertForAlarmView.as_view(), name="trust-revert"),
+    path(f"{_TRUST}batch/", batch_pages.RevertBatchView.as_view(), name="revert-batch"),
     path(f"{_TRUST}reverts/<int:revert_id>/", trust_pages.RevertView.as_view(), name="revert"),
     path("releases/", pages.ReleaseListView.as_view(), name="releases"),
     path("releases/<release_name:name>/", pages.ReleaseView.as_view(), name="release"),

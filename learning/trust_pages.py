@@ -15,6 +15,7 @@ from django.views.generic import TemplateView
 
 from annotation.errors import NotThere, UserError
 from annotation.models import Campaign, Revert, TrustAlarm
+from annotation.page_errors import refusal_in_words
 from annotation.services import alarms
 from annotation.services.reverts import lines_of, reverts_in, undo_for_maintainer
 from learning.services.reverted import learnt_from
@@ -76,7 +77,7 @@ class DismissAlarmView(MaintainedView):
         except NotThere as error:
             raise Http404 from error
         except UserError as error:
-            messages.error(request, _("This alarm could not be decided: %(why)s") % {"why": error})
+            messages.error(request, _("This alarm could not be decided: %(why)s") % {"why": refusal_in_words(error)})
         else:
             messages.success(request, _("Noted: nothing is wrong here."))
         return redirect("trust", slug=slug)
@@ -99,7 +100,7 @@ class RevertForAlarmView(MaintainedView):
                 alarm_id=alarm_id, actor=self.person, reason="", dry_run=True, look=learnt_from
             )
         except UserError as error:
-            return super().get_context_data(refusal=str(error), **context, **kwargs)
+            return super().get_context_data(refusal=refusal_in_words(error), **context, **kwargs)
         return super().get_context_data(
             found=found,
             lines=found.lines[:SHOWN_LINES],
@@ -117,7 +118,7 @@ class RevertForAlarmView(MaintainedView):
         except NotThere as error:
             raise Http404 from error
         except UserError as error:
-            messages.error(request, _("Nothing was set aside: %(why)s") % {"why": error})
+            messages.error(request, _("Nothing was set aside: %(why)s") % {"why": refusal_in_words(error)})
             return redirect("trust-revert", slug=slug, alarm_id=alarm_id)
         messages.success(request, _("The account is blocked and its work is set aside."))
         return redirect("revert", slug=slug, revert_id=cast(Revert, found.revert).pk)
@@ -154,7 +155,7 @@ class RevertView(MaintainedView):
         try:
             undo_for_maintainer(revert_id=revert.pk, actor=self.person, reason=request.POST.get("reason", ""))
         except UserError as error:
-            messages.error(request, _("Nothing was brought back: %(why)s") % {"why": error})
+            messages.error(request, _("Nothing was brought back: %(why)s") % {"why": refusal_in_words(error)})
         else:
             messages.success(request, _("The work counts again, unless another decision holds it."))
         return redirect("revert", slug=slug, revert_id=revert_id)

@@ -75,7 +75,7 @@ class Revert(models.Model):
     )
     since = models.DateTimeField(null=True, blank=True)
     until = models.DateTimeField(null=True, blank=True)
-    area = models.PolygonField(srid=4326, null=True, blank=True)
+    area = models.GeometryField(srid=4326, null=True, blank=True)
     blocks = models.BooleanField(default=False)  # the account was blocked with it
     reason = models.CharField(max_length=500)
     made_by = models.ForeignKey(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.db import transaction
 from django.db.models import Count, F, Q
 from django.utils.translation import gettext as _
@@ -39,7 +39,7 @@ class Scope:
     campaign: Campaign | None = None
     since: datetime | None = None
     until: datetime | None = None
-    area: Polygon | None = None  # EPSG:4326; tiles that touch it
+    area: Polygon | MultiPolygon | None = None  # EPSG:4326; tiles that touch it
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,12 @@ class Refused:
     """A submission of several on which a verdict could not be recorded, and why."""
 
     annotation_id: int
-    reason: str
+    error: UserError
+
+    @property
+    def reason(self) -> str:
+        """Why, as the API says it."""
+        return str(self.error)
 
 
 def record_reviews(
@@ -270,7 +275,7 @@ def record_reviews(
                 comment=comment,
             )
         except UserError as error:
-            refused.append(Refused(annotation_id, str(error)))
+            refused.append(Refused(annotation_id, error))
         else:
             recorded.append(review)
     return recorded, refused
