@@ -35,9 +35,7 @@ TRANSLATED: Mapping[str, Promise | str] = {
     "cannot_assign": _(
         "Nobody can be asked to draw this place now: somebody works on it, or nothing is labelled here."
     ),
-    "invalid_review": _(
-        "This verdict cannot be recorded so: corrections are made in the review desk, tile by tile."
-    ),
+    "invalid_review": _("This verdict cannot be recorded so: corrections are made in the review desk, tile by tile."),
     "permission_denied": _("This is for the operator of the site to decide: ask them."),
     "not_accepted": _("Only accepted labels become gold: have them reviewed first."),
     "not_found": _("This is not there any more, or is not for you to decide: load the page again."),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from annotation.core.grid import SUBPIXELS
 from annotation.models import (
     Annotation,
     AnnotationRevision,
@@ -23,6 +24,7 @@ from annotation.services.vintages import OtherVintage, has_other_vintages
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.contrib.gis.geos import Point
 
 MOST_WORDS = 5  # of reports on one tile that are shown to who draws it
 
@@ -94,6 +96,7 @@ def submission_body(annotation: Annotation, tile: Tile, risk: Annotation) -> dic
         ],
         "is_new_author": risk.is_new_author,  # type: ignore[attr-defined]
         "disagreement": risk.disagreement,  # type: ignore[attr-defined]
+        "reports": reported_words(tile),
     }
 
 
@@ -126,16 +129,26 @@ def why_body(ticket: Ticket | None, annotation: Annotation | None) -> dict[str, 
         "round": ticket.round.number if ticket else None,
         "model_version": ticket.round.model_version if ticket else "",
         "probability": ticket.probability if ticket else None,
-        "reports": reported_words(ticket),
+        "reports": reported_words(ticket.tile) if ticket and ticket.kind == Ticket.Kind.REPORTED else [],
     }
 
 
-def reported_words(ticket: Ticket | None) -> list[dict[str, str]]:
-    """What people said of a reported tile. A blind tile is drawn without what others say of it."""
-    if ticket is None or ticket.kind != Ticket.Kind.REPORTED or is_blind_tile(ticket.tile):
+def reported_words(tile: Tile) -> list[dict[str, Any]]:
+    """What people said of a tile, and where on it (subpixels). A blind tile is drawn without what others say of it."""
+    if is_blind_tile(tile):
         return []
-    waiting = PlaceReport.objects.waiting().filter(tile=ticket.tile_id).order_by("created_at", "pk")
-    return [{"class_code": report.class_code, "comment": report.words} for report in waiting[:MOST_WORDS]]
+    waiting = PlaceReport.objects.waiting().filter(tile=tile).order_by("created_at", "pk")
+    return [
+        {"class_code": report.class_code, "comment": report.words, "at": _place_on(tile, report.marker)}
+        for report in waiting[:MOST_WORDS]
+    ]
+
+
+def _place_on(tile: Tile, point: Point) -> list[int]:
+    px = tile.campaign.tile_px
+    x, y = tile.campaign.tile_grid.pixels.from_lonlat(*point.coords)
+    inside = (x - tile.col * px, y - tile.row * px)
+    return [min(max(0, round(SUBPIXELS * place)), SUBPIXELS * px) for place in inside]
 
 
 def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[str, Any]:

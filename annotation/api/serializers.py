@@ -154,6 +154,9 @@ class ReportedWordsSerializer(serializers.Serializer):
 
     class_code = serializers.CharField(allow_blank=True, help_text="Class that they say is there, if any.")
     comment = serializers.CharField(allow_blank=True)
+    at = serializers.ListField(
+        child=serializers.IntegerField(min_value=0), min_length=2, max_length=2, help_text="Subpixels of the tile."
+    )
 
 
 class WhySerializer(serializers.Serializer):
@@ -280,6 +283,7 @@ class SubmissionSerializer(serializers.Serializer):
     opinions = OpinionSerializer(many=True)
     is_new_author = serializers.BooleanField()
     disagreement = serializers.FloatField(allow_null=True)
+    reports = ReportedWordsSerializer(many=True, help_text="What readers of the map said of this tile.")
 
 
 class BulkReviewSerializer(serializers.Serializer):

@@ -89,6 +89,15 @@ class PixelGrid:
         lon, lat = lonlat_transformers(self.crs)[0].transform(*self.to_crs_xy(x_px, y_px))
         return float(lon), float(lat)
 
+    def from_lonlat(self, lon: float, lat: float) -> tuple[float, float]:
+        """Pixel coordinate (x, y) of a longitude and latitude (WGS 84, degrees); infinite where the CRS has none.
+
+        Raises: UnlocatedGrid.
+        """
+        a, _, c, _, e, f = self.transform
+        x, y = lonlat_transformers(self.crs)[1].transform(lon, lat)
+        return float(x - c) / a, float(y - f) / e
+
     @property
     def bounds_crs(self) -> Bounds:
         """(left, bottom, right, top) in CRS units."""

@@ -14,7 +14,6 @@ from django.core.validators import validate_email
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
-from annotation.core.grid import lonlat_transformers
 from annotation.core.places import Place
 from annotation.errors import (
     InvalidPlace,
@@ -125,9 +124,7 @@ def tile_at(campaign: Campaign, place: Place) -> Tile:
             f"The area is {place.area_m2:,.0f} m², a tile {side_m**2:,.0f} m²: draw around one wrong place at a "
             "time, or give a point."
         )
-    a, _, c, _, e, f = grid.pixels.transform
-    x, y = lonlat_transformers(grid.pixels.crs)[1].transform(*place.marker)
-    col, row = (x - c) / a / campaign.tile_px, (y - f) / e / campaign.tile_px
+    col, row = (px / campaign.tile_px for px in grid.pixels.from_lonlat(*place.marker))
     if not (0 <= row < campaign.n_rows and 0 <= col < campaign.n_cols):  # also where the projection gives infinity
         raise InvalidPlace("This place lies outside of the campaign's map: choose one where there is imagery.")
     where = (math.floor(row), math.floor(col))

@@ -14,6 +14,7 @@ from html_checks import assert_strict
 from learning_rows import labelled_campaign
 from report_rows import area_in, point_in, report, steward_of, territory
 
+from annotation.core.grid import SUBPIXELS
 from annotation.models import PlaceReport, ReportContact
 from annotation.services.people import set_role
 from annotation.services.report_desk import answer_report, assign_report
@@ -224,9 +225,10 @@ def test_the_studio_says_what_the_reporter_said_but_not_on_a_blind_tile(place: P
     lease = claim_next_tile(campaign=place.campaign, annotator=place.people["maintainer"])
     assert lease is not None
     first = client.post(f"/api/v1/tiles/{lease.tile_id}/pick/").json()
+    middle = [SUBPIXELS * place.campaign.tile_px // 2] * 2
     words = {
-        place.west.pk: [{"class_code": BUILT, "comment": HOSTILE}],
-        place.east.pk: [{"class_code": "", "comment": ""}],
+        place.west.pk: [{"class_code": BUILT, "comment": HOSTILE, "at": middle}],
+        place.east.pk: [{"class_code": "", "comment": "", "at": middle}],
     }
     assert first["why"]["kind"] == "reported" and first["why"]["rank"] is None
     assert first["why"]["reports"] == words[lease.tile_id]

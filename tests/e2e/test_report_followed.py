@@ -148,6 +148,7 @@ def test_a_report_is_followed_from_the_public_map_to_the_release_that_contains_i
     studio.goto("/campaigns/gers/studio/")
     studio.wait_for_selector(f"#studio[data-ready='true'][data-tile='{tile.pk}']")
     assert "A new barn stands here." in studio.inner_text("[data-testid='reported']")
+    assert studio.locator(".mark-icon .is-reported").inner_text() == "A", "and where on the tile"
     pen = Studio(studio, tile, ana)
     pen.choose(BUILT)
     pen.use("polygon")
@@ -165,6 +166,8 @@ def test_a_report_is_followed_from_the_public_map_to_the_release_that_contains_i
     sign_in(review, rene)
     review.goto("/campaigns/gers/review/")
     review.wait_for_selector("#review[data-ready='true']")
+    assert "A new barn stands here." in review.inner_text("[data-testid='reported']")
+    assert review.locator("[data-pane='submission'] .mark-icon .is-reported").count() == 1
     review.click("[data-testid='accept']")
     review.wait_for_selector("[data-testid='empty']")
     reader.reload()

@@ -38,6 +38,15 @@ def seen_at_rest(page: Any, url: str | None = None) -> Any:
     raise AssertionError(f"the maps do not come to rest: {last}")
 
 
+def tab_to(page: Any, selector: str) -> None:
+    """Presses Tab until the keyboard is there."""
+    for _ in range(20):
+        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not lead to {selector}")
+
+
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 
@@ -136,6 +145,33 @@ def test_a_marked_place_reaches_the_author_who_disputes_and_another_reviewer_dec
     other.keyboard.press("a")
     other.wait_for_selector("[data-testid='empty']")
     assert Stored(tile, author).annotation.state == "accepted"
+
+
+def test_a_place_is_marked_with_the_keyboard_alone(world: Any, open_page: Any) -> None:
+    tile, author, reviewer = submitted(world, [box(BUILT, 10, 10, 40, 40, "a")])
+    desk = open_desk(open_page, reviewer)
+    desk.keyboard.press("f")
+    desk.keyboard.press("m")
+    assert desk.evaluate("document.activeElement.dataset.pane") == "submission"
+    before = seen_at_rest(desk)
+    desk.keyboard.press("ArrowRight")
+    after = seen_at_rest(desk, before["url"])
+    moved = before["places"][0][0] - after["places"][0][0]
+    assert moved > 20
+    desk.keyboard.press("Enter")
+    desk.wait_for_selector("dialog[open]")
+    tab_to(desk, "[name='reason']")
+    desk.keyboard.press("Space")
+    tab_to(desk, "[data-testid='dialog-confirm']")
+    desk.keyboard.press("Enter")
+    desk.wait_for_selector(".mark-item")
+    desk.keyboard.press("s")
+    desk.wait_for_selector("dialog[open]")
+    tab_to(desk, "[data-testid='dialog-confirm']")
+    desk.keyboard.press("Enter")
+    desk.wait_for_selector("[data-testid='empty']")
+    (x, y) = Stored(tile, author).annotation.reviews.get().marks[0]["at"]
+    assert x > 256 + 40 and abs(y - 256) < 12, "to the right of the middle, where the map was moved"
 
 
 def test_maps_side_by_side_look_at_the_same_place(world: Any, open_page: Any) -> None:

@@ -68,6 +68,8 @@ export interface ReportedWords {
   /** The class that the reader says is there; empty where they name none. */
   readonly class_code: string;
   readonly comment: string;
+  /** Where on the tile, in its subpixels. */
+  readonly at: readonly [number, number];
 }
 
 export interface Why {
@@ -195,6 +197,8 @@ export interface ReviewTask {
   readonly is_new_author: boolean;
   /** Share of pixels on which the map or other people have another class; null where nothing can be compared. */
   readonly disagreement: number | null;
+  /** What readers of the map said of this tile. */
+  readonly reports: readonly ReportedWords[];
 }
 
 export interface ReviewBody {

@@ -1,4 +1,4 @@
-import type { LeafletMouseEvent } from "leaflet";
+import type { LatLng, LeafletMouseEvent } from "leaflet";
 import { render } from "lit";
 import { api, ApiError } from "../api/client";
 import type { Boot, Campaign, Mark, ModelDraft, ReviewReason, ReviewTask } from "../api/types";
@@ -44,10 +44,13 @@ export class ReviewApp implements ReviewActions {
       new MapView(root.querySelector(`[data-pane="${name}"]`) as HTMLElement, campaign.layer, coloursOf(campaign));
     [this.view, this.imageView, this.modelView] = [open("submission"), open("image"), open("model")];
     this.locked = new LockedViews([this.view, this.imageView, this.modelView]);
-    this.eachView((view) => { view.coverage.setOpacity(this.state.opacity); });
+    this.eachView((view) => {
+      view.coverage.setOpacity(this.state.opacity);
+      view.map.keyboard.enable(); // arrows, plus and minus: here no tool wants them
+    });
     window.addEventListener("keydown", (event) => { this.onKey(event); });
     this.view.map.on("mousemove", (event) => { this.hover(event); });
-    this.view.map.on("click", (event) => { void this.clicked(event); });
+    this.view.map.on("click", (event) => { void this.markAt(event.latlng); });
   }
 
   private eachView(change: (view: MapView) => void): void {
@@ -92,7 +95,10 @@ export class ReviewApp implements ReviewActions {
     if (this.task !== task) return;
     this.update({ phase: "working", hasDraft: this.draft !== null });
     this.locked.align(this.view);
-    this.eachView((view) => { view.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px); });
+    this.eachView((view) => {
+      view.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px);
+      view.marks.setReported(task.reports.map(({ at }) => at));
+    });
     const images: Promise<void>[] = [];
     this.eachView((view) => { images.push(view.showImagery(this.state.view)); });
     this.modelView.showFeatures(this.draft?.features ?? []);
@@ -184,13 +190,16 @@ export class ReviewApp implements ReviewActions {
   // Marks
 
   toggleMarking(): void {
-    if (this.state.phase === "working") this.update({ isMarking: !this.state.isMarking });
+    if (this.state.phase !== "working") return;
+    this.update({ isMarking: !this.state.isMarking });
+    // By keys the map is moved under its middle, and Enter marks there.
+    if (this.state.isMarking) this.view.map.getContainer().focus({ preventScroll: true });
   }
 
-  private async clicked(event: LeafletMouseEvent): Promise<void> {
+  private async markAt(place: LatLng): Promise<void> {
     const { frame } = this.view;
     if (!this.state.isMarking || !frame || this.state.phase !== "working") return;
-    const [x, y] = frame.toUnits(event.latlng).map(Math.round) as [number, number];
+    const [x, y] = frame.toUnits(place).map(Math.round) as [number, number];
     if (x < 0 || y < 0 || x > frame.side || y > frame.side) return;
     if (this.state.marks.length >= MOST_MARKS) {
       this.update({ isMarking: false, notice: interpolate(gettext("At most %(n)s places can be marked."), { n: MOST_MARKS }) });
@@ -261,6 +270,11 @@ export class ReviewApp implements ReviewActions {
   }
 
   private onKey(event: KeyboardEvent): void {
+    if (event.key === "Enter" && this.state.isMarking && event.target === this.view.map.getContainer()) {
+      event.preventDefault();
+      void this.markAt(this.view.map.getCenter());
+      return;
+    }
     if (isForControl(event.target, event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
     const keys: Readonly<Record<string, () => void>> = {
       a: () => { this.accept(); },

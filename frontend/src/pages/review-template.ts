@@ -6,6 +6,7 @@ import { viewsOf } from "../map/imagery";
 import { icon, swatch } from "../ui/icons";
 import { languageSwitch } from "../ui/language";
 import type { ViewSettings } from "../ui/view-panel";
+import { reportedPlaces } from "../ui/reported-places";
 import { reasonWords } from "../ui/why-card";
 
 export interface ReviewState {
@@ -89,7 +90,7 @@ function legend({ campaign, task, language }: ReviewModel): TemplateResult {
 }
 
 /** What a reviewer should know before looking. */
-function notes({ task, language }: ReviewModel): TemplateResult | typeof nothing {
+function notes({ campaign, task, language }: ReviewModel): TemplateResult | typeof nothing {
   if (!task) return nothing;
   const lines = [
     ...(task.is_new_author ? [gettext("The author is new here: fewer than three of their tiles are accepted.")] : []),
@@ -97,7 +98,8 @@ function notes({ task, language }: ReviewModel): TemplateResult | typeof nothing
       ? []
       : [interpolate(gettext("On %(share)s of the pixels the model, or someone else, has another class."), { share: percent(task.disagreement, 0) })]),
   ];
-  if (lines.length + task.opinions.length === 0) return nothing;
+  if (lines.length + task.opinions.length + task.reports.length === 0) return nothing;
+  const nameOf = (code: string): string => campaign.nomenclature.classes.find((one) => one.code === code)?.name[language] ?? code;
   return html`<details class="section" open data-testid="notes">
     <summary>${gettext("Before you look")}</summary>
     ${task.opinions.map((opinion) => html`<blockquote class="opinion">
@@ -106,6 +108,7 @@ function notes({ task, language }: ReviewModel): TemplateResult | typeof nothing
       <p class="quiet">${new Date(opinion.at).toLocaleDateString(dateLocale(language), { dateStyle: "medium" })}</p>
     </blockquote>`)}
     ${lines.map((line) => html`<p>${line}</p>`)}
+    ${task.reports.length > 0 ? html`<p><strong>${gettext("Readers of the map reported this tile")}</strong></p>${reportedPlaces(task.reports, nameOf)}` : nothing}
   </details>`;
 }
 
@@ -118,7 +121,7 @@ function marks({ state, actions }: ReviewModel): TemplateResult {
   return html`<details class="section" open>
     <summary>${gettext("Marked places")}</summary>
     ${state.marks.length > 0 ? html`<ol class="mark-list">${state.marks.map(row)}</ol>` : html`<p class="quiet">${gettext("Mark the places you speak of: the author finds them on the tile.")}</p>`}
-    <button type="button" class="wide" data-testid="mark" ?disabled=${off} aria-pressed=${String(state.isMarking)} @click=${() => { actions.toggleMarking(); }}>${icon("target")} ${state.isMarking ? gettext("Click the place") : gettext("Mark a place")} <kbd>M</kbd></button>
+    <button type="button" class="wide" data-testid="mark" ?disabled=${off} aria-pressed=${String(state.isMarking)} @click=${() => { actions.toggleMarking(); }}>${icon("target")} ${state.isMarking ? gettext("Click the place, or move the map and press Enter") : gettext("Mark a place")} <kbd>M</kbd></button>
   </details>`;
 }
 

@@ -132,6 +132,7 @@ export class StudioFlow {
     const imagery = app.view.showImagery(app.state.view);
     app.suggestionDesk.reset(data, assignment);
     app.segmentDesk.reset(data, assignment.draft_available);
+    app.view.marks.setReported((assignment.why?.reports ?? []).map(({ at }) => at));
     app.view.marks.setMarks(annotation.review?.verdict === "send_back" ? annotation.review.marks.map(({ at }) => at) : []);
     app.update({ phase: "working", status: { ...NOTHING_SAVED, savedAt: annotation.saved_at } });
     app.belt.restart(assignment.draft_available);

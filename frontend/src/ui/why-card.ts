@@ -1,7 +1,8 @@
 import { html, nothing, type TemplateResult } from "lit";
-import type { ReportedWords, ReviewOutcome, ReviewReason, Why } from "../api/types";
+import type { ReviewOutcome, ReviewReason, Why } from "../api/types";
 import { gettext, interpolate } from "../i18n";
 import { LightElement } from "./element";
+import { reportedPlaces } from "./reported-places";
 
 interface Words {
   readonly title: string;
@@ -81,15 +82,6 @@ export class WhyCard extends LightElement {
     this.nameOf = (code) => code;
   }
 
-  private reported(report: ReportedWords): TemplateResult | typeof nothing {
-    const { class_code, comment } = report;
-    if (!class_code && !comment) return nothing;
-    return html`<blockquote data-testid="reported">
-      ${class_code ? html`<p><strong>${interpolate(gettext("Should be: %(class)s"), { class: this.nameOf(class_code) })}</strong></p>` : nothing}
-      ${comment ? html`<p>${interpolate(gettext("“%(comment)s”"), { comment })}</p>` : nothing}
-    </blockquote>`;
-  }
-
   protected override render(): TemplateResult | typeof nothing {
     if (!this.why) return nothing;
     const { title, text } = whyWords(this.why);
@@ -108,7 +100,7 @@ export class WhyCard extends LightElement {
               : nothing}
           </blockquote>`
         : nothing}
-      ${(this.why.reports ?? []).map((report) => this.reported(report))}
+      ${reportedPlaces(this.why.reports ?? [], this.nameOf)}
       ${rows.length > 0
         ? html`<details>
             <summary>${gettext("Figures")}</summary>
