@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RevertItem,
         Team,
         Territory,
+        Ticket,
         TrustAlarm,
         Validation,
         ValidationBatch,
@@ -35,6 +36,21 @@ if TYPE_CHECKING:
 
 class ImageryLayerQuerySet(models.QuerySet["ImageryLayer"]):
     """Imagery layers are public: what is shown on the map may be seen by anyone."""
+
+
+class TicketQuerySet(models.QuerySet["Ticket"]):
+    """Tickets say where labels are wanted, to whoever may have them."""
+
+    def left_for(self, annotator: User) -> TicketQuerySet:
+        """Those of tiles that this person may still be given: neither handed in nor held, skipped or called unreadable.
+
+        A tile one left is one's own to take again.
+        """
+        lease, annotation = apps.get_model("annotation", "Lease"), apps.get_model("annotation", "Annotation")
+        on_it = {"tile": OuterRef("tile"), "annotator": annotator}
+        had = lease.objects.filter(**on_it, purpose="draw").exclude(state="released", release_reason="left")
+        handed_in = annotation.objects.filter(**on_it).exclude(state="draft")
+        return self.exclude(Exists(had)).exclude(Exists(handed_in))
 
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):

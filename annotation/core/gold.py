@@ -5,6 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+MAX_SHARE = 0.5  # more would leave people little that is new
+NEWCOMER_SHARES = 3  # what is known of somebody matters most while it is little
+
+
+def share_of_gold(share: float, *, newcomer: bool) -> float:
+    """Share of a person's tiles that is gold, from a campaign's share; newcomers get more, at most MAX_SHARE."""
+    return min(MAX_SHARE, NEWCOMER_SHARES * share) if newcomer else share
+
 
 def uniform(key: bytes, *parts: object) -> float:
     """A number from 0 to below 1 that depends on the key and the parts alone, and without the key looks random."""

@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from annotation.querysets import TicketQuerySet
+
 
 class QueueRound(models.Model):
     """One ranking of a campaign's tiles; opening the next one closes it."""
@@ -68,6 +70,8 @@ class Ticket(models.Model):
     probability = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     leased_until = models.DateTimeField(null=True, blank=True)
+
+    objects = TicketQuerySet.as_manager()
 
     class Meta:
         ordering = ["rank"]  # never across the round: a lock would then take the round and the campaign too

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from django.db import transaction
 
+from annotation.core.gold import MAX_SHARE as MAX_GOLD_SHARE
 from annotation.core.grid import TileGrid
 from annotation.core.holdout import draw_holdout, iter_holdout_tiles
 from annotation.errors import NameTaken, TooFewTiles, UserError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 DEFAULT_HOLDOUT_SHARE = 0.15
 FIRST_REVIEWED = 3
-MAX_GOLD_SHARE = 0.5  # more would leave people little that is new
 MAX_HOLDOUT_TILES = 600  # enough for per-class figures; a larger sample is asked for by its share
 
 

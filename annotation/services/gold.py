@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, F, Max, OuterRef, QuerySet
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, QuerySet
 
 from annotation.core.agreement import confusion_counts
-from annotation.core.gold import gold_is_due, gold_order, uniform
+from annotation.core.gold import gold_is_due, gold_order, share_of_gold, uniform
 from annotation.core.reliability import gold_passed
 from annotation.core.stored_labels import class_index, label_rasters
 from annotation.errors import AlreadyGold, NotAccepted, NotThere, TileHasTrained, TileNotWorkable
@@ -29,6 +29,7 @@ from annotation.models import (
     Tile,
 )
 from annotation.services.clock import database_now
+from annotation.services.newcomers import easy_first
 from annotation.services.nomenclatures import selectable_codes
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import refresh_tile_state
@@ -119,14 +120,15 @@ def golds_of(campaign: Campaign) -> QuerySet[GoldTile]:
 
 
 def gold_lease_if_due(
-    campaign: Campaign, annotator: User, *, ahead: bool, within: Territory | None = None
+    campaign: Campaign, annotator: User, *, ahead: bool, within: Territory | None = None, newcomer: bool = False
 ) -> Lease | None:
     """A lease on a gold tile this person has not done, where one is due; None else. Called inside a claim.
 
     Which of a person's tiles are gold follows from the campaign's seed, the person and how many tiles they have been
     given, by a hash with the site's secret. The answer looks like any other: a reason such as the queue gives.
     Redundancy does not bound gold. Where the queue has nothing more to give, neither has this. One that was left comes
-    back, as any tile that was left does.
+    back, as any tile that was left does. Newcomers are given more of them
+    (annotation.core.gold).
     """
     in_use = GoldTile.objects.filter(tile__campaign=campaign, retired_at__isnull=True)
     if within is not None:
@@ -139,12 +141,13 @@ def gold_lease_if_due(
     given = Lease.objects.filter(tile__campaign=campaign, annotator=annotator, purpose=Lease.Purpose.DRAW)
     key = settings.SECRET_KEY.encode()
     drawn = {"seed": campaign.seed, "person": annotator.pk}
-    if not gold_is_due(key, **drawn, count=given.count(), share=campaign.gold_share):
+    share = share_of_gold(campaign.gold_share, newcomer=newcomer)
+    if not gold_is_due(key, **drawn, count=given.count(), share=share):
         return None
     golds = _golds_for(in_use, annotator)
     if not golds:
         return None
-    why = _reason_to_show(campaign, annotator, key=key, count=given.count(), within=within)
+    why = _reason_to_show(campaign, annotator, key=key, count=given.count(), within=within, newcomer=newcomer)
     if why is None:
         return None
     gold = golds[gold_order(key, golds, **drawn)[0]]
@@ -234,20 +237,31 @@ def _golds_for(in_use: QuerySet[GoldTile], annotator: User) -> dict[int, GoldTil
 
 
 def _reason_to_show(
-    campaign: Campaign, annotator: User, *, key: bytes, count: int, within: Territory | None
+    campaign: Campaign, annotator: User, *, key: bytes, count: int, within: Territory | None, newcomer: bool
 ) -> dict[str, Any] | None:
-    """A reason as the queue would give it now, at a rank between this person's last and the next; None without work."""
+    """A reason as the queue would give it now, at a rank between this person's last and the next; None without work.
+
+    Newcomers go through the round from its far end: so do the ranks they are shown.
+    """
     mark = QueueMark.objects.filter(campaign=campaign).values_list("open_rank", flat=True).first() or 0
     # Below zero lie reported places and priority areas, whose reason is their own.
-    waiting = Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN, rank__gte=max(mark, 0)).order_by("rank")
+    waiting = (
+        Ticket.objects.left_for(annotator)
+        .filter(campaign=campaign, state=Ticket.State.OPEN, rank__gte=max(mark, 0))
+        .order_by("rank")
+    )
     if within is not None:
         waiting = waiting.filter(tile__footprint__intersects=within.boundary)
-    queued = waiting.select_related("round").first()
+    easy = easy_first(waiting, campaign).select_related("round").first() if newcomer else None
+    queued = easy or waiting.select_related("round").first()
     if queued is None:
         return None
     shown = _kind_to_show(queued)
-    last = _last_rank(queued.round, annotator)
-    between = range(last + 1, queued.rank)
+    told = _ranks_told(queued.round, annotator)
+    if easy is None:
+        between = range(max(told, default=-1) + 1, queued.rank)
+    else:
+        between = range(queued.rank + 1, min((rank for rank in told if rank > queued.rank), default=0))
     place = int(uniform(key, "rank", campaign.seed, annotator.pk, count) * len(between))
     return {
         "kind": shown.kind,
@@ -269,14 +283,14 @@ def _kind_to_show(queued: Ticket) -> Ticket:
     return after or randomly.order_by("-rank").first() or queued
 
 
-def _last_rank(queue_round: QueueRound, annotator: User) -> int:
-    """The highest rank this person was shown in a round; -1 before the first."""
+def _ranks_told(queue_round: QueueRound, annotator: User) -> set[int]:
+    """The lowest and highest rank of the queue that this person was shown in a round, and those told with gold."""
     leases = Lease.objects.filter(annotator=annotator, ticket__round=queue_round)
     told = GoldLease.objects.filter(
         lease__annotator=annotator, gold__tile__campaign=queue_round.campaign_id, why__round=queue_round.number
     ).values_list("why__rank", flat=True)
-    highest = leases.aggregate(last=Max("ticket__rank"))["last"]
-    return max([-1 if highest is None else highest, *told])
+    ends = leases.aggregate(first=Min("ticket__rank"), last=Max("ticket__rank"))
+    return {*told, *(rank for rank in ends.values() if rank is not None)}
 
 
 # --- comparing ----------------------------------------------------------------------------------------------

@@ -66,10 +66,10 @@ def claim_next_tile(
     if sent_back is not None:
         way = TileOffer.Way.SENT_BACK
         return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead, way=way)
-    if gold := gold_lease_if_due(campaign, annotator, ahead=ahead, within=within):
+    newcomer = within is None and is_newcomer(campaign, annotator)
+    if gold := gold_lease_if_due(campaign, annotator, ahead=ahead, within=within, newcomer=newcomer):
         _note_offer(gold, way=TileOffer.Way.GOLD)
         return gold
-    newcomer = within is None and is_newcomer(campaign, annotator)
     ticket = _next_ticket(campaign, annotator, newcomer=newcomer, within=within)
     if ticket is None:
         _wait_for_round_being_opened(campaign)
@@ -211,17 +211,9 @@ def _next_ticket(
     campaign: Campaign, annotator: User, *, newcomer: bool, within: Territory | None = None
 ) -> Ticket | None:
     """Tickets whose holder has gone first, then open ones; both in rank order, skipping those being claimed."""
-    # A tile one left is one's own to take again; any other lease, and any work handed in, is not.
-    left = Q(state=Lease.State.RELEASED, release_reason=Lease.Reason.LEFT)
-    drawn = Lease.objects.filter(tile=OuterRef("tile"), annotator=annotator, purpose=Lease.Purpose.DRAW)
-    mine = drawn.exclude(left)
-    handed_in = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator).exclude(
-        state=Annotation.State.DRAFT
-    )
     free = (
-        Ticket.objects.filter(campaign=campaign)
-        .exclude(Exists(mine))
-        .exclude(Exists(handed_in))
+        Ticket.objects.left_for(annotator)
+        .filter(campaign=campaign)
         .select_related("tile")
         .select_for_update(skip_locked=True, of=("self",))
         .order_by("rank")

@@ -1,6 +1,8 @@
 """When a gold tile is due, and in which order they come."""
 
-from annotation.core.gold import gold_is_due, gold_order, uniform
+import pytest
+
+from annotation.core.gold import gold_is_due, gold_order, share_of_gold, uniform
 
 KEY = b"a secret of the site"
 
@@ -40,3 +42,12 @@ def test_uniform_numbers_lie_from_zero_to_below_one():
     numbers = [uniform(KEY, "x", n) for n in range(2000)]
     assert min(numbers) >= 0.0 and max(numbers) < 1.0
     assert abs(sum(numbers) / len(numbers) - 0.5) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("share", "newcomer", "expected"), [(0.1, False, 0.1), (0.1, True, 0.3), (0.3, True, 0.5), (0.0, True, 0.0)]
+)
+def test_newcomers_are_given_three_times_the_share_of_gold_at_most_half(
+    share: float, newcomer: bool, expected: float
+) -> None:
+    assert share_of_gold(share, newcomer=newcomer) == pytest.approx(expected)

@@ -128,6 +128,20 @@ def test_a_share_of_what_a_person_is_given_is_gold_each_tile_once_and_the_rest_i
     assert all(lease.ticket is None for lease in given if lease.tile_id in gold_tiles)
 
 
+def test_newcomers_meet_more_gold_and_its_ranks_fall_like_those_of_their_other_tiles() -> None:
+    scene, _maintainer, golds = gold_campaign(golds=12, gold_share=0.1)
+    gold_tiles = {gold.tile_id for gold in golds}
+    met = {}
+    for name, wanted in (("old", 0), ("new", 3)):
+        scene.campaign.newcomer_tiles = wanted
+        scene.campaign.save()
+        given = claims(scene, person(name), 30)
+        met[name] = sum(lease.tile_id in gold_tiles for lease in given)
+        shown = [lease.ticket.rank if lease.ticket is not None else lease.gold.why["rank"] for lease in given]
+        assert shown == sorted(shown, reverse=name == "new"), f"a rank out of order tells that a tile is gold: {shown}"
+    assert met["new"] > met["old"]
+
+
 def test_two_runs_of_the_same_person_would_be_given_gold_at_the_same_places() -> None:
     scene, _maintainer, golds = gold_campaign(golds=4, gold_share=0.5)
     ana, gold_tiles = person("ana"), {gold.tile_id for gold in golds}
