@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 VALID_FOR = timedelta(days=7)
+MOST_A_DAY = 100  # made by one person, withdrawn ones included: each may have been a mail
 MOST_OPEN = 50  # of one person: an invitation by e-mail must not become a way to send mail to anyone
 
 
@@ -47,6 +48,9 @@ def invite(
     get_user_model().objects.select_for_update(no_key=True).get(pk=actor.pk)  # the count below then holds
     if Invitation.objects.open().filter(invited_by=actor).count() >= MOST_OPEN:
         raise TooManyTokens(f"{MOST_OPEN} of your invitations are open: withdraw some, or wait until they are used.")
+    day = database_now() - timedelta(days=1)
+    if Invitation.objects.filter(invited_by=actor, created_at__gt=day).count() >= MOST_A_DAY:
+        raise TooManyTokens(f"You have made {MOST_A_DAY} invitations in a day: go on tomorrow.")
     secret = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
         campaign=campaign,

@@ -114,3 +114,14 @@ def test_an_invitation_is_to_one_thing_and_there_are_not_many(
         invitations.invite(actor=mia, campaign=camp, role="reviewer")
     with pytest.raises(TooManyTokens, match="2 of your invitations"):
         invitations.invite(actor=mia, campaign=camp, role="reviewer")
+
+
+def test_withdrawing_invitations_does_not_allow_more_mail(camp: Any, mia: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invitations, "MOST_A_DAY", 2)
+    for _ in range(2):
+        made = invitations.invite(actor=mia, campaign=camp, role="reviewer", email="somebody@example.org")
+        invitations.withdraw_invitation(invitation=made.invitation, actor=mia)
+    with pytest.raises(TooManyTokens, match="2 invitations in a day"):
+        invitations.invite(actor=mia, campaign=camp, role="reviewer")
+    Invitation.objects.update(created_at=F("created_at") - timedelta(days=1, minutes=1))
+    invitations.invite(actor=mia, campaign=camp, role="reviewer")
