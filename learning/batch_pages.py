@@ -36,10 +36,9 @@ class BatchForm(PeriodForm):
         empty_label=gettext_lazy("anywhere"),
     )
     person = forms.CharField(
-        label=gettext_lazy("Person"),
+        label=gettext_lazy("User name or public id (empty: everybody)"),
         required=False,
         max_length=150,
-        help_text=gettext_lazy("User name or public id; empty: everybody."),
     )
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:

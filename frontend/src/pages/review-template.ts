@@ -121,7 +121,7 @@ function marks({ state, actions }: ReviewModel): TemplateResult {
   return html`<details class="section" open>
     <summary>${gettext("Marked places")}</summary>
     ${state.marks.length > 0 ? html`<ol class="mark-list">${state.marks.map(row)}</ol>` : html`<p class="quiet">${gettext("Mark the places you speak of: the author finds them on the tile.")}</p>`}
-    <button type="button" class="wide" data-testid="mark" ?disabled=${off} aria-pressed=${String(state.isMarking)} @click=${() => { actions.toggleMarking(); }}>${icon("target")} ${state.isMarking ? gettext("Click the place, or move the map and press Enter") : gettext("Mark a place")} <kbd>M</kbd></button>
+    <button type="button" class="wide" data-testid="mark" ?disabled=${off} aria-pressed=${String(state.isMarking)} @click=${() => { actions.toggleMarking(); }}>${icon("target")} ${state.isMarking ? gettext("Click the place, or press Enter") : gettext("Mark a place")} <kbd>M</kbd></button>
   </details>`;
 }
 
