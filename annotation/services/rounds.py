@@ -65,6 +65,7 @@ def open_queue_round(
     )
     # As late as can be: whoever claims between this line and the commit finds nothing and waits for the new round.
     Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
+    _score_tiles(wanted, tiles)  # before the mark: whoever hands a tile in holds it and then moves the mark
     QueueMark.objects.update_or_create(campaign=campaign, defaults={"open_rank": 0})
     carry_reports(queue_round)
     _write_tickets(queue_round, wanted, tiles)
@@ -142,6 +143,9 @@ def _write_tickets(queue_round: QueueRound, wanted: Sequence[QueuedTile], tiles:
         ],
         batch_size=2000,
     )
+
+
+def _score_tiles(wanted: Sequence[QueuedTile], tiles: Mapping[Place, Tile]) -> None:
     scored = []
     for item in wanted:
         tile = tiles[(item.row, item.col)]

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, connections, transaction
 from django.db.models.functions import Now
 
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
-from annotation.models import Annotation, Lease, Ticket, Tile
+from annotation.models import Annotation, Lease, QueueMark, Ticket, Tile
 from annotation.services import rounds
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
@@ -26,6 +26,7 @@ from annotation.services.queue import (
     reclaim_abandoned_tiles,
     release_lease,
 )
+from annotation.services.queue_mark import lower_mark
 from annotation.services.reviews import record_review
 from annotation.services.rounds import QueuedTile, labelled_or_leased_tiles, open_queue_round
 from annotation.services.tiles import pool_mask
@@ -491,3 +492,40 @@ def test_work_of_every_kind_at_once_meets_no_deadlock_and_keeps_the_queues_promi
     labels = Counter(Annotation.objects.filter(is_extra=False).values_list("tile_id", flat=True))
     assert len(done) == 30 and set(done.values()) == {REDUNDANCY}
     assert labels == done
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_round_opened_while_somebody_hands_a_tile_in_takes_locks_in_the_same_order() -> None:
+    """The tile's row first, the mark after it: else each waits for what the other holds."""
+    campaign = scenes.campaign(tile_px=256, control_share=0.0)
+    [place, *_rest] = scored_round(campaign, 6)
+    tile = campaign.tiles.get(row=place[0], col=place[1])
+    holds, waits = threading.Event(), threading.Event()
+
+    def hand_in_slowly() -> None:
+        with transaction.atomic():
+            Tile.objects.select_for_update(no_key=True).get(pk=tile.pk)
+            holds.set()
+            assert waits.wait(30)
+            lower_mark(campaign, 3)
+
+    def open_next() -> None:
+        assert holds.wait(30)
+        scored = [QueuedTile(row=row, col=col, kind="uncertainty", score=0.5) for row, col in pool_places(campaign, 6)]
+        open_queue_round(campaign=campaign, function="entropy", tickets=scored, control_share=0.0)
+
+    def watch() -> None:
+        assert holds.wait(30)
+        for _ in range(300):
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid() AND "
+                    "pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())"
+                )
+                if cursor.fetchone()[0]:
+                    break
+            time.sleep(0.05)
+        waits.set()
+
+    assert at_once(hand_in_slowly, open_next, watch) == []
+    assert campaign.rounds.count() == 3 and QueueMark.objects.get(campaign=campaign).open_rank == 0
