@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from config.wsgi import application as application
+
+# isort: split
+# Models can be imported once the site is set up.
 from django.db.models import Exists, OuterRef
 
 from annotation.models import Lease, Ticket
 from annotation.services import queue
-from config.wsgi import application as application
 
 
 def _next_ticket(campaign: Any, annotator: Any, *, newcomer: bool, within: Any = None) -> Ticket | None:

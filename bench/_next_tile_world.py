@@ -74,7 +74,7 @@ def database() -> Iterator[None]:
 def campaign_of(count: int, people: list[Any]) -> Any:
     """An open campaign with `count` queued tiles, the first fifth of them done, each person having done 500."""
     import scenes
-    from django.db import connection
+    from django.db import connection, transaction
 
     from annotation.models import QueueMark, QueueRound, Ticket
     from annotation.services import queue
@@ -101,7 +101,8 @@ def campaign_of(count: int, people: list[Any]) -> Any:
     QueueMark.objects.filter(campaign=made).update(open_rank=0)
     with_mark = Ticket.objects.filter(campaign=made, state="open").order_by("rank").first()
     assert with_mark is not None
-    queue._move_mark(with_mark)
+    with transaction.atomic():
+        queue._move_mark(with_mark)
     return made
 
 

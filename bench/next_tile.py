@@ -204,13 +204,15 @@ def by_turns(sizes: list[int], rounds: int) -> list[int]:
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     import scenes
 
+    from annotation.models import QueueMark
+
     people = [scenes.person(f"client-{number}") for number in range(arguments.clients)]
     clients = Clients(people)
     campaigns = {}
     for size in arguments.sizes:
         before = time.monotonic()
         campaigns[size] = campaign_of(size, people)
-        campaigns[size].first_rank = campaigns[size].queue_mark.open_rank
+        campaigns[size].first_rank = QueueMark.objects.get(campaign=campaigns[size]).open_rank
         print(f"campaign of {size:,} tiles made in {time.monotonic() - before:.0f} s", flush=True)
     times: dict[Any, list[float]] = {size: [] for size in arguments.sizes}
     paced = {"seconds": arguments.seconds, "rate": arguments.rate}
@@ -240,7 +242,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, MILLION, 5 * MILLION])
     parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument("--rate", type=float, default=25.0, help="claims a second, of all clients together")
+    parser.add_argument("--rate", type=float, default=10.0, help="claims a second, of all clients together")
     parser.add_argument("--seconds", type=float, default=12.0, help="of each turn")
     parser.add_argument("--rounds", type=int, default=2, help="turns there and back")
     parser.add_argument("--held", type=float, default=30.0, help="seconds of claims under the held snapshot")
