@@ -1,6 +1,6 @@
 """How long "next tile" takes as a campaign grows, and beside what other queues do.
 
-    python bench/next_tile.py [--sizes 10000 1000000 5000000] [--clients 50] [--rate 25] [--seconds 12] [--rounds 2]
+    python bench/next_tile.py [--sizes 10000 1000000 5000000] [--clients 50] [--rate 10] [--seconds 12] [--rounds 2]
 
 Boots by itself: a database of its own in the running PostgreSQL (durable commits as it is set up), and the real site
 under gunicorn as in production. Each client is a signed-in person with 500 tiles done, who asks for the next tile over
