@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -43,7 +44,9 @@ def main() -> None:
             seen.run()
             found = promises(seen, slots, redundancy=redundancy)
             print(f"{len(seen.people)} people, {len(seen.grants):,} claims, {seen.unanswered} not answered,", end=" ")
-            print(f"{time.monotonic() - before:.0f} s\n  {found}", flush=True)
+            failures, told = found.failures, replace(found, failures=())
+            print(f"{time.monotonic() - before:.0f} s\n  {told}", flush=True)
+            print(f"  {len(failures)} failures{': ' + failures[0][:80] if failures else ''}", flush=True)
             Ticket.objects.all().update(state="void")
             return found
 

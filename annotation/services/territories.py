@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,31 +10,24 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.db import transaction
 
 from annotation.core.boundaries import parse_boundaries
-from annotation.errors import InvalidBoundaries, NotThere
+from annotation.errors import NotThere
 from annotation.models import Stewardship, Territory
+from annotation.services.boundary_files import read_boundary_file
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-MAX_FILE_BYTES = 512 * 2**20  # all communes of France at full detail are 330 MB
-
 
 @transaction.atomic
 def import_territories(
-    *, path: Path, kind: str, code_field: str, name_field: str, source: str, as_of: date
+    *, path: Path, kind: str, code_field: str, name_field: str, source: str, as_of: date, layer: str | None = None
 ) -> tuple[int, int]:
-    """Read a GeoJSON file of boundaries; known codes get their new name and boundary, and keep their stewards.
+    """Read a GeoJSON or GeoPackage file of boundaries; known codes get their new name and boundary, and keep stewards.
 
     Returns: how many are new, and how many were replaced.
     Raises: InvalidBoundaries: nothing is imported then.
     """
-    size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
-        raise InvalidBoundaries(f"{path.name} has {size / 2**20:.0f} MiB: split it, {MAX_FILE_BYTES >> 20} are read.")
-    try:
-        payload = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise InvalidBoundaries(f"{path.name} is not JSON in UTF-8 ({error}): export it as GeoJSON.") from error
+    payload = read_boundary_file(path, layer=layer)
     boundaries = parse_boundaries(payload, code_field=code_field, name_field=name_field)
     codes = [boundary.code for boundary in boundaries]
     known = Territory.objects.filter(kind=Territory.Kind(kind), code__in=codes).count()

@@ -10,10 +10,11 @@ from annotation.services.territories import import_territories
 
 
 class Command(BaseCommand):
-    help = "Import boundaries of communes, EPCI or départements from a GeoJSON file in longitude and latitude."
+    help = "Import boundaries of communes, EPCI or départements from a GeoPackage, or from GeoJSON in degrees."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("path", type=Path, help="GeoJSON file (of a GeoPackage: ogr2ogr -lco RFC7946=YES)")
+        parser.add_argument("path", type=Path, help="GeoPackage in any coordinate system, or GeoJSON file")
+        parser.add_argument("--layer", help="of a GeoPackage that has several")
         parser.add_argument("--kind", required=True, choices=Territory.Kind.values)
         parser.add_argument("--code-field", required=True, help="property with the code, such as INSEE_COM")
         parser.add_argument("--name-field", required=True, help="property with the name, such as NOM")
@@ -32,5 +33,6 @@ class Command(BaseCommand):
                 name_field=options["name_field"],
                 source=options["source"],
                 as_of=options["date"],
+                layer=options["layer"],
             )
         self.stdout.write(f"{new} territories are new, {replaced} have their boundary of {options['date']}.")

@@ -86,7 +86,7 @@ def test_boundaries_imported_again_are_replaced_and_their_stewards_stay(
     found = Territory.objects.get(code="32001")
     assert found.name == "New name" and Stewardship.objects.get(territory=found).user == ana
     file.write_text('{"type": "FeatureCollection", "features": [')
-    with pytest.raises(CommandError, match="is not JSON"):
+    with pytest.raises(CommandError, match="nor JSON"):
         call_command("import_territories", str(file), *options, "--date", "2026-06-01")
     call_command("set_steward", "ana", "commune", "32001", "--remove")
     with pytest.raises(CommandError, match="does not look after"):
