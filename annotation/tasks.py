@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.jobs import registry
-from annotation.services import alarms, invitations, jobs, personal_data, queue, report_mail, reports
+from annotation.services import alarms, invitations, jobs, personal_data, queue, report_mail, reports, throughput
 
 
 @shared_task(name="annotation.tasks.run_job")
@@ -30,6 +30,12 @@ def reclaim_tiles() -> None:
 def look_for_alarms() -> None:
     """Queue a look at each campaign where work was handed in since the last one."""
     alarms.enqueue_looks()
+
+
+@shared_task(name="annotation.tasks.keep_weeks")
+def keep_weeks() -> None:
+    """Count the weeks that are over, for the pages that show them."""
+    throughput.keep_weeks()
 
 
 @shared_task(name="annotation.tasks.sweep_personal_files")

@@ -49,7 +49,6 @@ urlpatterns = [
         name="steward-coverage",
     ),
     path("practice/", views.PracticeView.as_view(), name="practice"),
-    path("me/", views.MyWorkView.as_view(), name="my-work"),
     path("me/work/<int:annotation_id>/", outcome_views.OutcomeView.as_view(), name="outcome"),
     path("me/licence/", views.accept_licence, name="accept-licence"),
     path("me/account/", account_views.AccountView.as_view(), name="my-account"),

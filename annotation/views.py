@@ -22,13 +22,24 @@ from django.views.generic import ListView, TemplateView
 from annotation import pictures
 from annotation.api.views import campaign_progress
 from annotation.core.reliability import Reliability
-from annotation.models import Annotation, Campaign, ImageryLayer, PlaceReport, Territory, Tile, TrustAlarm
+from annotation.models import (
+    Annotation,
+    Campaign,
+    ImageryLayer,
+    NomenclatureClass,
+    PlaceReport,
+    Territory,
+    Tile,
+    TrustAlarm,
+)
 from annotation.querysets import CampaignQuerySet
+from annotation.services.outcomes import MOST_VERDICTS, outcomes_by_class
 from annotation.services.people import accept_contribution_licence, contributor_of, role_in
 from annotation.services.queue_front import territories_of
 from annotation.services.reliability import own_reliability
 from annotation.services.review_queue import waiting_for
 from annotation.services.standing import standings_of
+from annotation.services.throughput import own_weeks
 from annotation.services.validations import judged_count
 
 REVIEWERS = ("reviewer", "maintainer")
@@ -76,6 +87,29 @@ def class_rows(campaign: Campaign, classes: Reliability) -> list[dict[str, Any]]
         for item in campaign.nomenclature.classes.order_by("position")
         if (figures := classes.get(item.code)) is not None
     ]
+
+
+def outcome_rows(user: User) -> list[dict[str, Any]]:
+    """Classes of this person's labels that reviewers did not take as they were, the most often touched first."""
+    found = outcomes_by_class(user)
+    touched = {key: outcome for key, outcome in found.items() if outcome.as_drawn < outcome.judged}
+    named = {
+        (item.nomenclature_id, item.code): item
+        for item in NomenclatureClass.objects.filter(nomenclature__in={nomenclature for nomenclature, _code in touched})
+    }
+    rows = [
+        {
+            "code": key[1],
+            "name": in_words(named[key].name),
+            "colour": named[key].colour,
+            "outcome": outcome,
+            "as_drawn": round(BAR_UNITS * outcome.as_drawn / outcome.judged),
+            "as_drawn_and_corrected": round(BAR_UNITS * (outcome.judged - outcome.sent_back) / outcome.judged),
+        }
+        for key, outcome in touched.items()
+        if key in named
+    ]
+    return sorted(rows, key=lambda row: (row["as_drawn"] - BAR_UNITS, -row["outcome"].judged, row["code"]))
 
 
 class HomeView(TemplateView):
@@ -268,8 +302,12 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
             .order_by("-created_at", "-pk")
         )
         page = Paginator(mine, 30).get_page(self.request.GET.get("page"))
+        weeks = own_weeks(user) if page.number == 1 else []
         return super().get_context_data(
             page=page,
+            weeks=weeks if any(week.handed_in or week.accepted or week.sent_back for week in weeks) else [],
+            outcomes=outcome_rows(user) if page.number == 1 else [],
+            most_verdicts=MOST_VERDICTS,
             items=[
                 (
                     item,

@@ -1,9 +1,9 @@
-"""The public catalogue's pages, and those of maintainers about trust."""
+"""The public catalogue's pages, those of maintainers about trust and throughput, and a person's own work."""
 
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from learning import batch_pages, pages, trust_pages
+from learning import batch_pages, dashboard_pages, pages, trust_pages
 
 
 class ReleaseName(StringConverter):
@@ -16,6 +16,8 @@ register_converter(ReleaseName, "release_name")
 
 _TRUST = "campaigns/<slug:slug>/trust/"
 urlpatterns = [
+    path("me/", dashboard_pages.MyWorkView.as_view(), name="my-work"),
+    path("campaigns/<slug:slug>/dashboard/", dashboard_pages.DashboardView.as_view(), name="dashboard"),
     path(_TRUST, trust_pages.TrustView.as_view(), name="trust"),
     path(f"{_TRUST}alarms/<int:alarm_id>/dismiss/", trust_pages.DismissAlarmView.as_view(), name="dismiss-alarm"),
     path(f"{_TRUST}alarms/<int:alarm_id>/revert/", trust_pages.RevertForAlarmView.as_view(), name="trust-revert"),

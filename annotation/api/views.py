@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q
 from django.http import HttpResponse, HttpResponseBase, HttpResponseNotModified
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -26,7 +25,7 @@ from annotation.core.tile_geometry import parse_geojson
 from annotation.errors import NotThere, StaleRevision, UserError
 from annotation.models import Annotation, Campaign, Job, Lease, Tile
 from annotation.services import annotations as labels
-from annotation.services import jobs, queue
+from annotation.services import jobs, queue, throughput
 from annotation.services.people import contributor_of, role_in, roles_of
 from annotation.services.territories import territory_named
 from annotation.services.validations import judged_count
@@ -182,16 +181,16 @@ class CampaignView(APIView):
 
 
 def campaign_progress(campaign: Campaign) -> dict[str, int]:
-    """Counts shown on the campaign's page; three indexed queries whatever the size."""
-    tiles = campaign.tiles.aggregate(
-        submitted=Count("pk", filter=Q(state="submitted")),
-        accepted=Count("pk", filter=Q(state="accepted")),
-        sent_back=Count("pk", filter=Q(state="sent_back")),
-    )
-    tickets = campaign.tickets.aggregate(
-        queued=Count("pk", filter=Q(state="open")), in_progress=Count("pk", filter=Q(state="leased"))
-    )
-    return {"tiles_total": campaign.n_usable, "holdout_tiles": campaign.holdout.n_tiles, **tiles, **tickets}
+    """Counts shown on the campaign's page; four indexed queries whatever the size."""
+    tiles = throughput.tile_states(campaign)
+    return {
+        "tiles_total": tiles.total,
+        "holdout_tiles": campaign.holdout.n_tiles,
+        "submitted": tiles.submitted,
+        "accepted": tiles.accepted,
+        "sent_back": tiles.sent_back,
+        **throughput.tickets_waiting(campaign),
+    }
 
 
 class ClaimView(APIView):

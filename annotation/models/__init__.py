@@ -12,7 +12,7 @@ from annotation.models.annotations import (
     SubmissionCheck,
 )
 from annotation.models.audit import AuditEntry
-from annotation.models.campaigns import Campaign, Holdout, Membership, Tile
+from annotation.models.campaigns import Campaign, CampaignWeek, Holdout, Membership, Tile
 from annotation.models.gold import GoldLease, GoldOutcome, GoldTile
 from annotation.models.imagery import ImageryLayer
 from annotation.models.jobs import Job
@@ -44,6 +44,7 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "Campaign",
+    "CampaignWeek",
     "Contributor",
     "Correction",
     "GoldLease",

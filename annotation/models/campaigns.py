@@ -153,3 +153,22 @@ class Tile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign.slug} r{self.row} c{self.col}"
+
+
+class CampaignWeek(models.Model):
+    """What was done in a campaign in one week, counted once the week was over; it stays as it was counted."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="weeks")
+    monday = models.DateField()  # in universal time
+    handed_in = models.PositiveIntegerField()
+    accepted = models.PositiveIntegerField()
+    people = models.PositiveIntegerField()  # who handed something in
+
+    class Meta:
+        ordering = ["monday"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "monday"], name="campaign_week_counted_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} from {self.monday}"

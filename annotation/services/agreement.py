@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 from numpy.typing import NDArray
 
 from annotation.core.agreement import Coincidences, alpha_of, coincidences, confusion_counts, disagreement
@@ -64,6 +64,16 @@ class CampaignAgreement:
     iou: Mapping[str, float]
     pairs: Pairs
     people: tuple[PersonAgreement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementFigures:
+    """Of a campaign, over the tiles that two people or more labelled: how many, and the share of the pixels compared
+    on which all agree (None when there are none).
+    """
+
+    n_tiles: int
+    agreeing: float | None
 
 
 # --- counting -----------------------------------------------------------------------------------------------
@@ -175,6 +185,22 @@ def campaign_agreement(*, campaign: Campaign, actor: User) -> CampaignAgreement:
         pairs=pairs,
         people=tuple(PersonAgreement(author, *counts) for author, counts in sorted(people.items())),
     )
+
+
+def agreement_figures(*, campaign: Campaign, actor: User) -> AgreementFigures:
+    """The share of `campaign_agreement` on which all agree, summed by the database.
+
+    Raises: NotThere (not a reviewer).
+    """
+    require_reviewer(campaign, actor)
+    gold = Exists(GoldTile.objects.filter(tile=OuterRef("tile")))  # planned better than a join where there are many
+    sums = (
+        TileAgreement.objects.filter(tile__campaign=campaign)
+        .exclude(gold)
+        .aggregate(tiles=Count("pk"), compared=Sum("compared_px"), differing=Sum("differing_px"))
+    )
+    compared = sums["compared"] or 0
+    return AgreementFigures(sums["tiles"], 1 - sums["differing"] / compared if compared else None)
 
 
 def iou_of_pairs(pairs: Mapping[str, Mapping[str, int]]) -> dict[str, float]:

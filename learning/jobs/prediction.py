@@ -14,7 +14,7 @@ from learning.core.map_copies import write_hidden_copy
 from learning.errors import PredictionStopped
 from learning.jobs.options import CORE_PX, device_of
 from learning.models import Prediction, TrainedModel, TrainingRun
-from learning.services import acquisition, predictions
+from learning.services import acquisition, map_changes, predictions
 from learning.services.holdout import holdout_windows
 
 FILES = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy")
@@ -38,6 +38,7 @@ def predict(context: JobContext) -> dict[str, Any]:
             prediction=prediction,
             files={name: file_sha256(prediction.path(name)) for name in names},
             scores=np.load(prediction.path("scores.npy"), allow_pickle=False),
+            histogram=np.load(prediction.path("histogram.npy"), mmap_mode="r", allow_pickle=False),
             job=context.job,
         )
     context.progress(COPIES_END, "Opening the next round.")
@@ -51,6 +52,9 @@ def predict(context: JobContext) -> dict[str, Any]:
         candidate=candidate,
         after_round=None if run else context.payload.get("after_round"),
     )
+    # After the round is open: people go on meanwhile.
+    for share in map_changes.count_map_changes(prediction):
+        context.progress(COPIES_END + (1 - COPIES_END) * share, "Comparing the map with what people drew.")
     return {
         "prediction": prediction.pk,
         "mean_entropy_nats": prediction.mean_entropy_nats,

@@ -1,5 +1,6 @@
 """What the platform remembers of the machine's work."""
 
+from learning.models.changes import MapChange
 from learning.models.releases import Release
 from learning.models.rounds import AcquisitionRound
 from learning.models.training import (
@@ -16,6 +17,7 @@ from learning.models.training import (
 __all__ = [
     "AcquisitionRound",
     "Evaluation",
+    "MapChange",
     "Prediction",
     "Release",
     "RetrainingPolicy",

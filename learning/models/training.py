@@ -23,6 +23,7 @@ class TrainingSet(models.Model):
     n_tiles = models.PositiveIntegerField()
     # Accepted labels left out since one person made more of a class than one may: {"revisions": [ids], "why": [...]}
     left_out = models.JSONField(default=dict, blank=True)
+    drawn_m2 = models.JSONField(null=True, blank=True)  # {class code: ground that its items give that class}
     frozen_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     frozen_at = models.DateTimeField(auto_now_add=True)
 
@@ -181,6 +182,7 @@ class Prediction(models.Model):
     )  # relative to PREDICTIONS_DIR: class.tif, entropy.tif, their public copies, scores.npy, histogram.npy
     files = models.JSONField(default=dict)  # name → sha256
     mean_entropy_nats = models.FloatField(null=True, blank=True)  # over the pool's tiles
+    class_px = models.JSONField(null=True, blank=True)  # {class code: pixels of whole tiles}; null: not counted
     job = models.OneToOneField(
         "annotation.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="prediction"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import uuid4
 
 import numpy as np
@@ -11,7 +12,9 @@ from django.db.models import Case, When
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from annotation.models import Campaign, Job
+from annotation.core.stored_labels import class_index
+from annotation.models import Campaign, Job, Tile
+from annotation.raster.reader import read_window
 from annotation.services.jobs import enqueue_job
 from annotation.services.tiles import pool_mask
 from learning.models import Prediction, TrainedModel, TrainingRun
@@ -68,23 +71,50 @@ def start_prediction(*, model: TrainedModel, training_run: TrainingRun | None = 
 
 @transaction.atomic
 def finish_prediction(
-    *, prediction: Prediction, files: dict[str, str], scores: NDArray[np.float32], job: Job | None
+    *,
+    prediction: Prediction,
+    files: dict[str, str],
+    scores: NDArray[np.float32],
+    histogram: NDArray[np.int64],
+    job: Job | None,
 ) -> Prediction:
-    """Mark a prediction ready. `files` are names with SHA-256, in place; `scores` as in scores.npy."""
+    """Mark a prediction ready. `files` are names with SHA-256, in place; `scores` as in scores.npy, `histogram` as in
+    histogram.npy.
+    """
     prediction = (
         Prediction.objects.select_for_update(of=("self",))
-        .select_related("model__campaign__layer")
+        .select_related("model__campaign__layer", "model__run__training_set")
         .get(pk=prediction.pk)
     )
     if prediction.state == Prediction.State.READY:
         return prediction
     prediction.files = files
     prediction.mean_entropy_nats = mean_pool_entropy(prediction.model.campaign, scores)
+    codes = prediction.model.run.training_set.class_codes
+    prediction.class_px = dict(zip(codes, histogram.sum(axis=(0, 1)).tolist(), strict=True))
     prediction.job = job
     prediction.state = Prediction.State.READY
     prediction.finished_at = timezone.now()
     prediction.save()
     return prediction
+
+
+def map_before(model: TrainedModel) -> Prediction | None:
+    """The map that people saw when this model was published: that of the model it was judged against."""
+    against = model.gate.get("against")
+    earlier = model.campaign.trained_models.filter(number__lt=model.number).select_related("campaign")
+    before = next((one for one in earlier if one.version == against), None)
+    return ready_prediction(before) if before else None
+
+
+def classes_of_tile(prediction: Prediction, tile: Tile, values: Mapping[str, int]) -> NDArray[np.uint8]:
+    """A map's classes on one tile: uint8 (row, col), in the raster values given by class code; 0 where it has none."""
+    classes = read_window(prediction.path("class.tif"), tile.campaign.tile_grid.window(tile.row, tile.col))[0][0]
+    table = np.zeros(256, np.uint8)
+    for code, value in class_index(prediction.model.run.training_set.class_codes).items():
+        table[value] = values.get(code, 0)
+    mapped: NDArray[np.uint8] = table[classes]
+    return mapped
 
 
 def mean_pool_entropy(campaign: Campaign, scores: NDArray[np.float32]) -> float:

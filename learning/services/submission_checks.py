@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from annotation.core.stored_labels import class_index, label_rasters
 from annotation.models import Annotation, AnnotationRevision, SubmissionCheck
-from annotation.raster.reader import read_window
 from annotation.services.tiles import is_blind_tile
-from learning.models import Prediction
-from learning.services.predictions import shown_prediction
+from learning.services.predictions import classes_of_tile, shown_prediction
 
 BATCH = 100  # submissions a call
 
@@ -39,7 +37,7 @@ def check_submission(annotation: Annotation) -> SubmissionCheck | None:
     lists = [head.features, *others.exclude(pk=annotation.pk).values_list("head__features", flat=True)]
     own, *theirs = label_rasters(lists, tile_px=campaign.tile_px, values=values)
     prediction = None if is_blind_tile(tile) else shown_prediction(campaign)
-    against_map = None if prediction is None else differing_share(own, _map_of(prediction, annotation, values))
+    against_map = None if prediction is None else differing_share(own, classes_of_tile(prediction, tile, values))
     shares = [share for other in theirs if (share := differing_share(own, other)) is not None]
     check, _created = SubmissionCheck.objects.get_or_create(
         revision=head,
@@ -60,17 +58,6 @@ def differing_share(own: NDArray[np.uint8], other: NDArray[np.uint8]) -> float |
     both = (own > 0) & (other > 0)
     compared = int(both.sum())
     return float((own[both] != other[both]).sum() / compared) if compared else None
-
-
-def _map_of(prediction: Prediction, annotation: Annotation, values: dict[str, int]) -> NDArray[np.uint8]:
-    """The map's classes on the tile in this campaign's values; uint8 (row, col), 0 where it has none of them."""
-    tile = annotation.tile
-    classes = read_window(prediction.path("class.tif"), tile.campaign.tile_grid.window(tile.row, tile.col))[0][0]
-    table = np.zeros(256, np.uint8)
-    for code, value in class_index(prediction.model.run.training_set.class_codes).items():
-        table[value] = values.get(code, 0)
-    mapped: NDArray[np.uint8] = table[classes]
-    return mapped
 
 
 def _unchecked() -> QuerySet[Annotation]:

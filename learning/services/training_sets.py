@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -52,7 +52,8 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
     """
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
     labels = _labels(campaign)
-    capped = _capped(labels)
+    areas = _areas(labels)
+    capped = _capped(labels, areas)
     left_out = {key[1] for key in capped.left_out}
     items: list[Item] = [
         (tile, revision, sha256)
@@ -86,6 +87,7 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
         sha256=sha256,
         n_tiles=len(_tiles_of(items, judged)),
         left_out=_told(capped),
+        drawn_m2=_total(areas[revision] for _tile, revision, _sha in items if revision in areas),
         frozen_by=actor,
     )
     TrainingSetItem.objects.bulk_create(
@@ -165,12 +167,25 @@ def _judged_not_in(judged: Sequence[ValidatedTile], last: TrainingSet | None) ->
     return [tile for tile in judged if (tile.tile_id, tile.sha256) not in known]
 
 
-def _capped(labels: QuerySet[Annotation]) -> Capped:
-    """Which of these labels are left out, by tile and revision, and for whose sake."""
+def _areas(labels: QuerySet[Annotation]) -> dict[int, dict[str, float]]:
+    """Square metres by class of each label's shapes, by revision."""
     areas: dict[int, dict[str, float]] = {}
     drawn = AnnotatedFeature.objects.filter(revision__in=labels.values("head_id"))
     for revision, code, area in drawn.values_list("revision_id", "class_code").annotate(area=Sum("area_m2")):
         areas.setdefault(revision, {})[code] = area
+    return areas
+
+
+def _total(areas: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for by_class in areas:
+        for code, area in by_class.items():
+            total[code] = total.get(code, 0.0) + area
+    return total
+
+
+def _capped(labels: QuerySet[Annotation], areas: Mapping[int, Mapping[str, float]]) -> Capped:
+    """Which of these labels are left out, by tile and revision, and for whose sake."""
     return cap_shares(
         [
             Contribution(key=(tile, revision), person=author, area=areas.get(revision, {}))

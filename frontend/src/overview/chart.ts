@@ -1,4 +1,4 @@
-// Small charts of one figure over the rounds, as SVG drawn at the width they are shown. Exact values stand in the
+// Small charts of figures over rounds or weeks, as SVG drawn at the width they are shown. Exact values stand in the
 // table beside them.
 
 export interface ChartPoint {
@@ -24,6 +24,8 @@ export interface ChartOptions {
 
 const HEIGHT = 190;
 const MARGIN = { top: 12, right: 14, bottom: 42, left: 34 };
+/** Room that a label under a bar takes. */
+const LABEL_PX = 52;
 const NS = "http://www.w3.org/2000/svg";
 
 function svg(name: string, attributes: Record<string, string | number>, text = ""): SVGElement {
@@ -47,21 +49,35 @@ export function scale(low: number, high: number, from: number, to: number): (val
   return (value) => from + ((Math.min(Math.max(value, low), high) - low) / (high - low)) * (to - from);
 }
 
-export function pointChart(points: readonly ChartPoint[], options: ChartOptions): SVGElement {
+interface Frame {
+  chart: SVGElement;
+  atY: (value: number) => number;
+  bottomY: number;
+}
+
+/** A drawing with its vertical axis from 0 to `top` and the title of its horizontal one. */
+function frame(options: ChartOptions, top: number): Frame {
   const { width, language } = options;
-  const top = options.top ?? roundTop(Math.max(...points.map((point) => point.high ?? point.y)));
   const bottomY = HEIGHT - MARGIN.bottom;
-  const xs = points.map((point) => point.x);
-  const atX = scale(Math.min(...xs), Math.max(...xs), MARGIN.left + 10, width - MARGIN.right - 6);
   const atY = scale(0, top, bottomY, MARGIN.top);
   const chart = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, class: "chart", role: "img", "aria-label": options.description });
   for (const share of [0, 0.5, 1]) {
     const y = atY(top * share);
     chart.append(
       svg("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y, y2: y }),
-      svg("text", { x: MARGIN.left - 8, y: y + 4, "text-anchor": "end" }, (top * share).toLocaleString(language)),
+      svg("text", { x: MARGIN.left - 8, y: y + 4, "text-anchor": "end" }, (top * share).toLocaleString(language, { notation: "compact" })),
     );
   }
+  const middle = (MARGIN.left + width - MARGIN.right) / 2;
+  chart.append(svg("text", { x: middle, y: HEIGHT - 6, "text-anchor": "middle" }, options.xTitle));
+  return { chart, atY, bottomY };
+}
+
+export function pointChart(points: readonly ChartPoint[], options: ChartOptions): SVGElement {
+  const { width, language } = options;
+  const { chart, atY, bottomY } = frame(options, options.top ?? roundTop(Math.max(...points.map((point) => point.high ?? point.y))));
+  const xs = points.map((point) => point.x);
+  const atX = scale(Math.min(...xs), Math.max(...xs), MARGIN.left + 10, width - MARGIN.right - 6);
   let free = Number.NEGATIVE_INFINITY;
   for (const point of points) {
     const x = atX(point.x);
@@ -69,8 +85,6 @@ export function pointChart(points: readonly ChartPoint[], options: ChartOptions)
     chart.append(svg("text", { x, y: bottomY + 18, "text-anchor": "middle" }, point.x.toLocaleString(language)));
     free = x + 34;
   }
-  const middle = (MARGIN.left + width - MARGIN.right) / 2;
-  chart.append(svg("text", { x: middle, y: HEIGHT - 6, "text-anchor": "middle" }, options.xTitle));
   const line = points.map((point) => `${atX(point.x)},${atY(point.y)}`).join(" ");
   chart.append(svg("polyline", { class: "line", points: line }));
   for (const point of points) {
@@ -82,6 +96,47 @@ export function pointChart(points: readonly ChartPoint[], options: ChartOptions)
     dot.append(svg("title", {}, point.title));
     chart.append(dot);
   }
+  return chart;
+}
+
+export interface BarSeries {
+  name: string;
+  /** Which of the colours of parts.css. */
+  kind: string;
+  /** One a label. */
+  values: readonly number[];
+}
+
+/** The first even round number that covers a count, so that the middle of the axis is a whole number: 3 → 4, 70 → 100. */
+export function countTop(value: number): number {
+  const decade = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(value, 1))));
+  return [1, 2, 4, 10].map((step) => step * decade).find((top) => top >= value && top % 2 === 0) ?? value;
+}
+
+/** Bars side by side for each label, in the order of the series. */
+export function barChart(labels: readonly string[], series: readonly BarSeries[], options: ChartOptions): SVGElement {
+  const { width, language } = options;
+  const { chart, atY, bottomY } = frame(options, options.top ?? countTop(Math.max(0, ...series.flatMap((one) => one.values))));
+  const left = MARGIN.left + 4;
+  const step = (width - MARGIN.right - left) / labels.length;
+  const bar = Math.min(22, (step * 0.8) / series.length);
+  const every = Math.ceil(LABEL_PX / step);
+  labels.forEach((label, place) => {
+    const middle = left + step * (place + 0.5);
+    // Counted from the last, which is the present: it always has its label.
+    if ((labels.length - 1 - place) % every === 0) {
+      chart.append(svg("text", { x: middle, y: bottomY + 18, "text-anchor": "middle" }, label));
+    }
+    series.forEach((one, nth) => {
+      const value = one.values[place] ?? 0;
+      if (value <= 0) return;
+      const x = middle + (nth - series.length / 2) * bar;
+      const y = atY(value);
+      const drawn = svg("rect", { class: `bar ${one.kind}`, x, y, width: bar - 1, height: bottomY - y, rx: 1 });
+      drawn.append(svg("title", {}, `${label}: ${value.toLocaleString(language)} ${one.name}`));
+      chart.append(drawn);
+    });
+  });
   return chart;
 }
 

@@ -250,6 +250,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget-reporters": {"task": "annotation.tasks.forget_reporters", "schedule": 3600.0},
     "reclaim-tiles": {"task": "annotation.tasks.reclaim_tiles", "schedule": 3600.0},
     "check-submissions": {"task": "learning.tasks.check_submissions", "schedule": 20.0},
+    "keep-weeks": {"task": "annotation.tasks.keep_weeks", "schedule": 3600.0},
     "look-for-alarms": {"task": "annotation.tasks.look_for_alarms", "schedule": 300.0},
     "sweep-releases": {"task": "learning.tasks.sweep_releases", "schedule": 300.0},
     "sweep-personal-files": {"task": "annotation.tasks.sweep_personal_files", "schedule": 3600.0},

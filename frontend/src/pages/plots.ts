@@ -1,0 +1,5 @@
+// Pages of figures: their plots.
+
+import { drawPlots } from "../overview/plots";
+
+drawPlots(document, document.documentElement.lang);

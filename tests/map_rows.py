@@ -1,0 +1,65 @@
+"""Maps for tests: class rasters written as they are wanted, tile by tile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import rasterio
+from learning_rows import model_row, ready_map
+from numpy.typing import NDArray
+from scenes import TWO_CLASSES
+
+FIRST, SECOND = 1, 2  # raster values of TWO_CLASSES in `model_row`'s training sets
+
+
+def judged_model(camp: Any, number: int, revisions: list[Any], *, against: Any = None, **more: Any) -> Any:
+    """A published model that has learnt from these labels, judged against another one on the reference "h"."""
+    from learning.models import TrainingSetItem
+
+    gate = {"promote": True, "reason": "", "against": against.version if against else None, "holdout_sha256": "h"}
+    model = model_row(camp, state=more.pop("state", "promoted"), number=number, gate=gate)
+    for annotation in revisions:
+        TrainingSetItem.objects.create(
+            training_set=model.run.training_set, tile=annotation.tile, revision=annotation.head
+        )
+    return model
+
+
+def retire(model: Any) -> None:
+    """Another model is published in its place."""
+    model.state = "retired"
+    model.save(update_fields=["state"])
+
+
+def map_of(model: Any, tiles: dict[Any, NDArray[np.uint8]], *, everywhere: int = FIRST) -> Any:
+    """A ready map that has one class everywhere but on some tiles, by (row, col)."""
+    camp = model.campaign
+    prediction = ready_map(model, np.zeros((camp.n_rows, camp.n_cols), np.float32))
+    classes = np.full((camp.layer.height, camp.layer.width), everywhere, np.uint8)
+    side = camp.tile_px
+    for (row, col), raster in tiles.items():
+        classes[row * side : (row + 1) * side, col * side : (col + 1) * side] = raster
+    with rasterio.open(
+        prediction.path("class.tif"), "w", driver="GTiff", dtype="uint8", count=1, nodata=0, tiled=True,
+        width=camp.layer.width, height=camp.layer.height, transform=rasterio.Affine(*camp.layer.transform),
+    ) as out:  # fmt: skip
+        out.write(classes, 1)
+    return prediction
+
+
+def halves_at(column: int, *, side: int = 64) -> NDArray[np.uint8]:
+    """The first class left of a column, the second from it on."""
+    raster = np.full((side, side), SECOND, np.uint8)
+    raster[:, :column] = FIRST
+    return raster
+
+
+def evaluation(model: Any, accuracy: float, *, reference: str = "h", miou: float = 0.5) -> Any:
+    """A model's figures on a reference."""
+    from learning.models import Evaluation
+
+    return Evaluation.objects.create(
+        model=model, holdout_sha256=reference, n_tiles=4, class_codes=list(TWO_CLASSES), confusion=[], miou=miou,
+        tile_confusions={}, miou_low=miou - 0.1, miou_high=miou + 0.1, overall_accuracy=accuracy, per_class={},
+    )  # fmt: skip
