@@ -62,7 +62,7 @@ def test_a_maintainer_marks_and_retires_gold_and_is_told_why_not() -> None:
     told = client.post(url, {"do": "mark", "annotation": label.pk}, follow=True).content.decode()
     assert "This tile is gold now" in told and GoldTile.objects.count() == 2
     told = client.post(url, {"do": "mark", "annotation": label.pk}, follow=True).content.decode()
-    assert "This tile is gold already." in told
+    assert "is gold already: retire it first." in told
     client.post(url, {"do": "retire", "gold": gold.pk, "faulty": "yes"})
     gold.refresh_from_db()
     assert gold.faulty and gold.retired_at is not None
