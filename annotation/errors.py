@@ -179,6 +179,12 @@ class TooManyTokens(Conflict):
     code: ClassVar[str] = "too_many_tokens"
 
 
+class TooManyInvitations(TooManyTokens):
+    """A person has made as many invitations as a day takes, withdrawn ones included."""
+
+    code: ClassVar[str] = "too_many_invitations"
+
+
 class WrongPassword(NotAllowed):
     """What cannot be undone asks for the password again."""
 

@@ -22,6 +22,7 @@ PEOPLE: Mapping[str, Promise | str] = {
     "name_taken": _("There is a team of this name already: choose another name."),
     "not_found": _("This person is no longer in the team."),
     "too_busy": _("Your data was written several times today: take a file that is there, or come back tomorrow."),
+    "too_many_invitations": _("You have made as many invitations as a day takes: go on tomorrow."),
     "too_many_tokens": _("You have as many as one person may: take one back that is no longer needed."),
 }
 # For readers of other languages: in English a refusal speaks for itself, with the values it met.
@@ -46,6 +47,8 @@ TRANSLATED: Mapping[str, Promise | str] = {
     "reason_required": _("Say why: the reason is kept."),
     "report_closed": _("This report has its answer: take it up again first, saying why."),
     "stale_revision": _("Somebody changed this meanwhile: load the page again, and look at what is there now."),
+    "campaign_closed": _("This campaign is closed: nothing can be changed in it now."),
+    "too_many_this_hour": _("You have done as much of this as an hour takes: go on a little later."),
     "tile_has_trained": _("A model has learnt from this tile: choose one that was accepted since the last training."),
 }
 

@@ -16,6 +16,12 @@ from annotation.errors import InvalidBoundaries
 MAX_FILE_BYTES = 512 * 2**20  # all communes of France at full detail are 330 MB of GeoJSON
 SQLITE = b"SQLite format 3\x00"
 DEGREES = 7  # decimals: a centimetre
+UNREADABLE = (
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    pyproj.exceptions.CRSError,
+    shapely.errors.GEOSException,
+)
 
 
 def read_boundary_file(path: Path, *, layer: str | None = None) -> Any:
@@ -52,7 +58,7 @@ def _read_geopackage(path: Path, layer: str | None) -> dict[str, Any]:
             raise InvalidBoundaries(f"{path.name} has no layer {layer!r}: it has {', '.join(layers) or 'none'}.")
         meta, _ids, shapes, columns = pyogrio.raw.read(path, layer=layer or layers[0], force_2d=True)
         degrees = _in_degrees(shapely.from_wkb(shapes), meta["crs"], path)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, shapely.errors.GEOSException) as error:
+    except UNREADABLE as error:
         raise InvalidBoundaries(f"{path.name} cannot be read ({error}): export it again.") from error
     names = [str(name) for name in meta["fields"]]
     return {

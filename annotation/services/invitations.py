@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models.functions import Now
 
-from annotation.errors import InvitationUnusable, TooManyTokens, UserError
+from annotation.errors import InvitationUnusable, TooManyInvitations, TooManyTokens, UserError
 from annotation.models import AuditEntry, Campaign, Invitation, Membership, Team
 from annotation.services.audit import record_change
 from annotation.services.clock import database_now
@@ -41,7 +41,7 @@ def invite(
 ) -> Invited:
     """Make an invitation to a campaign in a role, or to a team.
 
-    Raises: UserError (not exactly one of campaign and team), TooManyTokens.
+    Raises: UserError (not exactly one of campaign and team), TooManyTokens, TooManyInvitations.
     """
     if (campaign is None) == (team is None) or bool(role) != (campaign is not None):
         raise UserError("An invitation is to a campaign in a role, or to a team: give one of them.")
@@ -50,7 +50,7 @@ def invite(
         raise TooManyTokens(f"{MOST_OPEN} of your invitations are open: withdraw some, or wait until they are used.")
     day = database_now() - timedelta(days=1)
     if Invitation.objects.filter(invited_by=actor, created_at__gt=day).count() >= MOST_A_DAY:
-        raise TooManyTokens(f"You have made {MOST_A_DAY} invitations in a day: go on tomorrow.")
+        raise TooManyInvitations(f"You have made {MOST_A_DAY} invitations in a day: go on tomorrow.")
     secret = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
         campaign=campaign,

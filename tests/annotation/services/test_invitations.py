@@ -11,7 +11,7 @@ import scenes
 from django.db import connections
 from django.db.models import F
 
-from annotation.errors import InvitationUnusable, TooManyTokens, UserError
+from annotation.errors import InvitationUnusable, TooManyInvitations, TooManyTokens, UserError
 from annotation.models import AuditEntry, Invitation
 from annotation.services import invitations, people, teams
 
@@ -121,7 +121,7 @@ def test_withdrawing_invitations_does_not_allow_more_mail(camp: Any, mia: Any, m
     for _ in range(2):
         made = invitations.invite(actor=mia, campaign=camp, role="reviewer", email="somebody@example.org")
         invitations.withdraw_invitation(invitation=made.invitation, actor=mia)
-    with pytest.raises(TooManyTokens, match="2 invitations in a day"):
+    with pytest.raises(TooManyInvitations, match="2 invitations in a day"):
         invitations.invite(actor=mia, campaign=camp, role="reviewer")
     Invitation.objects.update(created_at=F("created_at") - timedelta(days=1, minutes=1))
     invitations.invite(actor=mia, campaign=camp, role="reviewer")
