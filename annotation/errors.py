@@ -215,6 +215,18 @@ class NoFreeSlot(Conflict):
     code: ClassVar[str] = "no_free_slot"
 
 
+class TileIsSplit(Conflict):
+    """The tile is given out in quarters since somebody split it."""
+
+    code: ClassVar[str] = "tile_is_split"
+
+
+class CannotSplit(Conflict):
+    """Somebody has begun on the tile as a whole, or it cannot be halved."""
+
+    code: ClassVar[str] = "cannot_split"
+
+
 class TileNotWorkable(Conflict):
     """The tile lies in the buffer around the hold-out, or shows no usable imagery."""
 

@@ -64,7 +64,7 @@ class OutcomeView(LoginRequiredMixin, TemplateView):
         names = {item.code: in_words(item.name) for item in nomenclature.classes.all()}
         colours = dict(nomenclature.classes.values_list("code", "colour"))
         changes = _changes(annotation, submitted, now) if now is not None else ()
-        side = annotation.tile.campaign.tile_px * SUBPIXELS
+        side = annotation.tile.px * SUBPIXELS
         can_dispute = (
             annotation.state == Annotation.State.SENT_BACK
             and not submitted.second_opinions.filter(asked_by=annotation.annotator_id).exists()
@@ -125,7 +125,7 @@ def _view(annotation: Annotation, revision: AnnotationRevision, colours: dict[st
 def _changes(annotation: Annotation, submitted: AnnotationRevision, now: AnnotationRevision) -> tuple[Change, ...]:
     if _corners(submitted, now) > MOST_CORNERS:
         return ()
-    side = annotation.tile.campaign.tile_px * SUBPIXELS
+    side = annotation.tile.px * SUBPIXELS
     return class_changes(submitted.features, now.features, side=side)
 
 

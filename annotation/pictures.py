@@ -67,8 +67,12 @@ def strip_of(layer: ImageryLayer) -> list[str]:
     return [native_tile_url(layer, 0, 0, 0)]
 
 
-def thumbnail_of(layer: ImageryLayer, *, row: int, col: int, tile_px: int) -> str:
-    """Address of the smallest map tile that holds the centre of an annotated tile and most of it."""
+def thumbnail_of(tile: Tile) -> str:
+    """Address of the smallest map tile that holds the centre of an annotated tile and most of it.
+
+    Args: tile: with its campaign and layer loaded.
+    """
+    layer, tile_px, (row, col) = tile.campaign.layer, tile.px, tile.place
     z = layer.native_max_zoom
     while z > 0 and MAP_TILE_PX << (layer.native_max_zoom - z) < tile_px:
         z -= 1
@@ -112,33 +116,33 @@ def reported_view(report: PlaceReport) -> LabelledView:
     tile, campaign = report.tile, report.tile.campaign
     a, _, c, _, e, f = campaign.layer.pixel_grid.transform
     to_crs = lonlat_transformers(campaign.layer.crs)[1]
-    place = report.place
+    place, window = report.place, tile.window
     lonlat = [place.coords] if place.geom_type == "Point" else place.coords[0]
     ring = []
     for lon, lat in lonlat:
         x, y = to_crs.transform(lon, lat)
-        column, row = (x - c) / a - tile.col * campaign.tile_px, (y - f) / e - tile.row * campaign.tile_px
+        column, row = (x - c) / a - window.col_off, (y - f) / e - window.row_off
         ring.append([round(column * SUBPIXELS), round(row * SUBPIXELS)])
     if len(ring) > 1:
         return view_of(tile, areas=((svg_path([ring]), PLACE_COLOUR),))
-    (x, y), r = ring[0], campaign.tile_px * SUBPIXELS // POINT_SHARE
+    (x, y), r = ring[0], tile.px * SUBPIXELS // POINT_SHARE
     circle = f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0Z"
     return view_of(tile, areas=((circle, PLACE_COLOUR),))
 
 
 def view_of(tile: Tile, *, areas: tuple[tuple[str, str], ...], sides: tuple[float, float] = (2.0, 1.5)) -> LabelledView:
     """Areas over a tile and some ground around it, kept inside the layer; `sides` of the view in tiles."""
-    layer, tile_px = tile.campaign.layer, tile.campaign.tile_px
+    layer, tile_px, window = tile.campaign.layer, tile.px, tile.window
     width, height = (
         min(int(side * tile_px), limit) for side, limit in zip(sides, (layer.width, layer.height), strict=True)
     )
-    left = min(max(0, tile.col * tile_px + tile_px // 2 - width // 2), layer.width - width)
-    top = min(max(0, tile.row * tile_px + tile_px // 2 - height // 2), layer.height - height)
+    left = min(max(0, window.col_off + tile_px // 2 - width // 2), layer.width - width)
+    top = min(max(0, window.row_off + tile_px // 2 - height // 2), layer.height - height)
     return LabelledView(
         width=width,
         height=height,
         images=imagery_of(layer, left=left, top=top, width=width, height=height),
-        frame=(tile.col * tile_px - left, tile.row * tile_px - top, tile_px),
+        frame=(window.col_off - left, window.row_off - top, tile_px),
         areas=areas,
     )
 

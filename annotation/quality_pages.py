@@ -159,10 +159,14 @@ def overview(campaign: Campaign) -> dict[str, Any]:
 
 def tile_view(campaign: Campaign, one: TileAgreement) -> tuple[pictures.PlacedTile, ...]:
     """Imagery of one tile, for an SVG of its size."""
-    px = campaign.tile_px
-    return pictures.imagery_of(campaign.layer, left=one.tile.col * px, top=one.tile.row * px, width=px, height=px)
+    one.tile.campaign = campaign
+    window = one.tile.window
+    return pictures.imagery_of(
+        campaign.layer, left=window.col_off, top=window.row_off, width=window.width, height=window.height
+    )
 
 
 def thumbnail(campaign: Campaign, tile: Tile) -> str:
     """Address of a small picture of a tile."""
-    return pictures.thumbnail_of(campaign.layer, row=tile.row, col=tile.col, tile_px=campaign.tile_px)
+    tile.campaign = campaign
+    return pictures.thumbnail_of(tile)

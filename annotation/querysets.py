@@ -93,7 +93,7 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         if user.is_superuser:
             return self
         campaigns = apps.get_model("annotation", "Campaign").objects.reviewed_by(user)
-        reviewed = Q(tile__campaign__in=campaigns.order_by().values("pk")) & ~Q(state="draft")
+        reviewed = Q(tile__campaign__in=campaigns.order_by().values("pk")) & ~Q(state__in=["draft", "split"])
         return self.filter(Q(annotator=user) | reviewed)
 
     def to_review_by(self, user: Person) -> AnnotationQuerySet:

@@ -31,7 +31,8 @@ def with_classes(campaign: Campaign) -> dict[str, dict[str, str]]:
 def thumbnail(report: PlaceReport) -> str:
     """A picture of the imagery around a report."""
     campaign, tile = report.campaign, report.tile
-    return pictures.thumbnail_of(campaign.layer, row=tile.row, col=tile.col, tile_px=campaign.tile_px)
+    tile.campaign = campaign
+    return pictures.thumbnail_of(tile)
 
 
 def listed(reports: QuerySet[PlaceReport], request: HttpRequest) -> tuple[Any, list[dict[str, Any]]]:

@@ -125,7 +125,7 @@ class HomeView(TemplateView):
             campaigns=campaigns,
             cards=[(campaign, pictures.strip_of(campaign.layer)) for campaign in campaigns],
             open_campaigns=open_campaigns.count(),
-            accepted_tiles=Tile.objects.filter(state=Tile.State.ACCEPTED).count(),
+            accepted_tiles=Tile.objects.filter(part=0, state=Tile.State.ACCEPTED).count(),
             contributors=Annotation.objects.usable_as_labels().values("annotator").distinct().count(),
             **self.shown_labels(),
             **kwargs,
@@ -308,18 +308,7 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
             weeks=weeks if any(week.handed_in or week.accepted or week.sent_back for week in weeks) else [],
             outcomes=outcome_rows(user) if page.number == 1 else [],
             most_verdicts=MOST_VERDICTS,
-            items=[
-                (
-                    item,
-                    pictures.thumbnail_of(
-                        item.tile.campaign.layer,
-                        row=item.tile.row,
-                        col=item.tile.col,
-                        tile_px=item.tile.campaign.tile_px,
-                    ),
-                )
-                for item in page
-            ],
+            items=[(item, pictures.thumbnail_of(item.tile)) for item in page],
             counts=mine.order_by().aggregate(
                 accepted=Count("pk", filter=Q(state="accepted")),
                 waiting=Count("pk", filter=Q(state="submitted")),

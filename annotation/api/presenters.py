@@ -31,14 +31,16 @@ MOST_WORDS = 5  # of reports on one tile that are shown to who draws it
 
 def tile_body(tile: Tile, campaign: Campaign) -> dict[str, Any]:
     """A tile's place."""
-    west, south, east, north = campaign.tile_grid.bounds_wgs84(tile.row, tile.col)
+    west, south, east, north = tile.grid.bounds_wgs84(*tile.place)
+    window = tile.window
     return {
         "id": tile.pk,
         "campaign": campaign.slug,
         "row": tile.row,
         "col": tile.col,
-        "tile_px": campaign.tile_px,
-        "origin_px": [tile.col * campaign.tile_px, tile.row * campaign.tile_px],
+        "part": tile.part,
+        "tile_px": tile.px,
+        "origin_px": [window.col_off, window.row_off],
         "role_visible": "control" if tile.role == Tile.Role.HOLDOUT else "pool",
         "state": tile.state,
         "gsd_m": campaign.layer.gsd_m,

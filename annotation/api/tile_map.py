@@ -52,7 +52,7 @@ def shown_tiles(campaign: Campaign, bbox: Bbox | None) -> QuerySet[Tile, tuple[A
 
     What waits for someone comes first, then what is to do by the model's doubt: of too many, these are shown.
     """
-    tiles = Tile.objects.filter(campaign=campaign).exclude(role=Tile.Role.BUFFER)
+    tiles = Tile.objects.filter(campaign=campaign, part=0).exclude(role=Tile.Role.BUFFER)
     if bbox is not None:
         tiles = tiles.filter(footprint__bboverlaps=Polygon.from_bbox(bbox))
     urgency = Case(

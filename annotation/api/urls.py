@@ -35,6 +35,7 @@ urlpatterns = [
     path("reports/<slug:report_id>/", report_views.ReportView.as_view(), name="api-report"),
     path("tiles/<int:tile_id>/", views.TileView.as_view(), name="api-tile"),
     path("tiles/<int:tile_id>/pick/", views.TilePickView.as_view(), name="api-tile-pick"),
+    path("tiles/<int:tile_id>/split/", views.TileSplitView.as_view(), name="api-tile-split"),
     path("tiles/<int:tile_id>/annotation/", views.AnnotationView.as_view(), name="api-annotation"),
     path("tiles/<int:tile_id>/annotation/submit/", views.SubmitView.as_view(), name="api-submit"),
     path("tiles/<int:tile_id>/annotation/geojson/", views.GeoJSONView.as_view(), name="api-geojson"),

@@ -25,7 +25,7 @@ from annotation.core.tile_geometry import parse_geojson
 from annotation.errors import NotThere, StaleRevision, UserError
 from annotation.models import Annotation, Campaign, Job, Lease, Tile
 from annotation.services import annotations as labels
-from annotation.services import jobs, queue, throughput
+from annotation.services import jobs, queue, splitting, throughput
 from annotation.services.people import contributor_of, role_in, roles_of
 from annotation.services.territories import territory_named
 from annotation.services.validations import judged_count
@@ -242,8 +242,26 @@ class TilePickView(APIView):
         """Take this tile."""
         tile = tile_or_404(tile_id)
         user = person(request)
-        lease = queue.pick_tile(campaign=tile.campaign, annotator=user, row=tile.row, col=tile.col)
-        return assignment(tile, user, lease)
+        lease = queue.pick_tile(campaign=tile.campaign, annotator=user, row=tile.row, col=tile.col, part=tile.part)
+        return assignment(tile_or_404(lease.tile_id), user, lease)
+
+
+class TileSplitView(APIView):
+    """A tile too heavy for one sitting."""
+
+    token_scopes = scopes.ANNOTATE
+
+    @extend_schema(parameters=[IF_MATCH], request=None, responses={200: s.AssignmentSerializer, **ERRORS})
+    def post(self, request: Request, tile_id: int) -> Response:
+        """Have this tile given out as four quarters; answers with the one to go on with, which has what I drew there.
+
+        To a maintainer who does not hold the tile: its first quarter, without a lease.
+        """
+        tile = tile_or_404(tile_id)
+        user = person(request)
+        lease = splitting.split_tile(tile=tile, actor=user, expected_version=expected_version(request))
+        shown = lease.tile_id if lease is not None else tile.quarters.order_by("part").values_list("pk", flat=True)[0]
+        return assignment(tile_or_404(shown), user, lease)
 
 
 def assignment(tile: Tile, user: User, lease: Lease | None) -> Response:
@@ -343,9 +361,9 @@ class GeoJSONView(APIView):
         given.is_valid(raise_exception=True)
         features, moved_m = parse_geojson(
             given.validated_data["collection"],
-            grid=tile.campaign.tile_grid,
-            row=tile.row,
-            col=tile.col,
+            grid=tile.grid,
+            row=tile.place[0],
+            col=tile.place[1],
             class_codes=labels.class_codes(tile.campaign),
         )
         saved = stale_with_current(

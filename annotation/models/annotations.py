@@ -35,6 +35,7 @@ class Annotation(models.Model):
         SENT_BACK = "sent_back", _("sent back")
         ACCEPTED = "accepted", _("accepted")
         REVERTED = "reverted", _("set aside")  # kept, and counts for nothing (annotation.models.Revert)
+        SPLIT = "split", _("continued in quarters")  # a draft of a tile split since; each quarter has its part of it
 
     tile = models.ForeignKey("annotation.Tile", on_delete=models.PROTECT, related_name="annotations")
     annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="annotations")

@@ -7,7 +7,7 @@ from django.contrib.gis.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from annotation.core.grid import TileGrid
+from annotation.core.grid import PixelWindow, TileGrid
 from annotation.querysets import CampaignQuerySet
 
 
@@ -135,6 +135,11 @@ class Tile(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="tiles")
     row = models.PositiveIntegerField()
     col = models.PositiveIntegerField()
+    # A tile split in four keeps its row; each quarter has one of its own, at the same place (docs/adr/0028).
+    part = models.PositiveSmallIntegerField(default=0, db_default=0)  # 0: whole; 1 to 4: a quarter, as one reads
+    whole = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="quarters", db_index=False
+    )
     role = models.CharField(max_length=8, choices=Role.choices)
     inclusion_probability = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
@@ -143,16 +148,51 @@ class Tile(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["campaign", "row", "col"], name="tile_one_row_a_place"),
+            models.UniqueConstraint(fields=["campaign", "row", "col", "part"], name="tile_one_row_a_part"),
+            models.CheckConstraint(
+                condition=Q(part=0, whole__isnull=True) | Q(part__gte=1, part__lte=4, whole__isnull=False),
+                name="tile_quarter_has_whole",
+            ),
             models.CheckConstraint(
                 condition=~Q(role="holdout") | Q(inclusion_probability__isnull=False),
                 name="tile_holdout_has_probability",
             ),
         ]
-        indexes = [models.Index(fields=["campaign", "state"], name="tile_by_state")]
+        indexes = [
+            models.Index(fields=["campaign", "state"], name="tile_by_state"),
+            models.Index(fields=["whole"], name="tile_quarters", condition=Q(whole__isnull=False)),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.campaign.slug} r{self.row} c{self.col}"
+        return f"{self.campaign.slug} r{self.row} c{self.col}" + (f" quarter {self.part}" if self.part else "")
+
+    @property
+    def px(self) -> int:
+        """The side in pixels: half the campaign's for a quarter."""
+        return self.campaign.tile_px // 2 if self.part else self.campaign.tile_px
+
+    @property
+    def grid(self) -> TileGrid:
+        """The tiles of this one's size, on which it is at `place`."""
+        return TileGrid(pixels=self.campaign.layer.pixel_grid, tile_px=self.px)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Row and column on `grid`; for a quarter they are not those of its whole."""
+        if self.part == 0:
+            return self.row, self.col
+        down, right = divmod(self.part - 1, 2)
+        return 2 * self.row + down, 2 * self.col + right
+
+    @property
+    def window(self) -> PixelWindow:
+        """The tile's pixels on the layer."""
+        return self.grid.window(*self.place)
+
+    @property
+    def file_name(self) -> str:
+        """What files made of this tile are called within a folder of the campaign's."""
+        return f"{self.row}-{self.col}" + (f"-{self.part}" if self.part else "")
 
 
 class CampaignWeek(models.Model):

@@ -61,6 +61,7 @@ class Ticket(models.Model):
     round = models.ForeignKey(QueueRound, on_delete=models.CASCADE, related_name="tickets")
     # Lower is sooner. Below zero: what is put first in an open round, reported places before all (docs/adr/0024, 0026).
     rank = models.IntegerField()
+    part = models.PositiveSmallIntegerField(default=0, db_default=0)  # as the tile's: its quarters share a rank
     placed_at = models.DateTimeField(db_default=Now())  # at this rank
     tile = models.ForeignKey("annotation.Tile", on_delete=models.CASCADE, related_name="tickets")
     slot = models.PositiveSmallIntegerField()
@@ -76,13 +77,13 @@ class Ticket(models.Model):
     class Meta:
         ordering = ["rank"]  # never across the round: a lock would then take the round and the campaign too
         constraints = [
-            models.UniqueConstraint(fields=["round", "rank"], name="ticket_rank_unique"),
+            models.UniqueConstraint(fields=["round", "rank", "part"], name="ticket_place_unique"),
             # Redundancy is a property of the database: a tile has `slots` slots and each is given once.
             models.UniqueConstraint(fields=["tile", "slot"], condition=~Q(state="void"), name="ticket_slot_given_once"),
             models.CheckConstraint(condition=Q(slot__lt=F("slots")), name="ticket_slot_below_redundancy"),
         ]
         indexes = [
-            models.Index(fields=["campaign", "rank"], name="ticket_open_by_rank", condition=Q(state="open")),
+            models.Index(fields=["campaign", "rank", "part"], name="ticket_open_in_order", condition=Q(state="open")),
             models.Index(fields=["campaign", "leased_until"], name="ticket_leased", condition=Q(state="leased")),
         ]
 

@@ -116,7 +116,8 @@ def count_agreement_of_tile(*, campaign: Campaign, tile_id: int, revision_ids: S
     revisions = AnnotationRevision.objects.filter(pk__in=revision_ids).order_by("pk")
     authors = list(revisions.values_list("author_id", flat=True))
     values = class_index(selectable_codes(campaign))
-    rasters = label_rasters(revisions.values_list("features", flat=True), tile_px=campaign.tile_px, values=values)
+    side = Tile.objects.select_related("campaign").get(pk=tile_id).px
+    rasters = label_rasters(revisions.values_list("features", flat=True), tile_px=side, values=values)
     codes = {value: code for code, value in values.items()}
     found, contested = coincidences(rasters), disagreement(rasters)
     people: dict[int, list[int]] = {author: [0, 0] for author in authors}
@@ -235,10 +236,13 @@ def disagreement_raster(*, campaign: Campaign, actor: User) -> UInt8Array:
 
     Returns: uint8 (n_rows, n_cols). Raises: NotThere (not a reviewer).
     """
-    raster = np.zeros((campaign.n_rows, campaign.n_cols), np.uint8)
-    for row in contested_tiles(campaign=campaign, actor=actor):
-        raster[row.tile.row, row.tile.col] = 1 + round(254 * row.differing_px / row.compared_px)
-    return raster
+    compared = np.zeros((campaign.n_rows, campaign.n_cols), np.int64)
+    differing = np.zeros_like(compared)
+    for row in contested_tiles(campaign=campaign, actor=actor):  # the quarters of one that was split together
+        compared[row.tile.row, row.tile.col] += row.compared_px
+        differing[row.tile.row, row.tile.col] += row.differing_px
+    shares = 1 + np.rint(254 * differing / np.maximum(compared, 1))
+    return np.where(compared > 0, shares, 0).astype(np.uint8)
 
 
 def tile_disagreement(*, tile: Tile, actor: User) -> UInt8Array:
@@ -258,7 +262,7 @@ def tile_disagreement(*, tile: Tile, actor: User) -> UInt8Array:
             f"{len(features)} person(s) handed in tile row {tile.row}, column {tile.col}: two are needed to compare."
         )
     values = class_index(selectable_codes(tile.campaign))
-    return disagreement(label_rasters(features, tile_px=tile.campaign.tile_px, values=values))
+    return disagreement(label_rasters(features, tile_px=tile.px, values=values))
 
 
 def require_reviewer(campaign: Campaign, actor: User) -> None:

@@ -103,12 +103,11 @@ def compare_labels_of(campaign: Campaign) -> int:
     by_tile: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for tile, first, second in wanted:
         by_tile[tile].append((first, second))
+    sides = {tile.pk: tile.px for tile in Tile.objects.filter(pk__in=by_tile).select_related("campaign")}
     for tile, pairs in by_tile.items():
         revisions = AnnotationRevision.objects.filter(pk__in={number for pair in pairs for number in pair})
         stored = dict(revisions.values_list("pk", "features"))
-        rasters = dict(
-            zip(stored, label_rasters(stored.values(), tile_px=campaign.tile_px, values=values), strict=True)
-        )
+        rasters = dict(zip(stored, label_rasters(stored.values(), tile_px=sides[tile], values=values), strict=True))
         rows = [_compared(tile, first, second, rasters) for first, second in pairs]
         LabelComparison.objects.bulk_create(rows, ignore_conflicts=True)
     return len(wanted)

@@ -24,6 +24,7 @@ from annotation.errors import (
     OperationMismatch,
     SetAside,
     StaleRevision,
+    TileIsSplit,
     VersionRequired,
 )
 from annotation.models import (
@@ -75,7 +76,7 @@ def save_annotation(
     the views of the imagery that were looked at; the layer and its file are noted in any case.
 
     Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted, SetAside,
-        AccountBlocked, TooManyThisHour, InvalidFeature, UnknownClass, OverlappingFeatures.
+        TileIsSplit, AccountBlocked, TooManyThisHour, InvalidFeature, UnknownClass, OverlappingFeatures.
     """
     repeat = _repeated(operation_id, annotator, "save", tile)
     if repeat is not None:
@@ -84,7 +85,7 @@ def save_annotation(
         raise VersionRequired('Send If-Match with the version these labels were drawn on ("0" for a new tile).')
     _require_consent(annotator)
     _require_claimed(tile, annotator)  # before the costly checks
-    parsed = parse_features(features, tile_px=tile.campaign.tile_px, class_codes=class_codes(tile.campaign))
+    parsed = parse_features(features, tile_px=tile.px, class_codes=class_codes(tile.campaign))
     check_coverage(parsed)
     with transaction.atomic():
         spend(user=annotator, action=Action.SAVE)
@@ -113,7 +114,7 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
     newcomer.
 
     Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted, SetAside,
-        AccountBlocked, TooManyThisHour, NothingToSubmit.
+        TileIsSplit, AccountBlocked, TooManyThisHour, NothingToSubmit.
     """
     repeat = _repeated(operation_id, annotator, "submit", tile)
     if repeat is not None:
@@ -202,6 +203,8 @@ def _require_version(annotation: Annotation, expected_version: int) -> None:
         raise AlreadyAccepted("This tile is accepted and closed: report a wrong place instead of editing it.")
     if annotation.state == Annotation.State.REVERTED:
         raise SetAside("Your labels of this tile were set aside by a maintainer: take another tile.")
+    if annotation.state == Annotation.State.SPLIT:
+        raise TileIsSplit("You split this tile in four: go on with its quarters, which have your labels.")
     if annotation.version != expected_version:
         raise StaleRevision(
             f"These labels were drawn on version {expected_version}, the server has version {annotation.version}: "
@@ -246,14 +249,14 @@ def write_polygons(revision: AnnotationRevision, tile: Tile) -> None:
     """Store a revision's polygons in the imagery's CRS, once."""
     if revision.polygons.exists():
         return
-    grid = tile.campaign.tile_grid
+    grid, (row, col) = tile.grid, tile.place
     srid = CRS.from_user_input(grid.pixels.crs).to_epsg() or 0
     unit_m2 = tile.campaign.layer.gsd_m**2
     a, _, _, _, e, _ = grid.pixels.transform
     rows = []
     for item in revision.features:
         rings = tuple(tuple((x, y) for x, y in ring) for ring in item["rings"])
-        polygon = to_crs(rings, grid=grid, row=tile.row, col=tile.col)
+        polygon = to_crs(rings, grid=grid, row=row, col=col)
         rows.append(
             AnnotatedFeature(
                 revision=revision,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from annotation.core.quarters import QUARTERS
 from annotation.core.territory_tiles import TilesWithin, tiles_within
 from annotation.models import Annotation, Campaign, PlaceReport, Territory, ValidationBatch
+from annotation.querysets import AnnotationQuerySet
 from annotation.services.tiles import usable_tiles
 
 MOST_CELLS = 60  # of the small map, each way
@@ -64,17 +67,27 @@ class Cell:
 
 
 def seen_tiles(campaign: Campaign) -> Seen:
-    """What people did on each tile of a campaign; four queries whatever the size."""
+    """What people did on each tile of a campaign; five queries whatever the size."""
     accepted = Annotation.objects.usable_as_labels().filter(tile__campaign=campaign)
     judged = ValidationBatch.objects.filter(tile__campaign=campaign, finished=True)
     reported = PlaceReport.objects.filter(campaign=campaign)
     usable = usable_tiles(campaign)
     return Seen(
         usable=usable,
-        labelled=_raster(usable.shape, accepted.values_list("tile__row", "tile__col")),
+        labelled=_raster(usable.shape, _labelled_places(accepted)),
         judged=_raster(usable.shape, judged.values_list("tile__row", "tile__col").distinct()),
         reported=_raster(usable.shape, reported.values_list("tile__row", "tile__col")),
     )
+
+
+def _labelled_places(accepted: AnnotationQuerySet) -> Iterable[tuple[int, int]]:
+    """Of tiles that were split, those of which every quarter is labelled."""
+    quarters = accepted.filter(tile__part__gt=0).order_by()
+    by_place = Counter(
+        (row, col) for row, col, _part in quarters.values_list("tile__row", "tile__col", "tile__part").distinct()
+    )
+    yield from (place for place, count in by_place.items() if count == len(QUARTERS))
+    yield from accepted.filter(tile__part=0).values_list("tile__row", "tile__col")
 
 
 def coverage_of(campaign: Campaign, territories: Iterable[Territory], seen: Seen) -> list[Coverage]:

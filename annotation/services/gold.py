@@ -46,8 +46,8 @@ def mark_gold(*, campaign: Campaign, annotation_id: int, actor: User, note: str 
 
     The map shows it as a tile to do, as it does any tile that somebody is given.
 
-    Raises: NotThere (not a maintainer of its campaign), NotAccepted, TileNotWorkable (a control tile, or in the
-        buffer), AlreadyGold, TileHasTrained (a frozen training set holds it).
+    Raises: NotThere (not a maintainer of its campaign), NotAccepted, TileNotWorkable (a control tile, in the buffer,
+        or split in four), AlreadyGold, TileHasTrained (a frozen training set holds it).
     """
     lock_campaign(campaign)  # no round is opened and no training set frozen meanwhile
     annotation = (
@@ -66,6 +66,11 @@ def mark_gold(*, campaign: Campaign, annotation_id: int, actor: User, note: str 
     if tile.role != Tile.Role.POOL:
         raise TileNotWorkable(
             f"Tile row {tile.row}, column {tile.col} is {tile.get_role_display()}: gold tiles are chosen in the pool."
+        )
+    # One quarter among whole tiles would be known for gold, and its whole is given to nobody.
+    if tile.part or tile.quarters.exists():
+        raise TileNotWorkable(
+            f"Tile row {tile.row}, column {tile.col} was split in four: gold tiles are chosen among whole ones."
         )
     if tile.golds.filter(retired_at__isnull=True).exists():
         raise AlreadyGold(f"Tile row {tile.row}, column {tile.col} is gold already: retire it first.")
@@ -307,7 +312,7 @@ def record_gold_outcome(annotation: Annotation) -> GoldOutcome | None:
     campaign = annotation.tile.campaign
     values = class_index(selectable_codes(campaign))
     reference, said = label_rasters(
-        [gold.revision.features, annotation.head.features], tile_px=campaign.tile_px, values=values
+        [gold.revision.features, annotation.head.features], tile_px=annotation.tile.px, values=values
     )
     confusion = confusion_counts(reference, said, class_codes={value: code for code, value in values.items()})
     both = (reference > 0) & (said > 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 
 from annotation.models import Annotation, Campaign, Lease, Ticket
 
@@ -18,7 +19,9 @@ def is_newcomer(campaign: Campaign, annotator: User) -> bool:
     if wanted == 0:
         return False
     accepted = Annotation.objects.of(annotator).filter(tile__campaign=campaign, state=Annotation.State.ACCEPTED)
-    return len(accepted.values("pk")[:wanted]) < wanted
+    # Four quarters are one tile.
+    tiles = accepted.order_by().values(place=Coalesce("tile__whole", "tile")).distinct()
+    return len(tiles[:wanted]) < wanted
 
 
 def easy_first(free: QuerySet[Ticket], campaign: Campaign) -> QuerySet[Ticket]:

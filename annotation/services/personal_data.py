@@ -143,6 +143,7 @@ def _judged(user: User) -> Iterator[dict[str, Any]]:
 
 
 def _feature(tile: Tile, rings: Rings, said: dict[str, Any]) -> dict[str, Any]:
-    geometry = polygon_geometry(rings, grid=tile.campaign.tile_grid, row=tile.row, col=tile.col)
+    row, col = tile.place
+    geometry = polygon_geometry(rings, grid=tile.grid, row=row, col=col)
     place = {"campaign": tile.campaign.slug, "tile": tile.pk}
     return {"type": "Feature", "geometry": geometry, "properties": place | said}

@@ -7,6 +7,8 @@ handed out in annotation.services.validation_queue; keeping and releasing them i
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,14 @@ from annotation.services.newcomers import easy_first, is_newcomer
 from annotation.services.queue_mark import lower_mark
 from annotation.services.report_queue import kept_ticket
 from annotation.services.rounds import lock_campaign
-from annotation.services.tiles import materialise_tiles, role_of_tile, usable_tiles
+from annotation.services.tiles import (
+    lock_with_wholes,
+    materialise_tiles,
+    quarters_of,
+    refresh_tile_states,
+    role_of_tile,
+    usable_tiles,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -65,7 +74,7 @@ def claim_next_tile(
     sent_back = _next_sent_back(campaign, annotator)
     if sent_back is not None:
         way = TileOffer.Way.SENT_BACK
-        return _grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead, way=way)
+        return grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead, way=way)
     newcomer = within is None and is_newcomer(campaign, annotator)
     if gold := gold_lease_if_due(campaign, annotator, ahead=ahead, within=within, newcomer=newcomer):
         _note_offer(gold, way=TileOffer.Way.GOLD)
@@ -78,14 +87,15 @@ def claim_next_tile(
         transaction.set_rollback(True)  # whoever asks in vain, however often, has used nothing of their hour
         return None
     way = TileOffer.Way.QUEUE if within is None else TileOffer.Way.TERRITORY
-    lease = _grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead, way=way, newcomer=newcomer)
+    lease = grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead, way=way, newcomer=newcomer)
     _move_mark(ticket)
     return lease
 
 
 @transaction.atomic
-def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lease:
-    """Give this person a tile they chose on the map, if a slot is free.
+def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: int = 0) -> Lease:
+    """Give this person a tile they chose on the map, if a slot is free: of one that was split, the quarter `part`, or
+    the first that they may do.
 
     Raises: CampaignClosed, AccountBlocked, TooManyThisHour, TileOutsideGrid, TileNotWorkable, NoFreeSlot,
         TooManyLeases.
@@ -95,7 +105,7 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     one_claim_at_a_time(campaign, annotator)
     spend(user=annotator, action=Action.CLAIM)
     lock_campaign(campaign)
-    tile = _tile_to_pick(campaign, row, col)
+    tile = _tile_to_pick(campaign, annotator, row, col, part)
     mine = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
     if mine is not None and mine.state == Lease.State.ACTIVE:
         kept = keep_lease(mine, ahead=False)
@@ -104,7 +114,7 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     _make_room(campaign, annotator)
     own = Annotation.objects.filter(tile=tile, annotator=annotator).first()
     if mine is not None and own is not None and own.state in REOPENABLE:
-        return _grant(tile=tile, annotator=annotator, ticket=None, ahead=False, way=TileOffer.Way.CHOSEN)
+        return grant(tile=tile, annotator=annotator, ticket=None, ahead=False, way=TileOffer.Way.CHOSEN)
     if own is not None and own.state in (Annotation.State.ACCEPTED, Annotation.State.REVERTED):
         what = "are accepted" if own.state == Annotation.State.ACCEPTED else "were set aside by a maintainer"
         raise NoFreeSlot(f"Your labels of this tile {what}: choose another one.")
@@ -117,19 +127,43 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int) -> Lea
     ticket = open_tickets.order_by("rank").first() or kept_ticket(tile=tile, annotator=annotator)
     if ticket is None:
         ticket = _ticket_for_pick(campaign, tile)
-    return _grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
+    return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
 
 
-def _tile_to_pick(campaign: Campaign, row: int, col: int) -> Tile:
+def _tile_to_pick(campaign: Campaign, annotator: User, row: int, col: int, part: int) -> Tile:
     role = role_of_tile(campaign, row, col)
     inside = 0 <= row < campaign.n_rows and 0 <= col < campaign.n_cols
     if inside and (role == Tile.Role.BUFFER or not usable_tiles(campaign)[row, col]):
         why = "kept apart around the control tiles" if role == Tile.Role.BUFFER else "without enough imagery"
         raise TileNotWorkable(f"Tile row {row}, column {col} is {why}: choose another one.")
     tile = materialise_tiles(campaign=campaign, places=[(row, col)])[(row, col)]
+    quarters = quarters_of([tile]).get(tile.pk, [])
+    if quarters:
+        asked = [quarter for quarter in quarters if quarter.part == part]
+        tile = asked[0] if asked else _quarter_to_pick(campaign, quarters, annotator)
     if tile.state == Tile.State.UNUSABLE:
         raise TileNotWorkable(f"Tile row {row}, column {col} was reported unusable: choose another one.")
     return tile
+
+
+def _quarter_to_pick(campaign: Campaign, quarters: Sequence[Tile], annotator: User) -> Tile:
+    """What they hold, else what they began, else the first that still wants somebody; the first of all if none does."""
+    here = {"tile__in": [quarter.pk for quarter in quarters]}
+    drawing = Lease.objects.filter(**here, annotator=annotator, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE)
+    held = set(drawing.values_list("tile_id", flat=True))
+    own = dict(Annotation.objects.filter(**here, annotator=annotator).values_list("tile_id", "state"))
+    given = Ticket.objects.filter(**here, state__in=[Ticket.State.LEASED, Ticket.State.DONE])
+    taken = Counter(given.values_list("tile_id", flat=True))
+
+    def place(quarter: Tile) -> int:
+        if quarter.pk in held:
+            return 0
+        if own.get(quarter.pk) in (Annotation.State.DRAFT, Annotation.State.SENT_BACK):
+            return 1
+        wanted = quarter.state != Tile.State.UNUSABLE and taken[quarter.pk] < campaign.redundancy
+        return 2 if wanted and quarter.pk not in own else 3
+
+    return min(quarters, key=place)
 
 
 def _make_room(campaign: Campaign, annotator: User) -> None:
@@ -158,6 +192,7 @@ def _ticket_for_pick(campaign: Campaign, tile: Tile) -> Ticket:
         round=queue_round,
         rank=0 if last is None else max(0, last + 1),  # below zero are reported places
         tile=tile,
+        part=tile.part,
         slot=free,
         slots=campaign.redundancy,
         kind=Ticket.Kind.PICKED,
@@ -216,7 +251,7 @@ def _next_ticket(
         .filter(campaign=campaign)
         .select_related("tile")
         .select_for_update(skip_locked=True, of=("self",))
-        .order_by("rank")
+        .order_by("rank", "part")
     )
     if within is not None:
         there = Tile.objects.filter(campaign=campaign, footprint__intersects=within.boundary)
@@ -256,9 +291,10 @@ def _move_mark(ticket: Ticket) -> None:
     mark.save(update_fields=["open_rank", "leased_from", "moved_at"])
 
 
-def _grant(
+def grant(
     *, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool, way: str, newcomer: bool = False
 ) -> Lease:
+    """Lease a tile to a person by a ticket that is locked, and write the offer down. Called inside a claim."""
     now = database_now()
     until = now + timedelta(seconds=settings.LEASE_SECONDS)
     if ticket is not None:
@@ -425,4 +461,7 @@ def _retire_if_reported_enough(tile: Tile) -> None:
     # A control tile stays: dropping it because two people say so would bend the sample that judges the model.
     if reports >= REPORTS_TO_RETIRE and tile.role == Tile.Role.POOL:
         Ticket.objects.filter(tile=tile, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
+        lock_with_wholes([tile.pk])
         Tile.objects.filter(pk=tile.pk).update(state=Tile.State.UNUSABLE)
+        if tile.part:
+            refresh_tile_states([tile.pk])  # its whole follows

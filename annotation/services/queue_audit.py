@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Min
+from django.db.models import Exists, Min, OuterRef
 from scipy.stats import kendalltau
 
 from annotation.models import Campaign, QueueRound, Ticket, Tile, TileOffer
@@ -136,6 +136,8 @@ class _Replay:
         for person, tile in earlier.filter(annotator__in=people).values_list("annotator", "tile"):
             self.seen.setdefault(person, set()).add(tile)
         tickets = queue_round.tickets.exclude(tile__state=Tile.State.UNUSABLE).order_by("rank")
+        # Instead of a tile that was split its quarters wait.
+        tickets = tickets.exclude(Exists(Tile.objects.filter(whole=OuterRef("tile"))))
         self.waiting = [one for one in tickets.only("rank", "tile", "placed_at") if one.pk not in self.offered]
         self.next = 0  # into `waiting`: everything before it is offered, or was passed over
         self.passed: dict[int, Ticket] = {}  # never offered, and of better rank than one that was

@@ -7,7 +7,7 @@ long as nothing but chance brings them forward.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon, Polygon
@@ -27,7 +27,7 @@ from annotation.services.clock import database_now
 from annotation.services.queue_mark import lower_mark
 from annotation.services.report_queue import REPORTS_BELOW
 from annotation.services.rounds import lock_campaign
-from annotation.services.tiles import Place, materialise_tiles, pool_mask
+from annotation.services.tiles import Place, materialise_tiles, pool_mask, quarters_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -49,7 +49,9 @@ def put_first(*, campaign: Campaign, places: Sequence[Place], kind: str) -> int:
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: open it again before anything is put first.")
     found = materialise_tiles(campaign=campaign, places=places)
-    tiles = [found[place] for place in dict.fromkeys(places) if _may_come_first(found[place])]
+    quarters = quarters_of(found.values())
+    given_out = [quarters.get(found[place].pk, [found[place]]) for place in dict.fromkeys(places)]
+    tiles = [tile for some in given_out for tile in some if _may_come_first(tile)]
     order = {tile.pk: nth for nth, tile in enumerate(tiles)}
     queue_round = QueueRound.objects.get(campaign=campaign, closed_at__isnull=True)
     # One that is being claimed at this moment needs no moving.
@@ -59,10 +61,11 @@ def put_first(*, campaign: Campaign, places: Sequence[Place], kind: str) -> int:
     moved = sorted(waiting.exclude(kind__in=KEEPS_ITS_PLACE), key=lambda ticket: (order[ticket.tile_id], ticket.slot))
     given = Ticket.objects.filter(tile__in=order).exclude(state=Ticket.State.VOID)
     asked = set(given.values_list("tile_id", flat=True))
+    new: dict[str, Any] = {"campaign": campaign, "slot": 0, "kind": kind}
     made = [
-        Ticket(campaign=campaign, round=queue_round, tile=tile, slot=0, slots=campaign.redundancy, kind=kind)
+        Ticket(round=queue_round, tile=tile, part=tile.part, slots=campaign.redundancy, **new)
         for tile in tiles
-        if tile.pk not in asked
+        if tile.pk not in asked and not (tile.part and tile.state == Tile.State.ACCEPTED)
     ]
     first = sorted([*moved, *made], key=lambda ticket: (order[ticket.tile_id], ticket.slot))
     ranked = campaign.tickets.filter(rank__gt=REPORTS_BELOW)  # void ones keep their ranks

@@ -99,6 +99,7 @@ def _ticket_at_front(queue_round: QueueRound, tile: Tile, *, slot: int, like: Ti
         round=queue_round,
         rank=FIRST_RANK if last is None else last + 1,
         tile=tile,
+        part=tile.part,
         slot=slot,
         slots=max(tile.campaign.redundancy, slot + 1),
         kind=Ticket.Kind.REPORTED,

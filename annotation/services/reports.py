@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from annotation.core.places import Place
+from annotation.core.quarters import quarter_at
 from annotation.errors import (
     InvalidPlace,
     InvalidReport,
@@ -30,7 +31,7 @@ from annotation.services.clock import database_now
 from annotation.services.report_events import record_event
 from annotation.services.report_queue import queue_reported_tile
 from annotation.services.rounds import lock_campaign
-from annotation.services.tiles import materialise_tiles
+from annotation.services.tiles import materialise_tiles, quarters_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -113,7 +114,7 @@ def report_place(
 
 
 def tile_at(campaign: Campaign, place: Place) -> Tile:
-    """The tile that holds a place's marker, written down if need be.
+    """The tile that holds a place's marker, written down if need be; of one that was split, the quarter.
 
     Raises: InvalidPlace: outside of the campaign's tiles, or an area larger than one tile.
     """
@@ -129,6 +130,10 @@ def tile_at(campaign: Campaign, place: Place) -> Tile:
         raise InvalidPlace("This place lies outside of the campaign's map: choose one where there is imagery.")
     where = (math.floor(row), math.floor(col))
     tile = materialise_tiles(campaign=campaign, places=[where])[where]
+    quarters = quarters_of([tile]).get(tile.pk)
+    if quarters:
+        part = quarter_at(col - where[1], row - where[0], side=1)
+        tile = next(quarter for quarter in quarters if quarter.part == part)
     tile.campaign = campaign
     return tile
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from annotation.errors import AlreadyUndone, NotAllowed, NothingToRevert, NotThere, ReasonRequired
-from annotation.models import Annotation, AnnotationRevision, Campaign, Lease, Revert, RevertItem, Review
+from annotation.models import Annotation, AnnotationRevision, Campaign, Lease, Revert, RevertItem, Review, Tile
 from annotation.services import revert_sql as sql
 from annotation.services.annotations import write_polygons
 from annotation.services.blocks import block_account, lift_block
@@ -277,6 +277,8 @@ def _settle_tiles(revert: Revert, values: dict[str, Any]) -> None:
     tiles = revert.items.exclude(kind=RevertItem.Kind.VERDICTS).values_list("tile_id", flat=True).distinct()
     refresh_tile_states(sorted(tiles))
     sql.run([sql.RETIRE_OR_NOT], values)
+    quarters = Tile.objects.filter(pk__in=tiles, part__gt=0).values_list("pk", flat=True)
+    refresh_tile_states(sorted(quarters))  # what was retired, or is no longer, is said of their wholes too
 
 
 def lines_of(revert: Revert) -> tuple[RevertLine, ...]:

@@ -143,7 +143,7 @@ def _checked_marks(marks: Sequence[Mapping[str, Any]], annotation: Annotation) -
         raise InvalidReview(
             f"{len(marks)} places are marked: at most {MOST_MARKS}, so that the author can follow them."
         )
-    side = annotation.tile.campaign.tile_px * SUBPIXELS
+    side = annotation.tile.px * SUBPIXELS
     for mark in marks:
         x, y = mark["at"]
         if not (0 <= x <= side and 0 <= y <= side):
@@ -173,8 +173,8 @@ def _correct(annotation: Annotation, reviewer: User) -> AnnotationRevision:
 
 
 def _parsed(annotation: Annotation, features: object) -> tuple[Feature, ...]:
-    campaign = annotation.tile.campaign
-    parsed = parse_features(features, tile_px=campaign.tile_px, class_codes=class_codes(campaign))
+    tile = annotation.tile
+    parsed = parse_features(features, tile_px=tile.px, class_codes=class_codes(tile.campaign))
     if not parsed:
         raise InvalidReview("A correction without a single shape leaves nothing to accept: send it back instead.")
     check_coverage(parsed)

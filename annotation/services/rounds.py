@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.db.models.functions import Now
 from annotation.errors import CampaignClosed
 from annotation.models import Campaign, QueueMark, QueueRound, Ticket, Tile
 from annotation.services.report_queue import carry_reports
-from annotation.services.tiles import Place, materialise_tiles
+from annotation.services.tiles import Place, materialise_tiles, quarters_of
 
 SLOT_SPACING = 20  # ranks between a tile's first and second ticket, so that two people are rarely side by side
 
@@ -74,21 +75,33 @@ def open_queue_round(
 
 def labelled_or_leased_tiles(campaign: Campaign) -> set[Place]:
     """Tiles whose every slot is taken or done, that are retired, or gold: no round should ask for them again."""
-    closed = campaign.tiles.filter(state__in=[Tile.State.ACCEPTED, Tile.State.UNUSABLE]).values_list("row", "col")
+    closed = [Tile.State.ACCEPTED, Tile.State.UNUSABLE]
+    done = set(campaign.tiles.filter(part=0, state__in=closed).values_list("row", "col"))
     full = (
         campaign.tickets.filter(state__in=[Ticket.State.LEASED, Ticket.State.DONE])
-        .values("tile__row", "tile__col")
+        .values("tile__row", "tile__col", "part")
         .annotate(slots_used=Count("pk"))
         .filter(slots_used__gte=campaign.redundancy)
-        .values_list("tile__row", "tile__col")
+        .values_list("tile__row", "tile__col", "part")
     )
-    gold = campaign.tiles.filter(golds__isnull=False).values_list("row", "col")
-    return set(closed) | set(full) | set(gold)
+    taken = set(full)
+    gold = set(campaign.tiles.filter(golds__isnull=False).values_list("row", "col"))
+    return done | gold | {(row, col) for row, col, part in taken if part == 0} | _taken_in_quarters(campaign, taken)
+
+
+def _taken_in_quarters(campaign: Campaign, taken: set[tuple[int, int, int]]) -> set[Place]:
+    """Of the tiles that were split, those of which every quarter is taken or closed."""
+    wanting: dict[Place, bool] = {}
+    closed = [Tile.State.ACCEPTED, Tile.State.UNUSABLE]
+    for row, col, part, state in campaign.tiles.filter(part__gt=0).values_list("row", "col", "part", "state"):
+        asks = state not in closed and (row, col, part) not in taken
+        wanting[(row, col)] = wanting.get((row, col), False) or asks
+    return {place for place, asks in wanting.items() if not asks}
 
 
 def _unlabelled_controls(campaign: Campaign) -> list[QueuedTile]:
     """Hold-out tiles that lack labels, in a seeded random order: those labelled so far are a random part of all."""
-    lacking = campaign.tiles.filter(role=Tile.Role.HOLDOUT, state__in=[Tile.State.OPEN, Tile.State.SENT_BACK])
+    lacking = campaign.tiles.filter(part=0, role=Tile.Role.HOLDOUT, state__in=[Tile.State.OPEN, Tile.State.SENT_BACK])
     places = list(lacking.order_by("row", "col").values_list("row", "col"))
     np.random.default_rng([campaign.seed, 2]).shuffle(places)
     probability = campaign.holdout.inclusion_probability
@@ -116,16 +129,24 @@ def _weave_controls(pool: Sequence[QueuedTile], controls: Sequence[QueuedTile], 
 
 def _write_tickets(queue_round: QueueRound, wanted: Sequence[QueuedTile], tiles: Mapping[Place, Tile]) -> None:
     campaign = queue_round.campaign
+    quarters = quarters_of(tiles.values())
+    given_out = {place: quarters.get(tile.pk, [tile]) for place, tile in tiles.items()}
     taken: dict[int, set[int]] = {}
-    held = Ticket.objects.filter(campaign=campaign, tile__in=[tile.pk for tile in tiles.values()])
+    held = Ticket.objects.filter(campaign=campaign, tile__in=[one.pk for some in given_out.values() for one in some])
     for tile_id, slot in held.exclude(state=Ticket.State.VOID).values_list("tile_id", "slot"):
         taken.setdefault(tile_id, set()).add(slot)
     ordered = []
     for position, item in enumerate(wanted):
-        tile = tiles[(item.row, item.col)]
-        free = [slot for slot in range(campaign.redundancy) if slot not in taken.get(tile.pk, set())]
-        ordered += [(position + nth * SLOT_SPACING, nth, slot, tile, item) for nth, slot in enumerate(free)]
-    ordered.sort(key=lambda entry: (entry[0], entry[1]))
+        for tile in given_out[(item.row, item.col)]:
+            if tile.part and tile.state in (Tile.State.ACCEPTED, Tile.State.UNUSABLE):
+                continue
+            free = [slot for slot in range(campaign.redundancy) if slot not in taken.get(tile.pk, set())]
+            ordered += [
+                (position + nth * SLOT_SPACING, nth, position, slot, tile, item) for nth, slot in enumerate(free)
+            ]
+    ordered.sort(key=lambda entry: entry[:3])
+    # The quarters of a tile share a rank.
+    by_rank = enumerate(list(entries) for _place, entries in groupby(ordered, key=lambda entry: entry[:3]))
     Ticket.objects.bulk_create(
         [
             Ticket(
@@ -133,13 +154,15 @@ def _write_tickets(queue_round: QueueRound, wanted: Sequence[QueuedTile], tiles:
                 round=queue_round,
                 rank=rank,
                 tile=tile,
+                part=tile.part,
                 slot=slot,
                 slots=campaign.redundancy,
                 kind=item.kind,
                 score=item.score,
                 probability=item.probability,
             )
-            for rank, (_, _, slot, tile, item) in enumerate(ordered)
+            for rank, entries in by_rank
+            for (*_place, slot, tile, item) in entries
         ],
         batch_size=2000,
     )

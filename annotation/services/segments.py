@@ -46,7 +46,7 @@ def require_level(value: str | None) -> str:
 
 def segments_mark(tile: Tile, *, level: str) -> str:
     """A mark of a tile's segments that changes exactly when they may: with the imagery, its stretch and the method."""
-    return f"{_pixels_mark(tile.campaign)}-{tile.row}-{tile.col}-{level}"
+    return f"{_pixels_mark(tile.campaign)}-{tile.file_name}-{level}"
 
 
 def segments_of(tile: Tile, *, level: str) -> TileSegments:
@@ -77,7 +77,7 @@ def segments_of(tile: Tile, *, level: str) -> TileSegments:
 
 
 def _file_name(tile: Tile, level: str) -> str:
-    return f"{tile.col}-{level}.bin"
+    return f"{tile.file_name.partition('-')[2]}-{level}.bin"
 
 
 def _pixels_mark(campaign: Campaign) -> str:
@@ -89,7 +89,7 @@ def _pixels_mark(campaign: Campaign) -> str:
 def _cut(tile: Tile) -> dict[str, TileSegments]:
     layer = tile.campaign.layer
     names = shown_bands(layer.bands)
-    window = tile.campaign.tile_grid.window(tile.row, tile.col)
+    window = tile.window
     pixels, valid = read_window(layer.path("analysis.tif"), window, bands=names)
     shown = stretched(pixels, valid, [layer.stretch[name] for name in names])
     levels = segment_tile(np.ascontiguousarray(shown.transpose(1, 2, 0)), valid)

@@ -34,8 +34,37 @@ FROM (
     FROM annotation_tile t
     JOIN annotation_campaign c ON c.id = t.campaign_id
     LEFT JOIN annotation_annotation a ON a.tile_id = t.id AND NOT a.is_extra
-    WHERE t.id = ANY(%s)
+    WHERE t.id = ANY(%(tiles)s)
     GROUP BY t.id, c.redundancy
+) now
+WHERE now.id = tile.id AND now.state <> tile.state AND NOT EXISTS (
+    SELECT 1 FROM annotation_tile q WHERE q.whole_id = tile.id
+)
+"""
+
+# A whole before its quarters, as its row was written: nobody who changes one of them waits in a circle.
+LOCK_WITH_WHOLES = """
+SELECT id FROM annotation_tile WHERE id IN (
+    SELECT unnest(%(tiles)s) UNION SELECT t.whole_id FROM annotation_tile t WHERE t.id = ANY(%(tiles)s)
+)
+ORDER BY id FOR NO KEY UPDATE
+"""
+
+# A tile that was split is what its quarters are: to do while one of them is, accepted when all are.
+FROM_QUARTERS = """
+UPDATE annotation_tile AS tile SET state = now.state
+FROM (
+    SELECT q.whole_id AS id, CASE
+        WHEN bool_or(q.state = 'open') THEN 'open'
+        WHEN bool_or(q.state = 'sent_back') THEN 'sent_back'
+        WHEN bool_or(q.state = 'submitted') THEN 'submitted'
+        WHEN bool_or(q.state = 'accepted') THEN 'accepted'
+        ELSE 'unusable' END AS state
+    FROM annotation_tile q
+    WHERE q.whole_id IN (
+        SELECT unnest(%(tiles)s) UNION SELECT t.whole_id FROM annotation_tile t WHERE t.id = ANY(%(tiles)s)
+    )
+    GROUP BY q.whole_id
 ) now
 WHERE now.id = tile.id AND now.state <> tile.state
 """
@@ -97,7 +126,7 @@ def pool_mask(campaign: Campaign) -> NDArray[np.bool_]:
 
 
 def materialise_tiles(*, campaign: Campaign, places: Iterable[Place]) -> dict[Place, Tile]:
-    """Give tiles their database rows; those that have one keep it.
+    """Give tiles their database rows; those that have one keep it. Tiles that were split are given as wholes.
 
     Raises: TileOutsideGrid.
     """
@@ -129,10 +158,19 @@ def materialise_tiles(*, campaign: Campaign, places: Iterable[Place]) -> dict[Pl
     for start in range(0, len(wanted), 2000):
         part = wanted[start : start + 2000]
         chosen = Tile.objects.filter(
-            campaign=campaign, row__in={row for row, _ in part}, col__in={col for _, col in part}
+            campaign=campaign, part=0, row__in={row for row, _ in part}, col__in={col for _, col in part}
         )
         keep = set(part)
         found.update({(tile.row, tile.col): tile for tile in chosen if (tile.row, tile.col) in keep})
+    return found
+
+
+def quarters_of(tiles: Iterable[Tile]) -> dict[int, list[Tile]]:
+    """The quarters of those of these tiles that were split, in their order, by the whole's id."""
+    found: dict[int, list[Tile]] = {}
+    for quarter in Tile.objects.filter(whole__in=[tile.pk for tile in tiles]).order_by("part"):
+        if quarter.whole_id is not None:
+            found.setdefault(quarter.whole_id, []).append(quarter)
     return found
 
 
@@ -144,17 +182,25 @@ def refresh_tile_state(tile: Tile) -> None:
     tile.state = Tile.objects.values_list("state", flat=True).get(pk=tile.pk)
 
 
+def lock_with_wholes(tile_ids: Sequence[int]) -> None:
+    """Lock tiles whose state is about to change, and the wholes of quarters among them, which follow."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_WITH_WHOLES, {"tiles": list(tile_ids)})
+
+
 def refresh_tile_states(tile_ids: Sequence[int]) -> int:
     """Set the tiles' states from their annotations, in one statement for all; returns how many changed.
 
     The rows are locked before the annotations are read: of two verdicts at once, the second sees the first. A gold tile
-    stays to do, whoever has done it: its state must not tell it from what the next person expects.
+    stays to do, whoever has done it: its state must not tell it from what the next person expects. The wholes of
+    quarters follow.
     """
+    tiles = {"tiles": list(tile_ids)}
+    lock_with_wholes(tile_ids)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM annotation_tile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [list(tile_ids)]
-        )
-        cursor.execute(FROM_ANNOTATIONS, [list(tile_ids)])
+        cursor.execute(FROM_ANNOTATIONS, tiles)
         changed = cursor.rowcount
+        cursor.execute(FROM_QUARTERS, tiles)
+        changed += cursor.rowcount
     follow_reports(tile_ids)
     return changed

@@ -127,7 +127,8 @@ def _open_to(campaign: Campaign, annotator: User, *, model_version: str) -> Quer
         .values("people")
     )
     return (
-        Tile.objects.filter(campaign=campaign, role=Tile.Role.POOL)
+        Tile.objects.filter(campaign=campaign, role=Tile.Role.POOL, part=0)
+        .filter(quarters__isnull=True)  # a model draws whole tiles, and people draw this one in quarters
         .filter(golds__isnull=True)  # what is agreed there would train a model
         .exclude(state__in=[Tile.State.ACCEPTED, Tile.State.UNUSABLE])
         .exclude(Exists(passed))

@@ -48,6 +48,7 @@ def other_vintages(tile: Tile) -> list[OtherVintage]:
     labels.sort(key=lambda label: (-label.tile.campaign.layer.vintage, label.tile.campaign_id, label.tile_id))
     found: list[OtherVintage] = []
     room = MAX_FEATURES
+    row, col = tile.place
     for _campaign, group in groupby(labels, key=lambda label: label.tile.campaign_id):
         if room == 0:
             break
@@ -55,14 +56,14 @@ def other_vintages(tile: Tile) -> list[OtherVintage]:
         sources = [
             LabelledTile(
                 name=f"v{label.pk}",
-                grid=label.tile.campaign.tile_grid,
-                row=label.tile.row,
-                col=label.tile.col,
+                grid=label.tile.grid,
+                row=label.tile.place[0],
+                col=label.tile.place[1],
                 features=_features(stored[label.pk], codes),
             )
             for label in of_campaign
         ]
-        features = carried_over(sources, grid=tile.campaign.tile_grid, row=tile.row, col=tile.col)[:room]
+        features = carried_over(sources, grid=tile.grid, row=row, col=col)[:room]
         if features:
             found.append(OtherVintage(campaign=of_campaign[0].tile.campaign, features=features))
             room -= len(features)
@@ -85,10 +86,10 @@ def _labels_elsewhere(tile: Tile) -> list[Annotation]:
         .distinct("tile_id")
         .select_related("tile__campaign__layer")
     )
-    left, bottom, right, top = tile.campaign.tile_grid.bounds_crs(tile.row, tile.col)
+    left, bottom, right, top = tile.grid.bounds_crs(*tile.place)
     found = []
     for label in near[:MAX_SOURCE_TILES]:
-        west, south, east, north = label.tile.campaign.tile_grid.bounds_crs(label.tile.row, label.tile.col)
+        west, south, east, north = label.tile.grid.bounds_crs(*label.tile.place)
         # Boxes in degrees overlap along an edge where the ground does not.
         if west < right and left < east and south < top and bottom < north:
             found.append(label)

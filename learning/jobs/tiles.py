@@ -7,7 +7,6 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any, overload
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from annotation.core.consensus import support, weighted_vote
 from annotation.core.grid import PixelWindow
+from annotation.core.quarters import on_whole
 from annotation.core.stored_labels import class_index, label_rasters
 from annotation.models import AnnotationRevision, Campaign, Tile
 from annotation.raster.reader import open_layer, read_window
@@ -104,7 +104,10 @@ def training_tiles(
     rows = list(items.values_list("tile_id", "revision_id", "revision__sha256"))
     weights = dict(items.values_list("revision_id", "weights"))
     judged = {frozen.tile_id: frozen for frozen in training_set.validated.select_related("tile", "training_set")}
-    tiles = Tile.objects.in_bulk({tile for tile, *_revision in rows} | judged.keys())
+    named = Tile.objects.in_bulk({tile for tile, *_revision in rows} | judged.keys())
+    # Quarters are put together again: what a network learns from is a whole tile.
+    whole_of = {pk: tile.whole_id or pk for pk, tile in named.items()}
+    tiles = named | Tile.objects.in_bulk(set(whole_of.values()))
     apart = [f"r{tile.row} c{tile.col}" for _id, tile in sorted(tiles.items()) if tile.role != Tile.Role.POOL]
     if apart:
         raise HoldoutInTraining(f"{training_set} names {len(apart)} tile(s) outside the pool, first {apart[0]}.")
@@ -120,9 +123,12 @@ def training_tiles(
             f"{training_set} was frozen as {training_set.sha256[:12]} and reads {sha256[:12]} now."
         )
     values = class_index(training_set.class_codes)
-    revisions = {tile: [item[1] for item in group] for tile, group in groupby(rows, key=lambda item: item[0])}
+    revisions: dict[int, list[int]] = {}
+    for tile_id, revision, _sha in sorted(rows, key=lambda row: row[1]):
+        revisions.setdefault(whole_of[tile_id], []).append(revision)
+    wholes = {pk: tiles[pk] for pk in sorted(set(whole_of.values()))}
     placed: list[PlacedLabels] = []
-    for done, (tile_id, tile) in enumerate(sorted(tiles.items()), start=1):
+    for done, (tile_id, tile) in enumerate(wholes.items(), start=1):
         of_tile = revisions.get(tile_id, [])
         drawn = label_rasters(features_of(of_tile), tile_px=tile_px, values=values)
         if drawn:
@@ -132,7 +138,7 @@ def training_tiles(
             rest = undrawn_part(agreed, drawn)
             if rest.any():
                 placed.append(_placed(tile, rest, weight=validated_weight))
-        on_progress(done / len(tiles))
+        on_progress(done / len(wholes))
     return CampaignTiles(image_path=campaign.layer.path("analysis.tif"), tile_px=tile_px, labels=placed)
 
 
@@ -157,13 +163,14 @@ def _placed(tile: Tile, labels: NDArray[np.uint8], *, weight: float = 1.0) -> Pl
 
 
 def features_of(revision_ids: Sequence[int]) -> list[list[dict[str, Any]]]:
-    """Stored features of revisions, in the order of their ids."""
+    """Stored features of revisions on their whole tile, in the order of the revisions' ids."""
     revisions = AnnotationRevision.objects.filter(pk__in=revision_ids).order_by("pk")
-    return list(revisions.values_list("features", flat=True))
+    found = revisions.values_list("features", "annotation__tile__part", "annotation__tile__campaign__tile_px")
+    return [on_whole(features, part=part, tile_px=tile_px) for features, part, tile_px in found]
 
 
 def labels_of(campaign: Campaign, revision_ids: Sequence[int], *, values: Mapping[str, int]) -> NDArray[np.uint8]:
-    """Merged label raster of revisions of one tile: uint8 (tile_px, tile_px), 0 = unlabelled."""
+    """Merged label raster of revisions of one tile, or of its quarters: uint8 (tile_px, tile_px), 0 = unlabelled."""
     return label_raster(features_of(revision_ids), tile_px=campaign.tile_px, values=values)
 
 

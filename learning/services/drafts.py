@@ -51,7 +51,7 @@ def draft_of(*, tile: Tile, user: User) -> Draft:
     Raises: BlindTile (a control tile or one of the campaign's blind share, for anyone), NoDraft.
     """
     prediction = _prediction_to_show(tile)
-    kept = prediction.path(f"drafts/{tile.row}-{tile.col}.json")
+    kept = prediction.path(f"drafts/{tile.file_name}.json")
     if kept.exists():
         return Draft(prediction.model.version, json.loads(kept.read_text(encoding="utf-8")))
     features = _draw(prediction, tile)
@@ -66,7 +66,7 @@ def doubt_of(*, tile: Tile) -> Doubt:
     Raises: BlindTile, NoDraft, as `draft_of`.
     """
     prediction = _prediction_to_show(tile)
-    levels = read_window(prediction.path("entropy.tif"), tile.campaign.tile_grid.window(tile.row, tile.col))[0][0]
+    levels = read_window(prediction.path("entropy.tif"), tile.window)[0][0]
     if not levels.any():
         raise NoDraft(NOTHING_TO_SAY)
     return Doubt(prediction.model.version, levels)
@@ -81,7 +81,7 @@ def _prediction_to_show(tile: Tile) -> Prediction:
 
 
 def _draw(prediction: Prediction, tile: Tile) -> list[dict[str, Any]]:
-    window = tile.campaign.tile_grid.window(tile.row, tile.col)
+    window = tile.window
     classes = read_window(prediction.path("class.tif"), window)[0][0]
     levels = read_window(prediction.path("entropy.tif"), window)[0][0]
     codes = prediction.model.run.training_set.class_codes

@@ -7,7 +7,11 @@ import json
 from dataclasses import dataclass
 from itertools import groupby
 
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.functions import Coalesce
+
 from annotation.core.grid import PixelWindow
+from annotation.core.quarters import QUARTERS
 from annotation.models import Campaign, Tile
 from learning.querysets import licensed_labels
 
@@ -31,20 +35,29 @@ class HoldoutReference:
 
 
 def holdout_reference(campaign: Campaign) -> HoldoutReference:
-    """The campaign's hold-out tiles that have accepted labels now, by tile id."""
+    """The campaign's hold-out tiles that have accepted labels now, by tile id; of those that were split, the ones of
+    which every quarter has.
+    """
     labels = (
         licensed_labels(campaign)
         .filter(tile__role=Tile.Role.HOLDOUT)
-        .exclude(head__features=[])  # "nothing can be told here" was accepted: no reference
-        .order_by("tile_id", "head_id")
-        .values_list("tile_id", "tile__row", "tile__col", "head_id")
+        .annotate(
+            whole=Coalesce("tile__whole", "tile"),
+            says_nothing=ExpressionWrapper(Q(head__features=[]), output_field=BooleanField()),
+        )
+        .order_by("whole", "head_id")
+        .values_list("whole", "tile__row", "tile__col", "tile__part", "head_id", "says_nothing")
     )
-    tiles = tuple(
-        ReferenceTile(tile_id, row, col, tuple(head for *_place, head in group))
-        for (tile_id, row, col), group in groupby(labels, key=lambda item: item[:3])
-    )
+    tiles = []
+    for (tile_id, row, col), group in groupby(labels, key=lambda item: item[:3]):
+        accepted = [(part, head, not says_nothing) for *_place, part, head, says_nothing in group]
+        parts = {part for part, *_label in accepted}
+        # "Nothing can be told here" was accepted: no reference.
+        heads = tuple(head for _part, head, says_something in accepted if says_something)
+        if heads and (parts == {0} or parts == set(QUARTERS)):
+            tiles.append(ReferenceTile(tile_id, row, col, heads))
     content = [[tile.tile_id, list(tile.revision_ids)] for tile in tiles]
-    return HoldoutReference(tiles, hashlib.sha256(json.dumps(content).encode()).hexdigest())
+    return HoldoutReference(tuple(tiles), hashlib.sha256(json.dumps(content).encode()).hexdigest())
 
 
 def holdout_windows(campaign: Campaign) -> list[PixelWindow]:

@@ -18,7 +18,9 @@ from typing import Any, Literal, cast
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db.models.functions import Coalesce
 
+from annotation.core.quarters import on_whole
 from annotation.core.stored_labels import class_index
 from annotation.core.tile_geometry import to_crs
 from annotation.models import AnnotationRevision, Campaign, Contributor, Tile
@@ -58,7 +60,7 @@ Role = Literal["pool", "holdout"]
 
 @dataclass(frozen=True, slots=True)
 class PublishedLabel:
-    """An accepted annotation at the revision that is published."""
+    """An accepted annotation at the revision that is published; `tile_id` is the whole's where it is of a quarter."""
 
     annotation_id: int
     revision_id: int
@@ -66,6 +68,7 @@ class PublishedLabel:
     tile_id: int
     row: int
     col: int
+    part: int
     role: Role
     annotator_id: int
     reviewed_on: date | None
@@ -116,8 +119,9 @@ def published_labels(campaign: Campaign) -> list[PublishedLabel]:
         licensed_labels(campaign)
         .filter(tile__role__in=[Tile.Role.POOL, Tile.Role.HOLDOUT])
         .order_by("tile__row", "tile__col", "pk")
+        .annotate(whole=Coalesce("tile__whole", "tile"))
         .values_list(
-            "pk", "head_id", "head__number", "tile_id", "tile__row", "tile__col", "tile__role",
+            "pk", "head_id", "head__number", "whole", "tile__row", "tile__col", "tile__part", "tile__role",
             "annotator_id", "decided_at", "head__licence",
         )
     )  # fmt: skip
@@ -129,12 +133,13 @@ def published_labels(campaign: Campaign) -> list[PublishedLabel]:
             tile_id=tile,
             row=row,
             col=col,
+            part=part,
             role=cast(Role, role),
             annotator_id=annotator,
             reviewed_on=decided.date() if decided else None,
             licence=licence,
         )
-        for annotation, revision, number, tile, row, col, role, annotator, decided, licence in rows
+        for annotation, revision, number, tile, row, col, part, role, annotator, decided, licence in rows
         if revision is not None and number is not None and licence is not None
     ]
 
@@ -145,7 +150,7 @@ def annotation_records(campaign: Campaign, labels: list[PublishedLabel]) -> Iter
     grid, image_date = campaign.tile_grid, campaign.layer.acquired_on
     for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
         tile_labels = sorted(group, key=lambda label: str(label.annotation_id))
-        contents = features_of(tile_labels)
+        contents = features_of(tile_labels, tile_px=campaign.tile_px)
         for label in tile_labels:
             for item in sorted(contents[label.revision_id], key=lambda feature: str(feature["id"])):
                 rings = tuple(tuple((x, y) for x, y in ring) for ring in item["rings"])
@@ -174,7 +179,7 @@ def dataset_tiles(campaign: Campaign, labels: list[PublishedLabel], tree: Nomenc
     block, values = campaign.holdout.block_tiles, tree.raster_values
     for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
         tile_labels = list(group)
-        contents = features_of(tile_labels)
+        contents = features_of(tile_labels, tile_px=campaign.tile_px)
         yield DatasetTile(
             tile_id=str(tile_labels[0].tile_id),
             row=row,
@@ -191,10 +196,11 @@ def dataset_tiles(campaign: Campaign, labels: list[PublishedLabel], tree: Nomenc
         )
 
 
-def features_of(labels: list[PublishedLabel]) -> dict[int, list[dict[str, Any]]]:
-    """Stored features by revision."""
-    wanted = [label.revision_id for label in labels]
-    return dict(AnnotationRevision.objects.filter(pk__in=wanted).values_list("pk", "features"))
+def features_of(labels: list[PublishedLabel], *, tile_px: int) -> dict[int, list[dict[str, Any]]]:
+    """Stored features by revision, on the whole tile."""
+    parts = {label.revision_id: label.part for label in labels}
+    stored = AnnotationRevision.objects.filter(pk__in=parts).values_list("pk", "features")
+    return {pk: on_whole(features, part=parts[pk], tile_px=tile_px) for pk, features in stored}
 
 
 def public_ids(labels: list[PublishedLabel]) -> dict[int, str]:

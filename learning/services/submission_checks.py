@@ -35,7 +35,7 @@ def check_submission(annotation: Annotation) -> SubmissionCheck | None:
     values = class_index(list(campaign.nomenclature.classes.order_by("position").values_list("code", flat=True)))
     others = Annotation.objects.filter(tile=tile, state__in=["submitted", "accepted"], head__isnull=False)
     lists = [head.features, *others.exclude(pk=annotation.pk).values_list("head__features", flat=True)]
-    own, *theirs = label_rasters(lists, tile_px=campaign.tile_px, values=values)
+    own, *theirs = label_rasters(lists, tile_px=tile.px, values=values)
     prediction = None if is_blind_tile(tile) else shown_prediction(campaign)
     against_map = None if prediction is None else differing_share(own, classes_of_tile(prediction, tile, values))
     shares = [share for other in theirs if (share := differing_share(own, other)) is not None]

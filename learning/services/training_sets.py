@@ -85,7 +85,7 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
         number=last.number + 1 if last else 1,
         class_codes=codes,
         sha256=sha256,
-        n_tiles=len(_tiles_of(items, judged)),
+        n_tiles=_count_tiles(items, judged),
         left_out=_told(capped),
         drawn_m2=_total(areas[revision] for _tile, revision, _sha in items if revision in areas),
         frozen_by=actor,
@@ -213,8 +213,11 @@ def _public_ids(capped: Capped) -> dict[int, str]:
     return {person: known.get(person, "somebody") for person in people}
 
 
-def _tiles_of(items: Sequence[Item], judged: Sequence[ValidatedTile]) -> set[int]:
-    return {tile for tile, _revision, _sha in items} | {tile.tile_id for tile in judged}
+def _count_tiles(items: Sequence[Item], judged: Sequence[ValidatedTile]) -> int:
+    """How many tiles there are labels of; quarters of one tile are one."""
+    named = {tile for tile, _revision, _sha in items} | {tile.tile_id for tile in judged}
+    quarters = dict(Tile.objects.filter(pk__in=named, part__gt=0).values_list("pk", "whole_id"))
+    return len({quarters.get(tile, tile) for tile in named})
 
 
 def _judged_classes(judged: Sequence[ValidatedTile]) -> set[str]:
@@ -236,7 +239,7 @@ def _refuse_too_little(
     judged: Sequence[ValidatedTile],
     codes: list[str],
 ) -> None:
-    tiles = len(_tiles_of(items, judged))
+    tiles = _count_tiles(items, judged)
     if tiles < MIN_TILES:
         raise NothingToTrain(
             f"{campaign.slug} has {tiles} accepted tile(s) outside the hold-out; "
