@@ -222,9 +222,15 @@ class TileIsSplit(Conflict):
 
 
 class CannotSplit(Conflict):
-    """Somebody has begun on the tile as a whole, or it cannot be halved."""
+    """Somebody else has begun on the tile as a whole."""
 
     code: ClassVar[str] = "cannot_split"
+
+
+class StaysWhole(Conflict):
+    """The tile was handed in as a whole, holds a reported place, or cannot be halved."""
+
+    code: ClassVar[str] = "stays_whole"
 
 
 class TileNotWorkable(Conflict):

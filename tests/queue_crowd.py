@@ -16,13 +16,15 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from scipy.stats import kendalltau
 
-from annotation.models import Lease, QueueMark, Ticket
+from annotation.errors import CannotSplit
+from annotation.models import Lease, QueueMark, Ticket, Tile
 from annotation.services.queue import claim_next_tile, finish_lease, release_lease
 from annotation.services.rounds import QueuedTile, open_queue_round
+from annotation.services.splitting import split_tile
 from annotation.services.tiles import pool_mask
 
 STALLED_S = 15.0  # without a tile given: what is left is with nobody, and the run has failed
-LEAVES, VANISHES, ASKS_TWICE = 0.05, 0.03, 0.10  # shares of the claims
+LEAVES, VANISHES, ASKS_TWICE, SPLITS = 0.05, 0.03, 0.10, 0.05  # shares of the claims
 
 
 @dataclass
@@ -33,7 +35,8 @@ class Crowd:
     people: list[Any]
     guard: threading.Lock = field(default_factory=threading.Lock)
     grants: list[tuple[int, int, int]] = field(default_factory=list)  # (rank, tile, person)
-    given_back: set[int] = field(default_factory=set)  # ranks that somebody left or let lapse
+    given_back: set[int] = field(default_factory=set)  # ranks that somebody left or let lapse, or whose tile was split
+    splits: int = 0  # tiles that somebody who held one had given out in quarters
     unanswered: int = 0  # drop-outs: grants that nobody finished
     robbed: int = 0  # people whose tile was given to somebody else while they were at work
     failures: list[str] = field(default_factory=list)
@@ -58,10 +61,9 @@ class Crowd:
                 if lease is None:  # what is left is with others, who may give it back
                     time.sleep(0.02)
                     continue
-                assert lease.ticket is not None
-                with self.guard:
-                    self.grants.append((lease.ticket.rank, lease.tile_id, person.pk))
-                    self.moved_at = time.monotonic()
+                self._note(lease, person)
+                if chance.random() < SPLITS and lease.tile.part == 0:
+                    lease = self._split(lease, person)
                 if chance.random() < ASKS_TWICE:
                     again = claim_next_tile(campaign=self.campaign, annotator=person)
                     assert again is not None and again.pk == lease.pk
@@ -75,6 +77,26 @@ class Crowd:
         if time.monotonic() - self.moved_at > STALLED_S:
             return False
         return Ticket.objects.filter(campaign=self.campaign, state__in=["open", "leased"]).exists()
+
+    def _note(self, lease: Lease, person: Any) -> None:
+        assert lease.ticket is not None
+        with self.guard:
+            self.grants.append((lease.ticket.rank, lease.tile_id, person.pk))
+            self.moved_at = time.monotonic()
+
+    def _split(self, lease: Lease, person: Any) -> Lease:
+        """What they go on with: a quarter, or the whole where somebody else is at work on it too."""
+        try:
+            quarter = split_tile(tile=lease.tile, actor=person, expected_version=0)
+        except CannotSplit:
+            return lease
+        assert quarter is not None
+        with self.guard:
+            self.splits += 1
+            self.unanswered += 1
+            self.given_back |= set(lease.tile.tickets.values_list("rank", flat=True))
+        self._note(quarter, person)
+        return quarter
 
     def _end(self, lease: Lease, person: Any, draw: float) -> None:
         assert lease.ticket is not None
@@ -169,7 +191,11 @@ class Promises:
 
 def promises(seen: Crowd, slots: dict[int, int], *, redundancy: int) -> Promises:
     """Hold a run against what the queue promises; `slots`: rank and tile of each ticket before it began."""
-    done = Counter(Lease.objects.filter(state="done", tile__in=slots.values()).values_list("tile_id", flat=True))
+    tiles = set(slots.values())
+    quarters = dict(Tile.objects.filter(whole__in=tiles).values_list("pk", "whole_id"))
+    tiles = tiles - set(quarters.values()) | quarters.keys()
+    finished = Lease.objects.filter(state="done", tile__in=[*tiles, *slots.values()])
+    done = Counter(finished.values_list("tile_id", flat=True))
     taus = []
     for person in seen.people:
         fresh = [rank for rank, _, who in seen.grants if who == person.pk and rank not in seen.given_back]
@@ -177,9 +203,10 @@ def promises(seen: Crowd, slots: dict[int, int], *, redundancy: int) -> Promises
             taus.append(round(float(kendalltau(range(len(fresh)), fresh).statistic), 9))
     times = Counter((tile, person) for _, tile, person in seen.grants)
     return Promises(
-        most_on_a_tile=max(done.values(), default=0),
+        # Whoever finished the whole of a tile that was split did so above what was wanted there.
+        most_on_a_tile=max((count + redundancy * (tile not in tiles) for tile, count in done.items()), default=0),
         repeats=sum(count - 1 for count in times.values()),
-        unfinished=sum(done[tile] < redundancy for tile in set(slots.values())),
+        unfinished=sum(done[tile] < redundancy for tile in tiles),
         least_tau=min(taus, default=1.0),
         most_passed_over=passed_over(seen, slots),
         robbed=seen.robbed,

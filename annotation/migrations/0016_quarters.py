@@ -49,6 +49,12 @@ CREATE TRIGGER ticket_of_undivided_tile BEFORE INSERT OR UPDATE OF state ON anno
 """
 
 BACKWARD = """
+DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM annotation_tile WHERE part > 0) THEN
+        RAISE EXCEPTION 'tiles were split in four: labels of quarters have no place before this migration';
+    END IF;
+END $$;
 DROP TRIGGER ticket_of_undivided_tile ON annotation_ticket;
 DROP FUNCTION annotation_guard_ticket_of_whole();
 DROP TRIGGER quarter_is_final ON annotation_tile;

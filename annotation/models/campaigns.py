@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from annotation.core.grid import PixelWindow, TileGrid
@@ -188,6 +189,14 @@ class Tile(models.Model):
     def window(self) -> PixelWindow:
         """The tile's pixels on the layer."""
         return self.grid.window(*self.place)
+
+    @property
+    def words(self) -> str:
+        """The tile's place as people read it."""
+        if self.part:
+            words = gettext("row %(row)s, column %(col)s, quarter %(part)s")
+            return words % {"row": self.row, "col": self.col, "part": self.part}
+        return gettext("row %(row)s, column %(col)s") % {"row": self.row, "col": self.col}
 
     @property
     def file_name(self) -> str:

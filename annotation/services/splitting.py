@@ -10,7 +10,16 @@ from django.db import transaction
 from annotation.core.grid import lonlat_transformers
 from annotation.core.quarters import QUARTERS, cut_in_quarters, quarter_at
 from annotation.core.tile_geometry import Feature, parse_features
-from annotation.errors import CampaignClosed, CannotSplit, NotClaimed, StaleRevision, TileIsSplit, VersionRequired
+from annotation.errors import (
+    CampaignClosed,
+    CannotSplit,
+    NotClaimed,
+    StaleRevision,
+    StaysWhole,
+    TileIsSplit,
+    TileNotWorkable,
+    VersionRequired,
+)
 from annotation.models import Annotation, Campaign, Lease, PlaceReport, Ticket, Tile, TileOffer
 from annotation.services.annotations import append_revision
 from annotation.services.clock import database_now
@@ -43,7 +52,7 @@ def split_tile(*, tile: Tile, actor: User, expected_version: int | None) -> Leas
     Returns: the lease on the quarter they go on with; None for a maintainer who does not hold the tile. Asked again by
         somebody who holds a quarter, that lease.
     Raises:  CampaignClosed, NotClaimed (neither holder nor maintainer), VersionRequired, AccountBlocked,
-        TooManyThisHour, TileIsSplit, StaleRevision, CannotSplit.
+        TooManyThisHour, TileIsSplit, TileNotWorkable, StaleRevision, StaysWhole, CannotSplit (somebody else has begun).
     """
     campaign = tile.campaign
     if campaign.state != Campaign.State.OPEN:
@@ -68,7 +77,7 @@ def split_tile(*, tile: Tile, actor: User, expected_version: int | None) -> Leas
     held = next((one for one in drawing if one.annotator_id == actor.pk and one.state == Lease.State.ACTIVE), None)
     if held is None:
         _require_maintainer(tile, actor)
-    _require_undivided(tile, actor=actor, drawing=drawing)
+    _require_undivided(tile, actor=actor, drawing=drawing, tickets=tickets)
     pieces = _cut(own)
     quarters = _write_quarters(tile)
     ours = _share_tickets(tickets, quarters, campaign=campaign, held=held)
@@ -124,24 +133,25 @@ def _locked_draft(tile: Tile, actor: User, expected_version: int) -> Annotation 
             details={"yours": expected_version, "current_version": version},
         )
     if own is not None and (own.state != Annotation.State.DRAFT or own.submitted_at is not None):
-        raise CannotSplit("You have handed this tile in as a whole before: finish it as it is.")
+        raise StaysWhole("You have handed this tile in as a whole before: finish it as it is.")
     return own
 
 
-def _require_undivided(tile: Tile, *, actor: User, drawing: list[Lease]) -> None:
+def _require_undivided(tile: Tile, *, actor: User, drawing: list[Lease], tickets: list[Ticket]) -> None:
     if tile.part:
-        raise CannotSplit("This is a quarter already: quarters are not split again.")
+        raise TileIsSplit("This is a quarter already: quarters are not split again.")
     if tile.campaign.tile_px % 2:
-        raise CannotSplit(f"Tiles of {tile.campaign.tile_px} px have no middle between two pixels: draw it as a whole.")
+        raise StaysWhole(f"Tiles of {tile.campaign.tile_px} px have no middle between two pixels: draw it as a whole.")
     if tile.state == Tile.State.UNUSABLE:
-        raise CannotSplit("This tile was reported unusable: take another one.")
+        raise TileNotWorkable("This tile was reported unusable: take another one.")
     if PlaceReport.objects.waiting().filter(tile=tile).exists():
-        raise CannotSplit("Somebody reported a place on this tile: correct that place first, on the whole tile.")
+        raise StaysWhole("Somebody reported a place on this tile: correct that place first, on the whole tile.")
     now = database_now()
     others = [lease for lease in drawing if lease.annotator_id != actor.pk]
     at_work = any(lease.state == Lease.State.ACTIVE and lease.expires_at >= now for lease in others)
     drawn = Annotation.objects.filter(tile=tile, head__isnull=False).exclude(annotator=actor)
-    if at_work or drawn.exists() or tile.golds.exists():
+    done = any(ticket.state == Ticket.State.DONE for ticket in tickets)
+    if at_work or done or drawn.exists() or tile.golds.exists():
         raise CannotSplit(BEGUN)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import scenes
-from django.db import connection
+from django.db import InternalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from report_rows import report
 from validation_rows import ranked_round
 
 from annotation.models import Lease, PlaceReport, QueueMark, Ticket
 from annotation.services.queue import claim_next_tile
+from annotation.services.splitting import split_tile
 from annotation.services.validation_queue import claim_tile_to_validate
 
 BEFORE_VALIDATIONS = [("learning", "0003_round_without_map"), ("annotation", "0004_blind_tiles_and_imagery_seen")]
@@ -53,3 +54,29 @@ def test_reported_places_go_back_to_the_end_of_their_round_and_the_queue_goes_on
     assert QueueMark.objects.get(campaign=campaign).open_rank == 0 and not PlaceReport.objects.exists()
     lease = claim_next_tile(campaign=campaign, annotator=scenes.person("ana"))
     assert lease is not None and lease.ticket is not None and lease.ticket.rank == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tiles_and_tickets_stay_whole_through_the_migration_of_quarters_and_split_ones_hold_it_back() -> None:
+    campaign = scenes.campaign(tile_px=128, first_round=10)
+    ana = scenes.person("ana")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    before = list(campaign.tickets.order_by("rank").values_list("pk", "rank", "tile", "state"))
+    tiles = set(campaign.tiles.values_list("pk", "row", "col"))
+    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    try:
+        MigrationExecutor(connection).migrate([("annotation", "0013_review_desk")])
+    finally:
+        MigrationExecutor(connection).migrate(latest)
+    assert list(campaign.tickets.order_by("rank").values_list("pk", "rank", "tile", "state")) == before
+    assert set(campaign.tiles.values_list("pk", "row", "col")) == tiles
+    assert not campaign.tiles.exclude(part=0, whole__isnull=True).exists()
+    quarter = split_tile(tile=lease.tile, actor=ana, expected_version=0)
+    assert quarter is not None and quarter.tile.part == 1
+    try:
+        with pytest.raises(InternalError, match="tiles were split in four"):
+            MigrationExecutor(connection).migrate([("annotation", "0013_review_desk")])
+    finally:
+        MigrationExecutor(connection).migrate(latest)
+    assert campaign.tiles.filter(part__gt=0).count() == 4

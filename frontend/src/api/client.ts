@@ -148,6 +148,9 @@ export const api = {
 
   pick: (tile: Id): Promise<Assignment> => need(`tiles/${at(tile)}/pick/`, { method: "POST", body: {} }),
 
+  /** Has a tile given out in quarters; answers with the one to go on with. */
+  split: (tile: Id, version: number): Promise<Assignment> => need(`tiles/${at(tile)}/split/`, { method: "POST", body: {}, version }),
+
   heartbeat: (token: string): Promise<{ expires_at: string }> =>
     need(`leases/${at(token)}/heartbeat/`, { method: "POST", body: {} }),
 

@@ -50,6 +50,8 @@ export interface Tile {
   readonly id: number | string;
   readonly row: number;
   readonly col: number;
+  /** Which quarter of the tile it is, as one reads; 0, or not said, where it is the whole. */
+  readonly part?: number;
   readonly tile_px: number;
   /** Upper-left corner in the layer's pixels. */
   readonly origin_px: readonly [number, number];

@@ -88,6 +88,7 @@ function keyboard(): Group {
 function tile(): Group {
   return [gettext("Tile"), [
     ["Ctrl ↵", gettext("Submit and open the next tile")],
+    ["Q", gettext("Split a tile with too much on it in four")],
     ["?", gettext("This page")],
   ]];
 }

@@ -8,6 +8,7 @@ import { languageSwitch } from "../ui/language";
 import type { ViewSettings } from "../ui/view-panel";
 import { reportedPlaces } from "../ui/reported-places";
 import { reasonWords } from "../ui/why-card";
+import { tileWords } from "./tile-words";
 
 export interface ReviewState {
   phase: "loading" | "working" | "sending" | "empty" | "failed";
@@ -58,7 +59,7 @@ function header({ campaign, state, task, actions, language }: ReviewModel): Temp
     <a class="bar-back" href=${`/campaigns/${encodeURIComponent(campaign.slug)}/`} aria-label=${gettext("Back to the campaign")}>${icon("back")}</a>
     <div class="bar-title">
       <h1>${interpolate(gettext("Review · %(campaign)s"), { campaign: campaign.title })}</h1>
-      ${task ? html`<p>${interpolate(gettext("Tile %(row)s · %(col)s, by %(author)s, %(at)s"), { row: task.tile.row, col: task.tile.col, author: task.author, at })}</p>` : nothing}
+      ${task ? html`<p>${interpolate(gettext("%(tile)s, by %(author)s, %(at)s"), { tile: tileWords(task.tile), author: task.author, at })}</p>` : nothing}
     </div>
     ${languageSwitch(language)}
     <div class="bar-actions">

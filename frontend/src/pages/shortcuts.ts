@@ -5,7 +5,7 @@ import type { ToolName } from "../map/tools/tool";
 export type StudioCommand =
   | `tool-${ToolName}` | "tool-delete" | "undo" | "redo" | "submit" | "skip" | "fit" | "labels" | "zoom-in" | "zoom-out" | "help"
   | "search" | "next-shape" | "previous-shape" | "take" | "take-all" | "next-gap" | "next-doubt" | "doubt" | "next-view"
-  | "finer" | "coarser" | "draft" | "panel" | "patterns" | "describe";
+  | "finer" | "coarser" | "draft" | "panel" | "patterns" | "describe" | "quarter";
 
 interface Press {
   readonly key: string;
@@ -35,6 +35,7 @@ const plainKeys: Readonly<Record<string, StudioCommand>> = {
   j: "next-doubt",
   o: "doubt",
   t: "next-view",
+  q: "quarter",
   f: "fit",
   h: "labels",
   i: "describe",

@@ -73,6 +73,7 @@ export class StudioCommands {
     redo: () => void this.turn("redo"),
     submit: () => void this.app.flow.submit(),
     skip: () => void this.app.flow.skip(),
+    quarter: () => void this.app.flow.split(),
     fit: () => { this.app.view.fitTile(); },
     labels: () => { this.toggleLabels(); },
     patterns: () => { this.app.setLook({ patterns: !this.app.state.patterns }); },

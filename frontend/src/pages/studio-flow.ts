@@ -7,7 +7,7 @@ import { preloadImagery } from "../map/imagery";
 import { BrowserJournal, type Journal, journalKey } from "../save/journal";
 import { NOTHING_SAVED } from "../save/saver";
 import { onWake } from "../save/wake";
-import { skipDialog } from "../ui/dialogs";
+import { skipDialog, splitDialog } from "../ui/dialogs";
 import { mergeDialog } from "../ui/merge-view";
 import { saveWords } from "../ui/save-state";
 import { WorkerEngine } from "../worker/worker-engine";
@@ -18,6 +18,7 @@ import { LeaseKeeper } from "./lease-keeper";
 import type { StudioApi } from "./studio-api";
 import type { StudioApp } from "./studio-app";
 import { type TileData, TileStore } from "./tile-data";
+import { tileWords } from "./tile-words";
 import { type Resumed, TileSession } from "./tile-session";
 
 /** Tiles one after the other: claimed, shown, worked on, submitted or passed on, the next one made ready meanwhile. */
@@ -64,11 +65,15 @@ export class StudioFlow {
   }
 
   next(): Promise<void> {
-    // The address names the tile that is left: loaded again, the page must show the one in hand.
+    this.forgetAddress();
+    return this.open(() => this.claim(false));
+  }
+
+  /** The address names the tile that is left: loaded again, the page must show the one in hand. */
+  private forgetAddress(): void {
     const { area } = this.app.boot;
     const kept = area ? `?area=${encodeURIComponent(area)}` : "";
     if (window.location.search !== kept) window.history.replaceState(window.history.state, "", `${window.location.pathname}${kept}`);
-    return this.open(() => this.claim(false));
   }
 
   private claim(ahead: boolean): Promise<Assignment | null> {
@@ -144,7 +149,7 @@ export class StudioFlow {
     await imagery;
     if (this.session !== session) return;
     app.root.dataset["ready"] = "true";
-    app.announce(interpolate(gettext("Tile %(row)s · %(col)s is open."), { row: tile.row, col: tile.col }));
+    app.announce(interpolate(gettext("%(tile)s is open."), { tile: tileWords(tile) }));
     if (lease) void this.prepareNext();
     this.warm(data, assignment);
   }
@@ -290,6 +295,31 @@ export class StudioFlow {
     if (!this.onSubmitted) return this.next();
     app.update({ phase: "empty" });
     this.onSubmitted();
+  }
+
+  /** Has the tile given out in quarters, once all that was drawn is on the server, and goes on with one of them. */
+  async split(): Promise<void> {
+    const { session, app, api } = this;
+    if (!session || !api.split || app.state.phase !== "working" || app.state.isReadOnly) return;
+    const { tile } = session.assignment;
+    if (tile.part) {
+      app.notify(gettext("This is a quarter already: quarters are not split again."));
+      return;
+    }
+    if (!(await splitDialog()) || this.session !== session) return;
+    app.update({ phase: "sending" });
+    try {
+      await session.settled();
+      await session.saver.flush();
+      if (session.isAtRisk) throw new Error(saveWords(app.state.status, app.boot.language));
+      const quarter = await api.split(tile.id, session.saver.version);
+      this.forgetAddress();
+      await this.open(() => Promise.resolve(quarter));
+      app.notify(interpolate(gettext("The tile was split in four. You go on with quarter %(n)s; the others wait in the queue."), { n: quarter.tile.part ?? 0 }));
+    } catch (error) {
+      app.update({ phase: "working" });
+      app.notify(interpolate(gettext("Not split: %(reason)s"), { reason: (error as Error).message }));
+    }
   }
 
   async skip(): Promise<void> {

@@ -26,7 +26,7 @@ export function fold(name: string, title: string, body: TemplateResult | typeof 
 }
 
 function whySection(model: StudioModel): TemplateResult {
-  const { assignment, campaign, language } = model;
+  const { assignment, campaign, language, state, actions } = model;
   const tile = assignment?.tile;
   const day = tile?.acquired_on ?? campaign.layer.acquired_on;
   const taken = day ? new Date(`${day}T12:00:00`).toLocaleDateString(dateLocale(language), { dateStyle: "long" }) : null;
@@ -40,7 +40,12 @@ function whySection(model: StudioModel): TemplateResult {
       : nothing}
     ${tile
       ? html`<p class="quiet">${taken ? interpolate(gettext("Image of %(day)s."), { day: taken }) : interpolate(gettext("Image: %(vintage)s."), { vintage: campaign.layer.vintage })}
-          ${interpolate(gettext("The tile is %(side)s m wide."), { side: decimal(tile.tile_px * tile.gsd_m) })}</p>`
+          ${interpolate(tile.part ? gettext("The quarter is %(side)s m wide.") : gettext("The tile is %(side)s m wide."), { side: decimal(tile.tile_px * tile.gsd_m) })}</p>`
+      : nothing}
+    ${tile && !tile.part && assignment.lease
+      ? html`<p class="quiet">${gettext("Too much on it for one sitting?")}</p>
+          <button type="button" class="wide" data-testid="quarter" ?disabled=${state.isReadOnly || state.phase !== "working"} aria-keyshortcuts="Q"
+            @click=${() => { actions.command("quarter"); }}>${gettext("Split in four…")} <kbd>Q</kbd></button>`
       : nothing}`;
 }
 

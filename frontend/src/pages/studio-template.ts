@@ -8,6 +8,7 @@ import type { StudioModel } from "./studio-model";
 import type { StudioState } from "./studio-state";
 import { panel, screenKeys } from "./studio-panels";
 import { toolGroups, viewGroups } from "./studio-tools";
+import { tileWords } from "./tile-words";
 
 const campaignUrl = (slug: string): string => `/campaigns/${encodeURIComponent(slug)}/`;
 
@@ -26,8 +27,8 @@ function header(model: StudioModel): TemplateResult {
     ${back(model)}
     <div class="bar-title">
       <h1>${correction ? interpolate(gettext("Correct · %(campaign)s"), { campaign: campaign.title }) : campaign.title}</h1>
-      ${tile && correction ? html`<p>${interpolate(gettext("Tile %(row)s · %(col)s, drawn by %(author)s"), { row: tile.row, col: tile.col, author: correction.author() })}</p>` : nothing}
-      ${tile && !isPractice && !correction ? html`<p>${interpolate(gettext("Tile %(row)s · %(col)s"), { row: tile.row, col: tile.col })}</p>` : nothing}
+      ${tile && correction ? html`<p>${interpolate(gettext("%(tile)s, drawn by %(author)s"), { tile: tileWords(tile), author: correction.author() })}</p>` : nothing}
+      ${tile && !isPractice && !correction ? html`<p data-testid="tile-name">${tileWords(tile)}</p>` : nothing}
     </div>
     ${isPractice
       ? html`<p class="save-state" data-testid="practice-state">${gettext("Practice: nothing is sent or kept")}</p>`

@@ -61,6 +61,17 @@ export async function skipDialog(): Promise<Choice<ReleaseReason> | null> {
   return answer === "yes" ? chosen<ReleaseReason>(form) : null;
 }
 
+/** Whether the tile is really to be given out in quarters: it cannot be taken back. */
+export async function splitDialog(): Promise<boolean> {
+  const { answer } = await ask(
+    gettext("Split this tile in four?"),
+    html`<p>${gettext("It is given out in quarters from now on, each light enough for one sitting. You go on with the quarter that has most of your shapes; you or other people draw the rest.")}</p>
+      <p>${gettext("What you drew is cut along the lines and waits for you in each quarter. A tile that was split stays so.")}</p>`,
+    html`${cancelButton()}<button type="submit" value="yes" class="primary" data-testid="dialog-confirm">${gettext("Split in four")}</button>`,
+  );
+  return answer === "yes";
+}
+
 const REASONS: readonly Exclude<ReviewReason, "">[] = ["geometry", "class", "incomplete", "imagery", "other"];
 
 function reasonChoices(): [Exclude<ReviewReason, "">, string][] {

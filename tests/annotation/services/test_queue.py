@@ -13,11 +13,11 @@ import pytest
 import scenes
 from django.db import IntegrityError, connection, connections, transaction
 from django.db.models.functions import Now
+from queue_rows import at_once, hand_in, pool_places, scored_round
 
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Lease, QueueMark, Ticket, Tile
 from annotation.services import rounds
-from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
 from annotation.services.queue import (
     claim_next_tile,
@@ -29,61 +29,6 @@ from annotation.services.queue import (
 from annotation.services.queue_mark import lower_mark
 from annotation.services.reviews import record_review
 from annotation.services.rounds import QueuedTile, labelled_or_leased_tiles, open_queue_round
-from annotation.services.tiles import pool_mask
-
-
-def pool_places(campaign: Any, count: int) -> list[tuple[int, int]]:
-    mask = pool_mask(campaign)
-    places = [(row, col) for row in range(campaign.n_rows) for col in range(campaign.n_cols) if mask[row, col]]
-    return places[:count]
-
-
-def hand_in(tile: Tile, someone: Any) -> Annotation:
-    """One area saved and submitted."""
-    square = scenes.square(scenes.TWO_CLASSES[0], 0, 0, 10)
-    saved = save_annotation(
-        tile=tile, annotator=someone, features=[square], operation_id=uuid.uuid4(), expected_version=0
-    )
-    submit_annotation(tile=tile, annotator=someone, operation_id=uuid.uuid4(), expected_version=1)
-    saved.annotation.refresh_from_db()
-    return saved.annotation
-
-
-def at_once(*actions: Any) -> list[str]:
-    """Run each action in a thread of its own; returns what they raised."""
-    failures: list[str] = []
-
-    def run(action: Any) -> None:
-        try:
-            action()
-        except BaseException as error:
-            failures.append(f"{type(error).__name__}: {error}")
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=90)
-    return failures
-
-
-def scored_round(campaign: Any, count: int) -> list[tuple[int, int]]:
-    """A round of `count` tiles whose scores fall with their rank; returns their places, best first."""
-    places = pool_places(campaign, count)
-    assert len(places) == count
-    open_queue_round(
-        campaign=campaign,
-        function="entropy",
-        model_version="m1",
-        control_share=0.0,
-        tickets=[
-            QueuedTile(row=row, col=col, kind="uncertainty", score=1.0 - position / count)
-            for position, (row, col) in enumerate(places)
-        ],
-    )
-    return places
 
 
 @pytest.mark.django_db
