@@ -363,6 +363,7 @@ class MyAnnotationSerializer(serializers.Serializer):
     campaign = serializers.CharField()
     row = serializers.IntegerField()
     col = serializers.IntegerField()
+    part = serializers.IntegerField(help_text="0: the whole tile; 1 to 4: a quarter of it.")
     state = serializers.ChoiceField(Annotation.State.choices)
     version = serializers.IntegerField()
     submitted_at = serializers.DateTimeField(allow_null=True)

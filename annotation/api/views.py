@@ -144,6 +144,7 @@ class MyAnnotationsView(generics.ListAPIView):
                 "campaign": item.tile.campaign.slug,
                 "row": item.tile.row,
                 "col": item.tile.col,
+                "part": item.tile.part,
                 "state": item.state,
                 "version": item.version,
                 "submitted_at": item.submitted_at,

@@ -268,6 +268,8 @@ def _carry_draft(own: Annotation, pieces: dict[int, tuple[Feature, ...]], quarte
             expires_at=now,
         )
         draft = Annotation.objects.create(tile=quarters[part], annotator_id=own.annotator_id)
+        # They began it when they began the whole: who hands it in at once has not been hasty.
+        Annotation.objects.filter(pk=draft.pk).update(created_at=own.created_at)
         append_revision(
             draft,
             features,

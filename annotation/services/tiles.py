@@ -45,7 +45,7 @@ WHERE now.id = tile.id AND now.state <> tile.state AND NOT EXISTS (
 # A whole before its quarters, as its row was written: nobody who changes one of them waits in a circle.
 LOCK_WITH_WHOLES = """
 SELECT id FROM annotation_tile WHERE id IN (
-    SELECT unnest(%(tiles)s) UNION SELECT t.whole_id FROM annotation_tile t WHERE t.id = ANY(%(tiles)s)
+    SELECT unnest(%(tiles)s::bigint[]) UNION SELECT t.whole_id FROM annotation_tile t WHERE t.id = ANY(%(tiles)s)
 )
 ORDER BY id FOR NO KEY UPDATE
 """
@@ -62,7 +62,7 @@ FROM (
         ELSE 'unusable' END AS state
     FROM annotation_tile q
     WHERE q.whole_id IN (
-        SELECT unnest(%(tiles)s) UNION SELECT t.whole_id FROM annotation_tile t WHERE t.id = ANY(%(tiles)s)
+        SELECT unnest(%(tiles)s::bigint[]) UNION SELECT t.whole_id FROM annotation_tile t WHERE t.id = ANY(%(tiles)s)
     )
     GROUP BY q.whole_id
 ) now

@@ -238,7 +238,7 @@ def test_what_the_holder_drew_waits_for_them_in_each_quarter_and_they_go_on_wher
     ]
     corners = {tuple(vertex) for feature in back for vertex in feature["rings"][0]}
     assert corners == {(x * 8, y * 8) for x in (40, 64, 80) for y in (40, 64, 80)}
-    assert {one.annotator_id for one in drafts.values()} == {ana.pk}
+    assert {(one.annotator_id, one.created_at) for one in drafts.values()} == {(ana.pk, draft.created_at)}
     others = held(campaign, ben)
     assert others.tile.part == 1 and not Annotation.objects.filter(annotator=ben).exists()
     own = save(drafts[2].tile, ana, *drafts[2].head.features, scenes.square(GREEN, 0, 0, 4), version=1)  # type: ignore[union-attr]

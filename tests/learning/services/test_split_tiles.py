@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from learning_rows import Labelled, labelled_campaign
 from numpy.typing import NDArray
+from queue_rows import pool_places
 from scenes import TWO_CLASSES, accepted, labelled_scene, person, square
 
 from annotation.core.grid import PixelWindow
@@ -17,7 +18,7 @@ from annotation.models import AnnotatedFeature, Tile
 from annotation.services.people import set_role
 from annotation.services.splitting import split_tile
 from annotation.services.standing import refresh_standing
-from annotation.services.tiles import is_blind_tile
+from annotation.services.tiles import is_blind_tile, materialise_tiles
 from learning.jobs.tiles import labels_of, training_tiles
 from learning.services.holdout import holdout_reference
 from learning.services.release_contents import (
@@ -88,13 +89,9 @@ def test_a_control_tile_judges_models_once_all_of_its_quarters_are_accepted() ->
 
 def test_a_release_holds_a_split_tile_once_with_its_shapes_where_they_lie(tmp_path: Path) -> None:
     scene = labelled_scene(tmp_path, pool_tiles=2)
-    ticket = (
-        scene.campaign.tickets.filter(state="open", tile__role="pool", tile__annotations__isnull=True)
-        .select_related("tile")
-        .order_by("rank")
-        .first()
-    )
-    whole, author = ticket.tile, scene.annotators[0]
+    drawn = set(scene.campaign.tiles.filter(annotations__isnull=False).values_list("row", "col"))
+    place = next(place for place in pool_places(scene.campaign, 400) if place not in drawn)
+    whole, author = materialise_tiles(campaign=scene.campaign, places=[place])[place], scene.annotators[0]
     side = scene.campaign.tile_px
     for quarter in in_quarters(scene.campaign, whole):
         accepted(scene.campaign, quarter, author, scene.reviewer, [square(GREY, 4, 2, 8)])
