@@ -114,7 +114,10 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: 
     _make_room(campaign, annotator)
     own = Annotation.objects.filter(tile=tile, annotator=annotator).first()
     if mine is not None and own is not None and own.state in REOPENABLE:
-        return grant(tile=tile, annotator=annotator, ticket=None, ahead=False, way=TileOffer.Way.CHOSEN)
+        # What a split left of one's draft in a quarter: nobody has been asked for it yet.
+        is_unasked = tile.part > 0 and mine.ticket_id is None and own.submitted_at is None
+        ticket = (_open_ticket(tile) or _ticket_for_pick(campaign, tile)) if is_unasked else None
+        return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
     if own is not None and own.state in (Annotation.State.ACCEPTED, Annotation.State.REVERTED):
         what = "are accepted" if own.state == Annotation.State.ACCEPTED else "were set aside by a maintainer"
         raise NoFreeSlot(f"Your labels of this tile {what}: choose another one.")
@@ -123,8 +126,7 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: 
     if chosen := gold_lease_if_chosen(tile, annotator):
         _note_offer(chosen, way=TileOffer.Way.GOLD)
         return chosen
-    open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
-    ticket = open_tickets.order_by("rank").first() or kept_ticket(tile=tile, annotator=annotator)
+    ticket = _open_ticket(tile) or kept_ticket(tile=tile, annotator=annotator)
     if ticket is None:
         ticket = _ticket_for_pick(campaign, tile)
     return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
@@ -164,6 +166,11 @@ def _quarter_to_pick(campaign: Campaign, quarters: Sequence[Tile], annotator: Us
         return 2 if wanted and quarter.pk not in own else 3
 
     return min(quarters, key=place)
+
+
+def _open_ticket(tile: Tile) -> Ticket | None:
+    open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
+    return open_tickets.order_by("rank").first()
 
 
 def _make_room(campaign: Campaign, annotator: User) -> None:

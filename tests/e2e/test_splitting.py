@@ -58,8 +58,7 @@ def test_a_tile_is_split_and_its_quarter_drawn_with_a_mouse_as_a_tile_is(open_st
 
 def test_segments_and_the_model_s_draft_of_a_quarter_are_those_of_its_ground(open_studio: Any) -> None:
     hands = open_studio()
-    hands.page.keyboard.press("q")
-    hands.page.keyboard.press("Enter")
+    hands.press("q", "Tab", "Enter")
     quarter = in_quarter(hands, 1)
     segments = hands.page.evaluate(
         "async (id) => (await (await fetch(`/api/v1/tiles/${id}/segments/?level=medium`)).arrayBuffer()).byteLength",

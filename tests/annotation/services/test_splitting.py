@@ -19,6 +19,7 @@ from annotation.errors import (
     CannotSplit,
     InvalidFeature,
     LeaseLost,
+    NoFreeSlot,
     NotClaimed,
     StaleRevision,
     StaysWhole,
@@ -245,6 +246,24 @@ def test_what_the_holder_drew_waits_for_them_in_each_quarter_and_they_go_on_wher
     assert own.version == 2, "a quarter that was not come to yet can be saved"
     with pytest.raises(TileIsSplit):
         save(whole.tile, ana, across, version=1)
+
+
+def test_a_quarter_that_holds_one_s_draft_is_taken_by_its_ticket_so_that_nobody_is_one_too_many(campaign: Any) -> None:
+    places = scored_round(campaign, 4)
+    row, col = places[0]
+    ana, ben = scenes.person("ana"), scenes.person("ben")
+    whole = held(campaign, ana)
+    save(whole.tile, ana, scenes.square(GREY, 40, 40, 40))
+    split(whole, ana, version=1)
+    theirs = held(campaign, ben)
+    mine = pick_tile(campaign=campaign, annotator=ana, row=row, col=col, part=3)
+    assert theirs.tile.part == 2 and mine.ticket is not None and mine.ticket.state == "leased"
+    hand_in_saved(mine.tile, ana)
+    release_lease(token=str(Lease.objects.get(annotator=ana, state="active").token), annotator=ana, reason="left")
+    with pytest.raises(NoFreeSlot):
+        pick_tile(campaign=campaign, annotator=ana, row=row, col=col, part=2)
+    others = [held(campaign, scenes.person(f"p{number}")).tile for number in range(3)]
+    assert [(one.row, one.col, one.part) for one in others] == [(row, col, 1), (row, col, 4), (*places[1], 0)]
 
 
 def test_a_shape_outside_of_the_quarter_is_refused_with_its_place(campaign: Any) -> None:
