@@ -49,6 +49,9 @@ TRANSLATED: Mapping[str, Promise | str] = {
     "stale_revision": _("Somebody changed this meanwhile: load the page again, and look at what is there now."),
     "campaign_closed": _("This campaign is closed: nothing can be changed in it now."),
     "too_many_this_hour": _("You have done as much of this as an hour takes: go on a little later."),
+    "tile_not_workable": _(
+        "Gold tiles are chosen among whole tiles outside of the control sample: choose another one."
+    ),
     "tile_has_trained": _("A model has learnt from this tile: choose one that was accepted since the last training."),
 }
 

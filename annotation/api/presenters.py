@@ -147,10 +147,10 @@ def reported_words(tile: Tile) -> list[dict[str, Any]]:
 
 
 def _place_on(tile: Tile, point: Point) -> list[int]:
-    px = tile.campaign.tile_px
-    x, y = tile.campaign.tile_grid.pixels.from_lonlat(*point.coords)
-    inside = (x - tile.col * px, y - tile.row * px)
-    return [min(max(0, round(SUBPIXELS * place)), SUBPIXELS * px) for place in inside]
+    window = tile.window
+    x, y = tile.grid.pixels.from_lonlat(*point.coords)
+    inside = (x - window.col_off, y - window.row_off)
+    return [min(max(0, round(SUBPIXELS * place)), SUBPIXELS * window.width) for place in inside]
 
 
 def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from django.contrib.gis.geos import Polygon
 from django.db import transaction
 
-from annotation.core.grid import lonlat_transformers
 from annotation.core.quarters import QUARTERS, cut_in_quarters, quarter_at
 from annotation.core.tile_geometry import Feature, parse_features
 from annotation.errors import (
@@ -285,9 +284,8 @@ def _move_report(report: PlaceReport, quarters: dict[int, Tile]) -> None:
     whole = quarters[QUARTERS[0]].whole
     if whole is None:
         raise ValueError("a quarter has no whole: a constraint of the database is missing")
-    a, _, c, _, e, f = whole.grid.pixels.transform
-    x, y = lonlat_transformers(whole.grid.pixels.crs)[1].transform(report.marker.x, report.marker.y)
+    x, y = whole.grid.pixels.from_lonlat(*report.marker.coords)
     window = whole.window
-    part = quarter_at((x - c) / a - window.col_off, (y - f) / e - window.row_off, side=window.width)
+    part = quarter_at(x - window.col_off, y - window.row_off, side=window.width)
     report.tile = quarters[part]
     report.save(update_fields=["tile"])
