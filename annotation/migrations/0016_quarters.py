@@ -97,6 +97,14 @@ class Migration(migrations.Migration):
             name='whole',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='quarters', to='annotation.tile'),
         ),
+        migrations.RemoveIndex(
+            model_name='tile',
+            name='tile_by_state',
+        ),
+        migrations.AddIndex(
+            model_name='tile',
+            index=models.Index(fields=['campaign', 'state', 'part'], name='tile_by_state'),
+        ),
         migrations.AlterField(
             model_name='annotation',
             name='state',

@@ -160,7 +160,7 @@ class Tile(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["campaign", "state"], name="tile_by_state"),
+            models.Index(fields=["campaign", "state", "part"], name="tile_by_state"),
             models.Index(fields=["whole"], name="tile_quarters", condition=Q(whole__isnull=False)),
         ]
 

@@ -146,7 +146,8 @@ def tickets_waiting(campaign: Campaign) -> dict[str, int]:
 
 def tile_states(campaign: Campaign) -> TileStates:
     """How far the campaign's ground is labelled."""
-    counts = dict(campaign.tiles.exclude(state=Tile.State.OPEN).values_list("state").annotate(n=Count("pk")).order_by())
+    worked_on = campaign.tiles.filter(part=0).exclude(state=Tile.State.OPEN)  # a split tile is what its quarters are
+    counts = dict(worked_on.values_list("state").annotate(n=Count("pk")).order_by())
     return TileStates(
         total=campaign.n_usable,
         accepted=counts.get(Tile.State.ACCEPTED, 0),

@@ -60,7 +60,7 @@ def count_map_changes(after: Prediction) -> Iterator[float]:
     total = wanted.count()
     for number, revision in enumerate(wanted.iterator(chunk_size=200), start=1):
         tile = revision.annotation.tile
-        [labels] = label_rasters([revision.features], tile_px=campaign.tile_px, values=values)
+        [labels] = label_rasters([revision.features], tile_px=tile.px, values=values)
         found = compare_maps(
             labels, before=classes_of_tile(before, tile, values), after=classes_of_tile(after, tile, values)
         )

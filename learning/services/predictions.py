@@ -109,7 +109,7 @@ def map_before(model: TrainedModel) -> Prediction | None:
 
 def classes_of_tile(prediction: Prediction, tile: Tile, values: Mapping[str, int]) -> NDArray[np.uint8]:
     """A map's classes on one tile: uint8 (row, col), in the raster values given by class code; 0 where it has none."""
-    classes = read_window(prediction.path("class.tif"), tile.campaign.tile_grid.window(tile.row, tile.col))[0][0]
+    classes = read_window(prediction.path("class.tif"), tile.window)[0][0]
     table = np.zeros(256, np.uint8)
     for code, value in class_index(prediction.model.run.training_set.class_codes).items():
         table[value] = values.get(code, 0)

@@ -66,7 +66,7 @@ def test_tiles_and_tickets_stay_whole_through_the_migration_of_quarters_and_spli
     tiles = set(campaign.tiles.values_list("pk", "row", "col"))
     latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
     try:
-        MigrationExecutor(connection).migrate([("annotation", "0014_revert_area_of_any_shape")])
+        MigrationExecutor(connection).migrate([("annotation", "0015_campaign_weeks")])
     finally:
         MigrationExecutor(connection).migrate(latest)
     assert list(campaign.tickets.order_by("rank").values_list("pk", "rank", "tile", "state")) == before
@@ -76,7 +76,7 @@ def test_tiles_and_tickets_stay_whole_through_the_migration_of_quarters_and_spli
     assert quarter is not None and quarter.tile.part == 1
     try:
         with pytest.raises(ProgrammingError, match="tiles were split in four"):
-            MigrationExecutor(connection).migrate([("annotation", "0014_revert_area_of_any_shape")])
+            MigrationExecutor(connection).migrate([("annotation", "0015_campaign_weeks")])
     finally:
         MigrationExecutor(connection).migrate(latest)
     assert campaign.tiles.filter(part__gt=0).count() == 4
