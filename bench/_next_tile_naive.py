@@ -14,10 +14,10 @@ from annotation.models import Lease, Ticket
 from annotation.services import queue
 
 
-def _next_ticket(campaign: Any, annotator: Any, *, newcomer: bool, within: Any = None) -> Ticket | None:
+def _next_ticket(campaign: Any, annotator: Any, **_rest: Any) -> Ticket | None:
     mine = Lease.objects.filter(tile=OuterRef("tile"), annotator=annotator, purpose=Lease.Purpose.DRAW)
     free = Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN).exclude(Exists(mine))
-    return free.select_related("tile").select_for_update(of=("self",)).order_by("-score").first()
+    return free.select_related("tile", "round").select_for_update(of=("self",)).order_by("-score").first()
 
 
 queue._next_ticket = _next_ticket

@@ -214,7 +214,7 @@ def promises(seen: Crowd, slots: dict[int, int], *, redundancy: int) -> Promises
     )
 
 
-def look_only(campaign: Any, annotator: Any, *, newcomer: bool, within: Any = None) -> Ticket | None:
+def look_only(campaign: Any, annotator: Any, **_rest: Any) -> Ticket | None:
     """The planted fault: a claim that looks first and takes afterwards."""
     left = Q(state=Lease.State.RELEASED, release_reason=Lease.Reason.LEFT)
     mine = Lease.objects.filter(tile=OuterRef("tile"), annotator=annotator).exclude(left)

@@ -49,6 +49,7 @@ def at_once(*actions: Any) -> list[str]:
         thread.start()
     for thread in threads:
         thread.join(timeout=90)
+    failures += ["Timeout: still waiting after 90 s" for thread in threads if thread.is_alive()]
     return failures
 
 

@@ -72,7 +72,7 @@ class World:
         self, who: Any, place: tuple[int, int], *, code: str = BUILT, at: int = 0, verdict: str = "accept"
     ) -> Any:
         """Pick a tile, label it, hand it in, and have it reviewed, unless `verdict` is empty."""
-        from annotation.services.queue import pick_tile
+        from annotation.services.queue_pick import pick_tile
 
         lease = pick_tile(campaign=self.campaign, annotator=who, row=place[0], col=place[1])
         annotation = hand_in(lease.tile, who, labels(code, at=at))

@@ -162,9 +162,8 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
         .filter(tile=tile, annotator=annotator)
         .first()
     )
-    ticket = None
-    if lease is not None and lease.ticket_id is not None:
-        ticket = Ticket.objects.select_related("round").get(pk=lease.ticket_id)
+    ticket = None if lease is None else lease.ticket
+    if ticket is not None:
         ticket.tile = tile
     held = lease is not None and lease.state == Lease.State.ACTIVE
     return {
@@ -178,7 +177,7 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
         "tile": tile_body(tile, campaign) | {"state": _state_to_show(tile, annotation)},
         "why": why_body(ticket, annotation) or _why_of_gold(lease),
         "annotation": annotation_body(annotation),
-        "draft_available": draft_is_offered(tile),
+        "draft_available": draft_is_offered(tile, of=ticket),
         "blind": is_blind_tile(tile),
         "other_vintages": has_other_vintages(tile),
     }
@@ -213,8 +212,13 @@ def vintage_body(other: OtherVintage) -> dict[str, Any]:
     }
 
 
-def draft_is_offered(tile: Tile) -> bool:
-    """Whether the model's draft may be shown: never on a blind tile, and only once a model has been published."""
+def draft_is_offered(tile: Tile, *, of: Ticket | None = None) -> bool:
+    """Whether the model's draft may be shown: never on a blind tile, and only once a model has been published.
+
+    A ticket `of` the open round tells without a question to the database.
+    """
     if is_blind_tile(tile):
         return False
+    if of is not None and of.round.closed_at is None:
+        return of.round.model_version != ""
     return tile.campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists()

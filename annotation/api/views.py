@@ -25,7 +25,7 @@ from annotation.core.tile_geometry import parse_geojson
 from annotation.errors import NotThere, StaleRevision, UserError
 from annotation.models import Annotation, Campaign, Job, Lease, Tile
 from annotation.services import annotations as labels
-from annotation.services import jobs, queue, splitting, throughput
+from annotation.services import jobs, queue, queue_pick, splitting, throughput
 from annotation.services.people import contributor_of, role_in, roles_of
 from annotation.services.territories import territory_named
 from annotation.services.validations import judged_count
@@ -215,7 +215,8 @@ class ClaimView(APIView):
         lease = queue.claim_next_tile(campaign=campaign, annotator=user, ahead=ahead, within=within)
         if lease is None:
             return Response(status=status.HTTP_204_NO_CONTENT)
-        return assignment(tile_or_404(lease.tile_id), user, lease)
+        lease.tile.campaign = campaign
+        return assignment(lease.tile, user, lease)
 
 
 class PickView(APIView):
@@ -229,7 +230,7 @@ class PickView(APIView):
         place = s.PickSerializer(data=request.data)
         place.is_valid(raise_exception=True)
         user = person(request)
-        lease = queue.pick_tile(campaign=campaign_or_404(slug), annotator=user, **place.validated_data)
+        lease = queue_pick.pick_tile(campaign=campaign_or_404(slug), annotator=user, **place.validated_data)
         return assignment(tile_or_404(lease.tile_id), user, lease)
 
 
@@ -243,7 +244,7 @@ class TilePickView(APIView):
         """Take this tile."""
         tile = tile_or_404(tile_id)
         user = person(request)
-        lease = queue.pick_tile(campaign=tile.campaign, annotator=user, row=tile.row, col=tile.col, part=tile.part)
+        lease = queue_pick.pick_tile(campaign=tile.campaign, annotator=user, row=tile.row, col=tile.col, part=tile.part)
         return assignment(tile_or_404(lease.tile_id), user, lease)
 
 

@@ -7,41 +7,94 @@ handed out in annotation.services.validation_queue; keeping and releasing them i
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import uuid
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, Max, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 
-from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
-from annotation.models import Annotation, Campaign, Lease, QueueMark, QueueRound, Territory, Ticket, Tile, TileOffer
+from annotation.errors import CampaignClosed, LeaseLost, NotThere
+from annotation.models import Annotation, Campaign, Lease, QueueMark, Territory, Ticket, Tile, TileOffer
 from annotation.services.clock import database_now
-from annotation.services.gold import gold_lease_if_chosen, gold_lease_if_due
+from annotation.services.gold import gold_lease_if_due
 from annotation.services.limits import Action, spend
 from annotation.services.newcomers import easy_first, is_newcomer
 from annotation.services.queue_mark import lower_mark
-from annotation.services.report_queue import kept_ticket
-from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import (
     lock_with_wholes,
-    materialise_tiles,
-    quarters_of,
     refresh_tile_states,
-    role_of_tile,
-    usable_tiles,
 )
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-REOPENABLE = (Annotation.State.DRAFT, Annotation.State.SUBMITTED, Annotation.State.SENT_BACK)
 MARK_STRIDE = 64  # ranks taken before the mark moves again: dead entries that a claim may have to pass
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 REPORTS_TO_RETIRE = 2  # people who must call a tile's imagery unusable before it leaves the queue
+
+WHAT_WAITS = """
+SELECT
+    EXISTS (
+        SELECT 1 FROM annotation_lease l JOIN annotation_tile t ON t.id = l.tile_id
+        WHERE l.annotator_id = %(person)s AND l.purpose = 'draw' AND l.state = 'active' AND t.campaign_id = %(campaign)s
+    ),
+    EXISTS (
+        SELECT 1 FROM annotation_annotation a JOIN annotation_tile t ON t.id = a.tile_id
+        WHERE a.annotator_id = %(person)s AND a.state = 'sent_back' AND t.campaign_id = %(campaign)s
+    ),
+    EXISTS (
+        SELECT 1 FROM annotation_goldtile g JOIN annotation_tile t ON t.id = g.tile_id
+        WHERE g.retired_at IS NULL AND t.campaign_id = %(campaign)s
+    ),
+    EXISTS (
+        SELECT 1 FROM annotation_ticket
+        WHERE campaign_id = %(campaign)s AND state = 'leased' AND leased_until < statement_timestamp()
+          AND leased_until >= COALESCE(mark.leased_from, %(ever)s)
+    ),
+    COALESCE(mark.open_rank, 0),
+    COALESCE(mark.leased_from, %(ever)s)
+FROM (SELECT) AS one LEFT JOIN annotation_queuemark mark ON mark.campaign_id = %(campaign)s
+"""
+
+# Whoever held the ticket and went silent no longer does; what they drew is theirs to save. The person's own row is
+# left to the insertion: one statement changes a row once.
+GRANT = """
+WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now),
+gone AS (
+    UPDATE annotation_lease SET state = 'released'
+    WHERE ticket_id = %(ticket)s AND state = 'active'
+      AND NOT (tile_id = %(tile)s AND annotator_id = %(person)s AND purpose = 'draw')
+),
+taken AS (
+    UPDATE annotation_ticket SET state = 'leased', leased_until = now + %(for_s)s * interval '1 second'
+    FROM moment WHERE id = %(ticket)s
+),
+granted AS (
+    INSERT INTO annotation_lease AS mine (
+        token, tile_id, annotator_id, purpose, ticket_id, state, ahead, granted_at, expires_at, release_reason, comment
+    )
+    SELECT
+        %(token)s, %(tile)s, %(person)s, 'draw', %(ticket)s::bigint, 'active', %(ahead)s, now,
+        now + %(for_s)s * interval '1 second', '', ''
+    FROM moment
+    ON CONFLICT (tile_id, annotator_id, purpose) DO UPDATE SET
+        ticket_id = COALESCE(EXCLUDED.ticket_id, mine.ticket_id), state = EXCLUDED.state, ahead = EXCLUDED.ahead,
+        granted_at = EXCLUDED.granted_at, expires_at = EXCLUDED.expires_at, release_reason = ''
+    RETURNING mine.*
+),
+offered AS (
+    INSERT INTO annotation_tileoffer (
+        campaign_id, tile_id, annotator_id, ticket_id, way, newcomer, ahead, rank, offered_at
+    )
+    SELECT
+        %(campaign)s, %(tile)s, %(person)s, %(ticket)s::bigint, %(way)s, %(newcomer)s, %(ahead)s, %(rank)s::integer, now
+    FROM moment
+)
+SELECT * FROM granted
+"""
 
 
 # --- claims -------------------------------------------------------------------------------------------------
@@ -67,143 +120,52 @@ def claim_next_tile(
     one_claim_at_a_time(campaign, annotator)
     if within is not None:
         _leave_unbegun(campaign, annotator, outside=within)
-    kept = held_lease(campaign, annotator, purpose=Lease.Purpose.DRAW, ahead=ahead)
+    waits = _what_waits(campaign, annotator)
+    kept = held_lease(campaign, annotator, purpose=Lease.Purpose.DRAW, ahead=ahead) if waits.held else None
     if kept is not None:
         return kept
     spend(user=annotator, action=Action.CLAIM)
-    sent_back = _next_sent_back(campaign, annotator)
+    sent_back = _next_sent_back(campaign, annotator) if waits.sent_back else None
     if sent_back is not None:
         way = TileOffer.Way.SENT_BACK
         return grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead, way=way)
     newcomer = within is None and is_newcomer(campaign, annotator)
-    if gold := gold_lease_if_due(campaign, annotator, ahead=ahead, within=within, newcomer=newcomer):
-        _note_offer(gold, way=TileOffer.Way.GOLD)
-        return gold
-    ticket = _next_ticket(campaign, annotator, newcomer=newcomer, within=within)
+    if waits.gold:
+        gold = gold_lease_if_due(campaign, annotator, ahead=ahead, within=within, newcomer=newcomer)
+        if gold is not None:
+            note_offer(gold, way=TileOffer.Way.GOLD)
+            return gold
+    ticket = _next_ticket(campaign, annotator, waits=waits, newcomer=newcomer, within=within)
     if ticket is None:
         _wait_for_round_being_opened(campaign)
-        ticket = _next_ticket(campaign, annotator, newcomer=newcomer, within=within)
+        waits = _what_waits(campaign, annotator)
+        ticket = _next_ticket(campaign, annotator, waits=waits, newcomer=newcomer, within=within)
     if ticket is None:
         transaction.set_rollback(True)  # whoever asks in vain, however often, has used nothing of their hour
         return None
     way = TileOffer.Way.QUEUE if within is None else TileOffer.Way.TERRITORY
     lease = grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead, way=way, newcomer=newcomer)
-    _move_mark(ticket)
+    if ticket.rank >= waits.open_rank + MARK_STRIDE:
+        _move_mark(ticket)
     return lease
 
 
-@transaction.atomic
-def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: int = 0) -> Lease:
-    """Give this person a tile they chose on the map, if a slot is free: of one that was split, the quarter `part`, or
-    the first that they may do.
+class _Waits(NamedTuple):
+    """What a claim has to look at, before it looks (most often nothing), and the mark at which it begins."""
 
-    Raises: CampaignClosed, AccountBlocked, TooManyThisHour, TileOutsideGrid, TileNotWorkable, NoFreeSlot,
-        TooManyLeases.
-    """
-    if campaign.state != Campaign.State.OPEN:
-        raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
-    one_claim_at_a_time(campaign, annotator)
-    spend(user=annotator, action=Action.CLAIM)
-    lock_campaign(campaign)
-    tile = _tile_to_pick(campaign, annotator, row, col, part)
-    mine = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
-    if mine is not None and mine.state == Lease.State.ACTIVE:
-        kept = keep_lease(mine, ahead=False)
-        if kept is not None:
-            return kept
-    _make_room(campaign, annotator)
-    own = Annotation.objects.filter(tile=tile, annotator=annotator).first()
-    if mine is not None and own is not None and own.state in REOPENABLE:
-        # What a split left of one's draft in a quarter: nobody has been asked for it yet.
-        is_unasked = tile.part > 0 and mine.ticket_id is None and own.submitted_at is None
-        ticket = (_open_ticket(tile) or _ticket_for_pick(campaign, tile)) if is_unasked else None
-        return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
-    if own is not None and own.state in (Annotation.State.ACCEPTED, Annotation.State.REVERTED):
-        what = "are accepted" if own.state == Annotation.State.ACCEPTED else "were set aside by a maintainer"
-        raise NoFreeSlot(f"Your labels of this tile {what}: choose another one.")
-    if tile.role == Tile.Role.HOLDOUT:
-        raise TileNotWorkable(f"Tile row {row}, column {col} is a control tile: the queue hands those out.")
-    if chosen := gold_lease_if_chosen(tile, annotator):
-        _note_offer(chosen, way=TileOffer.Way.GOLD)
-        return chosen
-    ticket = _open_ticket(tile) or kept_ticket(tile=tile, annotator=annotator)
-    if ticket is None:
-        ticket = _ticket_for_pick(campaign, tile)
-    return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
+    held: bool
+    sent_back: bool
+    gold: bool
+    lapsed: bool
+    open_rank: int
+    leased_from: datetime
 
 
-def _tile_to_pick(campaign: Campaign, annotator: User, row: int, col: int, part: int) -> Tile:
-    role = role_of_tile(campaign, row, col)
-    inside = 0 <= row < campaign.n_rows and 0 <= col < campaign.n_cols
-    if inside and (role == Tile.Role.BUFFER or not usable_tiles(campaign)[row, col]):
-        why = "kept apart around the control tiles" if role == Tile.Role.BUFFER else "without enough imagery"
-        raise TileNotWorkable(f"Tile row {row}, column {col} is {why}: choose another one.")
-    tile = materialise_tiles(campaign=campaign, places=[(row, col)])[(row, col)]
-    quarters = quarters_of([tile]).get(tile.pk, [])
-    if quarters:
-        asked = [quarter for quarter in quarters if quarter.part == part]
-        tile = asked[0] if asked else _quarter_to_pick(campaign, quarters, annotator)
-    if tile.state == Tile.State.UNUSABLE:
-        raise TileNotWorkable(f"Tile row {row}, column {col} was reported unusable: choose another one.")
-    return tile
-
-
-def _quarter_to_pick(campaign: Campaign, quarters: Sequence[Tile], annotator: User) -> Tile:
-    """What they hold, else what they began, else the first that still wants somebody; the first of all if none does."""
-    here = {"tile__in": [quarter.pk for quarter in quarters]}
-    drawing = Lease.objects.filter(**here, annotator=annotator, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE)
-    held = set(drawing.values_list("tile_id", flat=True))
-    own = dict(Annotation.objects.filter(**here, annotator=annotator).values_list("tile_id", "state"))
-    given = Ticket.objects.filter(**here, state__in=[Ticket.State.LEASED, Ticket.State.DONE])
-    taken = Counter(given.values_list("tile_id", flat=True))
-
-    def place(quarter: Tile) -> int:
-        if quarter.pk in held:
-            return 0
-        if own.get(quarter.pk) in (Annotation.State.DRAFT, Annotation.State.SENT_BACK):
-            return 1
-        wanted = quarter.state != Tile.State.UNUSABLE and taken[quarter.pk] < campaign.redundancy
-        return 2 if wanted and quarter.pk not in own else 3
-
-    return min(quarters, key=place)
-
-
-def _open_ticket(tile: Tile) -> Ticket | None:
-    open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
-    return open_tickets.order_by("rank").first()
-
-
-def _make_room(campaign: Campaign, annotator: User) -> None:
-    """A tile leased ahead and not begun gives way to the one that was chosen."""
-    held = Lease.objects.filter(
-        annotator=annotator, tile__campaign=campaign, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE
-    )
-    begun = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator)
-    for lease in held.filter(ahead=True).exclude(Exists(begun)):
-        release_lease(token=str(lease.token), annotator=annotator, reason=Lease.Reason.LEFT)
-    if held.count() >= settings.MAX_ACTIVE_LEASES:
-        raise TooManyLeases(f"You hold {held.count()} tiles already: submit or skip one of them first.")
-
-
-def _ticket_for_pick(campaign: Campaign, tile: Tile) -> Ticket:
-    used = set(tile.tickets.exclude(state=Ticket.State.VOID).values_list("slot", flat=True))
-    free = next((slot for slot in range(campaign.redundancy) if slot not in used), None)
-    if free is None:
-        raise NoFreeSlot(
-            f"{len(used)} of {campaign.redundancy} people already work or worked on this tile: choose another one."
-        )
-    queue_round = QueueRound.objects.get(campaign=campaign, closed_at__isnull=True)
-    last = queue_round.tickets.aggregate(last=Max("rank"))["last"]
-    return Ticket.objects.create(
-        campaign=campaign,
-        round=queue_round,
-        rank=0 if last is None else max(0, last + 1),  # below zero are reported places
-        tile=tile,
-        part=tile.part,
-        slot=free,
-        slots=campaign.redundancy,
-        kind=Ticket.Kind.PICKED,
-    )
+def _what_waits(campaign: Campaign, annotator: User) -> _Waits:
+    """In one statement what would be five, each longer to build than to answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(WHAT_WAITS, {"campaign": campaign.pk, "person": annotator.pk, "ever": EVER})
+        return _Waits(*cursor.fetchone())
 
 
 def held_lease(campaign: Campaign, annotator: User, *, purpose: str, ahead: bool) -> Lease | None:
@@ -250,13 +212,13 @@ def _leave_unbegun(campaign: Campaign, annotator: User, *, outside: Territory) -
 
 
 def _next_ticket(
-    campaign: Campaign, annotator: User, *, newcomer: bool, within: Territory | None = None
+    campaign: Campaign, annotator: User, *, waits: _Waits, newcomer: bool, within: Territory | None = None
 ) -> Ticket | None:
     """Tickets whose holder has gone first, then open ones; both in rank order, skipping those being claimed."""
     free = (
         Ticket.objects.left_for(annotator)
         .filter(campaign=campaign)
-        .select_related("tile")
+        .select_related("tile", "round")
         .select_for_update(skip_locked=True, of=("self",))
         .order_by("rank", "part")
     )
@@ -265,11 +227,11 @@ def _next_ticket(
         free = free.filter(tile__in=there.values("pk"))
     if newcomer and (easy := easy_first(free.filter(state=Ticket.State.OPEN), campaign).first()) is not None:
         return easy
-    mark = QueueMark.objects.filter(campaign=campaign)
-    since = Subquery(mark.values("leased_from"))
-    lapsed = free.filter(state=Ticket.State.LEASED, leased_until__lt=Now(), leased_until__gte=Coalesce(since, EVER))
-    open_ones = free.filter(state=Ticket.State.OPEN, rank__gte=Coalesce(Subquery(mark.values("open_rank")), 0))
-    return lapsed.first() or open_ones.first()
+    if waits.lapsed:
+        gone = free.filter(state=Ticket.State.LEASED, leased_until__lt=Now(), leased_until__gte=waits.leased_from)
+        if (ticket := gone.first()) is not None:
+            return ticket
+    return free.filter(state=Ticket.State.OPEN, rank__gte=waits.open_rank).first()
 
 
 def _move_mark(ticket: Ticket) -> None:
@@ -302,40 +264,37 @@ def grant(
     *, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool, way: str, newcomer: bool = False
 ) -> Lease:
     """Lease a tile to a person by a ticket that is locked, and write the offer down. Called inside a claim."""
-    now = database_now()
-    until = now + timedelta(seconds=settings.LEASE_SECONDS)
-    if ticket is not None:
-        # Whoever held this ticket and went silent no longer does; what they drew is theirs to save.
-        Lease.objects.filter(ticket=ticket, state=Lease.State.ACTIVE).update(state=Lease.State.RELEASED)
-        ticket.state, ticket.leased_until = Ticket.State.LEASED, until
-        ticket.save(update_fields=["state", "leased_until"])
-    lease, _created = Lease.objects.update_or_create(
-        tile=tile,
-        annotator=annotator,
-        purpose=Lease.Purpose.DRAW,
-        defaults={
-            "state": Lease.State.ACTIVE,
-            "granted_at": now,
-            "expires_at": until,
+    [lease] = Lease.objects.raw(
+        GRANT,
+        {
+            "token": uuid.uuid4(),
+            "campaign": tile.campaign_id,
+            "tile": tile.pk,
+            "person": annotator.pk,
+            "ticket": None if ticket is None else ticket.pk,
+            "rank": None if ticket is None else ticket.rank,
+            "for_s": settings.LEASE_SECONDS,
             "ahead": ahead,
-            "release_reason": "",
-            **({"ticket": ticket} if ticket is not None else {}),
+            "way": way,
+            "newcomer": newcomer,
         },
     )
-    _note_offer(lease, way=way, ticket=ticket, newcomer=newcomer)
+    lease.tile, lease.annotator = tile, annotator
+    if ticket is not None:
+        ticket.state, ticket.leased_until = Ticket.State.LEASED, lease.expires_at
+        lease.ticket = ticket
     return lease
 
 
-def _note_offer(lease: Lease, *, way: str, ticket: Ticket | None = None, newcomer: bool = False) -> None:
+def note_offer(lease: Lease, *, way: str) -> None:
+    """Write down that a gold tile was given, which takes no ticket. Called inside a claim."""
     TileOffer.objects.create(
         campaign_id=lease.tile.campaign_id,
         tile=lease.tile,
         annotator=lease.annotator,
-        ticket=ticket,
         way=way,
-        newcomer=newcomer,
+        newcomer=False,
         ahead=lease.ahead,
-        rank=None if ticket is None else ticket.rank,
         offered_at=lease.granted_at,
     )
 

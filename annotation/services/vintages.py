@@ -29,7 +29,7 @@ def has_other_vintages(tile: Tile) -> bool:
 
     False on a blind tile.
     """
-    return not is_blind_tile(tile) and bool(_labels_elsewhere(tile))
+    return not is_blind_tile(tile) and _is_labelled_elsewhere(tile.campaign) and bool(_labels_elsewhere(tile))
 
 
 def other_vintages(tile: Tile) -> list[OtherVintage]:
@@ -68,6 +68,13 @@ def other_vintages(tile: Tile) -> list[OtherVintage]:
             found.append(OtherVintage(campaign=of_campaign[0].tile.campaign, features=features))
             room -= len(features)
     return found
+
+
+def _is_labelled_elsewhere(campaign: Campaign) -> bool:
+    """Whether any labels could be found at all: most places have one layer, and are answered by this."""
+    layer = campaign.layer
+    others = Campaign.objects.filter(layer__crs=layer.crs).exclude(layer=layer)
+    return others.exists()
 
 
 def _labels_elsewhere(tile: Tile) -> list[Annotation]:

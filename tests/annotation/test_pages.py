@@ -17,7 +17,7 @@ from learning_rows import Labelled, labelled_campaign
 
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
-from annotation.services.queue import pick_tile
+from annotation.services.queue_pick import pick_tile
 from annotation.services.reviews import record_review
 
 pytestmark = pytest.mark.django_db

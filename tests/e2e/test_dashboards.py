@@ -57,7 +57,7 @@ def build(folder: Any) -> Scene:
 
 def label(scene: World, who: Any, number: int) -> Any:
     """One tile, handed in and decided as its number says."""
-    from annotation.services.queue import pick_tile
+    from annotation.services.queue_pick import pick_tile
     from annotation.services.reviews import record_review, save_correction
 
     row, col = scene.places()[number]

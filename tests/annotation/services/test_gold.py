@@ -18,7 +18,8 @@ from annotation.errors import AlreadyGold, NoFreeSlot, NotAccepted, NotThere, Ti
 from annotation.models import Annotation, GoldLease, GoldOutcome, GoldTile, Lease, Territory, Ticket, Tile
 from annotation.services.gold import gold_lease_if_due, mark_gold, retire_gold
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile, heartbeat_lease, pick_tile, release_lease
+from annotation.services.queue import claim_next_tile, heartbeat_lease, release_lease
+from annotation.services.queue_pick import pick_tile
 from annotation.services.reviews import record_review
 from annotation.services.rounds import labelled_or_leased_tiles
 

@@ -20,7 +20,8 @@ from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.clock import database_now
 from annotation.services.limits import spend
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile, pick_tile
+from annotation.services.queue import claim_next_tile
+from annotation.services.queue_pick import pick_tile
 from annotation.services.tiles import materialise_tiles
 
 THREADS = 8

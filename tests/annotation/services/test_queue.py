@@ -22,11 +22,11 @@ from annotation.services.people import set_role
 from annotation.services.queue import (
     claim_next_tile,
     heartbeat_lease,
-    pick_tile,
     reclaim_abandoned_tiles,
     release_lease,
 )
 from annotation.services.queue_mark import lower_mark
+from annotation.services.queue_pick import pick_tile
 from annotation.services.reviews import record_review
 from annotation.services.rounds import QueuedTile, labelled_or_leased_tiles, open_queue_round
 

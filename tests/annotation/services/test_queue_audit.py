@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from annotation.models import Ticket, TileOffer
 from annotation.services import queue
-from annotation.services.queue import claim_next_tile, pick_tile, release_lease
+from annotation.services.queue import claim_next_tile, release_lease
 from annotation.services.queue_audit import QueueAudit, audit_queue
 from annotation.services.queue_front import put_first
+from annotation.services.queue_pick import pick_tile
 from annotation.services.rounds import QueuedTile, open_queue_round
 from annotation.services.tiles import pool_mask
 

@@ -29,7 +29,8 @@ from annotation.models import Annotation, Contributor, Lease, Revert, RevertItem
 from annotation.services import limits
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile, heartbeat_lease, pick_tile, release_lease
+from annotation.services.queue import claim_next_tile, heartbeat_lease, release_lease
+from annotation.services.queue_pick import pick_tile
 from annotation.services.reverts import Scope, revert_batch, revert_user, undo_for_maintainer, undo_revert
 from annotation.services.reviews import record_review, save_correction
 from learning.services.validations import validated_labels

@@ -14,7 +14,8 @@ from annotation.errors import NothingChanged, NotSubmitted, NotThere, OwnWork, R
 from annotation.models import Review
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile, pick_tile
+from annotation.services.queue import claim_next_tile
+from annotation.services.queue_pick import pick_tile
 from annotation.services.review_queue import next_submission
 from annotation.services.reviews import record_review
 

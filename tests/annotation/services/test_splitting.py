@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from datetime import timedelta
@@ -32,9 +33,10 @@ from annotation.services import gold, queue
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.coverage import seen_tiles
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile, heartbeat_lease, pick_tile, release_lease
+from annotation.services.queue import claim_next_tile, heartbeat_lease, release_lease
 from annotation.services.queue_audit import audit_queue
 from annotation.services.queue_front import put_first
+from annotation.services.queue_pick import pick_tile
 from annotation.services.reviews import record_review
 from annotation.services.rounds import QueuedTile, labelled_or_leased_tiles, open_queue_round
 from annotation.services.splitting import split_tile
@@ -515,16 +517,15 @@ def test_a_split_and_claims_at_once_give_nobody_a_quarter_twice_nor_a_tile_besid
         ana = scenes.person(f"ana-{number}")
         lease = held(campaign, ana)
         others = [scenes.person(f"p{number}-{nth}") for nth in range(4)]
+
+        def claim(one: Any, here: Any = campaign, head_start: float = 0.02 * (number % 4)) -> None:
+            time.sleep(head_start)  # a claim is quicker than a split
+            claim_next_tile(campaign=here, annotator=one)
+
         failures = at_once(
-            *[
-                lambda one=one, here=campaign: claim_next_tile(campaign=here, annotator=one)
-                for one in others[: number % 5]
-            ],
+            *[lambda one=one, claim=claim: claim(one) for one in others[: number % 5]],
             lambda tile=lease.tile, one=ana: split_tile(tile=tile, actor=one, expected_version=0),
-            *[
-                lambda one=one, here=campaign: claim_next_tile(campaign=here, annotator=one)
-                for one in others[number % 5 :]
-            ],
+            *[lambda one=one, claim=claim: claim(one) for one in others[number % 5 :]],
         )
         assert {failure.partition(":")[0] for failure in failures} <= {"CannotSplit"}, failures
         was_split = not failures

@@ -1,0 +1,142 @@
+"""Picking a tile on the map, in place of the next in the queue (docs/adr/0004).
+
+Locks are taken as annotation.services.queue says; a pick takes the campaign's, since it may write a ticket.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef
+
+from annotation.errors import CampaignClosed, NoFreeSlot, TileNotWorkable, TooManyLeases
+from annotation.models import Annotation, Campaign, Lease, QueueRound, Ticket, Tile, TileOffer
+from annotation.services.gold import gold_lease_if_chosen
+from annotation.services.limits import Action, spend
+from annotation.services.queue import grant, keep_lease, note_offer, one_claim_at_a_time, release_lease
+from annotation.services.report_queue import kept_ticket
+from annotation.services.rounds import lock_campaign
+from annotation.services.tiles import materialise_tiles, quarters_of, role_of_tile, usable_tiles
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+REOPENABLE = (Annotation.State.DRAFT, Annotation.State.SUBMITTED, Annotation.State.SENT_BACK)
+
+
+@transaction.atomic
+def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: int = 0) -> Lease:
+    """Give this person a tile they chose on the map, if a slot is free: of one that was split, the quarter `part`, or
+    the first that they may do.
+
+    Raises: CampaignClosed, AccountBlocked, TooManyThisHour, TileOutsideGrid, TileNotWorkable, NoFreeSlot,
+        TooManyLeases.
+    """
+    if campaign.state != Campaign.State.OPEN:
+        raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
+    one_claim_at_a_time(campaign, annotator)
+    spend(user=annotator, action=Action.CLAIM)
+    lock_campaign(campaign)
+    tile = _tile_to_pick(campaign, annotator, row, col, part)
+    mine = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
+    if mine is not None and mine.state == Lease.State.ACTIVE:
+        kept = keep_lease(mine, ahead=False)
+        if kept is not None:
+            return kept
+    _make_room(campaign, annotator)
+    own = Annotation.objects.filter(tile=tile, annotator=annotator).first()
+    if mine is not None and own is not None and own.state in REOPENABLE:
+        # What a split left of one's draft in a quarter: nobody has been asked for it yet.
+        is_unasked = tile.part > 0 and mine.ticket_id is None and own.submitted_at is None
+        ticket = (_open_ticket(tile) or _ticket_for_pick(campaign, tile)) if is_unasked else None
+        return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
+    if own is not None and own.state in (Annotation.State.ACCEPTED, Annotation.State.REVERTED):
+        what = "are accepted" if own.state == Annotation.State.ACCEPTED else "were set aside by a maintainer"
+        raise NoFreeSlot(f"Your labels of this tile {what}: choose another one.")
+    if tile.role == Tile.Role.HOLDOUT:
+        raise TileNotWorkable(f"Tile row {row}, column {col} is a control tile: the queue hands those out.")
+    if chosen := gold_lease_if_chosen(tile, annotator):
+        note_offer(chosen, way=TileOffer.Way.GOLD)
+        return chosen
+    ticket = _open_ticket(tile) or kept_ticket(tile=tile, annotator=annotator)
+    if ticket is None:
+        ticket = _ticket_for_pick(campaign, tile)
+    return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
+
+
+def _tile_to_pick(campaign: Campaign, annotator: User, row: int, col: int, part: int) -> Tile:
+    role = role_of_tile(campaign, row, col)
+    inside = 0 <= row < campaign.n_rows and 0 <= col < campaign.n_cols
+    if inside and (role == Tile.Role.BUFFER or not usable_tiles(campaign)[row, col]):
+        why = "kept apart around the control tiles" if role == Tile.Role.BUFFER else "without enough imagery"
+        raise TileNotWorkable(f"Tile row {row}, column {col} is {why}: choose another one.")
+    tile = materialise_tiles(campaign=campaign, places=[(row, col)])[(row, col)]
+    quarters = quarters_of([tile]).get(tile.pk, [])
+    if quarters:
+        asked = [quarter for quarter in quarters if quarter.part == part]
+        tile = asked[0] if asked else _quarter_to_pick(campaign, quarters, annotator)
+    if tile.state == Tile.State.UNUSABLE:
+        raise TileNotWorkable(f"Tile row {row}, column {col} was reported unusable: choose another one.")
+    return tile
+
+
+def _quarter_to_pick(campaign: Campaign, quarters: Sequence[Tile], annotator: User) -> Tile:
+    """What they hold, else what they began, else the first that still wants somebody; the first of all if none does."""
+    here = {"tile__in": [quarter.pk for quarter in quarters]}
+    drawing = Lease.objects.filter(**here, annotator=annotator, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE)
+    held = set(drawing.values_list("tile_id", flat=True))
+    own = dict(Annotation.objects.filter(**here, annotator=annotator).values_list("tile_id", "state"))
+    given = Ticket.objects.filter(**here, state__in=[Ticket.State.LEASED, Ticket.State.DONE])
+    taken = Counter(given.values_list("tile_id", flat=True))
+
+    def place(quarter: Tile) -> int:
+        if quarter.pk in held:
+            return 0
+        if own.get(quarter.pk) in (Annotation.State.DRAFT, Annotation.State.SENT_BACK):
+            return 1
+        wanted = quarter.state != Tile.State.UNUSABLE and taken[quarter.pk] < campaign.redundancy
+        return 2 if wanted and quarter.pk not in own else 3
+
+    return min(quarters, key=place)
+
+
+def _open_ticket(tile: Tile) -> Ticket | None:
+    open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
+    return open_tickets.order_by("rank").first()
+
+
+def _make_room(campaign: Campaign, annotator: User) -> None:
+    """A tile leased ahead and not begun gives way to the one that was chosen."""
+    held = Lease.objects.filter(
+        annotator=annotator, tile__campaign=campaign, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE
+    )
+    begun = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator)
+    for lease in held.filter(ahead=True).exclude(Exists(begun)):
+        release_lease(token=str(lease.token), annotator=annotator, reason=Lease.Reason.LEFT)
+    if held.count() >= settings.MAX_ACTIVE_LEASES:
+        raise TooManyLeases(f"You hold {held.count()} tiles already: submit or skip one of them first.")
+
+
+def _ticket_for_pick(campaign: Campaign, tile: Tile) -> Ticket:
+    used = set(tile.tickets.exclude(state=Ticket.State.VOID).values_list("slot", flat=True))
+    free = next((slot for slot in range(campaign.redundancy) if slot not in used), None)
+    if free is None:
+        raise NoFreeSlot(
+            f"{len(used)} of {campaign.redundancy} people already work or worked on this tile: choose another one."
+        )
+    queue_round = QueueRound.objects.get(campaign=campaign, closed_at__isnull=True)
+    last = queue_round.tickets.aggregate(last=Max("rank"))["last"]
+    return Ticket.objects.create(
+        campaign=campaign,
+        round=queue_round,
+        rank=0 if last is None else max(0, last + 1),  # below zero are reported places
+        tile=tile,
+        part=tile.part,
+        slot=free,
+        slots=campaign.redundancy,
+        kind=Ticket.Kind.PICKED,
+    )
