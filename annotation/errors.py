@@ -227,6 +227,18 @@ class CannotSplit(Conflict):
     code: ClassVar[str] = "cannot_split"
 
 
+class NotTrustedYet(Conflict):
+    """This takes some accepted tiles in the campaign first."""
+
+    code: ClassVar[str] = "not_trusted_yet"
+
+
+class QuarterWithoutImagery(Conflict):
+    """A quarter of the tile would show too little to be drawn."""
+
+    code: ClassVar[str] = "quarter_without_imagery"
+
+
 class StaysWhole(Conflict):
     """The tile was handed in as a whole, holds a reported place, or cannot be halved."""
 

@@ -297,6 +297,7 @@ class MyWorkView(LoginRequiredMixin, TemplateView):
         user = cast(User, self.request.user)
         mine = (
             Annotation.objects.of(user)
+            .exclude(state=Annotation.State.SPLIT, head__isnull=True)
             .select_related("tile__campaign__layer")
             .prefetch_related("reviews")
             .order_by("-created_at", "-pk")

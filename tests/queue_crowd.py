@@ -125,7 +125,7 @@ class Crowd:
 def crowd(*, people: int, tiles: int, redundancy: int, name: str = "crowd") -> Crowd:
     """A campaign with that many ranked tiles, and people who have not begun."""
     campaign = scenes.campaign(
-        name, tile_px=64, redundancy=redundancy, control_share=0.0,
+        name, tile_px=64, redundancy=redundancy, control_share=0.0, first_reviewed=0,
         layer=scenes.virtual_layer(f"layer-{name}", width=8192, height=8192),
     )  # fmt: skip
     mask = pool_mask(campaign)

@@ -131,6 +131,7 @@ class MyAnnotationsView(generics.ListAPIView):
             return Annotation.objects.none()
         return (
             Annotation.objects.of(self.request.user)
+            .exclude(state=Annotation.State.SPLIT, head__isnull=True)
             .select_related("tile__campaign", "head")
             .prefetch_related("reviews")
         )

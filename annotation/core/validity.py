@@ -9,6 +9,13 @@ VALID_CELL_PX = 64
 """Side in pixels of a cell of the validity raster."""
 
 
+def valid_fraction(cells: NDArray[np.uint8], tile_px: int, *, row: int, col: int) -> float:
+    """Share of valid pixels of one tile, 0 to 1; see `tile_valid_fraction`."""
+    top, left = row * tile_px // VALID_CELL_PX, col * tile_px // VALID_CELL_PX
+    bottom, right = -(-(row + 1) * tile_px // VALID_CELL_PX), -(-(col + 1) * tile_px // VALID_CELL_PX)
+    return float(cells[top:bottom, left:right].mean() / 255.0)
+
+
 def tile_valid_fraction(cells: NDArray[np.uint8], *, tile_px: int, n_rows: int, n_cols: int) -> NDArray[np.float32]:
     """Share of valid pixels of each tile.
 

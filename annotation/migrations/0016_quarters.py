@@ -110,6 +110,25 @@ class Migration(migrations.Migration):
             name='state',
             field=models.CharField(choices=[('draft', 'being drawn'), ('submitted', 'waiting for review'), ('sent_back', 'sent back'), ('accepted', 'accepted'), ('reverted', 'set aside'), ('split', 'continued in quarters')], default='draft', max_length=10),
         ),
+        migrations.AlterField(
+            model_name='lease',
+            name='state',
+            field=models.CharField(choices=[('active', 'Active'), ('kept', 'Kept'), ('released', 'Released'), ('done', 'Done')], default='active', max_length=8),
+        ),
+        migrations.AddField(
+            model_name='lease',
+            name='extra',
+            field=models.BooleanField(db_default=False, default=False),
+        ),
+        migrations.AlterField(
+            model_name='hourlyuse',
+            name='action',
+            field=models.CharField(choices=[('claim', 'Claim'), ('save', 'Save'), ('submit', 'Submit'), ('verdict', 'Verdict'), ('review', 'Review'), ('split', 'Split')], max_length=8),
+        ),
+        migrations.AddIndex(
+            model_name='lease',
+            index=models.Index(condition=models.Q(('state', 'kept')), fields=['annotator'], name='lease_kept'),
+        ),
         migrations.AddIndex(
             model_name='ticket',
             index=models.Index(condition=models.Q(('state', 'open')), fields=['campaign', 'rank', 'part'], name='ticket_open_in_order'),

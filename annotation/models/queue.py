@@ -174,6 +174,7 @@ class Lease(models.Model):
 
     class State(models.TextChoices):
         ACTIVE = "active"
+        KEPT = "kept"  # they began it and have not come to it yet: its ticket waits for them
         RELEASED = "released"
         DONE = "done"
 
@@ -191,6 +192,8 @@ class Lease(models.Model):
     ticket = models.ForeignKey(Ticket, null=True, blank=True, on_delete=models.SET_NULL, related_name="leases")
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
     ahead = models.BooleanField(default=False)
+    # They went on with what they had begun though the tile has all the people it wants: it will be kept, not counted.
+    extra = models.BooleanField(default=False, db_default=False)
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     release_reason = models.CharField(max_length=12, choices=Reason.choices, blank=True)
@@ -207,6 +210,7 @@ class Lease(models.Model):
         ]
         indexes = [
             models.Index(fields=["annotator", "expires_at"], name="lease_active", condition=Q(state="active")),
+            models.Index(fields=["annotator"], name="lease_kept", condition=Q(state="kept")),
         ]
 
     def __str__(self) -> str:

@@ -49,6 +49,7 @@ class HourlyUse(models.Model):
         SUBMIT = "submit"
         VERDICT = "verdict"
         REVIEW = "review"
+        SPLIT = "split"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     action = models.CharField(max_length=8, choices=Action.choices)

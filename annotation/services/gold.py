@@ -225,9 +225,9 @@ def _left_behind(in_use: QuerySet[GoldTile], annotator: User) -> Lease | None:
 
 def _take_again(lease: Lease, *, ahead: bool) -> Lease:
     now = database_now()
-    lease.state, lease.release_reason, lease.ahead = Lease.State.ACTIVE, "", ahead
+    lease.state, lease.release_reason, lease.ahead, lease.extra = Lease.State.ACTIVE, "", ahead, False
     lease.granted_at, lease.expires_at = now, now + timedelta(seconds=settings.LEASE_SECONDS)
-    lease.save(update_fields=["state", "release_reason", "ahead", "granted_at", "expires_at"])
+    lease.save(update_fields=["state", "release_reason", "ahead", "extra", "granted_at", "expires_at"])
     return lease
 
 

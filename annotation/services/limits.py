@@ -31,6 +31,7 @@ NOUNS = {
     Action.SUBMIT: "tiles handed in",
     Action.VERDICT: "answers",
     Action.REVIEW: "reviews",
+    Action.SPLIT: "tiles split in four, or asked to be",
 }
 
 # The person's row is held for share until the write has ended: blocking somebody waits for what they are writing. The

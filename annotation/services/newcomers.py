@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models.functions import Coalesce
 
 from annotation.models import Annotation, Campaign, Lease, Ticket
 
@@ -19,9 +18,8 @@ def is_newcomer(campaign: Campaign, annotator: User) -> bool:
     if wanted == 0:
         return False
     accepted = Annotation.objects.of(annotator).filter(tile__campaign=campaign, state=Annotation.State.ACCEPTED)
-    # Four quarters are one tile.
-    tiles = accepted.order_by().values(place=Coalesce("tile__whole", "tile")).distinct()
-    return len(tiles[:wanted]) < wanted
+    parts = accepted.order_by().values_list("tile__part", flat=True)[: 4 * wanted]  # as many quarters are as many tiles
+    return sum(1 if part else 4 for part in parts) < 4 * wanted
 
 
 def easy_first(free: QuerySet[Ticket], campaign: Campaign) -> QuerySet[Ticket]:

@@ -46,6 +46,10 @@ SELECT
         WHERE a.annotator_id = %(person)s AND a.state = 'sent_back' AND t.campaign_id = %(campaign)s
     ),
     EXISTS (
+        SELECT 1 FROM annotation_lease l JOIN annotation_tile t ON t.id = l.tile_id
+        WHERE l.annotator_id = %(person)s AND l.state = 'kept' AND t.campaign_id = %(campaign)s
+    ),
+    EXISTS (
         SELECT 1 FROM annotation_goldtile g JOIN annotation_tile t ON t.id = g.tile_id
         WHERE g.retired_at IS NULL AND t.campaign_id = %(campaign)s
     ),
@@ -65,7 +69,7 @@ GRANT = """
 WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now),
 gone AS (
     UPDATE annotation_lease SET state = 'released'
-    WHERE ticket_id = %(ticket)s AND state = 'active'
+    WHERE ticket_id = %(ticket)s AND state IN ('active', 'kept')
       AND NOT (tile_id = %(tile)s AND annotator_id = %(person)s AND purpose = 'draw')
 ),
 taken AS (
@@ -74,15 +78,17 @@ taken AS (
 ),
 granted AS (
     INSERT INTO annotation_lease AS mine (
-        token, tile_id, annotator_id, purpose, ticket_id, state, ahead, granted_at, expires_at, release_reason, comment
+        token, tile_id, annotator_id, purpose, ticket_id, state, ahead, extra, granted_at, expires_at,
+        release_reason, comment
     )
     SELECT
-        %(token)s, %(tile)s, %(person)s, 'draw', %(ticket)s::bigint, 'active', %(ahead)s, now,
+        %(token)s, %(tile)s, %(person)s, 'draw', %(ticket)s::bigint, 'active', %(ahead)s, %(extra)s, now,
         now + %(for_s)s * interval '1 second', '', ''
     FROM moment
     ON CONFLICT (tile_id, annotator_id, purpose) DO UPDATE SET
-        ticket_id = COALESCE(EXCLUDED.ticket_id, mine.ticket_id), state = EXCLUDED.state, ahead = EXCLUDED.ahead,
-        granted_at = EXCLUDED.granted_at, expires_at = EXCLUDED.expires_at, release_reason = ''
+        ticket_id = CASE WHEN %(extra)s THEN NULL ELSE COALESCE(EXCLUDED.ticket_id, mine.ticket_id) END,
+        state = EXCLUDED.state, ahead = EXCLUDED.ahead, extra = EXCLUDED.extra, granted_at = EXCLUDED.granted_at,
+        expires_at = EXCLUDED.expires_at, release_reason = ''
     RETURNING mine.*
 ),
 offered AS (
@@ -106,7 +112,8 @@ def claim_next_tile(
 ) -> Lease | None:
     """Give this person the best-ranked tile they may still do; None when there is none.
 
-    Without `ahead`, a tile they already hold comes first, then work sent back to them. With `ahead` they hold a
+    Without `ahead`, a tile they already hold comes first, then work sent back to them, then what they began in the
+    quarters of a tile that they split. With `ahead` they hold a
     second tile, so that nobody waits between two (at most MAX_ACTIVE_LEASES). `within` a territory, the best-ranked of
     those that touch it; what they hold elsewhere and have not begun goes back to the queue.
 
@@ -127,8 +134,11 @@ def claim_next_tile(
     spend(user=annotator, action=Action.CLAIM)
     sent_back = _next_sent_back(campaign, annotator) if waits.sent_back else None
     if sent_back is not None:
-        way = TileOffer.Way.SENT_BACK
-        return grant(tile=sent_back.tile, annotator=annotator, ticket=None, ahead=ahead, way=way)
+        return _give_back(sent_back, ahead=ahead)
+    begun = _next_begun(campaign, annotator) if waits.begun else None
+    if begun is not None:
+        tile, way = begun.tile, TileOffer.Way.CHOSEN  # by whoever split it
+        return grant(tile=tile, annotator=annotator, ticket=own_ticket(begun), ahead=ahead, way=way)
     newcomer = within is None and is_newcomer(campaign, annotator)
     if waits.gold:
         gold = gold_lease_if_due(campaign, annotator, ahead=ahead, within=within, newcomer=newcomer)
@@ -155,6 +165,7 @@ class _Waits(NamedTuple):
 
     held: bool
     sent_back: bool
+    begun: bool
     gold: bool
     lapsed: bool
     open_rank: int
@@ -162,7 +173,7 @@ class _Waits(NamedTuple):
 
 
 def _what_waits(campaign: Campaign, annotator: User) -> _Waits:
-    """In one statement what would be five, each longer to build than to answer."""
+    """In one statement what would be six, each longer to build than to answer."""
     with connection.cursor() as cursor:
         cursor.execute(WHAT_WAITS, {"campaign": campaign.pk, "person": annotator.pk, "ever": EVER})
         return _Waits(*cursor.fetchone())
@@ -200,6 +211,40 @@ def _next_sent_back(campaign: Campaign, annotator: User) -> Annotation | None:
         .order_by("decided_at")
         .first()
     )
+
+
+def _give_back(annotation: Annotation, *, ahead: bool) -> Lease:
+    tile, author = annotation.tile, annotation.annotator
+    lease = Lease.objects.filter(tile=tile, annotator=author, purpose=Lease.Purpose.DRAW).first()
+    way = TileOffer.Way.SENT_BACK
+    if own_ticket(lease) is not None:
+        return grant(tile=tile, annotator=author, ticket=None, ahead=ahead, way=way)
+    ticket = open_ticket(tile)  # theirs was given up, or is somebody else's by now
+    return grant(tile=tile, annotator=author, ticket=ticket, ahead=ahead, way=way, extra=ticket is None)
+
+
+def _next_begun(campaign: Campaign, annotator: User) -> Lease | None:
+    kept = Lease.objects.filter(annotator=annotator, tile__campaign=campaign, state=Lease.State.KEPT)
+    lease = kept.order_by("granted_at", "pk").first()
+    if lease is None or (lease := _locked(lease)).state != Lease.State.KEPT:
+        return None  # it was given to somebody else at this moment
+    return lease
+
+
+def own_ticket(lease: Lease | None) -> Ticket | None:
+    """The ticket by which a person has a tile, locked; None where they have none, or it is another's or void by now."""
+    if lease is None or lease.ticket_id is None:
+        return None
+    tickets = Ticket.objects.select_for_update(of=("self",)).select_related("round")
+    ticket = tickets.filter(pk=lease.ticket_id).exclude(state=Ticket.State.VOID).order_by("pk").first()
+    had = Lease.objects.filter(ticket=lease.ticket_id, state__in=[Lease.State.ACTIVE, Lease.State.DONE])
+    return None if had.exclude(pk=lease.pk).exists() else ticket
+
+
+def open_ticket(tile: Tile) -> Ticket | None:
+    """The tile's open ticket of the lowest rank, locked."""
+    open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
+    return open_tickets.order_by("rank").first()
 
 
 def _leave_unbegun(campaign: Campaign, annotator: User, *, outside: Territory) -> None:
@@ -261,9 +306,19 @@ def _move_mark(ticket: Ticket) -> None:
 
 
 def grant(
-    *, tile: Tile, annotator: User, ticket: Ticket | None, ahead: bool, way: str, newcomer: bool = False
+    *,
+    tile: Tile,
+    annotator: User,
+    ticket: Ticket | None,
+    ahead: bool,
+    way: str,
+    newcomer: bool = False,
+    extra: bool = False,
 ) -> Lease:
-    """Lease a tile to a person by a ticket that is locked, and write the offer down. Called inside a claim."""
+    """Lease a tile to a person by a ticket that is locked, and write the offer down. Called inside a claim.
+
+    Without a ticket the person keeps theirs. `extra`: there is none for them; what they hand in is kept, not counted.
+    """
     [lease] = Lease.objects.raw(
         GRANT,
         {
@@ -277,6 +332,7 @@ def grant(
             "ahead": ahead,
             "way": way,
             "newcomer": newcomer,
+            "extra": extra,
         },
     )
     lease.tile, lease.annotator = tile, annotator
@@ -372,13 +428,14 @@ def release_lease(
 def finish_lease(*, tile: Tile, annotator: User) -> bool:
     """The person's work on the tile is submitted: lease and ticket are done. Called inside the submission.
 
-    Returns: whether the tile was theirs until now; False when it had been given up or given to someone else.
+    Returns: whether the tile was theirs until now; False when it had been given up or given to someone else, or when
+        they went on with what they had begun though the tile had all the people it wants.
     """
     lease = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
     if lease is None:
         return False
     lease = _locked(lease)
-    if lease.state == Lease.State.RELEASED:
+    if lease.state == Lease.State.RELEASED or lease.extra:
         return False
     if lease.ticket_id is not None:
         Ticket.objects.filter(pk=lease.ticket_id, state=Ticket.State.LEASED).update(
@@ -424,8 +481,9 @@ def _retire_if_reported_enough(tile: Tile) -> None:
     # People, not leases: one person may hold one to draw and one to judge.
     reported = Lease.objects.filter(tile=tile, release_reason=Lease.Reason.BAD_IMAGERY)
     reports = reported.values("annotator").distinct().count()
-    # A control tile stays: dropping it because two people say so would bend the sample that judges the model.
-    if reports >= REPORTS_TO_RETIRE and tile.role == Tile.Role.POOL:
+    # A control tile stays: dropping it because two people say so would bend the sample that judges the model. So does a
+    # tile that was split: its quarters say what it is.
+    if reports >= REPORTS_TO_RETIRE and tile.role == Tile.Role.POOL and not tile.quarters.exists():
         Ticket.objects.filter(tile=tile, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
         lock_with_wholes([tile.pk])
         Tile.objects.filter(pk=tile.pk).update(state=Tile.State.UNUSABLE)

@@ -17,7 +17,15 @@ from annotation.errors import CampaignClosed, NoFreeSlot, TileNotWorkable, TooMa
 from annotation.models import Annotation, Campaign, Lease, QueueRound, Ticket, Tile, TileOffer
 from annotation.services.gold import gold_lease_if_chosen
 from annotation.services.limits import Action, spend
-from annotation.services.queue import grant, keep_lease, note_offer, one_claim_at_a_time, release_lease
+from annotation.services.queue import (
+    grant,
+    keep_lease,
+    note_offer,
+    one_claim_at_a_time,
+    open_ticket,
+    own_ticket,
+    release_lease,
+)
 from annotation.services.report_queue import kept_ticket
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import materialise_tiles, quarters_of, role_of_tile, usable_tiles
@@ -42,7 +50,8 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: 
     spend(user=annotator, action=Action.CLAIM)
     lock_campaign(campaign)
     tile = _tile_to_pick(campaign, annotator, row, col, part)
-    mine = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
+    drawing = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW)
+    mine = drawing.select_related("tile__campaign").first()
     if mine is not None and mine.state == Lease.State.ACTIVE:
         kept = keep_lease(mine, ahead=False)
         if kept is not None:
@@ -50,10 +59,7 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: 
     _make_room(campaign, annotator)
     own = Annotation.objects.filter(tile=tile, annotator=annotator).first()
     if mine is not None and own is not None and own.state in REOPENABLE:
-        # What a split left of one's draft in a quarter: nobody has been asked for it yet.
-        is_unasked = tile.part > 0 and mine.ticket_id is None and own.submitted_at is None
-        ticket = (_open_ticket(tile) or _ticket_for_pick(campaign, tile)) if is_unasked else None
-        return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
+        return _go_on(campaign, mine, annotator)
     if own is not None and own.state in (Annotation.State.ACCEPTED, Annotation.State.REVERTED):
         what = "are accepted" if own.state == Annotation.State.ACCEPTED else "were set aside by a maintainer"
         raise NoFreeSlot(f"Your labels of this tile {what}: choose another one.")
@@ -62,10 +68,27 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: 
     if chosen := gold_lease_if_chosen(tile, annotator):
         note_offer(chosen, way=TileOffer.Way.GOLD)
         return chosen
-    ticket = _open_ticket(tile) or kept_ticket(tile=tile, annotator=annotator)
+    ticket = _ticket_for_pick(campaign, tile, annotator)
     if ticket is None:
-        ticket = _ticket_for_pick(campaign, tile)
+        used = tile.tickets.exclude(state=Ticket.State.VOID).count()
+        raise NoFreeSlot(
+            f"{used} of {campaign.redundancy} people already work or worked on this tile: choose another one."
+        )
     return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
+
+
+def _go_on(campaign: Campaign, mine: Lease, annotator: User) -> Lease:
+    """A tile they had before, with what they drew: by their own ticket, by another that is free, else as an extra."""
+    tile, way = mine.tile, TileOffer.Way.CHOSEN
+    own = own_ticket(mine)
+    if own is not None:
+        ticket = None if own.state == Ticket.State.DONE else own  # what was handed in counts as it did
+        return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=way)
+    if chosen := gold_lease_if_chosen(tile, annotator):
+        note_offer(chosen, way=TileOffer.Way.GOLD)
+        return chosen
+    ticket = open_ticket(tile) if tile.role == Tile.Role.HOLDOUT else _ticket_for_pick(campaign, tile, annotator)
+    return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=way, extra=ticket is None)
 
 
 def _tile_to_pick(campaign: Campaign, annotator: User, row: int, col: int, part: int) -> Tile:
@@ -85,10 +108,14 @@ def _tile_to_pick(campaign: Campaign, annotator: User, row: int, col: int, part:
 
 
 def _quarter_to_pick(campaign: Campaign, quarters: Sequence[Tile], annotator: User) -> Tile:
-    """What they hold, else what they began, else the first that still wants somebody; the first of all if none does."""
+    """What they hold, else what they began, else the first that still wants somebody, one they passed over last; the
+    first of all if none does.
+    """
     here = {"tile__in": [quarter.pk for quarter in quarters]}
     drawing = Lease.objects.filter(**here, annotator=annotator, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE)
     held = set(drawing.values_list("tile_id", flat=True))
+    mine = Lease.objects.filter(**here, annotator=annotator, purpose=Lease.Purpose.DRAW, state=Lease.State.RELEASED)
+    passed = set(mine.exclude(release_reason__in=["", Lease.Reason.LEFT]).values_list("tile_id", flat=True))
     own = dict(Annotation.objects.filter(**here, annotator=annotator).values_list("tile_id", "state"))
     given = Ticket.objects.filter(**here, state__in=[Ticket.State.LEASED, Ticket.State.DONE])
     taken = Counter(given.values_list("tile_id", flat=True))
@@ -99,14 +126,9 @@ def _quarter_to_pick(campaign: Campaign, quarters: Sequence[Tile], annotator: Us
         if own.get(quarter.pk) in (Annotation.State.DRAFT, Annotation.State.SENT_BACK):
             return 1
         wanted = quarter.state != Tile.State.UNUSABLE and taken[quarter.pk] < campaign.redundancy
-        return 2 if wanted and quarter.pk not in own else 3
+        return 4 if not wanted or quarter.pk in own else 3 if quarter.pk in passed else 2
 
     return min(quarters, key=place)
-
-
-def _open_ticket(tile: Tile) -> Ticket | None:
-    open_tickets = Ticket.objects.select_for_update(of=("self",)).filter(tile=tile, state=Ticket.State.OPEN)
-    return open_tickets.order_by("rank").first()
 
 
 def _make_room(campaign: Campaign, annotator: User) -> None:
@@ -121,13 +143,13 @@ def _make_room(campaign: Campaign, annotator: User) -> None:
         raise TooManyLeases(f"You hold {held.count()} tiles already: submit or skip one of them first.")
 
 
-def _ticket_for_pick(campaign: Campaign, tile: Tile) -> Ticket:
+def _ticket_for_pick(campaign: Campaign, tile: Tile, annotator: User) -> Ticket | None:
+    """One that is open or was put aside for them, else one more in a slot that is free, behind all others."""
+    ticket = open_ticket(tile) or kept_ticket(tile=tile, annotator=annotator)
     used = set(tile.tickets.exclude(state=Ticket.State.VOID).values_list("slot", flat=True))
     free = next((slot for slot in range(campaign.redundancy) if slot not in used), None)
-    if free is None:
-        raise NoFreeSlot(
-            f"{len(used)} of {campaign.redundancy} people already work or worked on this tile: choose another one."
-        )
+    if ticket is not None or free is None:
+        return ticket
     queue_round = QueueRound.objects.get(campaign=campaign, closed_at__isnull=True)
     last = queue_round.tickets.aggregate(last=Max("rank"))["last"]
     return Ticket.objects.create(

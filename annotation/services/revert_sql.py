@@ -54,7 +54,7 @@ SELECT %(revert)s, 'labels', a.tile_id, a.id, COALESCE(earlier.lease_id, l.id), 
 FROM annotation_annotation a
 JOIN annotation_tile t ON t.id = a.tile_id
 LEFT JOIN annotation_lease l ON l.tile_id = a.tile_id AND l.annotator_id = a.annotator_id AND l.purpose = 'draw'
-    AND l.state IN ('active', 'done')
+    AND l.state IN ('active', 'kept', 'done')
 LEFT JOIN annotation_ticket k ON k.id = l.ticket_id AND k.state IN ('leased', 'done') AND NOT a.is_extra
 LEFT JOIN LATERAL (
     SELECT i.state_before, i.decided_before, i.lease_id, i.ticket_id
@@ -181,7 +181,7 @@ OPEN_TICKETS = """
 UPDATE annotation_ticket k SET state = 'open', leased_until = NULL
 FROM annotation_revertitem i
 JOIN annotation_tile t ON t.id = i.tile_id
-JOIN annotation_lease l ON l.id = i.lease_id AND l.state IN ('active', 'done')
+JOIN annotation_lease l ON l.id = i.lease_id AND l.state IN ('active', 'kept', 'done')
 WHERE i.revert_id = %(revert)s AND i.kind = 'labels' AND i.ticket_id = k.id AND l.ticket_id = k.id
   AND k.state IN ('leased', 'done') AND t.state <> 'unusable'
   AND NOT EXISTS (SELECT 1 FROM annotation_goldtile g WHERE g.tile_id = t.id)
@@ -189,13 +189,13 @@ WHERE i.revert_id = %(revert)s AND i.kind = 'labels' AND i.ticket_id = k.id AND 
 FREE_LEASES = """
 UPDATE annotation_lease l SET state = 'released'
 FROM annotation_revertitem i
-WHERE i.revert_id = %(revert)s AND i.kind = 'labels' AND i.lease_id = l.id AND l.state IN ('active', 'done')
+WHERE i.revert_id = %(revert)s AND i.kind = 'labels' AND i.lease_id = l.id AND l.state IN ('active', 'kept', 'done')
 """
 # A blocked person holds no tile, whether they began it or not.
 OPEN_HELD_TICKETS = """
 UPDATE annotation_ticket k SET state = 'open', leased_until = NULL
 FROM annotation_lease l
-WHERE l.ticket_id = k.id AND l.annotator_id = %(account)s AND l.state = 'active' AND k.state = 'leased'
+WHERE l.ticket_id = k.id AND l.annotator_id = %(account)s AND l.state IN ('active', 'kept') AND k.state = 'leased'
 """
 LOWER_MARKS_TO_HELD = """
 UPDATE annotation_queuemark m SET open_rank = LEAST(m.open_rank, low.rank)
@@ -207,7 +207,7 @@ WHERE low.campaign_id = m.campaign_id
 """
 FREE_HELD_LEASES = """
 UPDATE annotation_lease SET state = 'released', release_reason = 'left'
-WHERE annotator_id = %(account)s AND state = 'active'
+WHERE annotator_id = %(account)s AND state IN ('active', 'kept')
 """
 LOWER_MARKS = """
 UPDATE annotation_queuemark m SET open_rank = LEAST(m.open_rank, low.rank)

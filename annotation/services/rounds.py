@@ -93,7 +93,7 @@ def _taken_in_quarters(campaign: Campaign, taken: set[tuple[int, int, int]]) -> 
     """Of the tiles that were split, those of which every quarter is taken or closed."""
     wanting: dict[Place, bool] = {}
     closed = [Tile.State.ACCEPTED, Tile.State.UNUSABLE]
-    for row, col, part, state in campaign.tiles.filter(part__gt=0).values_list("row", "col", "part", "state"):
+    for row, col, part, state in campaign.tiles.filter(whole__isnull=False).values_list("row", "col", "part", "state"):
         asks = state not in closed and (row, col, part) not in taken
         wanting[(row, col)] = wanting.get((row, col), False) or asks
     return {place for place, asks in wanting.items() if not asks}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib.gis.geos import Polygon
@@ -9,10 +10,13 @@ from django.db import transaction
 
 from annotation.core.quarters import QUARTERS, cut_in_quarters, quarter_at
 from annotation.core.tile_geometry import Feature, parse_features
+from annotation.core.trust import NEWCOMER
 from annotation.errors import (
     CampaignClosed,
     CannotSplit,
     NotClaimed,
+    NotTrustedYet,
+    QuarterWithoutImagery,
     StaleRevision,
     StaysWhole,
     TileIsSplit,
@@ -23,14 +27,16 @@ from annotation.models import Annotation, Campaign, Lease, PlaceReport, Ticket, 
 from annotation.services.annotations import append_revision
 from annotation.services.clock import database_now
 from annotation.services.limits import Action, spend
-from annotation.services.queue import grant, one_claim_at_a_time
+from annotation.services.queue import grant, one_claim_at_a_time, open_ticket
 from annotation.services.queue_mark import lower_mark
 from annotation.services.rounds import lock_campaign
-from annotation.services.tiles import lock_with_wholes
+from annotation.services.standing import level_in
+from annotation.services.tiles import lock_with_wholes, quarters_show_enough
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+PIECES_KEPT = timedelta(days=7)
 # Said of gold tiles too, which look to everybody as others do.
 BEGUN = (
     "Somebody else has begun on this tile as a whole, so it stays whole. What you drew is kept: leave the tile and go "
@@ -38,32 +44,50 @@ BEGUN = (
 )
 
 
-@transaction.atomic
 def split_tile(*, tile: Tile, actor: User, expected_version: int | None) -> Lease | None:
     """Give a tile out as four quarters from now on; whoever holds it goes on with one of them.
 
     In place of each ticket of the tile, at its rank, each quarter gets one: as many people as wanted draw each quarter,
     and one person may draw several, one after the other. What the holder has saved is cut along the lines between the
-    quarters and waits for them there, whichever they come to. They go on with the quarter that holds most of it.
-    Whoever passed the tile over has passed over its quarters.
+    quarters and waits for them there: those quarters are kept for them for PIECES_KEPT. They go on with the quarter
+    that holds most of it. Whoever passed the tile over has passed over its quarters.
+
+    What is refused counts against the hour as well: whoever asks it of every tile to learn which ones nobody else has
+    begun, or are gold, learns it slowly.
 
     Args:    expected_version: of the actor's own labels, as they know it; 0 without any.
     Returns: the lease on the quarter they go on with; None for a maintainer who does not hold the tile. Asked again by
         somebody who holds a quarter, that lease.
-    Raises:  CampaignClosed, NotClaimed (neither holder nor maintainer), VersionRequired, AccountBlocked,
-        TooManyThisHour, TileIsSplit, TileNotWorkable, StaleRevision, StaysWhole, CannotSplit (somebody else has begun).
+    Raises:  CampaignClosed, NotClaimed (neither holder nor maintainer), NotTrustedYet (a newcomer), VersionRequired,
+        AccountBlocked, TooManyThisHour, TileIsSplit, TileNotWorkable, StaleRevision, StaysWhole,
+        QuarterWithoutImagery, CannotSplit (somebody else has begun).
     """
     campaign = tile.campaign
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
-    one_claim_at_a_time(campaign, actor)
     again = _quarter_held(tile, actor)
     if again is not None:
         return again
     _require_holder_or_maintainer(tile, actor)
     if expected_version is None:
         raise VersionRequired('Send If-Match with the version of your labels of this tile ("0" without any).')
-    spend(user=actor, action=Action.CLAIM)
+    if level_in(campaign=campaign, user=actor) == NEWCOMER:
+        raise NotTrustedYet(
+            "Splitting is for people some of whose tiles were accepted here: draw this one as it is, or skip it and "
+            "say why."
+        )
+    with transaction.atomic():
+        spend(user=actor, action=Action.SPLIT)
+    return _split(tile, actor, expected_version)
+
+
+@transaction.atomic
+def _split(tile: Tile, actor: User, expected_version: int) -> Lease | None:
+    campaign = tile.campaign
+    one_claim_at_a_time(campaign, actor)
+    again = _quarter_held(tile, actor)
+    if again is not None:
+        return again
     lock_campaign(campaign)  # no round is opened, tile picked, place reported or gold chosen meanwhile
     if tile.quarters.exists():
         raise TileIsSplit("Somebody has split this tile in four at this moment: take one of its quarters.")
@@ -79,23 +103,26 @@ def split_tile(*, tile: Tile, actor: User, expected_version: int | None) -> Leas
     _require_undivided(tile, actor=actor, drawing=drawing, tickets=tickets)
     pieces = _cut(own)
     quarters = _write_quarters(tile)
-    ours = _share_tickets(tickets, quarters, campaign=campaign, held=held)
+    begun = [part for part in QUARTERS if pieces[part]]
+    ours = _share_tickets(tickets, quarters, campaign=campaign, held=held, begun=begun)
     _carry_leases(drawing, quarters)
     for report in tile.reports.all():
         _move_report(report, quarters)
     if own is not None:
-        _carry_draft(own, pieces, quarters)
+        _carry_draft(own, pieces, quarters, tickets=ours)
     if tickets:
         lower_mark(campaign, min(ticket.rank for ticket in tickets))
     if held is None:
         return None
     most = max(QUARTERS, key=lambda part: _corners(pieces[part]))
+    ticket = ours.get(most) or open_ticket(quarters[most])
     return grant(
         tile=quarters[most],
         annotator=actor,
-        ticket=ours.get(most),
+        ticket=ticket,
         ahead=held.ahead,
         way=TileOffer.Way.CHOSEN,
+        extra=ticket is None,
     )
 
 
@@ -109,11 +136,15 @@ def _quarter_held(tile: Tile, actor: User) -> Lease | None:
 
 
 def _require_holder_or_maintainer(tile: Tile, actor: User) -> None:
-    drawing = Lease.objects.filter(tile=tile, annotator=actor, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE)
-    if not drawing.exists():
+    if not _is_drawing(tile, actor):
         if tile.quarters.exists():
             raise TileIsSplit("This tile was split in four before: take one of its quarters.")
         _require_maintainer(tile, actor)
+
+
+def _is_drawing(tile: Tile, actor: User) -> bool:
+    drawing = Lease.objects.filter(tile=tile, annotator=actor, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE)
+    return drawing.exists()
 
 
 def _require_maintainer(tile: Tile, actor: User) -> None:
@@ -122,6 +153,11 @@ def _require_maintainer(tile: Tile, actor: User) -> None:
 
 
 def _locked_draft(tile: Tile, actor: User, expected_version: int) -> Annotation | None:
+    """The actor's labels; a holder who has saved nothing has labels all the same, so that a first save that is under
+    way meets them, and one that comes later learns that the tile was split.
+    """
+    if _is_drawing(tile, actor):
+        Annotation.objects.get_or_create(tile=tile, annotator=actor)
     own = None
     for annotation in Annotation.objects.select_for_update(of=("self",)).filter(tile=tile).order_by("pk"):
         own = annotation if annotation.annotator_id == actor.pk else own
@@ -143,6 +179,8 @@ def _require_undivided(tile: Tile, *, actor: User, drawing: list[Lease], tickets
         raise StaysWhole(f"Tiles of {tile.campaign.tile_px} px have no middle between two pixels: draw it as a whole.")
     if tile.state == Tile.State.UNUSABLE:
         raise TileNotWorkable("This tile was reported unusable: take another one.")
+    if not quarters_show_enough(tile):
+        raise QuarterWithoutImagery("A quarter of this tile shows hardly any imagery, so it stays whole.")
     if PlaceReport.objects.waiting().filter(tile=tile).exists():
         raise StaysWhole("Somebody reported a place on this tile: correct that place first, on the whole tile.")
     now = database_now()
@@ -192,9 +230,18 @@ def _write_quarters(tile: Tile) -> dict[int, Tile]:
 
 
 def _share_tickets(
-    tickets: list[Ticket], quarters: dict[int, Tile], *, campaign: Campaign, held: Lease | None
+    tickets: list[Ticket],
+    quarters: dict[int, Tile],
+    *,
+    campaign: Campaign,
+    held: Lease | None,
+    begun: list[int],
 ) -> dict[int, Ticket]:
-    """Four tickets for each, at its place in the queue; returns those that came of the holder's own, by quarter."""
+    """Four tickets for each, at its place in the queue; returns those that came of the holder's own, by quarter.
+
+    Of these, the ones of quarters they have `begun` are kept for them.
+    """
+    kept_until = database_now() + PIECES_KEPT
     Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(state=Ticket.State.VOID, leased_until=None)
     made = [
         (
@@ -215,8 +262,12 @@ def _share_tickets(
         for ticket in tickets
         for part, quarter in quarters.items()
     ]
+    ours = {ticket.part: ticket for of, ticket in made if held is not None and of == held.ticket_id}
+    for part in begun:
+        if part in ours:
+            ours[part].state, ours[part].leased_until = Ticket.State.LEASED, kept_until
     Ticket.objects.bulk_create([ticket for _of, ticket in made])
-    return {ticket.part: ticket for of, ticket in made if held is not None and of == held.ticket_id}
+    return ours
 
 
 def _carry_leases(drawing: list[Lease], quarters: dict[int, Tile]) -> None:
@@ -245,7 +296,13 @@ def _carry_leases(drawing: list[Lease], quarters: dict[int, Tile]) -> None:
     )
 
 
-def _carry_draft(own: Annotation, pieces: dict[int, tuple[Feature, ...]], quarters: dict[int, Tile]) -> None:
+def _carry_draft(
+    own: Annotation,
+    pieces: dict[int, tuple[Feature, ...]],
+    quarters: dict[int, Tile],
+    *,
+    tickets: dict[int, Ticket],
+) -> None:
     """The pieces begin the quarters as drafts of the same person, who may save there once they come back."""
     own.state = Annotation.State.SPLIT
     own.save(update_fields=["state"])
@@ -261,8 +318,9 @@ def _carry_draft(own: Annotation, pieces: dict[int, tuple[Feature, ...]], quarte
             tile=quarters[part],
             annotator_id=own.annotator_id,
             purpose=Lease.Purpose.DRAW,
-            state=Lease.State.RELEASED,
-            release_reason=Lease.Reason.LEFT,
+            ticket=tickets.get(part),
+            state=Lease.State.KEPT if part in tickets else Lease.State.RELEASED,
+            release_reason="" if part in tickets else Lease.Reason.LEFT,
             granted_at=now,
             expires_at=now,
         )

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-# Reviews that no revert has set aside; a tile is accepted once, however many reviewers looked at it, and in
-# however many quarters it was drawn.
+# Reviews that no revert has set aside; a tile is accepted once, however many reviewers looked at it, and four quarters
+# are one.
 COUNTED = """
 SELECT v.author_id,
-       count(DISTINCT COALESCE(t.whole_id, t.id)) FILTER (
-           WHERE v.verdict IN ('accept', 'correct') AND a.state = 'accepted'
-       ),
+       count(DISTINCT t.id) FILTER (WHERE t.part = 0 AND v.verdict IN ('accept', 'correct') AND a.state = 'accepted')
+       + count(DISTINCT t.id) FILTER (
+           WHERE t.part > 0 AND v.verdict IN ('accept', 'correct') AND a.state = 'accepted'
+       ) / 4,
        count(*) FILTER (WHERE v.verdict = 'send_back' AND NOT EXISTS (
            SELECT 1 FROM annotation_review w  -- another reviewer decided otherwise on the same labels
            WHERE w.revision_id = v.revision_id AND w.id > v.id AND w.verdict IN ('accept', 'correct')

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from annotation.core.blind import is_blind
 from annotation.core.holdout import role_of
-from annotation.core.validity import tile_valid_fraction
+from annotation.core.validity import tile_valid_fraction, valid_fraction
 from annotation.errors import BlindTile, TileOutsideGrid
 from annotation.models import Campaign, Tile
 from annotation.services.report_following import follow_reports
@@ -88,6 +88,16 @@ def usable_tiles(campaign: Campaign) -> NDArray[np.bool_]:
         n_cols=campaign.n_cols,
         tile_px=campaign.tile_px,
     )
+
+
+def quarters_show_enough(tile: Tile) -> bool:
+    """Whether each quarter of a tile shows as much imagery as a tile must to be offered."""
+    path = tile.campaign.layer.path("valid.npy")
+    if not path.exists():
+        return True
+    cells, side = np.load(path, mmap_mode="r", allow_pickle=False), tile.campaign.tile_px // 2
+    places = [(2 * tile.row + down, 2 * tile.col + right) for down in (0, 1) for right in (0, 1)]
+    return all(valid_fraction(cells, side, row=row, col=col) >= MIN_VALID_FRACTION for row, col in places)
 
 
 def role_of_tile(campaign: Campaign, row: int, col: int) -> str:

@@ -6,6 +6,7 @@ import pytest
 import scenes
 from learning_rows import labelled_campaign
 
+from annotation.models import Tile
 from annotation.pictures import labelled_view, outline_of, strip_of, svg_path, thumbnail_of
 
 pytestmark = pytest.mark.django_db
@@ -24,8 +25,10 @@ def test_a_card_of_a_layer_too_small_for_two_map_tiles_shows_the_whole_of_it() -
 
 def test_a_thumbnail_is_the_map_tile_under_the_middle_of_the_tile() -> None:
     # Maximum zoom 4; a 512-px tile needs zoom 3, where a map tile is 512 px: row 5, column 2 is map tile 2, 5.
-    layer = scenes.virtual_layer("big", width=4096, height=4096)
-    assert thumbnail_of(layer, row=5, col=2, tile_px=512) == "/imagery/big/native/3/2/5.jpg"
+    campaign = scenes.campaign(layer=scenes.virtual_layer("big", width=4096, height=4096), tile_px=512)
+    assert thumbnail_of(Tile(campaign=campaign, row=5, col=2)) == "/imagery/big/native/3/2/5.jpg"
+    # Its fourth quarter is 256 px, at row 11 and column 5 of such.
+    assert thumbnail_of(Tile(campaign=campaign, row=5, col=2, part=4)) == "/imagery/big/native/4/5/11.jpg"
 
 
 def test_a_labelled_tile_is_drawn_with_ground_around_it_and_inside_the_layer() -> None:

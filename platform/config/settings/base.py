@@ -276,6 +276,7 @@ HOURLY_LIMITS = {
     "submit": (60, 240, 1_000),
     "verdict": (6_000, 12_000, 20_000),
     "review": (1_000, 1_000, 1_000),
+    "split": (6, 6, 30),
 }
 RECLAIM_AFTER_DAYS = env.int("RECLAIM_AFTER_DAYS", default=21)
 CONTRIBUTION_LICENCE = "etalab-2.0"

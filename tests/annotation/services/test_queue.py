@@ -18,6 +18,7 @@ from queue_rows import at_once, hand_in, pool_places, scored_round
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Lease, QueueMark, Ticket, Tile
 from annotation.services import rounds
+from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
 from annotation.services.queue import (
     claim_next_tile,
@@ -329,6 +330,47 @@ def test_a_tile_sent_back_and_left_alone_for_weeks_returns_to_the_queue(settings
     open_queue_round(campaign=campaign, function="random", tickets=wanted, control_share=0.0)
     taken = claim_next_tile(campaign=campaign, annotator=ben)
     assert taken is not None and taken.tile_id == lease.tile_id
+    late = pick_tile(campaign=campaign, annotator=ana, row=lease.tile.row, col=lease.tile.col)
+    assert late.extra and Ticket.objects.get(pk=taken.ticket_id).leases.filter(state="active").count() == 1
+
+
+@pytest.mark.django_db
+def test_a_draft_that_was_left_is_taken_again_by_its_ticket_so_that_nobody_is_asked_beside_its_author() -> None:
+    campaign = scenes.campaign(tile_px=256, control_share=0.0)
+    ana, ben = scenes.person("ana"), scenes.person("ben")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    save_annotation(
+        tile=lease.tile, annotator=ana, features=[scenes.square(scenes.TWO_CLASSES[0], 0, 0, 10)],
+        operation_id=uuid.uuid4(), expected_version=0,
+    )  # fmt: skip
+    release_lease(token=str(lease.token), annotator=ana, reason="left")
+    again = pick_tile(campaign=campaign, annotator=ana, row=lease.tile.row, col=lease.tile.col)
+    assert again.ticket is not None and again.ticket.state == "leased" and not again.extra
+    other = claim_next_tile(campaign=campaign, annotator=ben)
+    assert other is not None and other.tile_id != lease.tile_id
+
+
+@pytest.mark.django_db
+def test_a_draft_whose_ticket_went_to_somebody_else_goes_on_as_an_extra_contribution() -> None:
+    campaign = scenes.campaign(tile_px=256, control_share=0.0)
+    ana, ben = scenes.person("ana"), scenes.person("ben")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    save_annotation(
+        tile=lease.tile, annotator=ana, features=[scenes.square(scenes.TWO_CLASSES[0], 0, 0, 10)],
+        operation_id=uuid.uuid4(), expected_version=0,
+    )  # fmt: skip
+    release_lease(token=str(lease.token), annotator=ana, reason="left")
+    theirs = claim_next_tile(campaign=campaign, annotator=ben)
+    assert theirs is not None and theirs.tile_id == lease.tile_id
+    again = pick_tile(campaign=campaign, annotator=ana, row=lease.tile.row, col=lease.tile.col)
+    assert again.extra and again.ticket is None
+    done = [
+        submit_annotation(tile=lease.tile, annotator=ana, operation_id=uuid.uuid4(), expected_version=1).annotation,
+        hand_in(lease.tile, ben),
+    ]
+    assert [annotation.is_extra for annotation in done] == [True, False]
 
 
 @pytest.mark.django_db

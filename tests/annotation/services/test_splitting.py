@@ -8,30 +8,37 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 import scenes
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.test import Client
 from queue_rows import at_once, hand_in, pool_places, scored_round
 from report_rows import point_in, report
 
 from annotation.core.quarters import on_whole
+from annotation.core.validity import VALID_CELL_PX
 from annotation.errors import (
     CannotSplit,
     InvalidFeature,
     LeaseLost,
     NoFreeSlot,
     NotClaimed,
+    NotTrustedYet,
+    QuarterWithoutImagery,
     StaleRevision,
     StaysWhole,
     TileIsSplit,
     TileNotWorkable,
+    TooManyThisHour,
     VersionRequired,
 )
-from annotation.models import Annotation, GoldTile, Lease, QueueMark, Ticket, Tile, TileOffer
+from annotation.models import Annotation, GoldTile, Lease, QueueMark, Standing, Ticket, Tile, TileOffer
 from annotation.services import gold, queue
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.coverage import seen_tiles
+from annotation.services.newcomers import is_newcomer
 from annotation.services.people import set_role
 from annotation.services.queue import claim_next_tile, heartbeat_lease, release_lease
 from annotation.services.queue_audit import audit_queue
@@ -49,7 +56,7 @@ SIDE = 128  # pixels of a whole tile here
 
 @pytest.fixture
 def campaign(db: None) -> Any:
-    return scenes.campaign(tile_px=SIDE)
+    return scenes.campaign(tile_px=SIDE, first_reviewed=0)
 
 
 def held(campaign: Any, someone: Any) -> Lease:
@@ -88,7 +95,7 @@ def reviewer_of(campaign: Any, role: str = "reviewer") -> Any:
 
 
 def test_each_ticket_of_a_tile_becomes_four_at_its_rank_and_the_holder_goes_on_with_a_quarter(db: None) -> None:
-    campaign = scenes.campaign(tile_px=SIDE, redundancy=2)
+    campaign = scenes.campaign(tile_px=SIDE, redundancy=2, first_reviewed=0)
     scored_round(campaign, 40)
     ana = scenes.person("ana")
     whole = held(campaign, ana)
@@ -242,30 +249,50 @@ def test_what_the_holder_drew_waits_for_them_in_each_quarter_and_they_go_on_wher
     corners = {tuple(vertex) for feature in back for vertex in feature["rings"][0]}
     assert corners == {(x * 8, y * 8) for x in (40, 64, 80) for y in (40, 64, 80)}
     assert {(one.annotator_id, one.created_at) for one in drafts.values()} == {(ana.pk, draft.created_at)}
-    others = held(campaign, ben)
-    assert others.tile.part == 1 and not Annotation.objects.filter(annotator=ben).exists()
+    assert (held(campaign, ben).tile.part, Annotation.objects.filter(annotator=ben).count()) == (0, 0), "all are kept"
     own = save(drafts[2].tile, ana, *drafts[2].head.features, scenes.square(GREEN, 0, 0, 4), version=1)  # type: ignore[union-attr]
     assert own.version == 2, "a quarter that was not come to yet can be saved"
     with pytest.raises(TileIsSplit):
         save(whole.tile, ana, across, version=1)
 
 
-def test_a_quarter_that_holds_one_s_draft_is_taken_by_its_ticket_so_that_nobody_is_one_too_many(campaign: Any) -> None:
+def test_quarters_that_hold_one_s_draft_are_kept_for_a_week_and_come_next(campaign: Any) -> None:
     places = scored_round(campaign, 4)
     row, col = places[0]
     ana, ben = scenes.person("ana"), scenes.person("ben")
     whole = held(campaign, ana)
-    save(whole.tile, ana, scenes.square(GREY, 40, 40, 40))
-    split(whole, ana, version=1)
-    theirs = held(campaign, ben)
-    mine = pick_tile(campaign=campaign, annotator=ana, row=row, col=col, part=3)
-    assert theirs.tile.part == 2 and mine.ticket is not None and mine.ticket.state == "leased"
-    hand_in_saved(mine.tile, ana)
-    release_lease(token=str(Lease.objects.get(annotator=ana, state="active").token), annotator=ana, reason="left")
+    save(whole.tile, ana, scenes.square(GREY, 40, 0, 40))  # over the line between the upper two
+    mine = split(whole, ana, version=1)
+    assert mine.tile.part == 1
+    theirs = [held(campaign, scenes.person(f"p{number}")).tile for number in range(3)]
+    assert [(one.row, one.col, one.part) for one in theirs] == [(row, col, 3), (row, col, 4), (*places[1], 0)]
     with pytest.raises(NoFreeSlot):
-        pick_tile(campaign=campaign, annotator=ana, row=row, col=col, part=2)
-    others = [held(campaign, scenes.person(f"p{number}")).tile for number in range(3)]
-    assert [(one.row, one.col, one.part) for one in others] == [(row, col, 1), (row, col, 4), (*places[1], 0)]
+        pick_tile(campaign=campaign, annotator=ben, row=row, col=col, part=2)
+    ahead = claim_next_tile(campaign=campaign, annotator=ana, ahead=True)
+    assert ahead is not None and ahead.tile.part == 2 and ahead.ticket is not None
+    hand_in_saved(mine.tile, ana)
+    after = held(campaign, ana)
+    assert after.pk == ahead.pk and after.ticket is not None
+    assert (after.state, after.ticket.state, after.extra) == ("active", "leased", False)
+    assert hand_in_saved(after.tile, ana).is_extra is False
+    assert set(Ticket.objects.filter(part__in=[1, 2]).values_list("state", flat=True)) == {"done"}
+
+
+def test_a_quarter_kept_for_somebody_who_stays_away_is_given_to_another_and_their_draft_becomes_an_extra(
+    campaign: Any,
+) -> None:
+    row, col = scored_round(campaign, 1)[0]
+    ana, ben = scenes.person("ana"), scenes.person("ben")
+    whole = held(campaign, ana)
+    save(whole.tile, ana, scenes.square(GREY, 40, 0, 40))
+    hand_in_saved(split(whole, ana, version=1).tile, ana)
+    Ticket.objects.filter(part=2).update(leased_until=Now() - timedelta(minutes=1))
+    theirs = held(campaign, ben)
+    assert theirs.tile.part == 2
+    again = pick_tile(campaign=campaign, annotator=ana, row=row, col=col, part=2)
+    assert again.extra and again.ticket is None and Lease.objects.get(pk=theirs.pk).state == "active"
+    assert hand_in_saved(again.tile, ana).is_extra is True
+    assert hand_in(theirs.tile, ben).is_extra is False
 
 
 def test_a_shape_outside_of_the_quarter_is_refused_with_its_place(campaign: Any) -> None:
@@ -293,7 +320,7 @@ def test_who_kept_drawing_on_a_whole_that_lapsed_is_kept_apart(campaign: Any) ->
 
 
 def test_a_tile_stays_whole_while_somebody_else_is_at_work_on_it_or_has_drawn_there(db: None) -> None:
-    campaign = scenes.campaign(tile_px=SIDE, redundancy=2)
+    campaign = scenes.campaign(tile_px=SIDE, redundancy=2, first_reviewed=0)
     row, col = pool_places(campaign, 1)[0]
     ana, ben = scenes.person("ana"), scenes.person("ben")
     mine, theirs = (pick_tile(campaign=campaign, annotator=one, row=row, col=col) for one in (ana, ben))
@@ -310,7 +337,7 @@ def test_a_tile_stays_whole_while_somebody_else_is_at_work_on_it_or_has_drawn_th
 
 
 def test_a_gold_tile_is_refused_in_the_very_words_in_which_others_are(db: None) -> None:
-    campaign = scenes.campaign(tile_px=SIDE)
+    campaign = scenes.campaign(tile_px=SIDE, first_reviewed=0)
     scored_round(campaign, 3)
     ana, ben, maintainer = scenes.person("ana"), scenes.person("ben"), reviewer_of(campaign, "maintainer")
     labels = hand_in(held(campaign, ana).tile, ana)
@@ -463,9 +490,91 @@ def test_a_place_reported_after_the_split_puts_its_quarter_first(campaign: Any) 
 # --- at once ------------------------------------------------------------------------------------------------
 
 
+def test_newcomers_do_not_split_and_others_only_so_often_an_hour_whatever_they_are_answered(
+    campaign: Any, settings: Any
+) -> None:
+    places = scored_round(campaign, 8)
+    ana, ben = scenes.person("ana"), scenes.person("ben")
+    lease = held(campaign, ana)
+    lease.tile.campaign = campaign
+    campaign.first_reviewed = 3
+    campaign.save()
+    with pytest.raises(NotTrustedYet):
+        split(lease, ana)
+    campaign.first_reviewed = 0
+    campaign.save()
+    settings.HOURLY_LIMITS = settings.HOURLY_LIMITS | {"split": (2, 2, 5)}
+    save(lease.tile, ben_on(lease, ben), scenes.square(GREY, 0, 0, 8))
+    for _refused in range(2):
+        with pytest.raises(CannotSplit):
+            split(lease, ana)
+    release_lease(token=str(lease.token), annotator=ana, reason="left")
+    other = pick_tile(campaign=campaign, annotator=ana, row=places[3][0], col=places[3][1])
+    with pytest.raises(TooManyThisHour, match="2 in this hour, of 2"):
+        split(other, ana)
+    assert Tile.objects.filter(part__gt=0).count() == 0
+
+
+def ben_on(lease: Lease, ben: Any) -> Any:
+    """Ben had the tile before, and what he still sends is kept."""
+    Lease.objects.create(
+        tile=lease.tile, annotator=ben, state="released", release_reason="left",
+        granted_at=lease.granted_at, expires_at=lease.granted_at,
+    )  # fmt: skip
+    return ben
+
+
+def test_a_tile_with_a_quarter_that_shows_hardly_any_imagery_stays_whole(campaign: Any) -> None:
+    row, col = scored_round(campaign, 1)[0]
+    lease = held(campaign, scenes.person("ana"))
+    size = -(-campaign.layer.width // VALID_CELL_PX)
+    cells = np.full((size, size), 255, dtype=np.uint8)
+    cells[SIDE * (2 * row + 1) // 2 // VALID_CELL_PX, SIDE * col // VALID_CELL_PX] = 120  # the lower left, 47 %
+    path = campaign.layer.path("valid.npy")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, cells)
+    with pytest.raises(QuarterWithoutImagery):
+        split(lease, lease.annotator)
+    np.save(path, np.full_like(cells, 130))
+    assert split(lease, lease.annotator).tile.part > 0
+
+
+def test_a_holder_who_has_saved_nothing_cannot_save_on_the_whole_afterwards(campaign: Any, client: Client) -> None:
+    scored_round(campaign, 1)
+    ana = scenes.person("ana")
+    whole = held(campaign, ana)
+    split(whole, ana)
+    with pytest.raises(TileIsSplit):
+        save(whole.tile, ana, scenes.square(GREY, 0, 0, 8))
+    client.force_login(ana)
+    assert client.get("/api/v1/me/annotations/").json()["results"] == [], "there is nothing to say of it"
+
+
+def test_who_holds_a_tile_without_its_ticket_gets_the_quarter_s(campaign: Any) -> None:
+    scored_round(campaign, 1)
+    ana = scenes.person("ana")
+    whole = held(campaign, ana)
+    Lease.objects.filter(pk=whole.pk).update(ticket=None)
+    Ticket.objects.filter(tile=whole.tile, state="leased").update(state="open", leased_until=None)
+    mine = split(Lease.objects.get(pk=whole.pk), ana)
+    assert mine.ticket is not None and (mine.ticket.part, mine.ticket.state) == (mine.tile.part, "leased")
+
+
+def test_four_accepted_quarters_earn_the_trust_of_one_tile_and_three_of_none(campaign: Any) -> None:
+    scored_round(campaign, 1)
+    ana, reviewer = scenes.person("ana"), reviewer_of(campaign)
+    lease, earned = split(held(campaign, ana), ana), []
+    for _quarter in range(4):
+        accept(hand_in(lease.tile, ana), reviewer)
+        campaign.newcomer_tiles = 1
+        earned.append((Standing.objects.get(campaign=campaign, user=ana).accepted, is_newcomer(campaign, ana)))
+        lease = claim_next_tile(campaign=campaign, annotator=ana) or lease
+    assert earned == [(0, True)] * 3 + [(1, False)]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_a_holder_and_maintainers_who_split_at_once_one_does() -> None:
-    campaign = scenes.campaign(tile_px=SIDE)
+    campaign = scenes.campaign(tile_px=SIDE, first_reviewed=0)
     scored_round(campaign, 8)
     ana = scenes.person("ana")
     maintainers = [scenes.person(f"m{number}") for number in range(3)]
@@ -489,8 +598,31 @@ def test_of_a_holder_and_maintainers_who_split_at_once_one_does() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_first_save_and_a_split_at_once_leave_no_draft_on_the_whole() -> None:
+    campaign = scenes.campaign(tile_px=SIDE, first_reviewed=0)
+    scored_round(campaign, 12)
+    outcomes: Counter[str] = Counter()
+    for number in range(12):
+        ana = scenes.person(f"ana-{number}")
+        lease = held(campaign, ana)
+
+        def late_split(lease: Lease = lease, ana: Any = ana, head_start: float = 0.004 * (number % 6)) -> None:
+            time.sleep(head_start)
+            split(lease, ana)
+
+        failures = at_once(lambda t=lease.tile, a=ana: save(t, a, scenes.square(GREY, 0, 0, 8)), late_split)
+        on_whole_tile = Annotation.objects.get(tile=lease.tile, annotator=ana)
+        outcomes[on_whole_tile.state] += 1
+        assert {failure.partition(":")[0] for failure in failures} <= {"TileIsSplit", "StaleRevision"}, failures
+        assert len(failures) == 1
+        is_split = Tile.objects.filter(whole=lease.tile).exists()
+        assert on_whole_tile.state == ("split" if is_split else "draft")
+    assert sum(outcomes.values()) == 12
+
+
+@pytest.mark.django_db(transaction=True)
 def test_two_maintainers_at_once_split_a_tile_once() -> None:
-    campaign = scenes.campaign(tile_px=SIDE)
+    campaign = scenes.campaign(tile_px=SIDE, first_reviewed=0)
     places = scored_round(campaign, 8)
     maintainers = [scenes.person(f"m{number}") for number in range(4)]
     for someone in maintainers:
@@ -508,7 +640,7 @@ def test_two_maintainers_at_once_split_a_tile_once() -> None:
 def test_a_split_and_claims_at_once_give_nobody_a_quarter_twice_nor_a_tile_beside_its_quarters() -> None:
     outcomes: Counter[bool] = Counter()
     for number in range(12):
-        campaign = scenes.campaign(f"camp-{number}", tile_px=SIDE, redundancy=2)
+        campaign = scenes.campaign(f"camp-{number}", tile_px=SIDE, redundancy=2, first_reviewed=0)
         row, col = pool_places(campaign, 1)[0]
         open_queue_round(
             campaign=campaign, function="entropy", control_share=0.0,
@@ -544,7 +676,7 @@ def test_a_split_and_claims_at_once_give_nobody_a_quarter_twice_nor_a_tile_besid
 
 @pytest.mark.django_db(transaction=True)
 def test_verdicts_on_two_quarters_at_once_leave_their_whole_in_the_right_state() -> None:
-    campaign = scenes.campaign(tile_px=SIDE)
+    campaign = scenes.campaign(tile_px=SIDE, first_reviewed=0)
     scored_round(campaign, 1)
     ana, reviewer, other = scenes.person("ana"), reviewer_of(campaign), scenes.person("other")
     set_role(campaign=campaign, user=other, role="reviewer")
