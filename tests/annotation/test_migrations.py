@@ -58,7 +58,7 @@ def test_reported_places_go_back_to_the_end_of_their_round_and_the_queue_goes_on
 
 @pytest.mark.django_db(transaction=True)
 def test_tiles_and_tickets_stay_whole_through_the_migration_of_quarters_and_split_ones_hold_it_back() -> None:
-    campaign = scenes.campaign(tile_px=128, first_round=10)
+    campaign = scenes.campaign(tile_px=128, first_round=10, first_reviewed=0)
     ana = scenes.person("ana")
     lease = claim_next_tile(campaign=campaign, annotator=ana)
     assert lease is not None
