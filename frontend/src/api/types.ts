@@ -86,7 +86,7 @@ export interface Why {
   readonly reports?: readonly ReportedWords[];
 }
 
-export type AnnotationState = "new" | "draft" | "submitted" | "accepted" | "sent_back" | "reverted";
+export type AnnotationState = "new" | "draft" | "submitted" | "accepted" | "sent_back" | "reverted" | "split";
 
 /** A place on the tile that a verdict speaks of. */
 export interface Mark {

@@ -204,11 +204,24 @@ export class StudioFlow {
     if (!session) return;
     const resumed = await session.takeOver();
     if (this.session !== session) return;
+    if (resumed.kind === "moved") {
+      await this.openInstead(resumed.instead);
+      return;
+    }
     this.tabChanged(false);
     // What the status said of the other tab is over; what there is to send is said by the saver.
     if (resumed.kind === "none") this.app.update({ status: { ...NOTHING_SAVED, savedAt: session.assignment.annotation.saved_at } });
     this.app.draftChanged();
     await this.welcome(session, resumed);
+  }
+
+  /** The tile in hand is no longer what it was: what stands in its place is opened as any tile is. */
+  private async openInstead(assignment: Assignment): Promise<void> {
+    const { part } = assignment.tile;
+    await this.open(() => Promise.resolve(assignment));
+    this.app.notify(part
+      ? interpolate(gettext("The tile was split in four meanwhile. You go on with quarter %(n)s."), { n: part })
+      : gettext("What you had open was changed meanwhile. This is how it is now."));
   }
 
   /** The next tile's pictures and what the tool in hand needs of it, while this one is worked on. */
@@ -308,18 +321,16 @@ export class StudioFlow {
     }
     if (!(await splitDialog()) || this.session !== session) return;
     app.update({ phase: "sending" });
-    try {
-      await session.settled();
-      await session.saver.flush();
-      if (session.isAtRisk) throw new Error(saveWords(app.state.status, app.boot.language));
-      const quarter = await api.split(tile.id, session.saver.version);
-      this.forgetAddress();
-      await this.open(() => Promise.resolve(quarter));
-      app.notify(interpolate(gettext("The tile was split in four. You go on with quarter %(n)s; the others wait in the queue."), { n: quarter.tile.part ?? 0 }));
-    } catch (error) {
+    const quarter = await session.split().catch((error: unknown) => error as Error);
+    if (!quarter || quarter instanceof Error) {
       app.update({ phase: "working" });
-      app.notify(interpolate(gettext("Not split: %(reason)s"), { reason: (error as Error).message }));
+      const reason = quarter ? quarter.message : saveWords(app.state.status, app.boot.language);
+      app.notify(interpolate(gettext("Not split: %(reason)s"), { reason }));
+      return;
     }
+    this.forgetAddress();
+    await this.open(() => Promise.resolve(quarter));
+    app.notify(interpolate(gettext("The tile was split in four. You go on with quarter %(n)s; the others wait in the queue."), { n: quarter.tile.part ?? 0 }));
   }
 
   async skip(): Promise<void> {

@@ -28,7 +28,7 @@ function listOf(draft: Draft): Feature[] {
 const SWEPT_AFTER_MS = 30 * 24 * 3_600_000;
 
 /** What a session asks of its back end. */
-export type SessionApi = Pick<typeof server, "save" | "pick" | "submit">;
+export type SessionApi = Pick<typeof server, "save" | "pick" | "submit"> & Partial<Pick<typeof server, "split">>;
 
 export interface SessionHooks extends Omit<SaverHooks, "send" | "isSamePerson" | "onSignedIn"> {
   /** The draft has changed by this, and the browser has it. */
@@ -40,12 +40,12 @@ export interface SessionHooks extends Omit<SaverHooks, "send" | "isSamePerson" |
 /**
  * What was found when the tile was opened. "conflict": `features`, kept in this browser, and the server's version both
  * went on since they parted; nothing is sent until `resolve` says what stays. "elsewhere": another tab works on it.
+ * "moved": another tile stands in its place by now, `instead`, which is to be opened as any other is.
  */
-export interface Resumed {
-  readonly kind: "none" | "restored" | "conflict" | "elsewhere";
+export type Resumed = {
   readonly features: readonly Feature[];
   readonly kept_at: string | null;
-}
+} & ({ readonly kind: "none" | "restored" | "conflict" | "elsewhere" } | { readonly kind: "moved"; readonly instead: Assignment });
 
 /** One person at work on one tile: the history of the draft, this browser's copy of it, and its way to the server. */
 export class TileSession {
@@ -172,7 +172,13 @@ export class TileSession {
     this.isHandingOver = false;
     let isFresh = true;
     try {
-      this.given = await this.api.pick(this.given.tile.id);
+      const answer = await this.api.pick(this.given.tile.id);
+      if (answer.tile.id === this.given.tile.id) this.given = answer;
+      // What is here has this tile's frame and its place in the journal: saved on another tile it would lie elsewhere.
+      else if (!unkept) {
+        this.guard.lost(); // nothing more is drawn here
+        return { kind: "moved", features: this.features, kept_at: null, instead: answer };
+      } else isFresh = false; // what is on this page is nowhere else: it stays there
     } catch {
       isFresh = false; // no answer: what this browser keeps is the latest known, and saving will tell
     }
@@ -187,7 +193,7 @@ export class TileSession {
     return { kind: "conflict", features: unkept, kept_at: new Date().toISOString() };
   }
 
-  private found(kind: Resumed["kind"], kept: Kept | null = null): Resumed {
+  private found(kind: Exclude<Resumed["kind"], "moved">, kept: Kept | null = null): Resumed {
     return { kind, features: this.features, kept_at: kept?.head.kept_at ?? null };
   }
 
@@ -347,6 +353,19 @@ export class TileSession {
       const answer = await this.api.submit(this.given.tile.id, version, this.submitOperation.id);
       await this.log.remove();
       return answer;
+    });
+  }
+
+  /**
+   * Has the tile given out in quarters, once the server has all that was drawn; answers with the one to go on with,
+   * null when that must wait. Throws what the API threw.
+   */
+  split(): Promise<Assignment | null> {
+    return this.first(async () => {
+      if (!this.api.split || this.tab !== "mine" || this.isHandingOver || !(await this.sender.flush())) return null;
+      const quarter = await this.api.split(this.given.tile.id, this.sender.version);
+      await this.log.remove(); // all of it is in the quarters
+      return quarter;
     });
   }
 

@@ -8,7 +8,7 @@ import type { TabState } from "../../src/save/tab-guard";
 import type { Conflict, SaveStatus } from "../../src/save/saver";
 import { TileSession } from "../../src/pages/tile-session";
 import { box, shape } from "../domain/shapes";
-import { answerLost, cut, MemoryJournal, Server } from "../save/doubles";
+import { answerLost, cut, MemoryJournal, refuse, Server } from "../save/doubles";
 
 let server: Server;
 let journal: MemoryJournal;
@@ -225,7 +225,83 @@ describe("a submission", () => {
   });
 });
 
+const quarter = (): Assignment => ({
+  ...assignment(),
+  annotation: { ...server.annotation(), version: 1, features: [shape("piece", "A", box(0, 0, 5, 5))] },
+  tile: { id: 71, row: 0, col: 0, part: 1, tile_px: 8, origin_px: [0, 0], gsd_m: 0.2 },
+});
+
+describe("a split", () => {
+  it("is asked for with all that was drawn on the server, and leaves nothing of the whole in this browser", async () => {
+    const asked = vi.spyOn(api, "split").mockImplementation((_tile, version) => {
+      expect([version, ids(server.features)]).toEqual([2, ["a", "b"]]);
+      return Promise.resolve(quarter());
+    });
+    const session = open();
+    await session.resume();
+    await session.run(draw("a", 0));
+    await session.saver.flush();
+    const drawn = session.run(draw("b", 20));
+    await expect(session.split()).resolves.toMatchObject({ tile: { id: 71 } });
+    await expect(drawn).resolves.toBe("done");
+    expect(asked).toHaveBeenCalledTimes(1);
+    expect(journal.entries.size).toBe(0);
+  });
+
+  it.each([["refused", refuse(409, "campaign_closed")], ["not answered", cut]])("is not asked for when the last save was %s, and the work stays", async (_how, failure) => {
+    const asked = vi.spyOn(api, "split").mockImplementation(() => Promise.resolve(quarter()));
+    const session = open();
+    await session.resume();
+    await session.run(draw("a", 0));
+    await session.saver.flush();
+    await session.run(draw("b", 20));
+    server.failures = [failure];
+    await expect(session.split()).resolves.toBeNull();
+    expect(asked).not.toHaveBeenCalled();
+    await expect(journal.unsent("me")).resolves.toEqual(["me/camp/7"]);
+  });
+
+  it("that the server refuses leaves the work and its undo as they were", async () => {
+    vi.spyOn(api, "split").mockImplementation(() => Promise.resolve().then(refuse(409, "cannot_split")));
+    const session = open();
+    await session.resume();
+    await session.run(draw("a", 0));
+    await expect(session.split()).rejects.toThrow("cannot_split");
+    expect(journal.entries.size).toBe(1);
+    await expect(session.undo()).resolves.toBe(true);
+  });
+});
+
 describe("a second tab", () => {
+  it("is told what to open when the tile was split meanwhile, and takes nothing of the quarter for the whole's", async () => {
+    vi.mocked(api.pick).mockImplementation(() => Promise.resolve(quarter()));
+    const first = open();
+    await first.resume();
+    await first.run(draw("a", 0));
+    await first.saver.flush();
+    const second = open();
+    const all = Promise.all([second.takeOver(), second.run(draw("b", 20)).catch((error: unknown) => String(error))]);
+    const [moved, drawn] = await all;
+    expect(moved).toMatchObject({ kind: "moved", instead: { tile: { id: 71 } } });
+    expect(drawn).toContain("open_elsewhere");
+    expect(second.assignment.tile.id).toBe(7);
+    expect(ids(second.features)).toEqual(["a"]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ids(server.features)).toEqual(["a"]);
+  });
+
+  it("does not leave a split tile while what it drew is on its page alone", async () => {
+    vi.mocked(api.pick).mockImplementation(() => Promise.resolve(quarter()));
+    const second = open();
+    await second.resume();
+    journal.full = true;
+    server.failures = Array.from({ length: 9 }, () => refuse(409, "tile_is_split"));
+    await second.run(draw("b", 20));
+    await open().takeOver();
+    await expect(second.takeOver()).resolves.toMatchObject({ kind: "conflict" });
+    expect(ids(second.assignment.annotation.features)).toEqual([]);
+  });
+
   it("has the work of the first before a change made the moment the tile is its own", async () => {
     const first = open();
     await first.resume();
