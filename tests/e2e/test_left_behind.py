@@ -85,7 +85,7 @@ def test_where_the_server_has_another_version_the_person_is_led_to_the_choice(op
     told = page.locator("[data-testid='left-behind']")
     told.wait_for()
     words = told.inner_text()
-    assert f"tile {hands.tile.row} · {hands.tile.col}" in words and "choose what stays" in words
+    assert f"Tile {hands.tile.row} · {hands.tile.col}: work on it" in words and "choose what stays" in words
     told.get_by_role("link").click()
     page.wait_for_selector("dialog.merge[open]")
     page.click("[data-testid='conflict-chosen']")

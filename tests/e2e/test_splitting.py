@@ -10,6 +10,7 @@ import shapely
 from e2e.studio import BUILT, GRASS, Stored, Studio, begin, box, new_person, polygon, rectangle, sign_in
 
 from annotation.models import Annotation, Lease, Tile
+from annotation.services.splitting import split_tile
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -94,6 +95,76 @@ def test_a_tile_that_somebody_else_began_stays_whole_and_the_page_says_why(open_
     hands.drag((40, 40), (50, 50))
     assert len(hands.saved(2).features) == 2
     assert Lease.objects.get(tile=hands.tile, annotator=hands.user).state == "active"
+
+
+def test_a_second_tab_of_a_tile_that_was_split_goes_on_with_the_quarter(open_studio: Any) -> None:
+    hands = open_studio([NEAR])
+    other = hands.page.context.new_page()
+    other.goto(f"/campaigns/gers/studio/?tile={hands.tile.pk}")
+    other.wait_for_selector("[data-testid='read-only']")
+    hands.page.click("[data-testid='quarter']")
+    hands.page.click("[data-testid='dialog-confirm']")
+    quarter = in_quarter(hands, 1)
+    hands.page.close()
+    other.click("[data-testid='go-on-here']")
+    other.wait_for_selector("[data-testid='notice']:has-text('was split in four meanwhile. You go on with quarter 1')")
+    in_quarter(Studio(other, hands.tile, hands.user), 1)
+    drawing = Studio(other, quarter, hands.user)
+    drawing.choose(GRASS)
+    drawing.use("rectangle")
+    drawing.drag((2, 2), (6, 6))
+    assert drawing.saved(2).ground(GRASS).equals(rectangle(2, 2, 6, 6))
+    assert Annotation.objects.get(tile=hands.tile, annotator=hands.user).version == 1
+
+
+def test_a_tile_is_not_split_while_the_server_lacks_what_was_drawn(open_studio: Any) -> None:
+    hands = open_studio([NEAR])
+    hands.page.route("**/annotation/", lambda route: route.fulfill(status=503))
+    hands.choose(GRASS)
+    hands.use("rectangle")
+    hands.drag((40, 40), (50, 50))
+    hands.page.wait_for_selector("[data-testid='save-state'][data-state='offline']", state="attached")
+    hands.page.click("[data-testid='quarter']")
+    hands.page.click("[data-testid='dialog-confirm']")
+    hands.page.wait_for_selector("[data-testid='notice']:has-text('Not split: Kept on this device.')")
+    assert not Tile.objects.filter(whole=hands.tile).exists()
+    hands.page.unroute("**/annotation/")
+    hands.saved(2)
+    hands.page.click("[data-testid='quarter']")
+    hands.page.click("[data-testid='dialog-confirm']")
+    in_quarter(hands, 1)
+
+
+def test_work_that_a_split_came_before_is_looked_at_and_removed_by_its_person_alone(open_studio: Any) -> None:
+    hands = open_studio([NEAR])
+    context = hands.page.context
+    context.set_offline(True)
+    hands.choose(GRASS)
+    hands.use("rectangle")
+    hands.drag((40, 40), (50, 50))
+    hands.page.wait_for_selector("[data-testid='save-state'][data-state='offline']", state="attached")
+    hands.page.close(run_before_unload=False)
+    context.set_offline(False)
+    split_tile(tile=hands.tile, actor=hands.user, expected_version=1)  # on another device
+    page = context.new_page()
+    page.goto("/campaigns/gers/studio/")
+    told = page.locator("[data-testid='left-behind']")
+    told.wait_for()
+    words = told.inner_text()
+    assert f"Tile {hands.tile.row} · {hands.tile.col}: work on it" in words and "split in four before" in words
+    told.get_by_role("button").click()
+    dialog = page.locator("dialog.merge")
+    assert "Place 1: changed in this browser" in dialog.inner_text()
+    dialog.get_by_role("button", name="Close").click()
+    page.reload()
+    told.get_by_role("button").click()
+    page.click("[data-testid='split-work-remove']")
+    told.wait_for(state="detached")
+    page.reload()
+    page.wait_for_selector("#studio[data-ready='true']")
+    page.wait_for_timeout(1_000)
+    assert told.count() == 0
+    assert Annotation.objects.get(tile=hands.tile, annotator=hands.user).version == 1
 
 
 def test_in_french_the_tile_is_divided(world: Any, open_page: Any) -> None:

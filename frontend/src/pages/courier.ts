@@ -5,13 +5,14 @@
  */
 
 import { api as server, ApiError } from "../api/client";
-import type { Assignment } from "../api/types";
+import type { Assignment, Tile } from "../api/types";
 import type { Engine } from "../domain/engine";
-import { type Journal, keyParts } from "../save/journal";
+import { type Journal, journalKey, keyParts } from "../save/journal";
 import { PersonGuard } from "../save/person";
 import type { SaveProblem, SaveStatus } from "../save/saver";
 import { isOpenSomewhere } from "../save/tab-guard";
 import { BrowserVerdictStore } from "../save/verdict-store";
+import type { Versions } from "../ui/merge-view";
 import { isCorrection } from "./correction-backend";
 import { type SessionApi, TileSession } from "./tile-session";
 import { Outbox } from "./validate-outbox";
@@ -23,8 +24,10 @@ export interface LeftBehind {
   readonly campaign: string;
   readonly tile: string;
   /** Where it lies, if the server still says. */
-  readonly place: { readonly row: number; readonly col: number } | null;
+  readonly place: Pick<Tile, "row" | "col" | "part"> | null;
   readonly problem: SaveProblem;
+  /** Both versions, where the tile was split before this one reached the server: opened again, it shows neither. */
+  readonly split: Versions | null;
 }
 
 export interface Carried {
@@ -75,16 +78,17 @@ export class Courier {
       if (!(await this.guard.isSame(false))) return "later";
     } catch (error) {
       const isFinal = error instanceof ApiError && !error.isTransient && !error.needsSignIn;
-      return isFinal ? { campaign, tile, place: null, problem: "refused" } : "later";
+      return isFinal ? { campaign, tile, place: null, problem: "refused", split: null } : "later";
     }
-    const problem = await this.send(key, assignment);
+    const { problem, versions } = await this.send(key, assignment);
     if (problem === null) return "sent";
-    const { row, col } = assignment.tile;
-    return WAITS_FOR_PERSON.includes(problem) ? { campaign, tile, place: { row, col }, problem } : "later";
+    const split = assignment.annotation.state === "split" ? versions : null;
+    return WAITS_FOR_PERSON.includes(problem) ? { campaign, tile, place: assignment.tile, problem, split } : "later";
   }
 
-  /** Why a tile's work is not on the server; null when it is. */
-  private async send(key: string, assignment: Assignment): Promise<SaveProblem | null> {
+  /** Why a tile's work is not on the server, null when it is; and what both have. */
+  private async send(key: string, assignment: Assignment): Promise<{ problem: SaveProblem | null; versions: Versions }> {
+    const { features, saved_at } = assignment.annotation;
     const seen: SaveStatus[] = [];
     const nothing = (): void => undefined;
     const session = new TileSession(assignment, this.journal, key, {
@@ -92,14 +96,23 @@ export class Courier {
       onVersion: nothing, onDraft: nothing, onTab: nothing, onConflict: nothing, onInvalid: nothing,
     }, IDLE, this.api);
     try {
-      const { kind } = await session.resume();
-      if (kind === "elsewhere") return "elsewhere";
-      if (kind === "conflict") return "conflict";
-      if (await session.saver.flush()) return null;
-      return seen.at(-1)?.problem ?? "none";
+      const { kind, kept_at } = await session.resume();
+      const versions: Versions = {
+        mine: { features: session.features, at: kept_at }, theirs: { features, at: saved_at }, base: session.base, side: session.draft.side,
+      };
+      if (kind === "elsewhere" || kind === "conflict") return { problem: kind, versions };
+      return { problem: (await session.saver.flush()) ? null : (seen.at(-1)?.problem ?? "none"), versions };
     } finally {
       session.close();
     }
+  }
+
+  /** Takes work that the server will not have out of this browser: its person has seen it and says so. */
+  async forget({ campaign, tile }: LeftBehind): Promise<void> {
+    const key = journalKey(this.person, campaign, tile);
+    const owner = crypto.randomUUID();
+    await this.journal.claim(key, owner);
+    await this.journal.remove(key, owner);
   }
 
   /** Sends answers given while checking, of all campaigns. What is refused is told on the page where they were given. */

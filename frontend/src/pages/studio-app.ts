@@ -13,6 +13,7 @@ import type { ScreenKey, ToolHost, ToolName } from "../map/tools/tool";
 import type { Journal } from "../save/journal";
 import { commandWords, refusalOfCommand, shapeWords } from "./announcer";
 import { coloursOf, paletteOf } from "./boot";
+import type { LeftBehind } from "./courier";
 import { prefer } from "./preferences";
 import { SegmentDesk } from "./segment-desk";
 import type { StudioCommand } from "./shortcuts";
@@ -363,6 +364,10 @@ export class StudioApp implements ToolHost, StudioActions {
 
   goOnHere(): void {
     void this.flow.goOnHere();
+  }
+
+  showSplitWork(left: LeftBehind): void {
+    void this.flow.showSplitWork(left);
   }
 
   dismissPractice(): void {

@@ -8,12 +8,12 @@ import { BrowserJournal, type Journal, journalKey } from "../save/journal";
 import { NOTHING_SAVED } from "../save/saver";
 import { onWake } from "../save/wake";
 import { skipDialog, splitDialog } from "../ui/dialogs";
-import { mergeDialog } from "../ui/merge-view";
+import { mergeDialog, splitWorkDialog } from "../ui/merge-view";
 import { saveWords } from "../ui/save-state";
 import { WorkerEngine } from "../worker/worker-engine";
 import { ActiveClock } from "./active-clock";
 import { coloursOf } from "./boot";
-import { Courier } from "./courier";
+import { Courier, type LeftBehind } from "./courier";
 import { LeaseKeeper } from "./lease-keeper";
 import type { StudioApi } from "./studio-api";
 import type { StudioApp } from "./studio-app";
@@ -169,6 +169,16 @@ export class StudioFlow {
     await courier.sendVerdicts();
   }
 
+  /** Shows work that waits here because its tile was split; it goes when its person says so. */
+  async showSplitWork(left: LeftBehind): Promise<void> {
+    const { courier, app } = this;
+    if (!courier || !left.split) return;
+    const colours = left.campaign === app.campaign.slug ? coloursOf(app.campaign) : new Map<string, string>();
+    if (!(await splitWorkDialog(left.split, colours, app.boot.language))) return;
+    await courier.forget(left);
+    app.update({ leftBehind: app.state.leftBehind.filter((one) => one.tile !== left.tile) });
+  }
+
   private sessionOf(assignment: Assignment): TileSession {
     const { app } = this;
     const key = journalKey(app.person, app.campaign.slug, assignment.tile.id);
@@ -256,10 +266,9 @@ export class StudioFlow {
   private async merge(current: Annotation, mine: readonly Feature[], at: string | null): Promise<void> {
     const { session, app } = this;
     if (!session) return;
-    const features = await mergeDialog(
-      { features: mine, at }, { features: current.features, at: current.saved_at }, session.base, session.draft.side,
-      coloursOf(app.campaign), app.boot.language,
-    );
+    const theirs = { features: current.features, at: current.saved_at };
+    const versions = { mine: { features: mine, at }, theirs, base: session.base, side: session.draft.side };
+    const features = await mergeDialog(versions, coloursOf(app.campaign), app.boot.language);
     if (this.session !== session) return;
     await session.resolve(current, features);
     app.draftChanged();

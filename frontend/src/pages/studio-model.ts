@@ -1,6 +1,7 @@
 import type { Assignment, Campaign, SegmentLevel, Vintage } from "../api/types";
 import type { PaletteClass } from "../domain/palette";
 import type { ScreenKey } from "../map/tools/tool";
+import type { LeftBehind } from "./courier";
 import type { SegmentDesk } from "./segment-desk";
 import type { StudioCommand } from "./shortcuts";
 import type { StudioState } from "./studio-state";
@@ -39,6 +40,7 @@ export interface StudioActions {
   chooseVintage(vintage: Vintage): void;
   fillGaps(): void;
   goOnHere(): void;
+  showSplitWork(left: LeftBehind): void;
   dismissPractice(): void;
 }
 

@@ -5,7 +5,6 @@ import { languageSwitch } from "../ui/language";
 import { figuresOf } from "./figures";
 import type { StudioCommand } from "./shortcuts";
 import type { StudioModel } from "./studio-model";
-import type { StudioState } from "./studio-state";
 import { panel, screenKeys } from "./studio-panels";
 import { toolGroups, viewGroups } from "./studio-tools";
 import { tileWords } from "./tile-words";
@@ -107,23 +106,29 @@ function cover({ state, campaign, isPractice, correction, area }: StudioModel): 
 }
 
 /** Work on other tiles that only its person can bring to an end: one at a time. */
-function leftBehind({ leftBehind: [first, ...more] }: StudioState): TemplateResult | typeof nothing {
+function leftBehind({ state: { leftBehind: [first, ...more] }, actions }: StudioModel): TemplateResult | typeof nothing {
   if (!first) return nothing;
-  const { place, campaign, tile, problem } = first;
+  const { place, campaign, tile, problem, split } = first;
   const where = place
-    ? interpolate(gettext("Work on tile %(row)s · %(col)s is kept in this browser only."), place)
+    ? interpolate(gettext("%(tile)s: work on it is kept in this browser only."), { tile: tileWords(place) })
     : gettext("Work on another tile is kept in this browser only.");
   const known: Partial<Record<typeof problem, string>> = {
     conflict: gettext("The server has another version: open the tile and choose what stays."),
     invalid: gettext("A shape needs a correction: open the tile and it is shown."),
   };
-  const why = known[problem] ?? gettext("The server did not take it: open the tile and read why.");
+  const why = split
+    ? gettext("The tile was split in four before it reached the server: look at what you drew, and draw what is missing in the quarters.")
+    : (known[problem] ?? gettext("The server did not take it: open the tile and read why."));
   return html`<div class="notice notice-strong" data-testid="left-behind" role="status">
     <p>${where} ${why} ${more.length > 0 ? interpolate(gettext("%(n)s more tiles wait."), { n: more.length }) : nothing}</p>
-    <a class="button" href=${`${campaignUrl(campaign)}studio/?tile=${encodeURIComponent(tile)}`}>${gettext("Open the tile")}</a></div>`;
+    ${split
+      ? html`<button type="button" class="primary" data-testid="split-work" @click=${() => { actions.showSplitWork(first); }}>${gettext("Look at what you drew")}</button>`
+      : nothing}
+    <a class="button" href=${`${campaignUrl(campaign)}studio/?tile=${encodeURIComponent(tile)}`}>${split ? gettext("Open a quarter") : gettext("Open the tile")}</a></div>`;
 }
 
-function notices({ state, actions }: StudioModel): TemplateResult {
+function notices(model: StudioModel): TemplateResult {
+  const { state, actions } = model;
   return html`<div class="notices">
     ${state.isReadOnly
       ? html`<div class="notice notice-strong" data-testid="read-only"><p>${gettext("This tile is open in another tab, and that one keeps your work. Here you may look.")}</p>
@@ -132,7 +137,7 @@ function notices({ state, actions }: StudioModel): TemplateResult {
     ${state.leaseLost
       ? html`<p class="notice">${gettext("This tile was also given to someone else meanwhile. Your work is kept: it is saved as one more contribution.")}</p>`
       : nothing}
-    ${leftBehind(state)}
+    ${leftBehind(model)}
     ${state.offersPractice
       ? html`<div class="notice notice-offer" data-testid="practice-offer"><p>${gettext("First time here? Two minutes on a practice tile show all you need.")}</p>
           <a class="button primary" href="/practice/">${gettext("Practise first")}</a>

@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from "vitest";
-import { mergeDialog, MergeView } from "../../src/ui/merge-view";
+import { mergeDialog, MergeView, splitWorkDialog } from "../../src/ui/merge-view";
 import { box, shape } from "../domain/shapes";
 
 const common = shape("a", "A", box(0, 0, 10, 10));
@@ -7,6 +7,7 @@ const drawn = shape("b", "B", box(20, 0, 30, 10));
 const other = shape("c", "C", box(40, 0, 50, 10));
 const mine = { features: [common, drawn], at: null };
 const theirs = { features: [common, other], at: "2026-11-22T13:03:00Z" };
+const versions = { mine, theirs, base: [common], side: 100 };
 
 afterEach(() => {
   document.body.replaceChildren();
@@ -19,7 +20,7 @@ function radio(name: string): HTMLInputElement {
 }
 
 async function opened(): Promise<{ answer: Promise<readonly unknown[]>; dialog: HTMLDialogElement; view: MergeView }> {
-  const answer = mergeDialog(mine, theirs, [common], 100, new Map([["B", "#00ff00"]]), "en");
+  const answer = mergeDialog(versions, new Map([["B", "#00ff00"]]), "en");
   const [dialog, view] = [document.querySelector("dialog"), document.querySelector<MergeView>("sc-merge-view")];
   if (!dialog || !view) throw new Error("no dialog");
   await view.updateComplete;
@@ -59,4 +60,19 @@ it("comes back when it is left without an answer", async () => {
   expect(dialog.open).toBe(true);
   dialog.close("mine");
   await expect(answer).resolves.toBe(mine.features);
+});
+
+it.each([["split-work-remove", true], ["", false]])("shows work that a split came before without a choice of places, and says whether it may go (%s)", async (button, removed) => {
+  const answer = splitWorkDialog(versions, new Map(), "en");
+  const view = document.querySelector<MergeView>("sc-merge-view");
+  await view?.updateComplete;
+  expect([...document.querySelectorAll(".merge-places li")].map((place) => place.textContent?.trim())).toEqual([
+    "Place 1: changed in this browser", "Place 2: changed on the server",
+  ]);
+  expect(document.querySelectorAll("input")).toHaveLength(0);
+  expect(document.querySelectorAll(".left-out")).toHaveLength(0);
+  const dialog = document.querySelector("dialog");
+  dialog?.close(button === "" ? "" : "remove");
+  await expect(answer).resolves.toBe(removed);
+  expect(document.querySelector("dialog")).toBeNull();
 });
