@@ -26,7 +26,7 @@ class PersonalRows:
     deleted: bool = False
 
 
-TILE = ("tile_id", "tile__campaign__slug", "tile__row", "tile__col")
+TILE = ("tile_id", "tile__campaign__slug", "tile__row", "tile__col", "tile__part")
 
 #: "app.Model.field" → what is done with the rows.
 ROWS: dict[str, PersonalRows] = {

@@ -79,6 +79,7 @@ class ContestedTileSerializer(serializers.Serializer):
     tile_id = serializers.IntegerField()
     row = serializers.IntegerField()
     col = serializers.IntegerField()
+    part = serializers.IntegerField(help_text="Which quarter of the tile, 1 to 4; 0 for the whole.")
     n_people = serializers.IntegerField()
     differing = serializers.FloatField(help_text="Share of the ground that two label or more on which not all agree.")
     alpha = serializers.FloatField(allow_null=True)

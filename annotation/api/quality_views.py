@@ -208,6 +208,7 @@ def contested_body(one: TileAgreement) -> dict[str, Any]:
         "tile_id": one.tile_id,
         "row": one.tile.row,
         "col": one.tile.col,
+        "part": one.tile.part,
         "n_people": one.n_people,
         "differing": one.differing_px / one.compared_px,
         "alpha": one.alpha,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from django.contrib.gis.geos import Polygon
 from django.core.cache import caches
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from annotation.core.grid import TileGrid
 from annotation.core.outlines import tile_outlines
@@ -19,6 +19,7 @@ from annotation.errors import UserError
 from annotation.models import Campaign, Tile
 
 MOST_TILES = 20_000
+SPLIT = ',"split":true'
 Bbox = tuple[float, float, float, float]
 
 
@@ -48,7 +49,7 @@ def tile_map(campaign: Campaign, bbox: Bbox | None) -> TileMap:
 
 
 def shown_tiles(campaign: Campaign, bbox: Bbox | None) -> QuerySet[Tile, tuple[Any, ...]]:
-    """Rows (id, row, column, state, priority, role) of tiles; the buffer around the hold-out is nobody's.
+    """Rows (id, row, column, state, priority, role, is split) of tiles; the buffer around the hold-out is nobody's.
 
     What waits for someone comes first, then what is to do by the model's doubt: of too many, these are shown.
     """
@@ -61,13 +62,15 @@ def shown_tiles(campaign: Campaign, bbox: Bbox | None) -> QuerySet[Tile, tuple[A
         default=Value(2),
     )
     ranked = tiles.order_by(urgency, F("priority").desc(nulls_last=True), "pk")
-    return ranked.values_list("pk", "row", "col", "state", "priority", "role")[: MOST_TILES + 1]
+    ranked = ranked.annotate(is_split=Exists(Tile.objects.filter(whole=OuterRef("pk"))))
+    return ranked.values_list("pk", "row", "col", "state", "priority", "role", "is_split")[: MOST_TILES + 1]
 
 
 def collection(grid: TileGrid, found: Iterable[Sequence[Any]]) -> str:
     """A GeoJSON FeatureCollection of at most MOST_TILES tiles; `truncated` says that there are more.
 
-    Degrees have 6 decimals, about 0.1 m (RFC 7946, section 11.2). Hold-out tiles are called control tiles.
+    Degrees have 6 decimals, about 0.1 m (RFC 7946, section 11.2). Hold-out tiles are called control tiles. Of a tile
+    given out in quarters it says so, of others nothing.
     """
     rows = list(found)
     truncated, rows = len(rows) > MOST_TILES, rows[:MOST_TILES]
@@ -78,8 +81,8 @@ def collection(grid: TileGrid, found: Iterable[Sequence[Any]]) -> str:
         f'{{"type":"Feature","id":{pk},"geometry":{{"type":"Polygon","coordinates":[['
         f"{points[a]},{points[b]},{points[c]},{points[d]},{points[e]}]]}},"
         f'"properties":{{"id":{pk},"row":{row},"col":{col},"state":"{state}","priority":{number(priority)},'
-        f'"role":"{"control" if role == "holdout" else "pool"}"}}}}'
-        for (pk, row, col, state, priority, role), (a, b, c, d, e) in zip(rows, rings.tolist(), strict=True)
+        f'"role":"{"control" if role == "holdout" else "pool"}"{SPLIT if is_split else ""}}}}}'
+        for (pk, row, col, state, priority, role, is_split), (a, b, c, d, e) in zip(rows, rings.tolist(), strict=True)
     ]
     return (
         f'{{"type":"FeatureCollection","truncated":{"true" if truncated else "false"},'

@@ -33,6 +33,7 @@ class Offered:
     person: str
     row: int
     col: int
+    part: int  # which quarter of a tile that was split; 0 for a whole one
     round_number: int | None
     kind: str
     way: str
@@ -109,6 +110,7 @@ def _shown(offer: TileOffer, replays: dict[int, _Replay]) -> Offered:
         person=offer.annotator.contributor.public_id,
         row=offer.tile.row,
         col=offer.tile.col,
+        part=offer.tile.part,
         round_number=ticket.round.number if ticket else None,
         kind=ticket.kind if ticket else "",
         way=offer.way,

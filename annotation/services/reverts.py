@@ -49,8 +49,7 @@ class RevertLine:
     kind: str
     kind_name: str
     campaign: str
-    row: int
-    col: int
+    place: str
     who: str
     before: str
     after: str
@@ -303,7 +302,7 @@ def _line(item: RevertItem) -> RevertLine:
     else:
         raise ValueError(f"{item} holds nothing: a constraint of the database is missing")
     tile, name = item.tile, item.get_kind_display()
-    return RevertLine(item.kind, name, tile.campaign.slug, tile.row, tile.col, who.get_username(), before, after)
+    return RevertLine(item.kind, name, tile.campaign.slug, tile.words, who.get_username(), before, after)
 
 
 def _state(state: str) -> str:

@@ -13,6 +13,8 @@ export interface TileProperties {
   state: TileState;
   priority: number | null;
   role: "pool" | "control";
+  /** It is given out in quarters. */
+  split?: boolean;
 }
 
 const COLOURS: Record<TileState, string> = {
@@ -63,6 +65,7 @@ export function tilePopup(tile: TileProperties, links: TileLinks): HTMLElement {
     element("strong", interpolate(gettext("Tile row %(row)s, column %(col)s"), { row: tile.row, col: tile.col })),
     element("p", pool ? stateName(tile.state) : gettext("Control tile: it judges the model.")),
   );
+  if (pool && tile.split) box.append(element("p", gettext("Given out in quarters.")));
   if (pool && tile.state === "open" && tile.priority !== null) {
     const score = formatNumber(tile.priority, 2, links.language);
     box.append(element("p", interpolate(gettext("Doubt of the model: %(score)s nats"), { score })));
@@ -122,7 +125,7 @@ function replaceTiles(layer: Leaflet.GeoJSON, answer: TileAnswer): void {
   layer.eachLayer((drawn) => {
     const old = (drawn as DrawnTile).feature?.properties;
     const now = old && wanted.get(old.id)?.properties;
-    if (now && now.state === old.state && now.priority === old.priority) wanted.delete(old.id);
+    if (now && now.state === old.state && now.priority === old.priority && now.split === old.split) wanted.delete(old.id);
     else layer.removeLayer(drawn);
   });
   layer.addData({ type: "FeatureCollection", features: [...wanted.values()] } as GeoJSON.FeatureCollection);

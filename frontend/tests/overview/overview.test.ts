@@ -63,6 +63,12 @@ describe("the map", () => {
     expect([link({ state: "accepted" }), link({ role: "control" }), link({}, false)]).toEqual([null, null, null]);
   });
 
+  it("says of a tile to draw that it is given out in quarters", () => {
+    const tile: TileProperties = { id: 7, row: 1, col: 2, state: "open", priority: null, role: "pool" };
+    const words = (split: boolean): string => tilePopup({ ...tile, split }, { studio: "/s/", open: true, language: "en" }).textContent;
+    expect([words(true), words(false)].map((said) => said.includes("Given out in quarters."))).toEqual([true, false]);
+  });
+
   it("keeps an attribution as text", () => {
     expect(escapeText('<b onclick="x">&')).toBe("&#60;b onclick=&#34;x&#34;&#62;&#38;");
   });

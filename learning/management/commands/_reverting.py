@@ -71,10 +71,7 @@ def area_of(text: str | None) -> Polygon | None:
 def print_reverted(found: Reverted, *, out: OutputWrapper) -> None:
     """One line a thing, then how many of each, then what had been made of them."""
     for line in found.lines:
-        out.write(
-            f"{line.kind:<9} {line.campaign} row {line.row}, column {line.col}: {line.before} -> {line.after} "
-            f"({line.who})\n"
-        )
+        out.write(f"{line.kind:<9} {line.campaign} {line.place}: {line.before} -> {line.after} ({line.who})\n")
     counts = ", ".join(f"{number} {kind}" for kind, number in sorted(found.counts.items())) or "nothing"
     out.write(f"{counts}; {found.tickets_open} tickets are given out again.")
     if isinstance(found.seen, LearntFrom):

@@ -269,7 +269,7 @@ def test_a_batch_is_one_campaign_an_area_and_a_time_and_blocks_nobody(attacked: 
     box.srid = 4326
     scope = Scope(campaign=attacked.campaign, area=box, since=timezone.now() - timedelta(hours=1))
     done = revert_batch(scope=scope, actor=None, reason="wrong imagery there")
-    assert [(line.row, line.col) for line in done.lines] == [(inside.tile.row, inside.tile.col)]
+    assert [line.place for line in done.lines] == [inside.tile.words]
     for annotation in (inside, outside, elsewhere):
         annotation.refresh_from_db()
     assert (inside.state, outside.state, elsewhere.state) == ("reverted", "accepted", "accepted")
