@@ -53,7 +53,9 @@ def annotation_body(annotation: Annotation | None, revision: AnnotationRevision 
     """An annotation at its head, or at the revision given."""
     if annotation is None or annotation.head is None:
         version = 0 if annotation is None else annotation.version
-        return {"version": version, "state": "new", "features": [], "saved_at": None, "review": None}
+        is_split = annotation is not None and annotation.state == Annotation.State.SPLIT
+        state = Annotation.State.SPLIT if is_split else "new"
+        return {"version": version, "state": state, "features": [], "saved_at": None, "review": None}
     shown = revision or annotation.head
     return {
         "version": shown.number,

@@ -9,12 +9,18 @@ import scenes
 import shapely
 from e2e.studio import BUILT, GRASS, Stored, Studio, begin, box, new_person, polygon, rectangle, sign_in
 
-from annotation.models import Annotation, Lease, Tile
+from annotation.models import Annotation, Campaign, Lease, Tile
 from annotation.services.splitting import split_tile
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 NEAR, ACROSS = box(BUILT, 8, 8, 28, 28, "near"), box(GRASS, 20, 40, 50, 60, "across")
+
+
+@pytest.fixture(autouse=True)
+def everybody_is_trusted(world: Any) -> None:
+    """Newcomers do not split."""
+    Campaign.objects.filter(pk=world.campaign.pk).update(first_reviewed=0)
 
 
 def in_quarter(hands: Studio, part: int) -> Tile:
@@ -135,8 +141,11 @@ def test_a_tile_is_not_split_while_the_server_lacks_what_was_drawn(open_studio: 
     in_quarter(hands, 1)
 
 
-def test_work_that_a_split_came_before_is_looked_at_and_removed_by_its_person_alone(open_studio: Any) -> None:
-    hands = open_studio([NEAR])
+@pytest.mark.parametrize("saved", [[NEAR], []], ids=["with a version saved before", "never saved"])
+def test_work_that_a_split_came_before_is_looked_at_and_removed_by_its_person_alone(
+    open_studio: Any, saved: list[Any]
+) -> None:
+    hands = open_studio(saved)
     context = hands.page.context
     context.set_offline(True)
     hands.choose(GRASS)
@@ -145,7 +154,8 @@ def test_work_that_a_split_came_before_is_looked_at_and_removed_by_its_person_al
     hands.page.wait_for_selector("[data-testid='save-state'][data-state='offline']", state="attached")
     hands.page.close(run_before_unload=False)
     context.set_offline(False)
-    split_tile(tile=hands.tile, actor=hands.user, expected_version=1)  # on another device
+    whole = Tile.objects.select_related("campaign").get(pk=hands.tile.pk)
+    split_tile(tile=whole, actor=hands.user, expected_version=len(saved))  # on another device
     page = context.new_page()
     page.goto("/campaigns/gers/studio/")
     told = page.locator("[data-testid='left-behind']")
@@ -164,7 +174,15 @@ def test_work_that_a_split_came_before_is_looked_at_and_removed_by_its_person_al
     page.wait_for_selector("#studio[data-ready='true']")
     page.wait_for_timeout(1_000)
     assert told.count() == 0
-    assert Annotation.objects.get(tile=hands.tile, annotator=hands.user).version == 1
+    assert Annotation.objects.get(tile=hands.tile, annotator=hands.user).version == len(saved)
+
+
+def test_a_newcomer_reads_who_may_split(open_studio: Any, world: Any) -> None:
+    Campaign.objects.filter(pk=world.campaign.pk).update(first_reviewed=5)
+    hands = open_studio()
+    hands.page.click("[data-testid='quarter']")
+    hands.page.click("[data-testid='dialog-confirm']")
+    hands.page.wait_for_selector("[data-testid='notice']:has-text('Not split: Splitting is for people')")
 
 
 def test_in_french_the_tile_is_divided(world: Any, open_page: Any) -> None:
