@@ -221,12 +221,6 @@ class TileIsSplit(Conflict):
     code: ClassVar[str] = "tile_is_split"
 
 
-class SplitMeanwhile(TileIsSplit):
-    """Labels of the whole came after it was split: its quarters have those that were saved before."""
-
-    code: ClassVar[str] = "split_meanwhile"
-
-
 class CannotSplit(Conflict):
     """Somebody else has begun on the tile as a whole."""
 

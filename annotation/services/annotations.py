@@ -23,8 +23,8 @@ from annotation.errors import (
     NothingToSubmit,
     OperationMismatch,
     SetAside,
-    SplitMeanwhile,
     StaleRevision,
+    TileIsSplit,
     VersionRequired,
 )
 from annotation.models import (
@@ -76,7 +76,7 @@ def save_annotation(
     the views of the imagery that were looked at; the layer and its file are noted in any case.
 
     Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted, SetAside,
-        SplitMeanwhile, AccountBlocked, TooManyThisHour, InvalidFeature, UnknownClass, OverlappingFeatures.
+        TileIsSplit, AccountBlocked, TooManyThisHour, InvalidFeature, UnknownClass, OverlappingFeatures.
     """
     repeat = _repeated(operation_id, annotator, "save", tile)
     if repeat is not None:
@@ -114,7 +114,7 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
     newcomer.
 
     Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted, SetAside,
-        SplitMeanwhile, AccountBlocked, TooManyThisHour, NothingToSubmit.
+        TileIsSplit, AccountBlocked, TooManyThisHour, NothingToSubmit.
     """
     repeat = _repeated(operation_id, annotator, "submit", tile)
     if repeat is not None:
@@ -204,9 +204,10 @@ def _require_version(annotation: Annotation, expected_version: int) -> None:
     if annotation.state == Annotation.State.REVERTED:
         raise SetAside("Your labels of this tile were set aside by a maintainer: take another tile.")
     if annotation.state == Annotation.State.SPLIT:
-        raise SplitMeanwhile(
+        raise TileIsSplit(
             "This tile was split in four meanwhile, and its quarters have what was saved before. What was not stays in "
-            "this browser: load the page again to look at it and to go on with a quarter."
+            "this browser: load the page again to look at it and to go on with a quarter.",
+            details={"yours": expected_version, "current_version": annotation.version},
         )
     if annotation.version != expected_version:
         raise StaleRevision(

@@ -15,8 +15,7 @@ const SENTENCES: Readonly<Record<string, (details: Details) => string>> = {
   tile_not_workable: () => gettext("This tile cannot be labelled: choose another one."),
   cannot_split: () => gettext("Somebody else has begun on this tile as a whole, so it stays whole. What you drew is kept: leave the tile and go on with it when you like, or skip it and say why."),
   stays_whole: () => gettext("This tile stays whole: it was handed in before, or a place on it was reported and is to be corrected first."),
-  tile_is_split: () => gettext("This tile is given out in quarters, and quarters are not split again: choose the tile on the map to go on with one of them."),
-  split_meanwhile: () => gettext("This tile was split in four meanwhile, and its quarters have what was saved before. What was not stays in this browser: load the page again to look at it and to go on with a quarter."),
+  tile_is_split: (details) => "yours" in details ? splitMeanwhile() : gettext("This tile is given out in quarters, and quarters are not split again: choose the tile on the map to go on with one of them."),
   not_trusted_yet: () => gettext("Splitting is for people some of whose tiles were accepted here. Draw this one as it is, or skip it and say why: somebody else will take it."),
   quarter_without_imagery: () => gettext("A quarter of this tile shows hardly any imagery, so it stays whole."),
   too_many_leases: () => gettext("You hold as many tiles as one may: submit or skip one of them first."),
@@ -60,6 +59,11 @@ const SENTENCES: Readonly<Record<string, (details: Details) => string>> = {
   nothing_to_train: () => gettext("Too few accepted tiles to learn from: label and review more tiles."),
   suspect_batch: () => gettext("The new labels look wrong (one class alone, or one person's alone): look at them before training."),
 };
+
+/** Labels of a whole came after it was split. */
+function splitMeanwhile(): string {
+  return gettext("This tile was split in four meanwhile, and its quarters have what was saved before. What was not stays in this browser: load the page again to look at it and to go on with a quarter.");
+}
 
 function tooLarge(): string {
   return gettext("This is more than can be sent at once: merge or simplify shapes. Your work stays in this browser.");

@@ -37,6 +37,16 @@ describe("the client", () => {
     await expect(api.save(1, 3, body)).rejects.toMatchObject({ status: 412, code: "stale", message: "Version 3 is old", details: { yours: 3 } });
   });
 
+  it.each([
+    ["labels of the whole that came too late", { yours: 3, current_version: 3 }, "stays in this browser"],
+    ["a quarter that is to be split", {}, "quarters are not split again"],
+  ])("says in another language than the server's what a split stands in the way of: %s", async (_what, details, words) => {
+    document.documentElement.lang = "fr";
+    fetched.mockResolvedValue(json({ error: { code: "tile_is_split", message: "In English", details } }, 409));
+    await expect(api.save(1, 3, body)).rejects.toThrow(words);
+    document.documentElement.lang = "en";
+  });
+
   it("tells a sign-in that ended from work one may not do", () => {
     expect(new ApiError(401, "x", "").needsSignIn).toBe(true);
     expect(new ApiError(403, "not_authenticated", "").needsSignIn).toBe(true);

@@ -50,7 +50,7 @@ async function carried(courier: Courier): ReturnType<Courier["sendDrawings"]> {
 }
 
 it.each([
-  ["refused", (): void => { server.failures = [refuse(409, "split_meanwhile")]; }],
+  ["refused", (): void => { server.failures = [refuse(409, "tile_is_split")]; }],
   ["parted from what the quarters were cut from", (): void => { server.saveElsewhere([saved, shape("later", "A", box(40, 0, 50, 10))]); }],
 ])("keeps work that a split came before, with both versions to look at, until its person lets it go: %s", async (_how, meanwhile) => {
   meanwhile();
