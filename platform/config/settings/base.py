@@ -342,7 +342,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CampaignStateEnum": "annotation.models.Campaign.State",
         "AnnotationStateEnum": "annotation.models.Annotation.State",
-        "ShownAnnotationStateEnum": ["new", "draft", "submitted", "sent_back", "accepted", "reverted"],
+        "ShownAnnotationStateEnum": ["new", "draft", "submitted", "sent_back", "accepted", "reverted", "split"],
         "JobStateEnum": "annotation.models.Job.State",
         "TileStateEnum": "annotation.models.Tile.State",
         "ReportStateEnum": "annotation.models.PlaceReport.State",
