@@ -173,6 +173,7 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
             "token": lease.token,
             "expires_at": lease.expires_at,
             "heartbeat_seconds": settings.HEARTBEAT_SECONDS,
+            "extra": lease.extra,
         }
         if lease is not None and held
         else None,

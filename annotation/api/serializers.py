@@ -115,6 +115,7 @@ class LeaseSerializer(serializers.Serializer):
     token = serializers.UUIDField()
     expires_at = serializers.DateTimeField()
     heartbeat_seconds = serializers.IntegerField()
+    extra = serializers.BooleanField(help_text="Others have all its places: what is handed in is kept, not counted.")
 
 
 class HeartbeatSerializer(serializers.Serializer):

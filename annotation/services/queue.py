@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 
 from annotation.errors import CampaignClosed, LeaseLost, NotThere
 from annotation.models import Annotation, Campaign, Lease, QueueMark, Territory, Ticket, Tile, TileOffer
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MARK_STRIDE = 64  # ranks taken before the mark moves again: dead entries that a claim may have to pass
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
+BEGUN_KEPT = timedelta(days=7)  # what a split left of somebody's draft in a quarter they have not come to
 REPORTS_TO_RETIRE = 2  # people who must call a tile's imagery unusable before it leaves the queue
 
 WHAT_WAITS = """
@@ -73,7 +74,9 @@ gone AS (
       AND NOT (tile_id = %(tile)s AND annotator_id = %(person)s AND purpose = 'draw')
 ),
 taken AS (
-    UPDATE annotation_ticket SET state = 'leased', leased_until = now + %(for_s)s * interval '1 second'
+    UPDATE annotation_ticket SET state = 'leased', leased_until = GREATEST(
+        now + %(for_s)s * interval '1 second', CASE WHEN %(ahead)s THEN leased_until END
+    )
     FROM moment WHERE id = %(ticket)s
 ),
 granted AS (
@@ -225,7 +228,7 @@ def _give_back(annotation: Annotation, *, ahead: bool) -> Lease:
 
 def _next_begun(campaign: Campaign, annotator: User) -> Lease | None:
     kept = Lease.objects.filter(annotator=annotator, tile__campaign=campaign, state=Lease.State.KEPT)
-    lease = kept.order_by("granted_at", "pk").first()
+    lease = kept.order_by("ticket__rank", "tile__part").first()
     if lease is None or (lease := _locked(lease)).state != Lease.State.KEPT:
         return None  # it was given to somebody else at this moment
     return lease
@@ -381,7 +384,9 @@ def _renew(lease: Lease, *, ahead: bool | None = None) -> Lease:
         lease.ahead = ahead
     lease.save(update_fields=["expires_at", "ahead"])
     if lease.ticket_id is not None:
-        Ticket.objects.filter(pk=lease.ticket_id, state=Ticket.State.LEASED).update(leased_until=until)
+        # What is only made ready may be kept for them for longer.
+        longest = Greatest("leased_until", until) if lease.ahead else until
+        Ticket.objects.filter(pk=lease.ticket_id, state=Ticket.State.LEASED).update(leased_until=longest)
     return lease
 
 
@@ -415,6 +420,9 @@ def release_lease(
     lease = _locked_lease(token, annotator)
     if lease.state != Lease.State.ACTIVE or unless_renewed not in (None, lease.expires_at):
         return
+    if reason == Lease.Reason.LEFT and lease.ticket is not None and _is_begun_quarter(lease):
+        _keep(lease, lease.ticket)
+        return
     lease.state, lease.release_reason, lease.comment = Lease.State.RELEASED, reason, comment
     lease.save(update_fields=["state", "release_reason", "comment"])
     held = Ticket.objects.filter(leases=lease, state=Ticket.State.LEASED)
@@ -423,6 +431,19 @@ def release_lease(
         _retire_if_reported_enough(lease.tile)
     if is_open_again and lease.ticket is not None:
         lower_mark(lease.ticket.campaign, lease.ticket.rank)  # last, as everywhere
+
+
+def _is_begun_quarter(lease: Lease) -> bool:
+    """Whether it was made ready, holds what a split left there, and was not come to."""
+    begun = Annotation.objects.filter(tile=lease.tile_id, annotator=lease.annotator_id, state=Annotation.State.DRAFT)
+    return lease.ahead and lease.tile.part > 0 and begun.exists()
+
+
+def _keep(lease: Lease, ticket: Ticket) -> None:
+    kept_until = database_now() + BEGUN_KEPT
+    lease.state = Lease.State.KEPT
+    lease.save(update_fields=["state"])
+    Ticket.objects.filter(pk=ticket.pk, state=Ticket.State.LEASED).update(leased_until=kept_until)
 
 
 def finish_lease(*, tile: Tile, annotator: User) -> bool:

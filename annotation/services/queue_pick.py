@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, Q
 
 from annotation.errors import CampaignClosed, NoFreeSlot, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Campaign, Lease, QueueRound, Ticket, Tile, TileOffer
@@ -132,12 +132,12 @@ def _quarter_to_pick(campaign: Campaign, quarters: Sequence[Tile], annotator: Us
 
 
 def _make_room(campaign: Campaign, annotator: User) -> None:
-    """A tile leased ahead and not begun gives way to the one that was chosen."""
+    """A tile leased ahead and not begun gives way to the one that was chosen, and so does a quarter, which is kept."""
     held = Lease.objects.filter(
         annotator=annotator, tile__campaign=campaign, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE
     )
     begun = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator)
-    for lease in held.filter(ahead=True).exclude(Exists(begun)):
+    for lease in held.filter(ahead=True).exclude(Exists(begun) & Q(tile__part=0)):
         release_lease(token=str(lease.token), annotator=annotator, reason=Lease.Reason.LEFT)
     if held.count() >= settings.MAX_ACTIVE_LEASES:
         raise TooManyLeases(f"You hold {held.count()} tiles already: submit or skip one of them first.")

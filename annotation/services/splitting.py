@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib.gis.geos import Polygon
@@ -27,7 +26,7 @@ from annotation.models import Annotation, Campaign, Lease, PlaceReport, Ticket, 
 from annotation.services.annotations import append_revision
 from annotation.services.clock import database_now
 from annotation.services.limits import Action, spend
-from annotation.services.queue import grant, one_claim_at_a_time, open_ticket
+from annotation.services.queue import BEGUN_KEPT, grant, one_claim_at_a_time, open_ticket
 from annotation.services.queue_mark import lower_mark
 from annotation.services.rounds import lock_campaign
 from annotation.services.standing import level_in
@@ -36,7 +35,6 @@ from annotation.services.tiles import lock_with_wholes, quarters_show_enough
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-PIECES_KEPT = timedelta(days=7)
 # Said of gold tiles too, which look to everybody as others do.
 BEGUN = (
     "Somebody else has begun on this tile as a whole, so it stays whole. What you drew is kept: leave the tile and go "
@@ -49,7 +47,7 @@ def split_tile(*, tile: Tile, actor: User, expected_version: int | None) -> Leas
 
     In place of each ticket of the tile, at its rank, each quarter gets one: as many people as wanted draw each quarter,
     and one person may draw several, one after the other. What the holder has saved is cut along the lines between the
-    quarters and waits for them there: those quarters are kept for them for PIECES_KEPT. They go on with the quarter
+    quarters and waits for them there: those quarters are kept for them for BEGUN_KEPT. They go on with the quarter
     that holds most of it. Whoever passed the tile over has passed over its quarters.
 
     What is refused counts against the hour as well: whoever asks it of every tile to learn which ones nobody else has
@@ -241,7 +239,7 @@ def _share_tickets(
 
     Of these, the ones of quarters they have `begun` are kept for them.
     """
-    kept_until = database_now() + PIECES_KEPT
+    kept_until = database_now() + BEGUN_KEPT
     Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(state=Ticket.State.VOID, leased_until=None)
     made = [
         (

@@ -265,6 +265,13 @@ def keys(hands: Hands) -> None:
     hands.page.wait_for_selector("dialog[open]")
 
 
+def split(hands: Hands) -> None:
+    """Before a tile with too much on it is split in four."""
+    hands.open(hands.subject.draft)
+    hands.press("q")
+    hands.page.wait_for_selector("dialog[open]")
+
+
 def narrow(hands: Hands) -> None:
     """On a small screen, by touch."""
     hands.open(hands.subject.draft)
@@ -307,6 +314,7 @@ SCENES: tuple[tuple[str, Scene, dict[str, Any], dict[str, Any]], ...] = (
     ("two-tabs", two_tabs, WIDE, {}),
     ("offline", offline, WIDE, {}),
     ("keys", keys, WIDE, {}),
+    ("split", split, WIDE, FOLDED),
     ("practice", practice, WIDE, {}),
     ("tablet", narrow, TABLET, {}),
     ("phone", narrow, PHONE, {}),

@@ -64,6 +64,8 @@ export interface Lease {
   readonly token: string;
   readonly expires_at: string;
   readonly heartbeat_seconds: number;
+  /** Others have all the places of the tile: what is handed in is kept, not counted. */
+  readonly extra?: boolean;
 }
 
 export interface ReportedWords {

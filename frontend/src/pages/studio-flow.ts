@@ -139,7 +139,7 @@ export class StudioFlow {
     app.segmentDesk.reset(data, assignment.draft_available);
     app.view.marks.setReported((assignment.why?.reports ?? []).map(({ at }) => at));
     app.view.marks.setMarks(annotation.review?.verdict === "send_back" ? annotation.review.marks.map(({ at }) => at) : []);
-    app.update({ phase: "working", status: { ...NOTHING_SAVED, savedAt: annotation.saved_at } });
+    app.update({ phase: "working", leaseLost: lease?.extra === true, status: { ...NOTHING_SAVED, savedAt: annotation.saved_at } });
     app.belt.restart(assignment.draft_available);
     if (app.state.doubt) void app.segmentDesk.loadDoubt();
     const resumed = await session.resume();

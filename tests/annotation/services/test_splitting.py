@@ -278,6 +278,30 @@ def test_quarters_that_hold_one_s_draft_are_kept_for_a_week_and_come_next(campai
     assert set(Ticket.objects.filter(part__in=[1, 2]).values_list("state", flat=True)) == {"done"}
 
 
+def test_a_begun_quarter_that_was_only_made_ready_stays_kept_when_the_page_is_left(campaign: Any) -> None:
+    places = scored_round(campaign, 4)
+    ana = scenes.person("ana")
+    whole = held(campaign, ana)
+    save(whole.tile, ana, scenes.square(GREY, 40, 0, 40), scenes.square(GREEN, 0, 80, 20))
+    split(whole, ana, version=1)
+    kept = Ticket.objects.filter(part__in=[2, 3])
+    long = Now() + timedelta(days=6)
+    assert kept.filter(state="leased", leased_until__gt=long).count() == 2
+    for _asked in range(2):  # the second time it is renewed
+        ahead = claim_next_tile(campaign=campaign, annotator=ana, ahead=True)
+        assert ahead is not None and ahead.tile.part == 2
+    assert kept.filter(state="leased", leased_until__gt=long).count() == 2
+    other = pick_tile(campaign=campaign, annotator=ana, row=places[2][0], col=places[2][1])
+    ahead.refresh_from_db()
+    assert (other.state, ahead.state) == ("active", "kept"), "what was made ready gives way to what is chosen"
+    release_lease(token=str(other.token), annotator=ana, reason="left")
+    again = claim_next_tile(campaign=campaign, annotator=ana, ahead=True)
+    assert again is not None and again.pk == ahead.pk
+    release_lease(token=str(again.token), annotator=ana, reason="left")
+    assert kept.filter(state="leased", leased_until__gt=long).count() == 2
+    assert held(campaign, ana).tile.part == 1, "the one they came to is the one at work"
+
+
 def test_a_quarter_kept_for_somebody_who_stays_away_is_given_to_another_and_their_draft_becomes_an_extra(
     campaign: Any,
 ) -> None:
