@@ -75,6 +75,8 @@ class World:
 
     def _write(self) -> None:
         """Every edit in a random order, the same in both campaigns but for the hostile ones."""
+        from django.db import transaction
+
         from annotation.models import Ticket
         from annotation.services.tiles import refresh_tile_states
 
@@ -83,7 +85,8 @@ class World:
         chosen = [edit for edit in edits if self.attacked or not edit["hostile"]]
         self._write_labels([edit for edit in chosen if edit["what"] == "label"])
         self._write_verdicts([edit for edit in chosen if edit["what"] == "verdict"])
-        refresh_tile_states([tile.pk for tile in self.tiles])
+        with transaction.atomic():
+            refresh_tile_states([tile.pk for tile in self.tiles])
 
     def _edits(self) -> list[dict[str, Any]]:
         honest, hostile = self.people["honest"], self.people["hostile"]
