@@ -49,7 +49,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         lease, annotation = apps.get_model("annotation", "Lease"), apps.get_model("annotation", "Annotation")
         on_it = {"tile": OuterRef("tile"), "annotator": annotator}
         had = lease.objects.filter(**on_it, purpose="draw").exclude(state="released", release_reason="left")
-        handed_in = annotation.objects.filter(**on_it).exclude(state="draft")
+        handed_in = annotation.objects.filter(**on_it).exclude(state="draft", submitted_at__isnull=True)
         return self.exclude(Exists(had)).exclude(Exists(handed_in))
 
 

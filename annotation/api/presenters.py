@@ -178,7 +178,7 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
         if lease is not None and held
         else None,
         "tile": tile_body(tile, campaign) | {"state": _state_to_show(tile, annotation)},
-        "why": why_body(ticket, annotation) or _why_of_gold(lease),
+        "why": _why_of_gold(lease, annotation) or why_body(ticket, annotation),
         "annotation": annotation_body(annotation),
         "draft_available": draft_is_offered(tile, of=ticket),
         "blind": is_blind_tile(tile),
@@ -186,10 +186,13 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
     }
 
 
-def _why_of_gold(lease: Lease | None) -> dict[str, Any] | None:
+def _why_of_gold(lease: Lease | None, annotation: Annotation | None) -> dict[str, Any] | None:
     """The reason shown with a gold tile, which has no ticket."""
     given = None if lease is None or lease.ticket_id is not None else GoldLease.objects.filter(lease=lease).first()
-    return None if given is None else {**given.why, "reports": []}
+    if given is None:
+        return None
+    is_sent_back = annotation is not None and annotation.state == Annotation.State.SENT_BACK
+    return {**given.why, "reports": [], **({"kind": "sent_back"} if is_sent_back else {})}
 
 
 def _state_to_show(tile: Tile, annotation: Annotation | None) -> str:

@@ -126,6 +126,10 @@ class Migration(migrations.Migration):
             field=models.CharField(choices=[('claim', 'Claim'), ('save', 'Save'), ('submit', 'Submit'), ('verdict', 'Verdict'), ('review', 'Review'), ('split', 'Split')], max_length=8),
         ),
         migrations.AddIndex(
+            model_name='annotation',
+            index=models.Index(condition=models.Q(('state', 'sent_back')), fields=['annotator'], name='annotation_sent_back'),
+        ),
+        migrations.AddIndex(
             model_name='lease',
             index=models.Index(condition=models.Q(('state', 'kept')), fields=['annotator'], name='lease_kept'),
         ),

@@ -73,6 +73,7 @@ class Annotation(models.Model):
         indexes = [
             models.Index(fields=["submitted_at"], name="annotation_to_review", condition=Q(state="submitted")),
             models.Index(fields=["annotator", "-created_at"], name="annotation_mine"),
+            models.Index(fields=["annotator"], name="annotation_sent_back", condition=Q(state="sent_back")),
             # What was handed in and decided since a moment, whatever became of it.
             models.Index(fields=["submitted_at"], name="annotation_by_handing_in"),
             models.Index(fields=["decided_at"], name="annotation_by_decision"),

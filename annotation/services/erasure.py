@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from annotation.errors import Conflict, LastMaintainer
 from annotation.models import AuditEntry, Campaign, Contributor, Invitation, Job, Lease, Membership, ReportContact
 from annotation.personal_rows import personal_rows
+from annotation.services import revert_sql
 from annotation.services.audit import record_change
 from annotation.services.people import contributor_of, require_maintainer
 from annotation.services.personal_data import KIND, export_path, rows_naming
@@ -102,6 +103,11 @@ def _texts_in(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [text for part in value.values() for text in _texts_in(part)]
     return [value] if isinstance(value, str) else []
+
+
+def _give_tiles_back(person: User, _words: list[str]) -> None:
+    values = {"account": person.pk}
+    revert_sql.run([revert_sql.OPEN_HELD_TICKETS, revert_sql.LOWER_MARKS_TO_HELD, revert_sql.FREE_HELD_LEASES], values)
 
 
 def _delete_rows(person: User, words: list[str]) -> None:
@@ -202,6 +208,7 @@ def _end_jobs(person: User, words: list[str]) -> None:
 #: In this order, each within the one transaction.
 STEPS: list[tuple[str, Callable[[Any, list[str]], None]]] = [
     ("jobs", _end_jobs),
+    ("tiles", _give_tiles_back),
     ("rows", _delete_rows),
     ("sessions", _end_sessions),
     ("texts", _clean_texts),

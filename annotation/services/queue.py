@@ -8,6 +8,7 @@ handed out in annotation.services.validation_queue; keeping and releasing them i
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +31,7 @@ from annotation.services.tiles import (
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 MARK_STRIDE = 64  # ranks taken before the mark moves again: dead entries that a claim may have to pass
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,7 +71,8 @@ FROM (SELECT) AS one LEFT JOIN annotation_queuemark mark ON mark.campaign_id = %
 GRANT = """
 WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now),
 gone AS (
-    UPDATE annotation_lease SET state = 'released'
+    UPDATE annotation_lease SET
+        state = 'released', release_reason = CASE state WHEN 'kept' THEN 'left' ELSE release_reason END
     WHERE ticket_id = %(ticket)s AND state IN ('active', 'kept')
       AND NOT (tile_id = %(tile)s AND annotator_id = %(person)s AND purpose = 'draw')
 ),
@@ -128,8 +131,16 @@ def claim_next_tile(
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: choose another one.")
     one_claim_at_a_time(campaign, annotator)
-    if within is not None:
-        _leave_unbegun(campaign, annotator, outside=within)
+    left = [] if within is None else _leave_unbegun(campaign, annotator, outside=within)
+    lease = _next_lease(campaign, annotator, ahead=ahead, within=within)
+    if lease is None:
+        transaction.set_rollback(True)  # whoever asks in vain, however often, has used nothing of their hour
+    else:
+        lower_marks(left)
+    return lease
+
+
+def _next_lease(campaign: Campaign, annotator: User, *, ahead: bool, within: Territory | None) -> Lease | None:
     waits = _what_waits(campaign, annotator)
     kept = held_lease(campaign, annotator, purpose=Lease.Purpose.DRAW, ahead=ahead) if waits.held else None
     if kept is not None:
@@ -138,10 +149,10 @@ def claim_next_tile(
     sent_back = _next_sent_back(campaign, annotator) if waits.sent_back else None
     if sent_back is not None:
         return _give_back(sent_back, ahead=ahead)
-    begun = _next_begun(campaign, annotator) if waits.begun else None
+    begun = _next_begun(campaign, annotator) if waits.begun and within is None else None
     if begun is not None:
-        tile, way = begun.tile, TileOffer.Way.CHOSEN  # by whoever split it
-        return grant(tile=tile, annotator=annotator, ticket=own_ticket(begun), ahead=ahead, way=way)
+        way = TileOffer.Way.CHOSEN  # by whoever split it
+        return go_on(begun.tile, annotator, begun, ahead=ahead, way=way, other=open_ticket)
     newcomer = within is None and is_newcomer(campaign, annotator)
     if waits.gold:
         gold = gold_lease_if_due(campaign, annotator, ahead=ahead, within=within, newcomer=newcomer)
@@ -154,7 +165,6 @@ def claim_next_tile(
         waits = _what_waits(campaign, annotator)
         ticket = _next_ticket(campaign, annotator, waits=waits, newcomer=newcomer, within=within)
     if ticket is None:
-        transaction.set_rollback(True)  # whoever asks in vain, however often, has used nothing of their hour
         return None
     way = TileOffer.Way.QUEUE if within is None else TileOffer.Way.TERRITORY
     lease = grant(tile=ticket.tile, annotator=annotator, ticket=ticket, ahead=ahead, way=way, newcomer=newcomer)
@@ -207,9 +217,12 @@ def _next_sent_back(campaign: Campaign, annotator: User) -> Annotation | None:
     held = Lease.objects.filter(
         tile=OuterRef("tile"), annotator=annotator, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE
     )
+    passed = Lease.objects.filter(
+        tile=OuterRef("tile"), annotator=annotator, purpose=Lease.Purpose.DRAW, state=Lease.State.RELEASED
+    ).exclude(release_reason__in=["", Lease.Reason.LEFT])
     return (
         Annotation.objects.filter(tile__campaign=campaign, annotator=annotator, state=Annotation.State.SENT_BACK)
-        .exclude(Exists(held))
+        .exclude(Exists(held) | Exists(passed))
         .select_related("tile")
         .order_by("decided_at")
         .first()
@@ -219,15 +232,32 @@ def _next_sent_back(campaign: Campaign, annotator: User) -> Annotation | None:
 def _give_back(annotation: Annotation, *, ahead: bool) -> Lease:
     tile, author = annotation.tile, annotation.annotator
     lease = Lease.objects.filter(tile=tile, annotator=author, purpose=Lease.Purpose.DRAW).first()
-    way = TileOffer.Way.SENT_BACK
-    if own_ticket(lease) is not None:
-        return grant(tile=tile, annotator=author, ticket=None, ahead=ahead, way=way)
-    ticket = open_ticket(tile)  # theirs was given up, or is somebody else's by now
-    return grant(tile=tile, annotator=author, ticket=ticket, ahead=ahead, way=way, extra=ticket is None)
+    return go_on(tile, author, lease, ahead=ahead, way=TileOffer.Way.SENT_BACK, other=open_ticket)
+
+
+def go_on(
+    tile: Tile,
+    annotator: User,
+    lease: Lease | None,
+    *,
+    ahead: bool,
+    way: str,
+    other: Callable[[Tile], Ticket | None],
+) -> Lease:
+    """Give somebody a tile that they had before: by their own ticket, by an `other` one, else as an extra contribution.
+
+    What was handed in by a ticket counts by it for good. Gold tiles take no ticket.
+    """
+    own = own_ticket(lease)
+    if (own is not None and own.state == Ticket.State.DONE) or (own is None and tile.golds.exists()):
+        return grant(tile=tile, annotator=annotator, ticket=None, ahead=ahead, way=way)
+    ticket = own or other(tile)
+    return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=ahead, way=way, extra=ticket is None)
 
 
 def _next_begun(campaign: Campaign, annotator: User) -> Lease | None:
     kept = Lease.objects.filter(annotator=annotator, tile__campaign=campaign, state=Lease.State.KEPT)
+    kept = kept.exclude(tile__state=Tile.State.UNUSABLE)
     lease = kept.order_by("ticket__rank", "tile__part").first()
     if lease is None or (lease := _locked(lease)).state != Lease.State.KEPT:
         return None  # it was given to somebody else at this moment
@@ -235,13 +265,18 @@ def _next_begun(campaign: Campaign, annotator: User) -> Lease | None:
 
 
 def own_ticket(lease: Lease | None) -> Ticket | None:
-    """The ticket by which a person has a tile, locked; None where they have none, or it is another's or void by now."""
+    """The ticket by which a person has a tile, locked; None where they have none, it is void, or another's by now."""
     if lease is None or lease.ticket_id is None:
         return None
     tickets = Ticket.objects.select_for_update(of=("self",)).select_related("round")
     ticket = tickets.filter(pk=lease.ticket_id).exclude(state=Ticket.State.VOID).order_by("pk").first()
-    had = Lease.objects.filter(ticket=lease.ticket_id, state__in=[Lease.State.ACTIVE, Lease.State.DONE])
-    return None if had.exclude(pk=lease.pk).exists() else ticket
+    if ticket is None or (ticket.state == Ticket.State.DONE and lease.state == Lease.State.DONE):
+        return ticket  # after an undone revert, two may have handed in by it
+    held = [Lease.State.ACTIVE, Lease.State.KEPT, Lease.State.DONE]
+    is_given = Lease.objects.filter(ticket=ticket, state__in=held).exclude(pk=lease.pk).exists()
+    # Leased to nobody, it was put aside for whoever is to correct a reported place.
+    is_put_aside = ticket.leased_until is not None and ticket.leased_until >= database_now()
+    return None if is_given or (lease.state == Lease.State.RELEASED and is_put_aside) else ticket
 
 
 def open_ticket(tile: Tile) -> Ticket | None:
@@ -250,13 +285,27 @@ def open_ticket(tile: Tile) -> Ticket | None:
     return open_tickets.order_by("rank").first()
 
 
-def _leave_unbegun(campaign: Campaign, annotator: User, *, outside: Territory) -> None:
+def _leave_unbegun(campaign: Campaign, annotator: User, *, outside: Territory) -> list[Ticket]:
     begun = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator)
     held = Lease.objects.filter(
         annotator=annotator, tile__campaign=campaign, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE
     )
-    for lease in held.exclude(tile__footprint__intersects=outside.boundary).exclude(Exists(begun)):
-        release_lease(token=str(lease.token), annotator=annotator, reason=Lease.Reason.LEFT)
+    unbegun = held.exclude(tile__footprint__intersects=outside.boundary).exclude(Exists(begun))
+    return leave(unbegun)
+
+
+def leave(leases: QuerySet[Lease]) -> list[Ticket]:
+    """Give tiles back whose person goes elsewhere; returns the tickets that are open again.
+
+    The caller ends with `lower_marks` of them: the mark comes last, after whatever it still locks.
+    """
+    return [ticket for lease in leases if (ticket := _give_up(_locked(lease), reason=Lease.Reason.LEFT)) is not None]
+
+
+def lower_marks(tickets: Sequence[Ticket]) -> None:
+    """Claims find these open tickets again."""
+    if tickets:
+        lower_mark(tickets[0].campaign, min(ticket.rank for ticket in tickets))
 
 
 def _next_ticket(
@@ -418,19 +467,26 @@ def release_lease(
     Raises: NotThere.
     """
     lease = _locked_lease(token, annotator)
-    if lease.state != Lease.State.ACTIVE or unless_renewed not in (None, lease.expires_at):
+    if unless_renewed not in (None, lease.expires_at):
         return
+    opened = _give_up(lease, reason=reason, comment=comment)
+    lower_marks([] if opened is None else [opened])  # last, as everywhere
+
+
+def _give_up(lease: Lease, *, reason: str, comment: str = "") -> Ticket | None:
+    """Returns the ticket if it is open again."""
+    if lease.state != Lease.State.ACTIVE:
+        return None
     if reason == Lease.Reason.LEFT and lease.ticket is not None and _is_begun_quarter(lease):
         _keep(lease, lease.ticket)
-        return
+        return None
     lease.state, lease.release_reason, lease.comment = Lease.State.RELEASED, reason, comment
     lease.save(update_fields=["state", "release_reason", "comment"])
     held = Ticket.objects.filter(leases=lease, state=Ticket.State.LEASED)
     is_open_again = held.update(state=Ticket.State.OPEN, leased_until=None) > 0
     if reason == Lease.Reason.BAD_IMAGERY:
         _retire_if_reported_enough(lease.tile)
-    if is_open_again and lease.ticket is not None:
-        lower_mark(lease.ticket.campaign, lease.ticket.rank)  # last, as everywhere
+    return lease.ticket if is_open_again else None
 
 
 def _is_begun_quarter(lease: Lease) -> bool:
@@ -456,7 +512,7 @@ def finish_lease(*, tile: Tile, annotator: User) -> bool:
     if lease is None:
         return False
     lease = _locked(lease)
-    if lease.state == Lease.State.RELEASED or lease.extra:
+    if lease.state == Lease.State.RELEASED:
         return False
     if lease.ticket_id is not None:
         Ticket.objects.filter(pk=lease.ticket_id, state=Ticket.State.LEASED).update(
@@ -464,7 +520,7 @@ def finish_lease(*, tile: Tile, annotator: User) -> bool:
         )
     lease.state = Lease.State.DONE
     lease.save(update_fields=["state"])
-    return True
+    return not lease.extra
 
 
 @transaction.atomic

@@ -18,13 +18,15 @@ from annotation.models import Annotation, Campaign, Lease, QueueRound, Ticket, T
 from annotation.services.gold import gold_lease_if_chosen
 from annotation.services.limits import Action, spend
 from annotation.services.queue import (
+    go_on,
     grant,
     keep_lease,
+    leave,
+    lower_marks,
     note_offer,
     one_claim_at_a_time,
     open_ticket,
     own_ticket,
-    release_lease,
 )
 from annotation.services.report_queue import kept_ticket
 from annotation.services.rounds import lock_campaign
@@ -49,6 +51,14 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: 
     one_claim_at_a_time(campaign, annotator)
     spend(user=annotator, action=Action.CLAIM)
     lock_campaign(campaign)
+    left: list[Ticket] = []
+    lease = _picked(campaign, annotator, (row, col, part), left)
+    lower_marks(left)
+    return lease
+
+
+def _picked(campaign: Campaign, annotator: User, place: tuple[int, int, int], left: list[Ticket]) -> Lease:
+    row, col, part = place
     tile = _tile_to_pick(campaign, annotator, row, col, part)
     drawing = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW)
     mine = drawing.select_related("tile__campaign").first()
@@ -56,10 +66,10 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: 
         kept = keep_lease(mine, ahead=False)
         if kept is not None:
             return kept
-    _make_room(campaign, annotator)
+    left += _make_room(campaign, annotator)
     own = Annotation.objects.filter(tile=tile, annotator=annotator).first()
     if mine is not None and own is not None and own.state in REOPENABLE:
-        return _go_on(campaign, mine, annotator)
+        return _taken_again(campaign, mine, annotator)
     if own is not None and own.state in (Annotation.State.ACCEPTED, Annotation.State.REVERTED):
         what = "are accepted" if own.state == Annotation.State.ACCEPTED else "were set aside by a maintainer"
         raise NoFreeSlot(f"Your labels of this tile {what}: choose another one.")
@@ -77,18 +87,17 @@ def pick_tile(*, campaign: Campaign, annotator: User, row: int, col: int, part: 
     return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=TileOffer.Way.CHOSEN)
 
 
-def _go_on(campaign: Campaign, mine: Lease, annotator: User) -> Lease:
-    """A tile they had before, with what they drew: by their own ticket, by another that is free, else as an extra."""
-    tile, way = mine.tile, TileOffer.Way.CHOSEN
-    own = own_ticket(mine)
-    if own is not None:
-        ticket = None if own.state == Ticket.State.DONE else own  # what was handed in counts as it did
-        return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=way)
-    if chosen := gold_lease_if_chosen(tile, annotator):
+def _taken_again(campaign: Campaign, mine: Lease, annotator: User) -> Lease:
+    """A tile that they had before, with what they drew."""
+
+    def other(tile: Tile) -> Ticket | None:
+        is_control = tile.role == Tile.Role.HOLDOUT  # the queue hands those out
+        return open_ticket(tile) if is_control else _ticket_for_pick(campaign, tile, annotator)
+
+    if own_ticket(mine) is None and (chosen := gold_lease_if_chosen(mine.tile, annotator)):
         note_offer(chosen, way=TileOffer.Way.GOLD)
         return chosen
-    ticket = open_ticket(tile) if tile.role == Tile.Role.HOLDOUT else _ticket_for_pick(campaign, tile, annotator)
-    return grant(tile=tile, annotator=annotator, ticket=ticket, ahead=False, way=way, extra=ticket is None)
+    return go_on(mine.tile, annotator, mine, ahead=False, way=TileOffer.Way.CHOSEN, other=other)
 
 
 def _tile_to_pick(campaign: Campaign, annotator: User, row: int, col: int, part: int) -> Tile:
@@ -131,16 +140,16 @@ def _quarter_to_pick(campaign: Campaign, quarters: Sequence[Tile], annotator: Us
     return min(quarters, key=place)
 
 
-def _make_room(campaign: Campaign, annotator: User) -> None:
+def _make_room(campaign: Campaign, annotator: User) -> list[Ticket]:
     """A tile leased ahead and not begun gives way to the one that was chosen, and so does a quarter, which is kept."""
     held = Lease.objects.filter(
         annotator=annotator, tile__campaign=campaign, purpose=Lease.Purpose.DRAW, state=Lease.State.ACTIVE
     )
     begun = Annotation.objects.filter(tile=OuterRef("tile"), annotator=annotator)
-    for lease in held.filter(ahead=True).exclude(Exists(begun) & Q(tile__part=0)):
-        release_lease(token=str(lease.token), annotator=annotator, reason=Lease.Reason.LEFT)
+    left = leave(held.filter(ahead=True).exclude(Exists(begun) & Q(tile__part=0)))
     if held.count() >= settings.MAX_ACTIVE_LEASES:
         raise TooManyLeases(f"You hold {held.count()} tiles already: submit or skip one of them first.")
+    return left
 
 
 def _ticket_for_pick(campaign: Campaign, tile: Tile, annotator: User) -> Ticket | None:

@@ -126,8 +126,11 @@ def kept_ticket(*, tile: Tile, annotator: User) -> Ticket | None:
         .order_by("rank")
         .first()
     )
-    held = ticket is not None and Lease.objects.filter(ticket=ticket, state=Lease.State.ACTIVE).exists()
-    return None if held else ticket
+    return None if ticket is None or _is_held(ticket) else ticket
+
+
+def _is_held(ticket: Ticket) -> bool:
+    return Lease.objects.filter(ticket=ticket, state__in=[Lease.State.ACTIVE, Lease.State.KEPT]).exists()
 
 
 def take_back(report: PlaceReport) -> None:
@@ -136,8 +139,7 @@ def take_back(report: PlaceReport) -> None:
     if ticket is None or PlaceReport.objects.waiting().filter(ticket=ticket).exclude(pk=report.pk).exists():
         return
     free = Ticket.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=ticket.pk).first()
-    in_work = Lease.objects.filter(ticket=ticket, state=Lease.State.ACTIVE).exists()
-    if free is None or in_work or free.state not in (Ticket.State.OPEN, Ticket.State.LEASED):
+    if free is None or _is_held(ticket) or free.state not in (Ticket.State.OPEN, Ticket.State.LEASED):
         return
     Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.VOID, leased_until=None)
     if earlier is not None and earlier.state == Ticket.State.VOID and earlier.round.closed_at is None:

@@ -187,7 +187,8 @@ WHERE i.revert_id = %(revert)s AND i.kind = 'labels' AND i.ticket_id = k.id AND 
   AND NOT EXISTS (SELECT 1 FROM annotation_goldtile g WHERE g.tile_id = t.id)
 """
 FREE_LEASES = """
-UPDATE annotation_lease l SET state = 'released'
+UPDATE annotation_lease l SET
+    state = 'released', release_reason = CASE l.state WHEN 'kept' THEN 'left' ELSE l.release_reason END
 FROM annotation_revertitem i
 WHERE i.revert_id = %(revert)s AND i.kind = 'labels' AND i.lease_id = l.id AND l.state IN ('active', 'kept', 'done')
 """

@@ -103,7 +103,7 @@ def _split(tile: Tile, actor: User, expected_version: int) -> Lease | None:
     quarters = _write_quarters(tile)
     begun = [part for part in QUARTERS if pieces[part]]
     ours = _share_tickets(tickets, quarters, campaign=campaign, held=held, begun=begun)
-    _carry_leases(drawing, quarters)
+    _carry_leases(drawing, quarters, begun=own.annotator_id if own is not None else None, pieces=begun)
     for report in tile.reports.all():
         _move_report(report, quarters)
     if own is not None:
@@ -268,8 +268,10 @@ def _share_tickets(
     return ours
 
 
-def _carry_leases(drawing: list[Lease], quarters: dict[int, Tile]) -> None:
-    """Nobody holds the whole any more, and who passed it over is not asked for a quarter of it."""
+def _carry_leases(drawing: list[Lease], quarters: dict[int, Tile], *, begun: int | None, pieces: list[int]) -> None:
+    """Nobody holds the whole any more, and who passed it over is not asked for a quarter of it, but for those where
+    what they (`begun`) drew goes on.
+    """
     ended = Lease.objects.filter(pk__in=[lease.pk for lease in drawing], state=Lease.State.ACTIVE)
     ended.update(state=Lease.State.RELEASED, release_reason=Lease.Reason.LEFT)
     passed = [
@@ -289,7 +291,8 @@ def _carry_leases(drawing: list[Lease], quarters: dict[int, Tile]) -> None:
                 release_reason=lease.release_reason,
             )
             for lease in passed
-            for quarter in quarters.values()
+            for part, quarter in quarters.items()
+            if lease.annotator_id != begun or part not in pieces
         ]
     )
 

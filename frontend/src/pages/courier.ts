@@ -110,6 +110,7 @@ export class Courier {
   /** Takes work that the server will not have out of this browser: its person has seen it and says so. */
   async forget({ campaign, tile }: LeftBehind): Promise<void> {
     const key = journalKey(this.person, campaign, tile);
+    if (await isOpenSomewhere(key)) return; // a page that is at work on it goes on keeping it
     const owner = crypto.randomUUID();
     await this.journal.claim(key, owner);
     await this.journal.remove(key, owner);

@@ -14,6 +14,7 @@ from learning_rows import labelled_campaign
 from rest_framework.test import APIClient
 from scenes import person
 
+from annotation.api.presenters import assignment_body
 from annotation.errors import AlreadyGold, NoFreeSlot, NotAccepted, NotThere, TileNotWorkable
 from annotation.models import Annotation, GoldLease, GoldOutcome, GoldTile, Lease, Territory, Ticket, Tile
 from annotation.services.gold import gold_lease_if_due, mark_gold, retire_gold
@@ -340,6 +341,29 @@ def test_only_the_first_answer_counts_and_a_corrected_one_is_kept_beside_it() ->
     hand_in(gold.tile, ana, halves())
     assert list(GoldOutcome.objects.order_by("pk").values_list("passed", flat=True)) == [False, True]
     assert list(GoldOutcome.objects.that_count().values_list("passed", flat=True)) == [False]
+
+
+def test_gold_that_was_sent_back_is_given_again_as_any_tile_is() -> None:
+    scene, _maintainer, [gold] = gold_campaign()
+    ana, ben = person("ana"), person("ben")
+    shown = {}
+    plain = next(tile for tile in scene.pool_tiles() if tile.pk != gold.tile_id and not tile.annotations.exists())
+    for who, tile in ((ana, gold.tile), (ben, plain)):
+        pick_tile(campaign=scene.campaign, annotator=who, row=tile.row, col=tile.col)
+        wrong = hand_in(tile, who, halves(GREEN, GREY))
+        record_review(
+            annotation_id=wrong.pk, reviewer=scene.reviewer, verdict="send_back", reason="class",
+            operation_id=uuid.uuid4(), expected_version=wrong.version,
+        )  # fmt: skip
+        lease = claim_next_tile(campaign=scene.campaign, annotator=who)
+        assert lease is not None and lease.tile_id == tile.pk
+        shown[who.username] = assignment_body(lease.tile, who, lease)
+        assert not hand_in(tile, who, halves()).is_extra
+    reasons = [body["why"] for body in shown.values()]
+    assert [reason["kind"] for reason in reasons] == ["sent_back", "sent_back"]
+    for name in ("function", "round", "model_version"):
+        assert reasons[0][name] == reasons[1][name] is not None, name
+    assert [body["lease"]["extra"] for body in shown.values()] == [False, False]
 
 
 def test_outcomes_are_never_changed_and_those_on_faulty_gold_do_not_count() -> None:

@@ -371,6 +371,69 @@ def test_a_draft_whose_ticket_went_to_somebody_else_goes_on_as_an_extra_contribu
         hand_in(lease.tile, ben),
     ]
     assert [annotation.is_extra for annotation in done] == [True, False]
+    following = claim_next_tile(campaign=campaign, annotator=ana)
+    assert following is not None and following.tile_id != lease.tile_id, "what was handed in is done with"
+
+
+def sent_back(annotation: Annotation, reviewer: Any) -> None:
+    record_review(
+        annotation_id=annotation.pk, reviewer=reviewer, verdict="send_back", reason="class",
+        operation_id=uuid.uuid4(), expected_version=annotation.version,
+    )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_work_of_somebody_who_lost_the_tile_and_was_sent_back_takes_the_ticket_that_is_free_again() -> None:
+    campaign = scenes.campaign(tile_px=256, control_share=0.0)
+    ana, ben, chloe, rene = (scenes.person(name) for name in ("ana", "ben", "chloe", "rene"))
+    set_role(campaign=campaign, user=rene, role="reviewer")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    Lease.objects.filter(pk=lease.pk).update(expires_at=Now() - timedelta(hours=1))
+    Ticket.objects.filter(pk=lease.ticket_id).update(leased_until=Now() - timedelta(hours=1))
+    theirs = claim_next_tile(campaign=campaign, annotator=ben)
+    assert theirs is not None and theirs.tile_id == lease.tile_id
+    release_lease(token=str(theirs.token), annotator=ben, reason="skip")
+    late = hand_in(lease.tile, ana)
+    assert late.is_extra
+    sent_back(late, rene)
+    again = claim_next_tile(campaign=campaign, annotator=ana)
+    assert again is not None and again.tile_id == lease.tile_id and not again.extra
+    assert again.ticket is not None and again.ticket.state == "leased"
+    other = claim_next_tile(campaign=campaign, annotator=chloe)
+    assert other is not None and other.tile_id != lease.tile_id
+
+
+@pytest.mark.django_db
+def test_work_sent_back_that_was_passed_over_is_not_given_again() -> None:
+    campaign = scenes.campaign(tile_px=256, control_share=0.0)
+    ana, rene = scenes.person("ana"), scenes.person("rene")
+    set_role(campaign=campaign, user=rene, role="reviewer")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    sent_back(hand_in(lease.tile, ana), rene)
+    again = claim_next_tile(campaign=campaign, annotator=ana)
+    assert again is not None and again.tile_id == lease.tile_id
+    release_lease(token=str(again.token), annotator=ana, reason="cannot_tell")
+    following = claim_next_tile(campaign=campaign, annotator=ana)
+    assert following is not None and following.tile_id != lease.tile_id
+
+
+@pytest.mark.django_db
+def test_a_tile_withdrawn_and_left_is_not_given_to_its_author_a_second_time() -> None:
+    campaign = scenes.campaign(tile_px=256, redundancy=2, control_share=0.0)
+    ana = scenes.person("ana")
+    lease = claim_next_tile(campaign=campaign, annotator=ana)
+    assert lease is not None
+    hand_in(lease.tile, ana)
+    again = pick_tile(campaign=campaign, annotator=ana, row=lease.tile.row, col=lease.tile.col)
+    save_annotation(
+        tile=lease.tile, annotator=ana, features=[scenes.square(scenes.TWO_CLASSES[0], 0, 0, 12)],
+        operation_id=uuid.uuid4(), expected_version=1,
+    )  # fmt: skip
+    release_lease(token=str(again.token), annotator=ana, reason="left")
+    following = claim_next_tile(campaign=campaign, annotator=ana)
+    assert following is not None and following.tile_id != lease.tile_id
 
 
 @pytest.mark.django_db

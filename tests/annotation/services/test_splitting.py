@@ -435,6 +435,17 @@ def test_only_the_holder_or_a_maintainer_splits_a_tile(campaign: Any) -> None:
     assert held(campaign, ana).tile.whole_id == lease.tile_id
 
 
+def test_a_maintainer_who_drew_on_a_tile_and_passed_it_over_may_split_it(campaign: Any) -> None:
+    scored_round(campaign, 2)
+    maintainer = reviewer_of(campaign, "maintainer")
+    lease = held(campaign, maintainer)
+    save(lease.tile, maintainer, scenes.square(GREY, 0, 0, 8))
+    release_lease(token=str(lease.token), annotator=maintainer, reason="skip")
+    assert split_tile(tile=lease.tile, actor=maintainer, expected_version=1) is None
+    had = Lease.objects.filter(annotator=maintainer, tile__whole=lease.tile).order_by("tile__part")
+    assert list(had.values_list("tile__part", "release_reason")) == [(1, "left"), (2, "skip"), (3, "skip"), (4, "skip")]
+
+
 def test_a_request_that_comes_twice_answers_with_the_same_quarter(campaign: Any) -> None:
     scored_round(campaign, 4)
     ana = scenes.person("ana")
