@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.jobs import registry
-from annotation.services import alarms, invitations, jobs, personal_data, queue, report_mail, reports, throughput
+from annotation.services import alarms, invitations, jobs, leases, personal_data, report_mail, reports, throughput
 
 
 @shared_task(name="annotation.tasks.run_job")
@@ -23,7 +23,7 @@ def sweep_jobs() -> None:
 @shared_task(name="annotation.tasks.reclaim_tiles")
 def reclaim_tiles() -> None:
     """Give tiles back to the queue whose work was sent back or withdrawn and left alone."""
-    queue.reclaim_abandoned_tiles()
+    leases.reclaim_abandoned_tiles()
 
 
 @shared_task(name="annotation.tasks.look_for_alarms")

@@ -122,7 +122,7 @@ def finish(tile: int, person: int) -> None:
     from django.db import transaction
 
     from annotation.models import Tile
-    from annotation.services.queue import finish_lease
+    from annotation.services.leases import finish_lease
 
     with transaction.atomic():
         if not finish_lease(tile=Tile(pk=tile), annotator=_person(person)):

@@ -18,7 +18,8 @@ from scipy.stats import kendalltau
 
 from annotation.errors import CannotSplit
 from annotation.models import Lease, QueueMark, Ticket, Tile
-from annotation.services.queue import claim_next_tile, finish_lease, release_lease
+from annotation.services.leases import finish_lease, release_lease
+from annotation.services.queue import claim_next_tile
 from annotation.services.rounds import QueuedTile, open_queue_round
 from annotation.services.splitting import split_tile
 from annotation.services.tiles import pool_mask

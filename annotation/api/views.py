@@ -25,7 +25,7 @@ from annotation.core.tile_geometry import parse_geojson
 from annotation.errors import NotThere, StaleRevision, UserError
 from annotation.models import Annotation, Campaign, Job, Lease, Tile
 from annotation.services import annotations as labels
-from annotation.services import jobs, queue, queue_pick, splitting, throughput
+from annotation.services import jobs, leases, queue, queue_pick, splitting, throughput
 from annotation.services.people import contributor_of, role_in, roles_of
 from annotation.services.territories import territory_named
 from annotation.services.validations import judged_count
@@ -295,7 +295,7 @@ class HeartbeatView(APIView):
     @extend_schema(request=None, responses={200: s.HeartbeatSerializer, 404: ERRORS[404], 409: ERRORS[409]})
     def post(self, request: Request, token: str) -> Response:
         """Keep a tile while working on it."""
-        lease = queue.heartbeat_lease(token=token, annotator=person(request))
+        lease = leases.heartbeat_lease(token=token, annotator=person(request))
         return Response(s.HeartbeatSerializer({"expires_at": lease.expires_at}).data)
 
 
@@ -309,7 +309,7 @@ class ReleaseLeaseView(APIView):
         """Leave, skip, or say that the imagery does not allow a label."""
         given = s.ReleaseLeaseSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        queue.release_lease(token=token, annotator=person(request), **given.validated_data)
+        leases.release_lease(token=token, annotator=person(request), **given.validated_data)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -39,9 +39,9 @@ from annotation.models import (
 )
 from annotation.services.clock import database_now
 from annotation.services.gold import record_gold_outcome
+from annotation.services.leases import finish_lease
 from annotation.services.limits import Action, spend
 from annotation.services.people import require_consent
-from annotation.services.queue import finish_lease
 from annotation.services.standing import counts_at_once
 from annotation.services.tiles import refresh_tile_state
 

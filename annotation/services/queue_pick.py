@@ -16,18 +16,9 @@ from django.db.models import Exists, Max, OuterRef, Q
 from annotation.errors import CampaignClosed, NoFreeSlot, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Campaign, Lease, QueueRound, Ticket, Tile, TileOffer
 from annotation.services.gold import gold_lease_if_chosen
+from annotation.services.leases import keep_lease, leave, lower_marks
 from annotation.services.limits import Action, spend
-from annotation.services.queue import (
-    go_on,
-    grant,
-    keep_lease,
-    leave,
-    lower_marks,
-    note_offer,
-    one_claim_at_a_time,
-    open_ticket,
-    own_ticket,
-)
+from annotation.services.queue import go_on, grant, note_offer, one_claim_at_a_time, open_ticket, own_ticket
 from annotation.services.report_queue import kept_ticket
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import materialise_tiles, quarters_of, role_of_tile, usable_tiles

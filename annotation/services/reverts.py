@@ -23,7 +23,7 @@ from annotation.services import revert_sql as sql
 from annotation.services.annotations import write_polygons
 from annotation.services.blocks import block_account, lift_block
 from annotation.services.clock import database_now
-from annotation.services.queue import REPORTS_TO_RETIRE
+from annotation.services.leases import REPORTS_TO_RETIRE
 from annotation.services.standing import refresh_standings
 from annotation.services.tiles import refresh_tile_states
 

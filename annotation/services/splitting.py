@@ -25,8 +25,9 @@ from annotation.errors import (
 from annotation.models import Annotation, Campaign, Lease, PlaceReport, Ticket, Tile, TileOffer
 from annotation.services.annotations import append_revision
 from annotation.services.clock import database_now
+from annotation.services.leases import BEGUN_KEPT
 from annotation.services.limits import Action, spend
-from annotation.services.queue import BEGUN_KEPT, grant, one_claim_at_a_time, open_ticket
+from annotation.services.queue import grant, one_claim_at_a_time, open_ticket
 from annotation.services.queue_mark import lower_mark
 from annotation.services.rounds import lock_campaign
 from annotation.services.standing import level_in

@@ -13,8 +13,9 @@ from django.db.models.functions import Coalesce, Now
 from annotation.errors import CampaignClosed
 from annotation.models import Annotation, Campaign, Lease, Ticket, Tile, ValidationBatch
 from annotation.services.clock import database_now
+from annotation.services.leases import release_lease
 from annotation.services.limits import Action, spend
-from annotation.services.queue import held_lease, one_claim_at_a_time, release_lease
+from annotation.services.queue import held_lease, one_claim_at_a_time
 from annotation.services.tiles import is_blind_tile
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from annotation.errors import (
 )
 from annotation.models import AnnotatedFeature, Annotation, AnnotationRevision, Ticket
 from annotation.services.annotations import save_annotation, submit_annotation
-from annotation.services.queue import claim_next_tile, release_lease
+from annotation.services.leases import release_lease
+from annotation.services.queue import claim_next_tile
 
 BUILT, GRASS = scenes.TWO_CLASSES
 

@@ -18,8 +18,9 @@ from annotation.api.presenters import assignment_body
 from annotation.errors import AlreadyGold, NoFreeSlot, NotAccepted, NotThere, TileNotWorkable
 from annotation.models import Annotation, GoldLease, GoldOutcome, GoldTile, Lease, Territory, Ticket, Tile
 from annotation.services.gold import gold_lease_if_due, mark_gold, retire_gold
+from annotation.services.leases import heartbeat_lease, release_lease
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile, heartbeat_lease, release_lease
+from annotation.services.queue import claim_next_tile
 from annotation.services.queue_pick import pick_tile
 from annotation.services.reviews import record_review
 from annotation.services.rounds import labelled_or_leased_tiles

@@ -19,13 +19,9 @@ from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, T
 from annotation.models import Annotation, Lease, QueueMark, Ticket, Tile
 from annotation.services import rounds
 from annotation.services.annotations import save_annotation, submit_annotation
+from annotation.services.leases import heartbeat_lease, reclaim_abandoned_tiles, release_lease
 from annotation.services.people import set_role
-from annotation.services.queue import (
-    claim_next_tile,
-    heartbeat_lease,
-    reclaim_abandoned_tiles,
-    release_lease,
-)
+from annotation.services.queue import claim_next_tile
 from annotation.services.queue_mark import lower_mark
 from annotation.services.queue_pick import pick_tile
 from annotation.services.reviews import record_review

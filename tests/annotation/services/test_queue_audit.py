@@ -11,8 +11,9 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from annotation.models import Ticket, TileOffer
-from annotation.services import queue
-from annotation.services.queue import claim_next_tile, release_lease
+from annotation.services import leases, queue
+from annotation.services.leases import release_lease
+from annotation.services.queue import claim_next_tile
 from annotation.services.queue_audit import QueueAudit, audit_queue
 from annotation.services.queue_front import put_first
 from annotation.services.queue_pick import pick_tile
@@ -48,7 +49,7 @@ def take(campaign: Any, person: Any) -> Any:
     """Claim and be done with it."""
     lease = claim_next_tile(campaign=campaign, annotator=person)
     assert lease is not None
-    queue.finish_lease(tile=lease.tile, annotator=person)
+    leases.finish_lease(tile=lease.tile, annotator=person)
     return lease
 
 

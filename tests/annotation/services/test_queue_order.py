@@ -13,7 +13,8 @@ from queue_crowd import crowd, look_only, open_slots, promises
 
 from annotation.models import Lease, QueueMark, Ticket, Tile
 from annotation.services import queue
-from annotation.services.queue import claim_next_tile, release_lease
+from annotation.services.leases import release_lease
+from annotation.services.queue import claim_next_tile
 from annotation.services.rounds import QueuedTile, open_queue_round
 
 

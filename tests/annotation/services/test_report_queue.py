@@ -13,8 +13,9 @@ from report_rows import accept, draw, report, steward_of, territory
 from annotation.errors import CannotAssign, NoFreeSlot
 from annotation.models import Lease, QueueMark, Ticket
 from annotation.services import report_queue
+from annotation.services.leases import release_lease
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile, release_lease
+from annotation.services.queue import claim_next_tile
 from annotation.services.queue_pick import pick_tile
 from annotation.services.report_desk import answer_report, assign_report
 from annotation.services.rounds import QueuedTile, open_queue_round

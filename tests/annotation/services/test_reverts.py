@@ -28,8 +28,9 @@ from annotation.errors import (
 from annotation.models import Annotation, Contributor, Lease, Revert, RevertItem, Tile, Validation
 from annotation.services import limits
 from annotation.services.annotations import save_annotation, submit_annotation
+from annotation.services.leases import heartbeat_lease, release_lease
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile, heartbeat_lease, release_lease
+from annotation.services.queue import claim_next_tile
 from annotation.services.queue_pick import pick_tile
 from annotation.services.reverts import Scope, revert_batch, revert_user, undo_for_maintainer, undo_revert
 from annotation.services.reviews import record_review, save_correction

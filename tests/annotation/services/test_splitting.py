@@ -38,9 +38,10 @@ from annotation.models import Annotation, GoldTile, Lease, QueueMark, Standing, 
 from annotation.services import gold, queue
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.coverage import seen_tiles
+from annotation.services.leases import heartbeat_lease, release_lease
 from annotation.services.newcomers import is_newcomer
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile, heartbeat_lease, release_lease
+from annotation.services.queue import claim_next_tile
 from annotation.services.queue_audit import audit_queue
 from annotation.services.queue_front import put_first
 from annotation.services.queue_pick import pick_tile

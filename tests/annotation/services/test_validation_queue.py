@@ -19,7 +19,8 @@ from annotation.errors import CampaignClosed, LeaseLost
 from annotation.models import Campaign, Lease, Ticket, Tile, ValidationBatch
 from annotation.services.annotations import save_annotation
 from annotation.services.clock import database_now
-from annotation.services.queue import claim_next_tile, heartbeat_lease, release_lease
+from annotation.services.leases import heartbeat_lease, release_lease
+from annotation.services.queue import claim_next_tile
 from annotation.services.tiles import is_blind_tile
 from annotation.services.validation_queue import claim_tile_to_validate
 
