@@ -155,6 +155,16 @@ def _place_on(tile: Tile, point: Point) -> list[int]:
     return [min(max(0, round(SUBPIXELS * place)), SUBPIXELS * window.width) for place in inside]
 
 
+def lease_body(lease: Lease) -> dict[str, Any]:
+    """A person's hold on a tile."""
+    return {
+        "token": lease.token,
+        "expires_at": lease.expires_at,
+        "heartbeat_seconds": settings.HEARTBEAT_SECONDS,
+        "extra": lease.extra,
+    }
+
+
 def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[str, Any]:
     """A tile with this person's lease and labels on it."""
     campaign = tile.campaign
@@ -167,16 +177,8 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
     ticket = None if lease is None else lease.ticket
     if ticket is not None:
         ticket.tile = tile
-    held = lease is not None and lease.state == Lease.State.ACTIVE
     return {
-        "lease": {
-            "token": lease.token,
-            "expires_at": lease.expires_at,
-            "heartbeat_seconds": settings.HEARTBEAT_SECONDS,
-            "extra": lease.extra,
-        }
-        if lease is not None and held
-        else None,
+        "lease": lease_body(lease) if lease is not None and lease.state == Lease.State.ACTIVE else None,
         "tile": tile_body(tile, campaign) | {"state": _state_to_show(tile, annotation)},
         "why": _why_of_gold(lease, annotation) or why_body(ticket, annotation),
         "annotation": annotation_body(annotation),

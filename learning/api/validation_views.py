@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -103,11 +102,7 @@ class NextToJudgeView(APIView):
         if found is None:
             return Response(status=status.HTTP_204_NO_CONTENT)
         body = {
-            "lease": {
-                "token": found.lease.token,
-                "expires_at": found.lease.expires_at,
-                "heartbeat_seconds": settings.HEARTBEAT_SECONDS,
-            },
+            "lease": presenters.lease_body(found.lease),
             "tile": presenters.tile_body(found.tile, campaign),
             "model_version": found.model_version,
             "items": found.items,
