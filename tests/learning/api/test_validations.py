@@ -43,7 +43,10 @@ def test_a_tile_is_given_with_its_lease_and_the_least_certain_polygon_first(ana:
     body = answer.json()
     assert set(body) == {"lease", "tile", "model_version", "items"}
     assert body["tile"]["id"] == scene.tiles[0].pk and body["tile"]["role_visible"] == "pool"
-    assert set(body["lease"]) == {"token", "expires_at", "heartbeat_seconds", "extra"} and body["model_version"] == "camp-m1"
+    assert (
+        set(body["lease"]) == {"token", "expires_at", "heartbeat_seconds", "extra"}
+        and body["model_version"] == "camp-m1"
+    )
     assert [item["confidence"] for item in body["items"]] == [0.4, 0.6, 0.9]
     last = drawing()[0]
     assert body["items"][-1] == {
