@@ -33,11 +33,13 @@ def hand_in(tile: Tile, someone: Any) -> Annotation:
 
 
 def at_once(*actions: Any) -> list[str]:
-    """Run each action in a thread of its own; returns what they raised."""
+    """Run each action in a thread of its own, all begun together; returns what they raised."""
     failures: list[str] = []
+    gate = threading.Barrier(len(actions))
 
     def run(action: Any) -> None:
         try:
+            gate.wait(timeout=30)
             action()
         except BaseException as error:
             failures.append(f"{type(error).__name__}: {error}")

@@ -112,9 +112,9 @@ def claim_next_tile(
     """Give this person the best-ranked tile they may still do; None when there is none.
 
     Without `ahead`, a tile they already hold comes first, then work sent back to them, then what they began in the
-    quarters of a tile that they split. With `ahead` they hold a
-    second tile, so that nobody waits between two (at most MAX_ACTIVE_LEASES). `within` a territory, the best-ranked of
-    those that touch it; what they hold elsewhere and have not begun goes back to the queue.
+    quarters of a tile that they split. With `ahead` they hold a second tile, so that nobody waits between two (at most
+    MAX_ACTIVE_LEASES). `within` a territory, the best-ranked of those that touch it; what they hold elsewhere and have
+    not begun goes back to the queue.
 
     Guarantees: never more people than the tile's redundancy (unique slots), never one person twice on a tile
     (unique lease), order by rank among what is free at that moment, but for newcomers' first tiles, which are the
@@ -141,7 +141,7 @@ def _next_lease(campaign: Campaign, annotator: User, *, ahead: bool, within: Ter
     spend(user=annotator, action=Action.CLAIM)
     sent_back = _next_sent_back(campaign, annotator) if waits.sent_back else None
     if sent_back is not None:
-        return _give_back(sent_back, ahead=ahead)
+        return _grant_sent_back(sent_back, ahead=ahead)
     begun = _next_begun(campaign, annotator) if waits.begun and within is None else None
     if begun is not None:
         way = TileOffer.Way.CHOSEN  # by whoever split it
@@ -222,7 +222,7 @@ def _next_sent_back(campaign: Campaign, annotator: User) -> Annotation | None:
     )
 
 
-def _give_back(annotation: Annotation, *, ahead: bool) -> Lease:
+def _grant_sent_back(annotation: Annotation, *, ahead: bool) -> Lease:
     tile, author = annotation.tile, annotation.annotator
     lease = Lease.objects.filter(tile=tile, annotator=author, purpose=Lease.Purpose.DRAW).first()
     return go_on(tile, author, lease, ahead=ahead, way=TileOffer.Way.SENT_BACK, other=open_ticket)

@@ -330,17 +330,22 @@ def test_a_tile_sent_back_and_left_alone_for_weeks_returns_to_the_queue(settings
     assert late.extra and Ticket.objects.get(pk=taken.ticket_id).leases.filter(state="active").count() == 1
 
 
+def left_with_a_draft(campaign: Any, someone: Any) -> Lease:
+    lease = claim_next_tile(campaign=campaign, annotator=someone)
+    assert lease is not None
+    save_annotation(
+        tile=lease.tile, annotator=someone, features=[scenes.square(scenes.TWO_CLASSES[0], 0, 0, 10)],
+        operation_id=uuid.uuid4(), expected_version=0,
+    )  # fmt: skip
+    release_lease(token=str(lease.token), annotator=someone, reason="left")
+    return lease
+
+
 @pytest.mark.django_db
 def test_a_draft_that_was_left_is_taken_again_by_its_ticket_so_that_nobody_is_asked_beside_its_author() -> None:
     campaign = scenes.campaign(tile_px=256, control_share=0.0)
     ana, ben = scenes.person("ana"), scenes.person("ben")
-    lease = claim_next_tile(campaign=campaign, annotator=ana)
-    assert lease is not None
-    save_annotation(
-        tile=lease.tile, annotator=ana, features=[scenes.square(scenes.TWO_CLASSES[0], 0, 0, 10)],
-        operation_id=uuid.uuid4(), expected_version=0,
-    )  # fmt: skip
-    release_lease(token=str(lease.token), annotator=ana, reason="left")
+    lease = left_with_a_draft(campaign, ana)
     again = pick_tile(campaign=campaign, annotator=ana, row=lease.tile.row, col=lease.tile.col)
     assert again.ticket is not None and again.ticket.state == "leased" and not again.extra
     other = claim_next_tile(campaign=campaign, annotator=ben)
@@ -351,13 +356,7 @@ def test_a_draft_that_was_left_is_taken_again_by_its_ticket_so_that_nobody_is_as
 def test_a_draft_whose_ticket_went_to_somebody_else_goes_on_as_an_extra_contribution() -> None:
     campaign = scenes.campaign(tile_px=256, control_share=0.0)
     ana, ben = scenes.person("ana"), scenes.person("ben")
-    lease = claim_next_tile(campaign=campaign, annotator=ana)
-    assert lease is not None
-    save_annotation(
-        tile=lease.tile, annotator=ana, features=[scenes.square(scenes.TWO_CLASSES[0], 0, 0, 10)],
-        operation_id=uuid.uuid4(), expected_version=0,
-    )  # fmt: skip
-    release_lease(token=str(lease.token), annotator=ana, reason="left")
+    lease = left_with_a_draft(campaign, ana)
     theirs = claim_next_tile(campaign=campaign, annotator=ben)
     assert theirs is not None and theirs.tile_id == lease.tile_id
     again = pick_tile(campaign=campaign, annotator=ana, row=lease.tile.row, col=lease.tile.col)

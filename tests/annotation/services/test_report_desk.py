@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import scenes
 from django.contrib.auth.models import AnonymousUser
-from django.db import connections
+from queue_rows import at_once
 from report_rows import accept, draw, report, steward_of, territory
 
 from annotation.errors import AnswerNotTrue, CannotAssign, NotThere, ReasonRequired, ReportClosed
@@ -253,29 +252,7 @@ def test_stewards_and_annotators_at_once_on_the_same_tiles_meet_no_deadlock() ->
                 report_id=other.public_id, actor=boss, answer="not_a_fault", words="It is right."
             ),
         ]
-    failures = raised_at_once(actions)
+    failures = at_once(*actions)
     assert [failure for failure in failures if "CannotAssign" not in failure and "ReportClosed" not in failure] == []
     states = set(PlaceReport.objects.filter(pk__in=[one.pk for one in made]).values_list("state", flat=True))
     assert states == {"drawing"}, "each was drawn, whatever came first"
-
-
-def raised_at_once(actions: list[Any]) -> list[str]:
-    """Run each action in a thread of its own, all begun together; what they raised."""
-    failures: list[str] = []
-    gate = threading.Barrier(len(actions))
-
-    def run(action: Any) -> None:
-        try:
-            gate.wait(timeout=30)
-            action()
-        except BaseException as error:
-            failures.append(f"{type(error).__name__}: {error}")
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return failures
