@@ -41,7 +41,7 @@ class ImageryLayerQuerySet(models.QuerySet["ImageryLayer"]):
 class TicketQuerySet(models.QuerySet["Ticket"]):
     """Tickets say where labels are wanted, to whoever may have them."""
 
-    def left_for(self, annotator: User) -> TicketQuerySet:
+    def left_for(self, annotator: User | int) -> TicketQuerySet:
         """Those of tiles that this person may still be given: neither handed in nor held, skipped or called unreadable.
 
         A tile one left is one's own to take again.

@@ -10,6 +10,7 @@ still lie in the index. Clients ask at a person's pace, together `--rate` times 
 sizes are measured by turns, there and back again.
 
     claim_ms             median of a claim, 1 million tiles
+    claim_alone_ms       the same of one person, with nobody beside them
     p50_ratio_1m, _5m    medians at 1 and 5 million tiles ÷ at 10 thousand
     held_snapshot_ratio  at 1 million, with a snapshot held open since --held claims ago ÷ without
     naive_ratio          median of a claim by ORDER BY score … FOR UPDATE under the same clients ÷ ours, at 1 million
@@ -227,6 +228,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             busy = clients.ask(port, large.slug, seconds=arguments.held, rate=None)
             times["held"] = clients.ask(port, large.slug, **paced)
         times["plain"] += clients.ask(port, large.slug, **paced)
+        times["alone"] = Clients(people[:1]).ask(port, large.slug, seconds=arguments.seconds, rate=5)
         rush = clients.ask(port, large.slug, seconds=10, rate=None)
         ours, bare = saves(port, clients, large, arguments.saves)
         for campaign in campaigns.values():
@@ -269,6 +271,7 @@ def main() -> None:
         "p50_ratio_1m": ratio.get(MILLION), "p50_ratio_5m": ratio.get(5 * MILLION),
         "held_snapshot_ratio": round(times["held"] / times["plain"], 2),
         "naive_ratio": round(times["naive"] / times["plain"]), "claim_ms": round(times["plain"], 1),
+        "claim_alone_ms": round(times["alone"], 1),
         "save_ms": round(save, 1), "claims_per_s": round(found["rush"]),
     }  # fmt: skip
     print("FIGURES " + json.dumps(figures))

@@ -66,9 +66,10 @@ def expected_version(request: Request) -> int | None:
     return int(found.group(1))
 
 
-def campaign_or_404(slug: str) -> Campaign:
-    """A campaign with what most answers need."""
-    campaign = Campaign.objects.select_related("layer", "nomenclature", "holdout").filter(slug=slug).first()
+def campaign_or_404(slug: str, *related: str) -> Campaign:
+    """A campaign with what is `related` to it, or what most answers need."""
+    related = related or ("layer", "nomenclature", "holdout")
+    campaign = Campaign.objects.select_related(*related).filter(slug=slug).first()
     if campaign is None:
         raise NotThere(f"There is no campaign {slug!r}: see the list of campaigns.")
     return campaign
@@ -208,7 +209,7 @@ class ClaimView(APIView):
         """Claim the best-ranked tile this person may still do, of a territory where one is named."""
         wanted = s.ClaimSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        campaign = campaign_or_404(slug)
+        campaign = campaign_or_404(slug, "layer")
         user = person(request)
         kind, _colon, code = (wanted.validated_data["territory"] or "").partition(":")
         within = territory_named(kind=kind, code=code) if code else None
