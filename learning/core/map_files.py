@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ BLOCK_PX = 512
 NODATA = 0
 ENTROPY_LEVELS = 254  # stored 1 … 255; 0 means no imagery
 SUM_LEVELS = 65_535  # entropy is summed in whole 65,535ths of ln K: integer sums do not depend on their order
+EMBEDDING_SIZE = 32  # what a tile looks like to the network, see embedding.logits_and_embedding
+EMBEDDING_LEVELS = 256  # its values are summed in whole 256ths, for the same reason
 _COPY_PX = 4096
 
 
@@ -95,14 +97,49 @@ class RowSums:
 
     Args:
         first_tile_row: tile row of index 0.
-        entropy: int64 (tile row, tile column + 1), in 65,535ths of ln K; the last column is the remainder at
-            the right, and tile rows at or beyond n_rows the remainder at the bottom.
+        entropy: int64 (tile row, tile column + 1, class), of the pixels of each predicted class, in 65,535ths of
+            ln K; the last column is the remainder at the right, and tile rows at or beyond n_rows the remainder at
+            the bottom.
         histogram: int64 (tile row, tile column + 1, class).
+        embedding: int64 (tile row, tile column + 1, EMBEDDING_SIZE + 1), see embedding.cell_sums.
     """
 
     first_tile_row: int
     entropy: NDArray[np.int64]
     histogram: NDArray[np.int64]
+    embedding: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class MapPaths:
+    """Where a prediction's files go.
+
+    Args:
+        classes: COG uint8, k = class k - 1, 0 = no imagery, colour table, MODE overviews.
+        entropy: COG uint8, 0 = no imagery, else 1 + round(254 · H / ln K), AVERAGE overviews.
+        scores: .npy float32 (n_rows, n_cols), mean entropy in nats over pixels with imagery, NaN without any.
+        histogram: .npy int64 (n_rows, n_cols, class), pixels by predicted class.
+        doubt: .npy float32 (n_rows, n_cols, class), entropy in nats summed over the pixels of each predicted class,
+            divided by the tile's pixels with imagery: sums over the classes to `scores`.
+        embedding: .npy float16 (n_rows, n_cols, EMBEDDING_SIZE), what the tile looks like to the network.
+    """
+
+    classes: Path
+    entropy: Path
+    scores: Path
+    histogram: Path
+    doubt: Path
+    embedding: Path
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> MapPaths:
+        """The usual names."""
+        names = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy")
+        return cls(*(folder / name for name in names))
+
+    def all(self) -> tuple[Path, ...]:
+        """Every file, in the order above."""
+        return astuple(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,26 +178,20 @@ def finish_row(plan: PredictionPlan, core_row: int, *, partial: Path, sums: RowS
     publish(partial, plan.row_path(core_row))
     partial_sums = plan.sums_path(core_row).with_suffix(".npz.partial")
     with partial_sums.open("wb") as stream:
-        np.savez(stream, first=sums.first_tile_row, entropy=sums.entropy, histogram=sums.histogram)
+        np.savez(
+            stream,
+            first=sums.first_tile_row,
+            entropy=sums.entropy,
+            histogram=sums.histogram,
+            embedding=sums.embedding,
+        )
     publish(partial_sums, plan.sums_path(core_row))
 
 
 def assemble(
-    plan: PredictionPlan,
-    *,
-    class_path: Path,
-    entropy_path: Path,
-    scores_path: Path,
-    histogram_path: Path,
-    colours: Mapping[str, str],
-    tags: Mapping[str, str],
+    plan: PredictionPlan, out: MapPaths, *, colours: Mapping[str, str], tags: Mapping[str, str]
 ) -> PredictionResult:
-    """Write the COGs and tile scores from finished rows, then remove the work folder.
-
-    class_path: uint8, k = class k - 1, 0 = no imagery, colour table, MODE overviews. entropy_path: uint8, 0
-    = no imagery, else 1 + round(254 · H / ln K), AVERAGE overviews. scores_path: .npy float32 (n_rows,
-    n_cols), mean entropy in nats over pixels with imagery, NaN without any. histogram_path: .npy int64
-    (n_rows, n_cols, class).
+    """Write the files of a prediction from its finished rows, then remove the work folder.
 
     Raises: InvalidPredictionGrid: a row is not finished, or a class has no colour.
     """
@@ -168,29 +199,39 @@ def assemble(
     if missing:
         raise InvalidPredictionGrid(f"{len(missing)} rows of windows are not predicted yet, first {missing[0]}.")
     table = colour_table(plan.class_codes, colours)
-    levels = {
-        "ENTROPY_MAX_NATS": repr(math.log(len(plan.class_codes))),
-        "ENTROPY_LEVELS": str(ENTROPY_LEVELS),
-    }
+    most = math.log(len(plan.class_codes))
+    levels = {"ENTROPY_MAX_NATS": repr(most), "ENTROPY_LEVELS": str(ENTROPY_LEVELS)}
     classes = {"CLASS_CODES": json.dumps(plan.class_codes)}
-    _write_cog(plan, 1, class_path, tags={**tags, **classes}, table=table, overviews="MODE", predictor="NO")
-    _write_cog(plan, 2, entropy_path, tags={**tags, **levels}, table=None, overviews="AVERAGE", predictor="YES")
-    entropy, histogram = _total_sums(plan)
-    pixels = histogram.sum(axis=2)
-    mean = np.divide(
-        entropy * (math.log(len(plan.class_codes)) / SUM_LEVELS),
-        pixels,
-        out=np.full(pixels.shape, np.nan),
-        where=pixels > 0,
-    )
+    _write_cog(plan, 1, out.classes, tags={**tags, **classes}, table=table, overviews="MODE", predictor="NO")
+    _write_cog(plan, 2, out.entropy, tags={**tags, **levels}, table=None, overviews="AVERAGE", predictor="YES")
+    sums = _total_sums(plan)
+    pixels = sums.histogram.sum(axis=2)
+    entropy = sums.entropy.sum(axis=2)
     inside = np.s_[: plan.n_rows, : plan.n_cols]
-    _write_npy(scores_path, mean[inside].astype(np.float32))
-    _write_npy(histogram_path, histogram[inside])
+    unknown = np.full(pixels.shape, np.nan)
+    mean = np.divide(entropy * (most / SUM_LEVELS), pixels, out=unknown, where=pixels > 0)
+    _write_npy(out.scores, mean[inside].astype(np.float32))
+    _write_npy(out.histogram, sums.histogram[inside])
+    doubt = sums.entropy * (most / SUM_LEVELS) / np.maximum(pixels, 1)[..., None]
+    _write_npy(out.doubt, doubt[inside].astype(np.float32))
+    _write_npy(out.embedding, mean_embeddings(sums.embedding[inside]))
     shutil.rmtree(plan.work_dir)
     counted = int(pixels.sum())
-    average = float(entropy.sum() * (math.log(len(plan.class_codes)) / SUM_LEVELS) / counted) if counted else None
-    class_pixels = tuple(histogram.sum(axis=(0, 1)).tolist())
+    average = float(entropy.sum() * (most / SUM_LEVELS) / counted) if counted else None
+    class_pixels = tuple(sums.histogram.sum(axis=(0, 1)).tolist())
     return PredictionResult(class_pixels, average, plan.n_rows, plan.n_cols, plan.precision)
+
+
+def mean_embeddings(sums: NDArray[np.int64]) -> NDArray[np.float16]:
+    """Mean embedding of each tile from its cells' sums; 0 where no cell lies.
+
+    Args: sums: int64 (..., EMBEDDING_SIZE + 1), the number of cells last. Returns: float16 (..., EMBEDDING_SIZE).
+    """
+    cells = np.maximum(sums[..., EMBEDDING_SIZE:], 1)
+    largest = float(np.finfo(np.float16).max)
+    means = np.clip(sums[..., :EMBEDDING_SIZE] / (EMBEDDING_LEVELS * cells), -largest, largest)
+    result: NDArray[np.float16] = means.astype(np.float16)
+    return result
 
 
 def colour_table(class_codes: Sequence[str], colours: Mapping[str, str]) -> dict[int, tuple[int, int, int, int]]:
@@ -208,16 +249,18 @@ def colour_table(class_codes: Sequence[str], colours: Mapping[str, str]) -> dict
     return table
 
 
-def _total_sums(plan: PredictionPlan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _total_sums(plan: PredictionPlan) -> RowSums:
     shape = (-(-plan.height // plan.tile_px), plan.n_cols + 1)
-    entropy = np.zeros(shape, np.int64)
-    histogram = np.zeros((*shape, len(plan.class_codes)), np.int64)
+    entropy = np.zeros((*shape, len(plan.class_codes)), np.int64)
+    histogram = np.zeros_like(entropy)
+    embedding = np.zeros((*shape, EMBEDDING_SIZE + 1), np.int64)
     for core_row in range(plan.n_core_rows):
         with np.load(plan.sums_path(core_row), allow_pickle=False) as sums:
             rows = slice(int(sums["first"]), int(sums["first"]) + len(sums["entropy"]))
             entropy[rows] += sums["entropy"]
             histogram[rows] += sums["histogram"]
-    return entropy, histogram
+            embedding[rows] += sums["embedding"]
+    return RowSums(0, entropy, histogram, embedding)
 
 
 def _write_cog(

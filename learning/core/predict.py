@@ -23,9 +23,12 @@ from rasterio.windows import Window
 from torch import Tensor
 
 from learning.core.dataset import mirror
+from learning.core.embedding import cell_sums, logits_and_embedding
 from learning.core.map_files import (
+    EMBEDDING_SIZE,
     ENTROPY_LEVELS,
     SUM_LEVELS,
+    MapPaths,
     PredictionPlan,
     PredictionResult,
     RowSums,
@@ -56,10 +59,7 @@ def predict_raster(
     model: TrainedModel,
     source: Path,
     *,
-    class_path: Path,
-    entropy_path: Path,
-    scores_path: Path,
-    histogram_path: Path,
+    out: MapPaths,
     tile_px: int,
     colours: Mapping[str, str],
     bands: Sequence[str] | None = None,
@@ -75,7 +75,7 @@ def predict_raster(
 ) -> PredictionResult:
     """Predict a raster on one worker; interrupted, it goes on from its last finished row of windows.
 
-    See map_files.assemble for what each path receives and plan_prediction for the other arguments. To share
+    See map_files.MapPaths for what is written and plan_prediction for the other arguments. To share
     the work, call plan_prediction and claim_work_dir once, predict_core_row for each row anywhere, then
     map_files.assemble.
 
@@ -85,7 +85,7 @@ def predict_raster(
     plan = plan_prediction(
         model, source, tile_px=tile_px, bands=bands, gsd_m=gsd_m, core_px=core_px, margin_px=margin_px,
         batch_size=batch_size, device=device, precision=precision,
-        work_dir=work_dir or class_path.with_name(class_path.name + ".rows"),
+        work_dir=work_dir or out.classes.with_name(out.classes.name + ".rows"),
     )  # fmt: skip
     claim_work_dir(plan)
     for core_row in range(plan.n_core_rows):
@@ -97,10 +97,7 @@ def predict_raster(
 
             predict_core_row(model, plan, core_row, device=device, on_progress=row_progress, should_stop=should_stop)
         on_progress((core_row + 1) / plan.n_core_rows)
-    return assemble(
-        plan, class_path=class_path, entropy_path=entropy_path, scores_path=scores_path,
-        histogram_path=histogram_path, colours=colours, tags={"MODEL_SHA256": model.sha256},
-    )  # fmt: skip
+    return assemble(plan, out, colours=colours, tags={"MODEL_SHA256": model.sha256})
 
 
 def plan_prediction(
@@ -169,13 +166,10 @@ def predict_core_row(
 
     Raises: PredictionStopped: `should_stop` said so; the row is left unfinished and without trace.
     """
-    top, bottom = plan.core_rows_px(core_row)
-    first, last = top // plan.tile_px, (bottom - 1) // plan.tile_px
-    n_classes = len(plan.class_codes)
-    entropy = np.zeros((last - first + 1, plan.n_cols + 1), np.int64)
-    histogram = np.zeros((*entropy.shape, n_classes), np.int64)
+    sums = _RowSums(plan, core_row)
     target = torch.device(device)
     network = on_device(model.network, target)
+    top, bottom = plan.core_rows_px(core_row)
     partial = plan.row_path(core_row).with_suffix(".partial.tif")
     with rasterio.open(partial, "w", **row_profile(plan, core_row)) as out, _forgotten_on_error(partial):
         for batch in _batches(plan, core_row):
@@ -183,21 +177,60 @@ def predict_core_row(
                 raise PredictionStopped(f"Stopped in row {core_row} of {plan.n_core_rows}; start it again to go on.")
             images = torch.from_numpy(np.stack([p.image for p in batch])).to(target)
             valid = torch.from_numpy(np.stack([p.valid for p in batch])).to(target)
-            classes, nats = _forward(network, images, valid, model, precision=plan.precision)
+            classes, nats, cells = _forward(network, images, valid, model, precision=plan.precision)
             for k, patch in enumerate(batch):
                 core = np.s_[k, plan.margin_px : plan.margin_px + bottom - top,
                              plan.margin_px : plan.margin_px + patch.width]  # fmt: skip
-                share = nats[core] / math.log(n_classes)
-                rows = _tile_of(top, bottom, plan.tile_px) - first
-                cols = np.minimum(_tile_of(patch.left, patch.left + patch.width, plan.tile_px), plan.n_cols)
-                entropy += _tile_sums(share, rows, cols, entropy.shape)
+                share = nats[core] / math.log(len(plan.class_codes))
                 class_map = classes[core].cpu().numpy()
-                histogram += _tile_histogram(class_map, rows, cols, histogram.shape)
+                sums.add(patch, classes[core], class_map, share, cells[k])
                 levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[core] > 0)
                 window = Window(patch.left, 0, patch.width, bottom - top)
                 out.write(np.stack([class_map, levels.to(torch.uint8).cpu().numpy()]), window=window)
             on_progress((batch[-1].left + batch[-1].width) / plan.width)
-    finish_row(plan, core_row, partial=partial, sums=RowSums(first, entropy, histogram))
+    finish_row(plan, core_row, partial=partial, sums=sums.total)
+
+
+class _RowSums:
+    """What a row of windows adds to the tiles it touches, window by window."""
+
+    def __init__(self, plan: PredictionPlan, core_row: int) -> None:
+        self.plan = plan
+        self.top, self.bottom = plan.core_rows_px(core_row)
+        first, last = self.top // plan.tile_px, (self.bottom - 1) // plan.tile_px
+        shape = (last - first + 1, plan.n_cols + 1)
+        by_class = (*shape, len(plan.class_codes))
+        self.total = RowSums(
+            first,
+            entropy=np.zeros(by_class, np.int64),
+            histogram=np.zeros(by_class, np.int64),
+            embedding=np.zeros((*shape, EMBEDDING_SIZE + 1), np.int64),
+        )
+
+    def add(self, patch: _Patch, classes: Tensor, class_map: NDArray[np.uint8], share: Tensor, cells: Tensor) -> None:
+        """One window: classes and entropy (share of its maximum) of its core, cells of all of it."""
+        rows = self._tile_rows(np.arange(self.top, self.bottom))
+        cols = self._tile_cols(np.arange(patch.left, patch.left + patch.width))
+        self.total.entropy[:] += _tile_sums(share, classes, rows, cols, self.total.entropy.shape)
+        self.total.histogram[:] += _tile_histogram(class_map, rows, cols, self.total.histogram.shape)
+        stride = (patch.image.shape[1] // cells.shape[1], patch.image.shape[2] // cells.shape[2])
+        down, across = (
+            _cell_centres(size, margin=self.plan.margin_px, stride=step)
+            for size, step in zip((self.bottom - self.top, patch.width), stride, strict=True)
+        )
+        first_row, first_col = (self.plan.margin_px // step for step in stride)
+        core = cells[:, first_row : first_row + len(down), first_col : first_col + len(across)]
+        known = patch.valid[np.ix_(self.plan.margin_px + down, self.plan.margin_px + across)]
+        core = core.masked_fill(torch.from_numpy(~known).to(core.device), torch.nan)
+        shape = self.total.embedding.shape[:2]
+        rows, cols = self._tile_rows(self.top + down), self._tile_cols(patch.left + across)
+        self.total.embedding[:] += cell_sums(core, rows, cols, shape)
+
+    def _tile_rows(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return rows // self.plan.tile_px - self.total.first_tile_row
+
+    def _tile_cols(self, cols: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.minimum(cols // self.plan.tile_px, self.plan.n_cols)
 
 
 def predict_window(
@@ -231,7 +264,7 @@ def predict_window(
     grid = np.ix_(rows, cols)
     target = torch.device(device)
     network = on_device(model.network, target)
-    classes, nats = _forward(
+    classes, nats, _cells = _forward(
         network,
         torch.from_numpy(np.ascontiguousarray(image[:, grid[0], grid[1]]))[None].to(target),
         torch.from_numpy(valid[grid])[None].to(target),
@@ -245,9 +278,9 @@ def predict_window(
 @torch.inference_mode()
 def _forward(
     network: torch.nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str
-) -> tuple[Tensor, Tensor]:
-    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), on the
-    device.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), and its embedding
+    (see embedding.logits_and_embedding), on the device.
 
     Entropy needs no softmax: with d = z - max z and s = Σ exp d, H = ln s - Σ d · exp d / s.
     """
@@ -257,14 +290,14 @@ def _forward(
     )
     inputs = ((images.to(torch.float32) - mean) / std) * valid[:, None]
     with autocast(precision, images.device):
-        logits = network(inputs.contiguous(memory_format=torch.channels_last))
+        logits, cells = logits_and_embedding(network, inputs.contiguous(memory_format=torch.channels_last))
     logits = logits.float()
     highest, index = logits.max(dim=1, keepdim=True)
     distance = logits - highest
     exponential = distance.exp()
     total = exponential.sum(dim=1)
     entropy = total.log() - (exponential * distance).sum(dim=1) / total
-    return (index[:, 0] + 1).to(torch.uint8) * valid, entropy.clamp(min=0) * valid
+    return (index[:, 0] + 1).to(torch.uint8) * valid, entropy.clamp(min=0) * valid, cells
 
 
 def _batches(plan: PredictionPlan, core_row: int) -> Iterator[list[_Patch]]:
@@ -311,20 +344,24 @@ def _round_up(length: int) -> int:
     return -(-length // STRIDE) * STRIDE
 
 
-def _tile_of(start: int, stop: int, tile_px: int) -> NDArray[np.intp]:
-    return np.arange(start, stop) // tile_px
+def _cell_centres(length: int, *, margin: int, stride: int) -> NDArray[np.intp]:
+    """Centres of the cells that begin inside a core, in pixels from the core's edge; none beyond it."""
+    if margin % stride:
+        raise InvalidPredictionGrid(f"Margin {margin} is not a multiple of the network's stride {stride}.")
+    return np.minimum(np.arange(0, length, stride) + stride // 2, length - 1)
 
 
 def _tile_sums(
-    share: Tensor, rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
+    share: Tensor, classes: Tensor, rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
-    """Sum of entropy (share of its maximum) per tile in whole 65,535ths, so that order cannot matter."""
-    whole = (share * SUM_LEVELS).round().to(torch.int64)
-    by_row = torch.zeros((shape[0], whole.shape[1]), dtype=torch.int64, device=share.device)
-    by_row.index_add_(0, torch.from_numpy(rows).to(share.device), whole)
-    by_tile = torch.zeros(shape, dtype=torch.int64, device=share.device)
-    by_tile.index_add_(1, torch.from_numpy(cols).to(share.device), by_row)
-    sums: NDArray[np.int64] = by_tile.cpu().numpy()
+    """Sum of entropy (share of its maximum) per tile and predicted class in whole 65,535ths: order cannot matter."""
+    whole = (share * SUM_LEVELS).round().to(torch.float64)
+    tiles = torch.from_numpy(rows)[:, None] * shape[1] + torch.from_numpy(cols)[None, :]
+    place = tiles.to(share.device) * (shape[2] + 1) + classes
+    size = shape[0] * shape[1] * (shape[2] + 1)
+    # Whole numbers far below 2 ** 53: exact in float64, whatever the order of the additions.
+    counted = torch.bincount(place.ravel(), weights=whole.ravel(), minlength=size)
+    sums: NDArray[np.int64] = counted.reshape(shape[0], shape[1], -1)[:, :, 1:].round().to(torch.int64).cpu().numpy()
     return sums
 
 

@@ -17,7 +17,7 @@ from learning.models import Prediction, TrainedModel, TrainingRun
 from learning.services import acquisition, map_changes, predictions
 from learning.services.holdout import holdout_windows
 
-FILES = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy")
+FILES = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy")
 # What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
 PUBLIC_COPIES = (("class_public.tif", "class.tif", "MODE"), ("entropy_public.tif", "entropy.tif", "AVERAGE"))
 MAP_END, COPIES_END = 0.9, 0.98  # shares of the progress bar
@@ -63,6 +63,7 @@ def predict(context: JobContext) -> dict[str, Any]:
 
 
 def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:
+    from learning.core.map_files import MapPaths
     from learning.core.model_file import load_model
     from learning.core.predict import predict_raster
 
@@ -78,10 +79,7 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
         predict_raster(
             loaded,
             campaign.layer.path("analysis.tif"),
-            class_path=prediction.path("class.tif"),
-            entropy_path=prediction.path("entropy.tif"),
-            scores_path=prediction.path("scores.npy"),
-            histogram_path=prediction.path("histogram.npy"),
+            out=MapPaths.in_folder(prediction.path("")),
             tile_px=campaign.tile_px,
             colours=colours,
             bands=campaign.layer.bands,

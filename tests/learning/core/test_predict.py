@@ -15,8 +15,9 @@ from rio_cogeo.cogeo import cog_validate
 from learning.core import map_files
 from learning.core.acquisition import predictive_entropy
 from learning.core.dataset import LabelledTile, Normalisation
+from learning.core.embedding import logits_and_embedding
 from learning.core.fit import TrainConfig, fit
-from learning.core.map_files import claim_work_dir
+from learning.core.map_files import MapPaths, claim_work_dir
 from learning.core.model_file import ModelMetadata, TrainedModel
 from learning.core.network import NetworkSpec
 from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window
@@ -26,7 +27,7 @@ torch.set_num_threads(1)
 COLOURS = {"field": "#80FF00", "roof": "#FF377A", "water": "#00CCF2"}
 BANDS = ("B", "R")
 SIZE = (330, 270)  # width, height: not multiples of anything
-OUT = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy")
+OUT = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy")
 
 
 def scene(seed: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
@@ -71,14 +72,9 @@ def raster(tmp_path_factory) -> Path:
     return path
 
 
-def paths(folder: Path) -> dict[str, Path]:
-    keys = ("class_path", "entropy_path", "scores_path", "histogram_path")
-    return {key: folder / name for key, name in zip(keys, OUT, strict=True)}
-
-
 def predict(model, raster, folder, **options):
     defaults = {"tile_px": 50, "colours": COLOURS, "core_px": 96, "precision": "fp32"}
-    return predict_raster(model, raster, **paths(folder), **{**defaults, **options})
+    return predict_raster(model, raster, out=MapPaths.in_folder(folder), **{**defaults, **options})
 
 
 def digests(folder: Path) -> list[str]:
@@ -157,7 +153,7 @@ def test_rows_computed_in_any_order_and_place_give_the_same_bytes(model, raster,
     assert plan.n_core_rows == 3
     for core_row in (2, 0, 1):
         predict_core_row(model, plan, core_row)
-    map_files.assemble(plan, **paths(tmp_path), colours=COLOURS, tags={"MODEL_SHA256": model.sha256})
+    map_files.assemble(plan, MapPaths.in_folder(tmp_path), colours=COLOURS, tags={"MODEL_SHA256": model.sha256})
     assert digests(tmp_path) == digests(predicted)
 
 
@@ -228,6 +224,35 @@ def test_tile_scores_are_the_mean_entropy_of_the_tiles_valid_pixels(model, raste
         # stored entropy is rounded to 1/254 of ln 3
         assert scores[row, col] == pytest.approx(nats[here][known].mean(), abs=math.log(3) / 508)
     assert histogram[0, 0].sum() == 10 * 50
+
+
+def test_the_doubt_of_a_tile_is_told_apart_by_predicted_class(model, raster, predicted):
+    doubt, scores = np.load(predicted / "doubt.npy"), np.load(predicted / "scores.npy")
+    assert doubt.shape == (5, 6, 3) and doubt.dtype == np.float32
+    assert doubt.sum(axis=2) == pytest.approx(scores, abs=1e-6)
+    classes, levels = read(predicted / "class.tif"), read(predicted / "entropy.tif").astype(float)
+    nats = (levels - 1) / 254 * math.log(3)
+    here = np.s_[100:150, 150:200]
+    for value in (1, 2, 3):
+        of_class = nats[here][classes[here] == value].sum() / (classes[here] > 0).sum()
+        assert doubt[2, 3, value - 1] == pytest.approx(of_class, abs=math.log(3) / 508)
+
+
+def test_a_tiles_embedding_is_the_mean_of_what_the_encoder_saw_there(model, raster, tmp_path):
+    predict(model, raster, tmp_path, tile_px=64, core_px=352, margin_px=0)
+    embedding = np.load(tmp_path / "embedding.npy")
+    assert embedding.shape[2] == 32 and embedding.dtype == np.float16
+    assert not embedding[~np.isfinite(np.load(tmp_path / "scores.npy"))].any()
+    with rasterio.open(raster, driver="GTiff") as source:
+        image, valid = source.read((2, 1)), source.dataset_mask() > 0
+    norm = model.metadata.normalisation
+    mean, std = (np.array(v, np.float32)[:, None, None] for v in (norm.mean, norm.std))
+    rows, cols = (-(-n // 32) * 32 - n for n in valid.shape)
+    inputs = np.pad((image - mean) / std * valid, ((0, 0), (0, rows), (0, cols)), mode="reflect")
+    with torch.inference_mode():
+        _logits, cells = logits_and_embedding(model.network, torch.from_numpy(inputs.astype(np.float32))[None])
+    expected = cells[0, :, 4:6, 4:6].mean((1, 2)).numpy()
+    assert embedding[2, 2] == pytest.approx(expected, abs=0.01, rel=0.01)
 
 
 def test_a_tile_without_imagery_has_no_score(model, raster, tmp_path):
@@ -311,7 +336,7 @@ def test_assembling_an_unfinished_prediction_is_refused(model, raster, tmp_path)
     plan = plan_prediction(model, raster, tile_px=50, work_dir=tmp_path / "rows", core_px=96)
     claim_work_dir(plan)
     with pytest.raises(InvalidPredictionGrid, match="3 rows"):
-        map_files.assemble(plan, **paths(tmp_path), colours=COLOURS, tags={})
+        map_files.assemble(plan, MapPaths.in_folder(tmp_path), colours=COLOURS, tags={})
 
 
 def test_normalisation_travels_with_the_model_and_changes_its_answers(model):
