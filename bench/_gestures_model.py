@@ -16,7 +16,7 @@ import numpy as np
 from _platform import REPOSITORY
 from assemble_dubai import read_scene
 
-from learning.core.acquisition import rank_tiles
+from learning.core.acquisition import Candidates, Doubt, Mix, rank_tiles
 from learning.core.dataset import LabelledTile
 from learning.core.fit import StepReport, TrainConfig, fit
 from learning.core.map_files import ENTROPY_LEVELS
@@ -175,12 +175,11 @@ def two_rounds(scenes: Scenes, *, folder: Path, seed: int, fresh: bool) -> tuple
     labelled = list(range(ROUND_TILES))
     first = train(scenes, [pool[i] for i in labelled], folder=folder / "round-1", initial=None, seed=seed)
     print(f"round 1: {len(labelled)} tiles, {time.monotonic() - began:.0f} s", flush=True)
-    scores = np.array([[predict(first, scenes, place)[1].mean() for place in pool]])
-    eligible = np.ones_like(scores, dtype=bool)
-    eligible[0, labelled] = False
-    chosen = rank_tiles(
-        scores, eligible=eligible, batch_size=ROUND_TILES, random_share=0.1, spatial_cell_tiles=1, rng=rng
-    )
+    free = np.setdiff1d(np.arange(len(pool)), labelled)
+    doubt = np.array([[predict(first, scenes, pool[i])[1].mean()] for i in free])
+    candidates = Candidates(row=np.zeros_like(free), col=free, doubt=doubt, share=np.ones_like(doubt))
+    mix = Mix(random=0.1, suspects=0.0)
+    chosen = rank_tiles(candidates, acquisition=Doubt(), mix=mix, batch_size=ROUND_TILES, rng=rng)
     labelled += [tile.col for tile in chosen]
     second = train(scenes, [pool[i] for i in labelled], folder=folder / "round-2", initial=first, seed=seed + 1)
     print(f"round 2: {len(labelled)} tiles, {time.monotonic() - began:.0f} s", flush=True)

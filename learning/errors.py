@@ -112,6 +112,12 @@ class InvalidScores(LearningError):
     code: ClassVar[str] = "invalid_scores"
 
 
+class UnknownAcquisition(LearningError):
+    """No acquisition function or pixel score has this name."""
+
+    code: ClassVar[str] = "unknown_acquisition"
+
+
 class InvalidEvaluation(LearningError):
     """Truth, prediction or confusion matrices do not fit together."""
 

@@ -1,17 +1,226 @@
-"""Which tiles to ask people about next: pixel uncertainty, and a ranked batch of tiles. numpy only."""
+"""Which tiles to ask people about next: a batch, chosen and ranked. numpy only.
+
+An acquisition function sees what the map says of every tile that a round may ask for (`Candidates`) and names the ones
+it wants, best first. A round mixes one with tiles drawn at random and with tiles that may be confidently wrong.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.errors import InvalidScores, NotProbabilities
+from learning.core.diversity import Embeddings, farthest_first
+from learning.errors import InvalidScores, UnknownAcquisition
 
-Kind = Literal["uncertainty", "random", "area"]
+Kind = Literal["uncertainty", "suspect", "random", "area"]
+Positions = NDArray[np.intp]
+
+SHORT_LIST = 10_000  # tiles among which a varied choice is made: the most doubtful of perhaps millions
+SHORT_LIST_FACTOR = 10  # and never fewer than so many times the tiles wanted
+NEIGHBOURS = 5
+_LEAST_SHARE = 0.01  # a class with less of the map than this weighs no more than one with this
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What is known of the tiles a round may ask for, one row each, and of those that are labelled.
+
+    Args:
+        row, col: int (tile,).
+        doubt: float (tile, class): the model's doubt, mean over the tile's pixels of those predicted as each class,
+            so that it sums over the classes to the tile's mean doubt. NaN in tiles without imagery.
+        share: float (tile, class): part of the tile predicted as each class.
+        embedding: float32 (tile, dimension), what each tile looks like; None where the map has none.
+        known_embedding: float32 (labelled tile, dimension). known_share: float (labelled tile, class), of the labels.
+        gestures: (tile,), gestures that labelling each is expected to take; None = all alike.
+
+    Raises: InvalidScores: shapes that do not fit together.
+    """
+
+    row: Positions
+    col: Positions
+    doubt: NDArray[np.floating[Any]]
+    share: NDArray[np.floating[Any]]
+    embedding: Embeddings | None = None
+    known_embedding: Embeddings | None = None
+    known_share: NDArray[np.floating[Any]] | None = None
+    gestures: NDArray[np.floating[Any]] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together."""
+        n_tiles = len(self.row)
+        shapes = {
+            "col": self.col.shape == (n_tiles,),
+            "doubt": self.doubt.ndim == 2 and len(self.doubt) == n_tiles,
+            "share": self.share.shape == self.doubt.shape,
+            "embedding": self.embedding is None or (self.embedding.ndim == 2 and len(self.embedding) == n_tiles),
+            "known_embedding": self.known_embedding is None
+            or (self.embedding is not None and self.known_embedding.shape[1:] == self.embedding.shape[1:]),
+            "known_share": self.known_share is None
+            or (
+                self.known_embedding is not None
+                and self.known_share.shape == (len(self.known_embedding), self.doubt.shape[1])
+            ),
+            "gestures": self.gestures is None or self.gestures.shape == (n_tiles,),
+        }
+        for name, fits in shapes.items():
+            if not fits:
+                raise InvalidScores(f"{name} of the candidates does not fit {n_tiles} tiles × {self.doubt.shape[1:]}.")
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def mean_doubt(self) -> NDArray[np.floating[Any]]:
+        """Of each tile, over its pixels: (tile,)."""
+        total: NDArray[np.floating[Any]] = self.doubt.sum(axis=1)
+        return total
+
+    def at(self, positions: Positions | NDArray[np.bool_]) -> Candidates:
+        """Some of them; what is labelled stays."""
+        return Candidates(
+            row=self.row[positions],
+            col=self.col[positions],
+            doubt=self.doubt[positions],
+            share=self.share[positions],
+            embedding=None if self.embedding is None else self.embedding[positions],
+            known_embedding=self.known_embedding,
+            known_share=self.known_share,
+            gestures=None if self.gestures is None else self.gestures[positions],
+        )
+
+
+class Acquisition(Protocol):
+    """The one thing an acquisition function is: candidates in, positions out, the most wanted first.
+
+    Fewer than `count` may come back, none twice. Randomness, also in ties, comes from `rng` alone.
+    """
+
+    def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
+        """Choose `count` of the candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """The tiles that are doubted most.
+
+    Args:
+        rarity: how much more doubt about a rare class counts: predicted share of the class ** -rarity.
+        cost: how much what takes many gestures is put off: divided by gestures ** cost.
+
+    Source: Settles 2009 (TR 1648), section 3.1; weighting by class, Cai et al. 2021 (CVPR, class-balanced sampling).
+    """
+
+    rarity: float = 0.0
+    cost: float = 0.0
+
+    def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
+        """The highest scores, ties at random."""
+        return _descending(tile_worth(candidates, rarity=self.rarity, cost=self.cost), rng)[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class Diversity:
+    """Tiles unlike each other and unlike what is labelled, whatever the model thinks of them.
+
+    Source: Sener & Savarese 2018, arXiv:1708.00489 (core-set by farthest-first traversal).
+    """
+
+    def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
+        """Farthest first."""
+        return _varied(candidates, np.arange(len(candidates)), count=count, weights=None, rng=rng)
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtAndDiversity:
+    """Doubtful tiles unlike each other and unlike what is labelled: worth times squared distance, one after another.
+
+    Args: rarity, cost: as in Doubt. power: of the worth; 0 is Diversity among the doubtful, large is Doubt alone.
+
+    Source: the product follows Ash et al. 2020, arXiv:1906.03671 (BADGE: gradients are long where a model doubts, and
+            k-means++ keeps them apart), with the two factors kept apart, so that each can be explained.
+    """
+
+    rarity: float = 0.5
+    cost: float = 0.0
+    power: float = 1.0
+
+    def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
+        """Farthest first among a short list, weighted."""
+        worth = tile_worth(candidates, rarity=self.rarity, cost=self.cost)
+        short = _descending(worth, rng)[: max(SHORT_LIST, SHORT_LIST_FACTOR * count)]
+        return _varied(candidates, short, count=count, weights=np.maximum(worth[short], 0) ** self.power, rng=rng)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidentErrors:
+    """Tiles where the model is sure, and what looks like them was labelled as something else.
+
+    A model's doubt cannot show what it is wrongly sure of. Each tile is held against the labels of the labelled tiles
+    that look most like it: half the sum of the differences between the predicted classes' shares and theirs, less what
+    the model doubts anyway.
+
+    Source: nearest neighbours of an embedding as a second opinion, Papernot & McDaniel 2018, arXiv:1803.04765.
+    """
+
+    def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
+        """The largest disagreement first; none without labelled tiles."""
+        suspicion = disagreement(candidates)
+        if suspicion is None:
+            return np.empty(0, np.intp)
+        doubt = candidates.mean_doubt
+        highest = float(doubt.max(initial=0))
+        sure = 1 - doubt / highest if highest > 0 else np.ones(len(doubt))
+        order = _descending(suspicion * sure, rng)
+        return order[(suspicion * sure)[order] > 0][:count]
+
+
+@dataclass(frozen=True, slots=True)
+class AtRandom:
+    """Every candidate with the same chance: what every other function has to beat."""
+
+    def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
+        """Drawn without replacement."""
+        drawn: Positions = rng.choice(len(candidates), min(count, len(candidates)), replace=False).astype(np.intp)
+        return drawn
+
+
+ACQUISITIONS: dict[str, Acquisition] = {
+    "entropy": Doubt(),
+    "rare_doubt": Doubt(rarity=0.5),
+    "diversity": Diversity(),
+    "doubt_and_diversity": DoubtAndDiversity(),
+    "random": AtRandom(),
+}
+DEFAULT = "doubt_and_diversity"
+
+
+def acquisition_named(name: str) -> Acquisition:
+    """The function a policy names. Raises: UnknownAcquisition."""
+    if name not in ACQUISITIONS:
+        known = ", ".join(sorted(ACQUISITIONS))
+        raise UnknownAcquisition(f"Acquisition function {name!r} is unknown; choose one of: {known}.")
+    return ACQUISITIONS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What a round is made of: shares of the batch, from 0 to 1; the rest is the acquisition function's.
+
+    Args:
+        random: drawn uniformly, with a probability that is written down: the sample that is not the model's choice.
+        suspects: may be confidently wrong (ConfidentErrors).
+        spatial_cell_tiles: side of the cell by which the function's tiles are spread over the ground; 1 spreads
+            nothing.
+    """
+
+    random: float = 0.1
+    suspects: float = 0.2
+    spatial_cell_tiles: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +228,9 @@ class RankedTile:
     """One tile of a batch; rank 0 is asked first.
 
     Args:
-        score: mean uncertainty of the tile, as given.
-        probability: for "random" tiles, the chance every eligible tile had of being drawn at random:
-            (random tiles drawn) / (eligible tiles with a finite score). None for the others, whose inclusion was
-            decided and not drawn.
+        score: the tile's mean doubt.
+        probability: for "random" tiles, the chance every candidate had of being drawn at random: (random tiles
+            drawn) / (candidates). None for the others, whose inclusion was decided and not drawn.
     """
 
     row: int
@@ -33,160 +241,179 @@ class RankedTile:
     rank: int
 
 
-def predictive_entropy(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Shannon entropy of the predicted class distribution at each pixel.
-
-    Args:    probabilities: float (tile, class, row, col); each pixel sums to 1 within 1e-4.
-    Returns: float32 (tile, row, col), in nats, from 0 (certain) to ln(class count) (uniform).
-    Raises:  NotProbabilities: some pixel does not sum to 1 (logits passed by mistake, say).
-    Source:  Shannon 1948; as an acquisition function, Settles 2009 (TR 1648), section 3.1.
-    """
-    _check_probabilities(probabilities)
-    positive = np.where(probabilities > 0, probabilities, 1.0)  # 0 · ln 0 = 0
-    entropy: NDArray[np.floating[Any]] = -(probabilities * np.log(positive)).sum(axis=1)
-    result: NDArray[np.float32] = np.maximum(entropy, 0).astype(np.float32)
-    return result
-
-
-def margin_uncertainty(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """One minus the gap between the two likeliest classes, so that higher is less certain.
-
-    Args:    probabilities: as in predictive_entropy, at least two classes.
-    Returns: float32 (tile, row, col), from 0 to 1.
-    Raises:  NotProbabilities.
-    Source:  Scheffer et al. 2001; Settles 2009, section 3.1.
-    """
-    _check_probabilities(probabilities)
-    ordered = np.partition(probabilities, -2, axis=1)
-    result: NDArray[np.float32] = (1 - (ordered[:, -1] - ordered[:, -2])).astype(np.float32)
-    return result
-
-
-def least_confidence(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """One minus the probability of the likeliest class.
-
-    Args:    probabilities: as in predictive_entropy.
-    Returns: float32 (tile, row, col), from 0 to 1 - 1 / class count.
-    Raises:  NotProbabilities.
-    Source:  Lewis & Gale 1994; Settles 2009, section 3.1.
-    """
-    _check_probabilities(probabilities)
-    result: NDArray[np.float32] = (1 - probabilities.max(axis=1)).astype(np.float32)
-    return result
-
-
 def rank_tiles(
-    scores: NDArray[np.floating[Any]],
+    candidates: Candidates,
     *,
-    eligible: NDArray[np.bool_],
+    acquisition: Acquisition,
+    mix: Mix,
     batch_size: int,
-    random_share: float,
-    spatial_cell_tiles: int,
     rng: np.random.Generator,
     first: NDArray[np.bool_] | None = None,
 ) -> tuple[RankedTile, ...]:
     """Choose and order the tiles of an acquisition round.
 
-    First, round(random_share · batch) tiles are drawn uniformly, without replacement, from all eligible
-    tiles, so that each had the same, logged probability. The rest goes to the most uncertain of the others,
-    spread over the ground: the best tile of every cell by score, then the second best of every cell, and so
-    on; tiles marked `first` come before all of these, in the same order among themselves. Random tiles sit at
-    evenly spaced ranks. Ties are broken by `rng`, never by position.
+    Random tiles are drawn first, uniformly and without replacement from all candidates with a finite doubt, so that
+    each had the same, logged probability; then the suspects; the rest is the function's choice, tiles marked `first`
+    before all others. These are spread over the ground: of every cell the one it wants most, then of every cell the
+    second, and so on. Random tiles and suspects sit at evenly spaced ranks. Ties are broken by `rng`.
 
     Args:
-        scores: (n_rows, n_cols), higher = asked sooner; NaN or infinite = not eligible.
-        eligible: bool (n_rows, n_cols), False for hold-out, buffer, labelled or unusable tiles.
-        batch_size: tiles wanted; fewer come back when fewer are eligible.
-        random_share: from 0 to 1.
-        spatial_cell_tiles: side of a spreading cell, in tiles; 1 spreads nothing.
-        first: bool (n_rows, n_cols), tiles whose kind is "area" instead of "uncertainty"; default none.
-
-    Returns: the batch in rank order.
-    Raises:  InvalidScores: shapes differ or an option is out of range.
+        first: bool (tile,), candidates whose kind is "area": they come first; default none.
+    Returns: the batch in rank order, shorter where there are fewer candidates.
+    Raises:  InvalidScores: an option out of range, or a mask that does not fit.
     """
-    first = np.zeros(scores.shape, np.bool_) if first is None else first
-    _check_ranking(scores, [eligible, first], batch_size, random_share, spatial_cell_tiles)
-    n_cols = scores.shape[1]
-    flat = np.asarray(scores).ravel()
-    candidates = np.flatnonzero(eligible.ravel() & np.isfinite(flat))
-    size = min(batch_size, len(candidates))
-    if size == 0:
-        return ()
-    n_random = int(np.floor(random_share * size + 0.5))
-    drawn = rng.choice(candidates, n_random, replace=False)
-    others = np.setdiff1d(candidates, drawn, assume_unique=True)
-    is_first = first.ravel()
-    spread = partial(_spread, flat, n_cols=n_cols, cell=spatial_cell_tiles, rng=rng)
-    before = spread(others[is_first[others]], size=size - n_random)
-    wanted = np.r_[before, spread(others[~is_first[others]], size=size - n_random - len(before))]
-
-    chosen = np.empty(size, candidates.dtype)
-    is_random = np.zeros(size, np.bool_)
-    is_random[_even_positions(n_random, size)] = True
-    chosen[is_random], chosen[~is_random] = drawn, wanted
-    probability = n_random / len(candidates)
+    is_first = np.zeros(len(candidates), np.bool_) if first is None else first
+    _check_round(candidates, is_first, mix, batch_size)
+    usable = np.flatnonzero(np.isfinite(candidates.mean_doubt))
+    size = min(batch_size, len(usable))
+    n_random, n_suspects = (int(np.floor(share * size + 0.5)) for share in (mix.random, mix.suspects))
+    drawn = rng.choice(usable, n_random, replace=False).astype(np.intp)
+    left = np.setdiff1d(usable, drawn, assume_unique=True)
+    suspects = left[ConfidentErrors()(candidates.at(left), count=min(n_suspects, size - n_random), rng=rng)]
+    left = np.setdiff1d(left, suspects, assume_unique=True)
+    wanted = np.empty(0, np.intp)
+    for group in (left[is_first[left]], left[~is_first[left]]):
+        count = size - n_random - len(suspects) - len(wanted)
+        chosen = _with_known(candidates, np.r_[drawn, suspects, wanted]).at(group)
+        # One cell may hold all that is wanted most: enough is asked for to have a choice.
+        ordered = group[acquisition(chosen, count=count * (4 if mix.spatial_cell_tiles > 1 else 1), rng=rng)]
+        wanted = np.r_[wanted, _spread(candidates, ordered, cell=mix.spatial_cell_tiles)[:count]]
+    kinds: list[tuple[Positions, Kind]] = [(drawn, "random"), (suspects, "suspect")]
+    order, kind_of = _woven(wanted, kinds, size=n_random + len(suspects) + len(wanted))
+    doubt = candidates.mean_doubt
     return tuple(
         RankedTile(
-            row=int(tile) // n_cols,
-            col=int(tile) % n_cols,
-            kind="random" if random else "area" if is_first[tile] else "uncertainty",
-            score=float(flat[tile]),
-            probability=probability if random else None,
+            row=int(candidates.row[tile]),
+            col=int(candidates.col[tile]),
+            kind=kind if kind != "uncertainty" else "area" if is_first[tile] else "uncertainty",
+            score=float(doubt[tile]),
+            probability=n_random / len(usable) if kind == "random" else None,
             rank=rank,
         )
-        for rank, (tile, random) in enumerate(zip(chosen, is_random, strict=True))
+        for rank, (tile, kind) in enumerate(zip(order, kind_of, strict=True))
     )
 
 
-def _spread(
-    scores: NDArray[np.floating[Any]],
-    tiles: NDArray[np.intp],
+def tile_worth(candidates: Candidates, *, rarity: float, cost: float) -> NDArray[np.float64]:
+    """What each tile is expected to teach: its doubt, by class, times what the class weighs, over what it costs.
+
+    Classes weigh (share of all candidates' ground) ** -rarity, scaled so that the average pixel weighs 1.
+    Returns: float64 (tile,), NaN where the doubt is.
+    """
+    share = np.nan_to_num(np.asarray(candidates.share, np.float64))
+    ground = share.sum(axis=0)
+    frequency = ground / ground.sum() if ground.sum() > 0 else np.full(len(ground), 1 / max(len(ground), 1))
+    weights = np.maximum(frequency, _LEAST_SHARE) ** -rarity
+    weights /= (weights * frequency).sum()
+    worth: NDArray[np.float64] = np.asarray(candidates.doubt, np.float64) @ weights
+    if candidates.gestures is not None and cost > 0:
+        worth /= np.maximum(candidates.gestures, 1) ** cost
+    return worth
+
+
+def disagreement(candidates: Candidates) -> NDArray[np.float64] | None:
+    """How far each tile's predicted classes are from the labels of what looks most like it: (tile,), from 0 to 1.
+
+    The NEIGHBOURS labelled tiles nearest in the embedding; total variation distance of the class shares. None where
+    nothing is labelled or the map has no embedding.
+    """
+    known, labels = candidates.known_embedding, candidates.known_share
+    if candidates.embedding is None or known is None or labels is None or len(known) == 0:
+        return None
+    count = min(NEIGHBOURS, len(known))
+    result = np.empty(len(candidates))
+    lengths = np.einsum("ij,ij->i", known, known)
+    for start in range(0, len(candidates), 4096):
+        part = np.s_[start : start + 4096]
+        squared = lengths[None, :] - 2 * (candidates.embedding[part] @ known.T)  # but for what is the tile's own
+        nearest = np.argpartition(squared, count - 1, axis=1)[:, :count]
+        result[part] = 0.5 * np.abs(candidates.share[part] - labels[nearest].mean(axis=1)).sum(axis=1)
+    return result
+
+
+def _varied(
+    candidates: Candidates,
+    positions: Positions,
     *,
-    size: int,
-    n_cols: int,
-    cell: int,
+    count: int,
+    weights: NDArray[np.float64] | None,
     rng: np.random.Generator,
-) -> NDArray[np.intp]:
-    """Round-robin over cells: order by (rank of the tile inside its cell, score descending); first `size`."""
-    tiles = rng.permutation(tiles)  # a stable sort then breaks ties at random
-    descending = np.argsort(-scores[tiles], kind="stable")
-    tiles = tiles[descending]
-    cells = (tiles // n_cols // cell) * (n_cols // cell + 1) + tiles % n_cols // cell
-    by_cell = np.argsort(cells, kind="stable")  # keeps the score order inside each cell
+) -> Positions:
+    """Farthest first among some candidates; without embeddings in the order given."""
+    if candidates.embedding is None:
+        return positions[:count] if weights is not None else rng.permutation(positions)[:count]
+    known = candidates.known_embedding
+    chosen = farthest_first(candidates.embedding[positions], count=count, taken=known, weights=weights)
+    return positions[chosen]
+
+
+def _with_known(candidates: Candidates, positions: Positions) -> Candidates:
+    """The same candidates, these of them counted as labelled where it is about variety."""
+    if candidates.embedding is None or len(positions) == 0:
+        return candidates
+    known, labels = candidates.known_embedding, candidates.known_share
+    taken, predicted = candidates.embedding[positions], candidates.share[positions]
+    return Candidates(
+        row=candidates.row,
+        col=candidates.col,
+        doubt=candidates.doubt,
+        share=candidates.share,
+        embedding=candidates.embedding,
+        known_embedding=taken if known is None else np.concatenate([known, taken]),
+        known_share=None if labels is None else np.concatenate([labels, predicted]),
+        gestures=candidates.gestures,
+    )
+
+
+def _descending(values: NDArray[np.floating[Any]], rng: np.random.Generator) -> Positions:
+    """Positions by value, highest first, ties at random; what is not finite is left out."""
+    shuffled = rng.permutation(np.flatnonzero(np.isfinite(values)))
+    order: Positions = shuffled[np.argsort(-values[shuffled], kind="stable")]
+    return order
+
+
+def _spread(candidates: Candidates, ordered: Positions, *, cell: int) -> Positions:
+    """Round-robin over cells of the ground: of each the first, then of each the second, as they were ordered."""
+    if cell == 1 or len(ordered) == 0:
+        return ordered
+    rows, cols = candidates.row[ordered] // cell, candidates.col[ordered] // cell
+    cells = rows * (int(cols.max()) + 1) + cols
+    by_cell = np.argsort(cells, kind="stable")  # keeps the order inside each cell
     grouped = cells[by_cell]
-    starts = np.flatnonzero(np.r_[True, grouped[1:] != grouped[:-1]]) if len(grouped) else np.empty(0, np.intp)
-    turn = np.empty(len(tiles), np.intp)
-    turn[by_cell] = np.arange(len(tiles)) - np.repeat(starts, np.diff(np.r_[starts, len(tiles)]))
-    # `turn` is in score order already, so a stable sort by turn is the whole ordering.
-    return tiles[np.argsort(turn, kind="stable")[:size]]
+    starts = np.flatnonzero(np.r_[True, grouped[1:] != grouped[:-1]])
+    turn = np.empty(len(ordered), np.intp)
+    turn[by_cell] = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    spread: Positions = ordered[np.argsort(turn, kind="stable")]
+    return spread
 
 
-def _even_positions(count: int, size: int) -> NDArray[np.intp]:
+def _woven(wanted: Positions, others: Sequence[tuple[Positions, Kind]], *, size: int) -> tuple[Positions, list[Kind]]:
+    """`wanted` in order, with each of the others at the centres of as many equal parts of the ranks left."""
+    order = np.empty(size, np.intp)
+    kinds: list[Kind] = ["uncertainty"] * size
+    free = np.arange(size)
+    for tiles, kind in others:
+        places = free[_even_positions(len(tiles), len(free))]
+        order[places] = tiles
+        for place in places:
+            kinds[int(place)] = kind
+        free = np.setdiff1d(free, places, assume_unique=True)
+    order[free] = wanted
+    return order, kinds
+
+
+def _even_positions(count: int, size: int) -> Positions:
     """Centres of `count` equal parts of 0 … size - 1."""
     return np.floor((np.arange(count) + 0.5) * size / max(count, 1)).astype(np.intp)
 
 
-def _check_probabilities(probabilities: NDArray[np.floating[Any]]) -> None:
-    if probabilities.ndim != 4 or probabilities.shape[1] < 2:
-        raise NotProbabilities(f"Shape {probabilities.shape}: expected (tile, class, row, col), two classes or more.")
-    if not (np.abs(probabilities.sum(axis=1) - 1) <= 1e-4).all() or (probabilities < 0).any():
-        raise NotProbabilities("Some pixel is negative or does not sum to 1; apply the softmax to logits first.")
-
-
-def _check_ranking(
-    scores: NDArray[np.floating[Any]],
-    masks: list[NDArray[np.bool_]],
-    batch_size: int,
-    random_share: float,
-    spatial_cell_tiles: int,
-) -> None:
-    for mask in masks:
-        if scores.ndim != 2 or mask.shape != scores.shape or mask.dtype != np.bool_:
-            raise InvalidScores(
-                f"Scores {scores.shape} and a mask {mask.dtype} {mask.shape}: expected one (row, col) shape, bool."
-            )
-    if batch_size < 1 or spatial_cell_tiles < 1 or not 0 <= random_share <= 1:
+def _check_round(candidates: Candidates, first: NDArray[np.bool_], mix: Mix, batch_size: int) -> None:
+    if first.dtype != np.bool_ or first.shape != (len(candidates),):
+        raise InvalidScores(f"The mask {first.dtype} {first.shape}: expected bool ({len(candidates)},).")
+    shares = (mix.random, mix.suspects)
+    if not all(0 <= share <= 1 for share in shares) or sum(shares) > 1:
+        raise InvalidScores(f"Shares {shares}: each from 0 to 1, together 1 at most.")
+    if batch_size < 1 or mix.spatial_cell_tiles < 1:
         raise InvalidScores(
-            f"batch_size {batch_size}, spatial_cell_tiles {spatial_cell_tiles}, random_share {random_share}: "
-            "expected 1 or more, 1 or more, and 0 to 1."
+            f"batch_size {batch_size}, spatial_cell_tiles {mix.spatial_cell_tiles}: expected 1 or more."
         )

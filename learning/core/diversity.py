@@ -80,18 +80,6 @@ def covering_radius(points: Embeddings, chosen: NDArray[np.intp]) -> float:
     return float(np.sqrt(squared.max()))
 
 
-def standardised(embeddings: NDArray[np.floating[Any]]) -> Embeddings:
-    """Each dimension with mean 0 and deviation 1, divided by the root of their number: distances are about 1.
-
-    A dimension that is the same everywhere becomes 0.
-    """
-    values = np.asarray(embeddings, np.float32)
-    deviation = values.std(axis=0)
-    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-    result: Embeddings = (values - values.mean(axis=0)) * (scale / np.sqrt(values.shape[1]))
-    return result
-
-
 def _check(embeddings: Embeddings, taken: Embeddings | None, weights: NDArray[np.floating[Any]] | None) -> None:
     if embeddings.ndim != 2 or not np.isfinite(embeddings).all():
         raise InvalidScores(f"Embeddings {embeddings.shape}: expected (point, dimension), finite values.")

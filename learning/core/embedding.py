@@ -2,60 +2,56 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
-from learning.core.map_files import EMBEDDING_LEVELS, EMBEDDING_SIZE
+from learning.core.map_files import FEATURE_LEVELS, random_projection
 
-_SEED = 1984
+MAX_STAGE_FEATURES = 320  # of a wider stage of the encoder, random sums are kept
 
 
-def logits_and_embedding(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """One forward pass that also keeps what the encoder saw at its coarsest.
+def logits_and_features(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """One forward pass that also keeps what the encoder saw, from texture to objects.
 
     Args:    network: a segmentation network of network.build_network. images: float32 (batch, band, row, col).
-    Returns: logits (batch, class, row, col) and the deepest features, projected: float32 (batch, EMBEDDING_SIZE,
-             row / s, col / s), with s the encoder's stride.
-    Source:  Johnson & Lindenstrauss 1984: a random projection keeps distances, here from some hundred dimensions.
+    Returns: logits (batch, class, row, col), and the features of every stage of the encoder but the image itself,
+             averaged over the cells of the coarsest one: float32 (batch, feature, row / s, col / s), s its stride.
     """
     parts: Any = network
-    features = parts.encoder(images)
-    logits: Tensor = parts.segmentation_head(parts.decoder(features))
-    deepest: Tensor = features[-1].float()
-    projection = _projection(deepest.shape[1]).to(deepest.device)
-    with torch.autocast(deepest.device.type, enabled=False):
-        return logits, torch.einsum("bcyx,cd->bdyx", deepest, projection)
+    stages = parts.encoder(images)
+    logits: Tensor = parts.segmentation_head(parts.decoder(stages))
+    size = stages[-1].shape[2:]
+    seen = [functional.adaptive_avg_pool2d(stage, size).float() for stage in stages[1:] if stage.shape[1] > 0]
+    return logits, torch.cat([_narrowed(stage) for stage in seen], dim=1)
 
 
-def cell_sums(
-    cells: Tensor, rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, int]
+def _narrowed(stage: Tensor) -> Tensor:
+    if stage.shape[1] <= MAX_STAGE_FEATURES:
+        return stage
+    projection = torch.from_numpy(random_projection(stage.shape[1], MAX_STAGE_FEATURES)).to(stage.device)
+    with torch.autocast(stage.device.type, enabled=False):
+        return torch.einsum("bcyx,cd->bdyx", stage, projection)
+
+
+def feature_sums(
+    cells: Tensor, known: Tensor, rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
-    """Sum of the cells' embeddings per tile, in whole 256ths, with the number of cells in the last place.
+    """Sum of the cells' features per tile, in whole 256ths, with the number of cells in the last place.
 
     Args:
-        cells: float32 (EMBEDDING_SIZE, row, col), NaN where a cell has no imagery.
+        cells: float32 (feature, row, col). known: bool (row, col), whether a cell has imagery.
         rows, cols: tile of each row and column of cells, within `shape`.
-    Returns: int64 (*shape, EMBEDDING_SIZE + 1).
+    Returns: int64 (*shape, feature + 1).
     """
-    known = torch.isfinite(cells[:1])
-    whole = torch.cat([(cells.nan_to_num() * EMBEDDING_LEVELS).round(), known.to(cells.dtype)]).to(torch.int64)
-    by_row = torch.zeros((EMBEDDING_SIZE + 1, shape[0], whole.shape[2]), dtype=torch.int64, device=cells.device)
+    whole = torch.cat([(cells * FEATURE_LEVELS).round(), torch.ones_like(cells[:1])]).to(torch.int64) * known
+    by_row = torch.zeros((len(whole), shape[0], whole.shape[2]), dtype=torch.int64, device=cells.device)
     by_row.index_add_(1, torch.from_numpy(rows).to(cells.device), whole)
-    by_tile = torch.zeros((EMBEDDING_SIZE + 1, *shape), dtype=torch.int64, device=cells.device)
+    by_tile = torch.zeros((len(whole), *shape), dtype=torch.int64, device=cells.device)
     by_tile.index_add_(2, torch.from_numpy(cols).to(cells.device), by_row)
     sums: NDArray[np.int64] = by_tile.permute(1, 2, 0).cpu().numpy()
     return sums
-
-
-@cache
-def _projection(channels: int) -> Tensor:
-    """Gaussian, from a fixed seed: embeddings of one model's maps can be compared."""
-    values = np.random.default_rng([_SEED, channels]).standard_normal((channels, EMBEDDING_SIZE)) / np.sqrt(
-        EMBEDDING_SIZE
-    )
-    return torch.from_numpy(values.astype(np.float32))

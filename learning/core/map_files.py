@@ -28,8 +28,8 @@ BLOCK_PX = 512
 NODATA = 0
 ENTROPY_LEVELS = 254  # stored 1 … 255; 0 means no imagery
 SUM_LEVELS = 65_535  # entropy is summed in whole 65,535ths of ln K: integer sums do not depend on their order
-EMBEDDING_SIZE = 32  # what a tile looks like to the network, see embedding.logits_and_embedding
-EMBEDDING_LEVELS = 256  # its values are summed in whole 256ths, for the same reason
+FEATURE_LEVELS = 256  # the encoder's features are summed in whole 256ths, for the same reason
+EMBEDDING_SIZE = 64
 _COPY_PX = 4096
 
 
@@ -101,13 +101,13 @@ class RowSums:
             ln K; the last column is the remainder at the right, and tile rows at or beyond n_rows the remainder at
             the bottom.
         histogram: int64 (tile row, tile column + 1, class).
-        embedding: int64 (tile row, tile column + 1, EMBEDDING_SIZE + 1), see embedding.cell_sums.
+        features: int64 (tile row, tile column + 1, feature + 1), see embedding.feature_sums.
     """
 
     first_tile_row: int
     entropy: NDArray[np.int64]
     histogram: NDArray[np.int64]
-    embedding: NDArray[np.int64]
+    features: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,9 @@ class MapPaths:
         histogram: .npy int64 (n_rows, n_cols, class), pixels by predicted class.
         doubt: .npy float32 (n_rows, n_cols, class), entropy in nats summed over the pixels of each predicted class,
             divided by the tile's pixels with imagery: sums over the classes to `scores`.
-        embedding: .npy float16 (n_rows, n_cols, EMBEDDING_SIZE), what the tile looks like to the network.
+        embedding: .npy float16 (n_rows, n_cols, EMBEDDING_SIZE), what each tile looks like to the network: the
+            encoder's features, each with mean 0 and deviation 1 over the map's tiles, projected at random; 0 where
+            there is no imagery.
     """
 
     classes: Path
@@ -183,7 +185,7 @@ def finish_row(plan: PredictionPlan, core_row: int, *, partial: Path, sums: RowS
             first=sums.first_tile_row,
             entropy=sums.entropy,
             histogram=sums.histogram,
-            embedding=sums.embedding,
+            features=sums.features,
         )
     publish(partial_sums, plan.sums_path(core_row))
 
@@ -204,34 +206,32 @@ def assemble(
     classes = {"CLASS_CODES": json.dumps(plan.class_codes)}
     _write_cog(plan, 1, out.classes, tags={**tags, **classes}, table=table, overviews="MODE", predictor="NO")
     _write_cog(plan, 2, out.entropy, tags={**tags, **levels}, table=None, overviews="AVERAGE", predictor="YES")
-    sums = _total_sums(plan)
-    pixels = sums.histogram.sum(axis=2)
-    entropy = sums.entropy.sum(axis=2)
+    entropy_by_class, histogram = _total_sums(plan)
+    pixels = histogram.sum(axis=2)
+    entropy = entropy_by_class.sum(axis=2)
     inside = np.s_[: plan.n_rows, : plan.n_cols]
     unknown = np.full(pixels.shape, np.nan)
     mean = np.divide(entropy * (most / SUM_LEVELS), pixels, out=unknown, where=pixels > 0)
     _write_npy(out.scores, mean[inside].astype(np.float32))
-    _write_npy(out.histogram, sums.histogram[inside])
-    doubt = sums.entropy * (most / SUM_LEVELS) / np.maximum(pixels, 1)[..., None]
+    _write_npy(out.histogram, histogram[inside])
+    doubt = entropy_by_class * (most / SUM_LEVELS) / np.maximum(pixels, 1)[..., None]
     _write_npy(out.doubt, doubt[inside].astype(np.float32))
-    _write_npy(out.embedding, mean_embeddings(sums.embedding[inside]))
+    _write_embedding(plan, out.embedding)
     shutil.rmtree(plan.work_dir)
     counted = int(pixels.sum())
     average = float(entropy.sum() * (most / SUM_LEVELS) / counted) if counted else None
-    class_pixels = tuple(sums.histogram.sum(axis=(0, 1)).tolist())
+    class_pixels = tuple(histogram.sum(axis=(0, 1)).tolist())
     return PredictionResult(class_pixels, average, plan.n_rows, plan.n_cols, plan.precision)
 
 
-def mean_embeddings(sums: NDArray[np.int64]) -> NDArray[np.float16]:
-    """Mean embedding of each tile from its cells' sums; 0 where no cell lies.
+def random_projection(size: int, smaller: int) -> NDArray[np.float32]:
+    """A projection that nearly keeps distances: float32 (size, smaller), Gaussian, the same for the same sizes.
 
-    Args: sums: int64 (..., EMBEDDING_SIZE + 1), the number of cells last. Returns: float16 (..., EMBEDDING_SIZE).
+    Source: Johnson & Lindenstrauss 1984.
     """
-    cells = np.maximum(sums[..., EMBEDDING_SIZE:], 1)
-    largest = float(np.finfo(np.float16).max)
-    means = np.clip(sums[..., :EMBEDDING_SIZE] / (EMBEDDING_LEVELS * cells), -largest, largest)
-    result: NDArray[np.float16] = means.astype(np.float16)
-    return result
+    values = np.random.default_rng([1984, size, smaller]).standard_normal((size, smaller))
+    projection: NDArray[np.float32] = (values / np.sqrt(smaller)).astype(np.float32)
+    return projection
 
 
 def colour_table(class_codes: Sequence[str], colours: Mapping[str, str]) -> dict[int, tuple[int, int, int, int]]:
@@ -249,18 +249,63 @@ def colour_table(class_codes: Sequence[str], colours: Mapping[str, str]) -> dict
     return table
 
 
-def _total_sums(plan: PredictionPlan) -> RowSums:
+def _total_sums(plan: PredictionPlan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     shape = (-(-plan.height // plan.tile_px), plan.n_cols + 1)
     entropy = np.zeros((*shape, len(plan.class_codes)), np.int64)
     histogram = np.zeros_like(entropy)
-    embedding = np.zeros((*shape, EMBEDDING_SIZE + 1), np.int64)
     for core_row in range(plan.n_core_rows):
         with np.load(plan.sums_path(core_row), allow_pickle=False) as sums:
             rows = slice(int(sums["first"]), int(sums["first"]) + len(sums["entropy"]))
             entropy[rows] += sums["entropy"]
             histogram[rows] += sums["histogram"]
-            embedding[rows] += sums["embedding"]
-    return RowSums(0, entropy, histogram, embedding)
+    return entropy, histogram
+
+
+def _write_embedding(plan: PredictionPlan, path: Path) -> None:
+    """Standardise and project the tiles' features, a row of tiles at a time: they may be larger than the memory."""
+    sums = _feature_sums(plan)
+    size = sums.shape[2] - 1
+    count, total, squares = 0, np.zeros(size), np.zeros(size)
+    for row in sums:
+        known = _mean_features(row)[row[:, size] > 0]
+        count, total, squares = count + len(known), total + known.sum(axis=0), squares + (known**2).sum(axis=0)
+    mean = total / max(count, 1)
+    deviation = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0))
+    scale = np.divide(1, deviation, out=np.zeros(size), where=deviation > 1e-6) / math.sqrt(size)
+    projection = random_projection(size, EMBEDDING_SIZE)
+    partial = path.with_suffix(".npy.partial")
+    shape = (*sums.shape[:2], EMBEDDING_SIZE)
+    with partial.open("wb") as stream:
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for row in sums:
+            known = (row[:, size] > 0)[:, None]
+            standard = ((_mean_features(row) - mean) * scale * known).astype(np.float32)
+            stream.write((standard @ projection).astype("<f2").tobytes())
+    publish(partial, path)
+
+
+def _feature_sums(plan: PredictionPlan) -> NDArray[np.int32]:
+    """Sums of all rows of windows over whole tiles, int32 (n_rows, n_cols, feature + 1), on disk."""
+    features = 0
+    for core_row in range(plan.n_core_rows):
+        with np.load(plan.sums_path(core_row), allow_pickle=False) as sums:
+            first, part = int(sums["first"]), sums["features"]
+        if core_row == 0:
+            features = part.shape[2]
+            shape = (plan.n_rows, plan.n_cols, features)
+            if 0 in shape:
+                return np.zeros(shape, np.int32)
+            total = np.memmap(plan.work_dir / "features.int32", np.int32, mode="w+", shape=shape)
+        rows = min(first + len(part), plan.n_rows) - first
+        if rows > 0:
+            total[first : first + rows] += part[:rows, : plan.n_cols].astype(np.int32)
+    return total
+
+
+def _mean_features(row: NDArray[np.int32]) -> NDArray[np.float64]:
+    means: NDArray[np.float64] = row[:, :-1] / (FEATURE_LEVELS * np.maximum(row[:, -1:], 1).astype(np.float64))
+    return means
 
 
 def _write_cog(

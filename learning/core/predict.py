@@ -23,9 +23,8 @@ from rasterio.windows import Window
 from torch import Tensor
 
 from learning.core.dataset import mirror
-from learning.core.embedding import cell_sums, logits_and_embedding
+from learning.core.embedding import feature_sums, logits_and_features
 from learning.core.map_files import (
-    EMBEDDING_SIZE,
     ENTROPY_LEVELS,
     SUM_LEVELS,
     MapPaths,
@@ -188,7 +187,7 @@ def predict_core_row(
                 window = Window(patch.left, 0, patch.width, bottom - top)
                 out.write(np.stack([class_map, levels.to(torch.uint8).cpu().numpy()]), window=window)
             on_progress((batch[-1].left + batch[-1].width) / plan.width)
-    finish_row(plan, core_row, partial=partial, sums=sums.total)
+    finish_row(plan, core_row, partial=partial, sums=sums.total())
 
 
 class _RowSums:
@@ -197,37 +196,37 @@ class _RowSums:
     def __init__(self, plan: PredictionPlan, core_row: int) -> None:
         self.plan = plan
         self.top, self.bottom = plan.core_rows_px(core_row)
-        first, last = self.top // plan.tile_px, (self.bottom - 1) // plan.tile_px
-        shape = (last - first + 1, plan.n_cols + 1)
-        by_class = (*shape, len(plan.class_codes))
-        self.total = RowSums(
-            first,
-            entropy=np.zeros(by_class, np.int64),
-            histogram=np.zeros(by_class, np.int64),
-            embedding=np.zeros((*shape, EMBEDDING_SIZE + 1), np.int64),
-        )
+        self.first, last = self.top // plan.tile_px, (self.bottom - 1) // plan.tile_px
+        self.shape = (last - self.first + 1, plan.n_cols + 1)
+        self.entropy = np.zeros((*self.shape, len(plan.class_codes)), np.int64)
+        self.histogram = np.zeros_like(self.entropy)
+        self.features: NDArray[np.int64] | None = None  # how many, the first window says
 
     def add(self, patch: _Patch, classes: Tensor, class_map: NDArray[np.uint8], share: Tensor, cells: Tensor) -> None:
-        """One window: classes and entropy (share of its maximum) of its core, cells of all of it."""
+        """One window: classes and entropy (share of its maximum) of its core, features of all of it."""
         rows = self._tile_rows(np.arange(self.top, self.bottom))
         cols = self._tile_cols(np.arange(patch.left, patch.left + patch.width))
-        self.total.entropy[:] += _tile_sums(share, classes, rows, cols, self.total.entropy.shape)
-        self.total.histogram[:] += _tile_histogram(class_map, rows, cols, self.total.histogram.shape)
-        stride = (patch.image.shape[1] // cells.shape[1], patch.image.shape[2] // cells.shape[2])
-        down, across = (
-            _cell_centres(size, margin=self.plan.margin_px, stride=step)
-            for size, step in zip((self.bottom - self.top, patch.width), stride, strict=True)
-        )
-        first_row, first_col = (self.plan.margin_px // step for step in stride)
+        self.entropy += _tile_sums(share, classes, rows, cols, self.entropy.shape)
+        self.histogram += _tile_histogram(class_map, rows, cols, self.histogram.shape)
+        if self.features is None:
+            self.features = np.zeros((*self.shape, len(cells) + 1), np.int64)
+        margin = self.plan.margin_px
+        strides = [px // count for px, count in zip(patch.image.shape[1:], cells.shape[1:], strict=True)]
+        down = _cell_centres(self.bottom - self.top, margin=margin, stride=strides[0])
+        across = _cell_centres(patch.width, margin=margin, stride=strides[1])
+        first_row, first_col = (margin // stride for stride in strides)
         core = cells[:, first_row : first_row + len(down), first_col : first_col + len(across)]
-        known = patch.valid[np.ix_(self.plan.margin_px + down, self.plan.margin_px + across)]
-        core = core.masked_fill(torch.from_numpy(~known).to(core.device), torch.nan)
-        shape = self.total.embedding.shape[:2]
+        known = torch.from_numpy(patch.valid[np.ix_(margin + down, margin + across)]).to(core.device)
         rows, cols = self._tile_rows(self.top + down), self._tile_cols(patch.left + across)
-        self.total.embedding[:] += cell_sums(core, rows, cols, shape)
+        self.features += feature_sums(core, known, rows, cols, self.shape)
+
+    def total(self) -> RowSums:
+        """The sums, once every window was added."""
+        features = np.zeros((*self.shape, 1), np.int64) if self.features is None else self.features
+        return RowSums(self.first, self.entropy, self.histogram, features)
 
     def _tile_rows(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        return rows // self.plan.tile_px - self.total.first_tile_row
+        return rows // self.plan.tile_px - self.first
 
     def _tile_cols(self, cols: NDArray[np.intp]) -> NDArray[np.intp]:
         return np.minimum(cols // self.plan.tile_px, self.plan.n_cols)
@@ -279,8 +278,8 @@ def predict_window(
 def _forward(
     network: torch.nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), and its embedding
-    (see embedding.logits_and_embedding), on the device.
+    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), and what its encoder
+    saw (see embedding.logits_and_features), on the device.
 
     Entropy needs no softmax: with d = z - max z and s = Σ exp d, H = ln s - Σ d · exp d / s.
     """
@@ -290,7 +289,7 @@ def _forward(
     )
     inputs = ((images.to(torch.float32) - mean) / std) * valid[:, None]
     with autocast(precision, images.device):
-        logits, cells = logits_and_embedding(network, inputs.contiguous(memory_format=torch.channels_last))
+        logits, cells = logits_and_features(network, inputs.contiguous(memory_format=torch.channels_last))
     logits = logits.float()
     highest, index = logits.max(dim=1, keepdim=True)
     distance = logits - highest

@@ -5,41 +5,47 @@ import time
 import numpy as np
 import pytest
 
-from learning.core.acquisition import least_confidence, margin_uncertainty, predictive_entropy, rank_tiles
-from learning.errors import InvalidScores, NotProbabilities
+from learning.core.acquisition import (
+    ACQUISITIONS,
+    Candidates,
+    ConfidentErrors,
+    Doubt,
+    DoubtAndDiversity,
+    Mix,
+    acquisition_named,
+    disagreement,
+    rank_tiles,
+    tile_worth,
+)
+from learning.errors import InvalidScores, UnknownAcquisition
 
 
-def pixels(*distributions) -> np.ndarray:
-    """(1 tile, class, 1 row, n pixels)"""
-    return np.array(distributions, np.float32).T[None, :, None, :]
+def on_a_grid(scores, eligible=None) -> Candidates:
+    scores = np.asarray(scores, np.float64)
+    row, col = np.nonzero(np.ones(scores.shape, np.bool_) if eligible is None else eligible)
+    doubt = scores[row, col][:, None]
+    return Candidates(row=row, col=col, doubt=doubt, share=np.ones_like(doubt))
 
 
 def ranked(scores, *, batch, share=0.0, cell=1, eligible=None, seed=0):
-    scores = np.asarray(scores, np.float32)
-    eligible = np.ones(scores.shape, np.bool_) if eligible is None else eligible
-    return rank_tiles(
-        scores, eligible=eligible, batch_size=batch, random_share=share, spatial_cell_tiles=cell,
-        rng=np.random.default_rng(seed),
-    )  # fmt: skip
+    mix = Mix(random=share, suspects=0.0, spatial_cell_tiles=cell)
+    candidates = on_a_grid(scores, eligible)
+    return rank_tiles(candidates, acquisition=Doubt(), mix=mix, batch_size=batch, rng=np.random.default_rng(seed))
 
 
-def test_entropy_is_zero_when_certain_and_ln_k_when_uniform():
-    entropy = predictive_entropy(pixels([1, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]))
-    assert entropy.dtype == np.float32
-    assert entropy[0, 0] == pytest.approx([0, np.log(4), np.log(2)], abs=1e-6)
-
-
-def test_margin_and_least_confidence_follow_the_two_likeliest_classes():
-    p = pixels([0.6, 0.3, 0.1], [0.4, 0.4, 0.2])
-    assert margin_uncertainty(p)[0, 0] == pytest.approx([0.7, 1.0])
-    assert least_confidence(p)[0, 0] == pytest.approx([0.4, 0.6])
-
-
-@pytest.mark.parametrize("function", [predictive_entropy, margin_uncertainty, least_confidence])
-@pytest.mark.parametrize("bad", [[2.0, -1.0], [3.1, 0.2], [np.nan, 0.5]])
-def test_logits_passed_by_mistake_are_refused(function, bad):
-    with pytest.raises(NotProbabilities):
-        function(pixels(bad))
+def looking(embedding, *, doubt=None, share=None, known=None, known_share=None, gestures=None) -> Candidates:
+    """Candidates in a row, of two classes, that look as given."""
+    n_tiles = len(embedding)
+    return Candidates(
+        row=np.zeros(n_tiles, np.intp),
+        col=np.arange(n_tiles),
+        doubt=np.full((n_tiles, 2), 0.5) if doubt is None else np.asarray(doubt, np.float64),
+        share=np.full((n_tiles, 2), 0.5) if share is None else np.asarray(share, np.float64),
+        embedding=np.asarray(embedding, np.float32),
+        known_embedding=None if known is None else np.asarray(known, np.float32),
+        known_share=None if known_share is None else np.asarray(known_share, np.float64),
+        gestures=None if gestures is None else np.asarray(gestures, np.float64),
+    )
 
 
 def test_without_spreading_tiles_come_by_descending_score():
@@ -114,3 +120,95 @@ def test_a_million_tiles_are_ranked_in_seconds():
 def test_options_out_of_range_are_refused(change):
     with pytest.raises(InvalidScores):
         ranked([[0.1]], **{"batch": 1, **change})
+
+
+def test_doubt_about_a_rare_class_counts_more():
+    # class 0 covers .8 of the ground, class 1 .2: weights ∝ .8^-.5 = 1.118, .2^-.5 = 2.236, over .8·1.118 + .2·2.236
+    candidates = looking([[0.0]] * 2, doubt=[[0.4, 0.0], [0.0, 0.3]], share=[[0.8, 0.2], [0.8, 0.2]])
+    assert tile_worth(candidates, rarity=0, cost=0) == pytest.approx([0.4, 0.3])
+    assert tile_worth(candidates, rarity=0.5, cost=0) == pytest.approx([0.4 * 0.83333, 0.3 * 1.66667], abs=1e-4)
+
+
+def test_what_takes_many_gestures_is_put_off_by_its_cost():
+    candidates = looking([[0.0]] * 2, doubt=[[0.6, 0.0], [0.4, 0.0]], gestures=[40, 10])
+    assert tile_worth(candidates, rarity=0, cost=1) == pytest.approx([0.6 / 40, 0.4 / 10])
+    assert tile_worth(candidates, rarity=0, cost=0) == pytest.approx([0.6, 0.4])
+
+
+def test_of_two_tiles_that_look_the_same_the_second_is_not_asked_for_next():
+    candidates = looking([[0.0], [0.1], [3.0]], doubt=[[0.9, 0], [0.85, 0], [0.5, 0]])
+    rng = np.random.default_rng(0)
+    assert DoubtAndDiversity(rarity=0)(candidates, count=2, rng=rng).tolist() == [0, 2]
+    assert Doubt()(candidates, count=2, rng=rng).tolist() == [0, 1]
+
+
+def test_what_looks_like_a_labelled_tile_is_asked_for_last():
+    candidates = looking([[0.0], [2.0]], doubt=[[0.9, 0], [0.3, 0]], known=[[0.05]])
+    assert DoubtAndDiversity(rarity=0)(candidates, count=2, rng=np.random.default_rng(0)).tolist() == [1, 0]
+
+
+def test_a_sure_tile_whose_look_was_labelled_otherwise_is_a_suspect():
+    candidates = looking(
+        [[0.0], [0.1], [9.0]],
+        doubt=[[0.0, 0.0], [0.4, 0.0], [0.0, 0.0]],
+        share=[[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]],
+        known=[[0.0], [9.0]],
+        known_share=[[0.0, 1.0], [1.0, 0.0]],
+    )
+    # the two labelled tiles together are each tile's neighbours: half of their ground is of the other class
+    assert disagreement(candidates) == pytest.approx([0.5, 0.5, 0.5])
+    many = looking(
+        [[0.0], [9.0]],
+        doubt=[[0.1, 0.0], [0.1, 0.0]],
+        share=[[1.0, 0.0], [1.0, 0.0]],
+        known=[[0.0]] * 5 + [[9.0]] * 5,
+        known_share=[[0.25, 0.75]] * 5 + [[1.0, 0.0]] * 5,
+    )
+    assert disagreement(many) == pytest.approx([0.75, 0.0])
+    doubtless = looking(many.embedding, doubt=[[0.0, 0.0], [0.0, 0.0]], share=many.share,
+                        known=many.known_embedding, known_share=many.known_share)  # fmt: skip
+    assert ConfidentErrors()(doubtless, count=2, rng=np.random.default_rng(0)).tolist() == [0]
+
+
+def test_without_labelled_tiles_or_embeddings_nobody_is_a_suspect():
+    assert disagreement(looking([[0.0]])) is None
+    assert len(ConfidentErrors()(on_a_grid([[0.1]]), count=1, rng=np.random.default_rng(0))) == 0
+
+
+def test_a_round_is_made_of_its_shares_at_evenly_spaced_ranks():
+    rng = np.random.default_rng(1)
+    embedding = rng.standard_normal((200, 3))
+    candidates = looking(embedding, doubt=rng.random((200, 2)), share=rng.dirichlet([1, 1], 200),
+                         known=rng.standard_normal((20, 3)), known_share=rng.dirichlet([1, 1], 20))  # fmt: skip
+    tiles = rank_tiles(candidates, acquisition=DoubtAndDiversity(), mix=Mix(), batch_size=40, rng=rng)
+    kinds = [tile.kind for tile in tiles]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"uncertainty": 28, "suspect": 8, "random": 4}
+    assert [rank for rank, kind in enumerate(kinds) if kind == "random"] == [5, 15, 25, 35]
+    assert len({tile.col for tile in tiles}) == 40
+    assert all((tile.probability == 4 / 200) == (tile.kind == "random") for tile in tiles)
+
+
+def test_tiles_of_a_priority_area_come_before_all_others_of_the_function():
+    candidates = on_a_grid([[0.9, 0.1, 0.8, 0.2]])
+    tiles = rank_tiles(candidates, acquisition=Doubt(), mix=Mix(0, 0), batch_size=3,
+                       rng=np.random.default_rng(0), first=np.array([False, True, False, True]))  # fmt: skip
+    assert [(tile.col, tile.kind) for tile in tiles] == [(3, "area"), (1, "area"), (0, "uncertainty")]
+
+
+@pytest.mark.parametrize("name", sorted(ACQUISITIONS))
+def test_every_named_function_names_different_tiles_and_as_many_as_there_are_at_most(name):
+    rng = np.random.default_rng(2)
+    candidates = looking(rng.standard_normal((30, 4)), doubt=rng.random((30, 2)))
+    for count in (0, 7, 50):
+        chosen = acquisition_named(name)(candidates, count=count, rng=rng)
+        assert len(set(chosen.tolist())) == len(chosen) == min(count, 30)
+
+
+def test_an_unknown_function_is_refused_with_those_there_are():
+    with pytest.raises(UnknownAcquisition, match=r"'badge' is unknown.*doubt_and_diversity"):
+        acquisition_named("badge")
+
+
+def test_candidates_that_do_not_fit_together_are_refused():
+    with pytest.raises(InvalidScores, match="share of the candidates does not fit 2 tiles"):
+        looking([[0.0], [1.0]], share=[[1.0, 0.0]])

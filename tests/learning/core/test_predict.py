@@ -13,14 +13,14 @@ from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
 from learning.core import map_files
-from learning.core.acquisition import predictive_entropy
 from learning.core.dataset import LabelledTile, Normalisation
-from learning.core.embedding import logits_and_embedding
+from learning.core.embedding import logits_and_features
 from learning.core.fit import TrainConfig, fit
 from learning.core.map_files import MapPaths, claim_work_dir
 from learning.core.model_file import ModelMetadata, TrainedModel
 from learning.core.network import NetworkSpec
 from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window
+from learning.core.uncertainty import predictive_entropy
 from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, PredictionStopped
 
 torch.set_num_threads(1)
@@ -238,10 +238,10 @@ def test_the_doubt_of_a_tile_is_told_apart_by_predicted_class(model, raster, pre
         assert doubt[2, 3, value - 1] == pytest.approx(of_class, abs=math.log(3) / 508)
 
 
-def test_a_tiles_embedding_is_the_mean_of_what_the_encoder_saw_there(model, raster, tmp_path):
+def test_a_tiles_embedding_is_what_the_encoder_saw_there_among_the_tiles(model, raster, tmp_path):
     predict(model, raster, tmp_path, tile_px=64, core_px=352, margin_px=0)
     embedding = np.load(tmp_path / "embedding.npy")
-    assert embedding.shape[2] == 32 and embedding.dtype == np.float16
+    assert embedding.shape == (4, 5, 64) and embedding.dtype == np.float16
     assert not embedding[~np.isfinite(np.load(tmp_path / "scores.npy"))].any()
     with rasterio.open(raster, driver="GTiff") as source:
         image, valid = source.read((2, 1)), source.dataset_mask() > 0
@@ -250,9 +250,14 @@ def test_a_tiles_embedding_is_the_mean_of_what_the_encoder_saw_there(model, rast
     rows, cols = (-(-n // 32) * 32 - n for n in valid.shape)
     inputs = np.pad((image - mean) / std * valid, ((0, 0), (0, rows), (0, cols)), mode="reflect")
     with torch.inference_mode():
-        _logits, cells = logits_and_embedding(model.network, torch.from_numpy(inputs.astype(np.float32))[None])
-    expected = cells[0, :, 4:6, 4:6].mean((1, 2)).numpy()
-    assert embedding[2, 2] == pytest.approx(expected, abs=0.01, rel=0.01)
+        _logits, cells = logits_and_features(model.network, torch.from_numpy(inputs.astype(np.float32))[None])
+    tiles = cells[0, :, :8, :10].reshape(-1, 4, 2, 5, 2).numpy()
+    known = valid[16:256:32, 16:320:32].reshape(4, 2, 5, 2)
+    seen = (tiles * known).sum((2, 4)) / known.sum((1, 3))
+    standard = (seen - seen.mean((1, 2), keepdims=True)) / seen.std((1, 2), keepdims=True) / len(seen) ** 0.5
+    expected = standard.transpose(1, 2, 0) @ map_files.random_projection(len(seen), 64)
+    assert embedding == pytest.approx(expected, abs=0.05)
+    assert np.corrcoef(embedding.ravel(), expected.ravel())[0, 1] > 0.999
 
 
 def test_a_tile_without_imagery_has_no_score(model, raster, tmp_path):

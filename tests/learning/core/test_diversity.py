@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from learning.core.diversity import covering_radius, distances_to, farthest_first
+from learning.errors import InvalidScores
+
+LINE = np.array([[0.0], [1.0], [2.0], [10.0]], np.float32)
+
+
+def test_each_point_is_the_farthest_from_those_before():
+    # from 0: 10 is farthest; then 2 (2 from 0) before 1
+    assert farthest_first(LINE, count=4).tolist() == [0, 3, 2, 1]
+    assert farthest_first(LINE, count=2, taken=np.array([[9.0]], np.float32)).tolist() == [0, 2]
+
+
+def test_worth_decides_between_a_near_and_a_far_point():
+    # beside 0: squared distances 1, 4, 100; times the weights 1, .1, .001
+    weights = np.array([9, 1, 0.1, 0.001])
+    assert farthest_first(LINE, count=2, weights=weights).tolist() == [0, 1]
+
+
+def test_more_points_than_there_are_gives_all_of_them_once():
+    assert sorted(farthest_first(LINE, count=9).tolist()) == [0, 1, 2, 3]
+
+
+def test_the_radius_is_at_most_twice_the_least_possible():
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        points = rng.standard_normal((12, 2)).astype(np.float32)
+        least = min(covering_radius(points, np.array(c)) for c in itertools.combinations(range(12), 3))
+        assert covering_radius(points, farthest_first(points, count=3)) <= 2 * least
+
+
+def test_distances_are_the_squares_to_the_nearest_taken_point():
+    assert distances_to(LINE, np.array([[0.0], [4.0]], np.float32)) == pytest.approx([0, 1, 4, 36])
+    assert distances_to(LINE, None) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "met"),
+    [
+        ({"embeddings": np.array([[np.nan]], np.float32)}, "finite"),
+        ({"taken": np.zeros((1, 2), np.float32)}, r"expected \(point, 1\)"),
+        ({"weights": np.array([1.0, -1, 1, 1])}, "zero or more"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change, met):
+    arguments = {"embeddings": LINE, "count": 1, **change}
+    with pytest.raises(InvalidScores, match=met):
+        farthest_first(arguments.pop("embeddings"), **arguments)
