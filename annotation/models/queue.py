@@ -44,6 +44,7 @@ class Ticket(models.Model):
 
     class Kind(models.TextChoices):
         UNCERTAINTY = "uncertainty", _("the model doubts here")
+        SUSPECT = "suspect", _("the model may be wrong here")
         RANDOM = "random", _("drawn at random")
         CONTROL = "control", _("control tile")
         INITIAL = "initial", _("first round")

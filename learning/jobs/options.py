@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from learning.core.network import NetworkSpec
 
 NETWORK_OPTIONS = frozenset({"architecture", "encoder", "decoder_channels", "pretrained"})
-OTHER_OPTIONS = {"warm_start": bool, "device": str, "core_px": int, "spread_tiles": int, "validated_weight": float}
+OTHER_OPTIONS = {
+    "warm_start": bool, "device": str, "core_px": int, "validated_weight": float,
+    "acquisition": str, "suspect_share": float, "spread_tiles": int,
+}  # fmt: skip
 EXPECTED = {
     bool: "true or false", str: "a text", int: "a whole number above 0", float: "a number above 0 and at most 1",
 }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from django.db import transaction
 from django.db.models import Max
@@ -11,7 +13,7 @@ from annotation.models import Campaign, Ticket
 from annotation.services.queue_front import priority_mask
 from annotation.services.rounds import QueuedTile, labelled_or_leased_tiles, open_queue_round
 from annotation.services.tiles import pool_mask
-from learning.core.acquisition import rank_tiles
+from learning.core.acquisition import DEFAULT, AtRandom, Candidates, Mix, acquisition_named, rank_tiles
 from learning.errors import NoPrediction
 from learning.models import (
     AcquisitionRound,
@@ -21,12 +23,13 @@ from learning.models import (
     TrainedModel,
     TrainingRun,
 )
+from learning.services.candidates import candidates_of
 from learning.services.promotion import published_model
 
-FUNCTION = "entropy"
 WITHOUT_MODEL = "random"
 DEFAULT_ROUND_SIZE = 200
-DEFAULT_SPREAD_TILES = 1  # side of a spreading cell in tiles; 1 = order by score alone
+DEFAULT_SUSPECT_SHARE = 0.2
+DEFAULT_SPREAD_TILES = 1  # side of a spreading cell in tiles; 1 = as the acquisition function orders them
 
 
 @transaction.atomic
@@ -38,10 +41,10 @@ def open_acquisition_round(
     candidate: TrainedModel | None = None,
     after_round: int | None = None,
 ) -> AcquisitionRound | None:
-    """Open the campaign's next round with the pool's tiles that the map doubts most.
+    """Open the campaign's next round with the pool's tiles that are expected to teach most (learning.core.acquisition).
 
     Args:
-        prediction: the map whose scores rank the tiles. None while no model is published: the tiles are then drawn
+        prediction: the map by which the tiles are ranked. None while no model is published: the tiles are then drawn
             at random, so that people can go on until there is one.
         training_run, candidate: what led here; the round shows the candidate's figures.
         after_round: number of the round that this one follows. When the campaign is past it, nothing is
@@ -64,7 +67,7 @@ def open_acquisition_round(
     seed = (campaign.seed + latest + 1) % 2**31
     queue_round = open_queue_round(
         campaign=campaign,
-        function=FUNCTION if prediction else WITHOUT_MODEL,
+        function=_function(campaign) if prediction else WITHOUT_MODEL,
         model_version=prediction.model.version if prediction else "",
         tickets=_wanted_tiles(campaign, prediction, seed=seed),
         seed=seed,
@@ -87,15 +90,28 @@ def open_acquisition_round(
 
 def _wanted_tiles(campaign: Campaign, prediction: Prediction | None, *, seed: int) -> list[QueuedTile]:
     """A round's pool tiles in the order they are asked for."""
+    options = _options(campaign)
+    eligible = eligible_tiles(campaign)
+    rows, cols = np.nonzero(eligible)
+    if prediction is None:
+        same = np.ones((len(rows), 1))
+        candidates, mix = Candidates(row=rows, col=cols, doubt=same, share=same), Mix(random=1.0, suspects=0.0)
+    else:
+        candidates = candidates_of(prediction, eligible)
+        suspects = float(options.get("suspect_share", DEFAULT_SUSPECT_SHARE))
+        mix = Mix(
+            random=campaign.random_share,
+            suspects=min(suspects, 1 - campaign.random_share),
+            spatial_cell_tiles=int(options.get("spread_tiles", DEFAULT_SPREAD_TILES)),
+        )
     policy = RetrainingPolicy.objects.filter(campaign=campaign).first()
     ranked = rank_tiles(
-        tile_scores(prediction) if prediction else np.zeros((campaign.n_rows, campaign.n_cols), np.float32),
-        eligible=eligible_tiles(campaign),
+        candidates,
+        acquisition=acquisition_named(_function(campaign)) if prediction else AtRandom(),
+        mix=mix,
         batch_size=policy.round_size if policy else DEFAULT_ROUND_SIZE,
-        random_share=campaign.random_share if prediction else 1.0,
-        spatial_cell_tiles=int((policy.training if policy else {}).get("spread_tiles", DEFAULT_SPREAD_TILES)),
         rng=np.random.default_rng(seed),
-        first=priority_mask(campaign),
+        first=priority_mask(campaign)[rows, cols],
     )
     return [
         QueuedTile(
@@ -107,6 +123,15 @@ def _wanted_tiles(campaign: Campaign, prediction: Prediction | None, *, seed: in
         )
         for tile in ranked
     ]
+
+
+def _options(campaign: Campaign) -> dict[str, Any]:
+    policy = RetrainingPolicy.objects.filter(campaign=campaign).first()
+    return dict(policy.training) if policy else {}
+
+
+def _function(campaign: Campaign) -> str:
+    return str(_options(campaign).get("acquisition", DEFAULT))
 
 
 def latest_round_number(campaign: Campaign) -> int:

@@ -77,7 +77,7 @@ export interface ReportedWords {
 }
 
 export interface Why {
-  readonly kind: "uncertainty" | "random" | "control" | "initial" | "reported" | "area" | "picked" | "sent_back";
+  readonly kind: "uncertainty" | "suspect" | "random" | "control" | "initial" | "reported" | "area" | "picked" | "sent_back";
   readonly function: string | null;
   readonly score: number | null;
   readonly rank: number | null;

@@ -16,6 +16,11 @@ function whyWords(why: Why): Words {
         title: gettext("The model hesitates here"),
         text: gettext("Of the tiles left, the model is least sure of places like this one. Your labels teach it most here."),
       };
+    case "suspect":
+      return {
+        title: gettext("The model may be wrong here"),
+        text: gettext("It is sure of itself, yet places that look like this one were labelled as something else. What do you see?"),
+      };
     case "random":
       return {
         title: gettext("Drawn at random"),
@@ -54,10 +59,23 @@ export function reasonWords(reason: ReviewReason): string {
   return words[reason];
 }
 
+/** An acquisition function in words; one that an operator added keeps its name. */
+export function functionWords(name: string): string {
+  const words: Record<string, string> = {
+    doubt_and_diversity: gettext("doubt and variety"),
+    diversity: gettext("variety"),
+    entropy: gettext("doubt"),
+    rare_doubt: gettext("doubt, rare classes first"),
+    random: gettext("chance"),
+    initial: gettext("chance"),
+  };
+  return words[name] ?? name;
+}
+
 function figures(why: Why): [string, string][] {
   const rows: [string, string | number | null][] = [
-    [gettext("Chosen by"), why.function],
-    [why.function === "entropy" ? gettext("Mean entropy (nats)") : gettext("Score"), why.score === null ? null : why.score.toFixed(3)],
+    [gettext("Chosen by"), functionWords(why.function)],
+    [gettext("Mean entropy (nats)"), why.score === null ? null : why.score.toFixed(3)],
     [gettext("Rank in the queue"), why.rank],
     [gettext("Round"), why.round],
     [gettext("Model"), why.model_version],

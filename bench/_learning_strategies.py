@@ -1,0 +1,141 @@
+"""How the next tiles are chosen in learning_curve.py: ours, what it has to beat, and another library's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from _learning_head import Head, World, doubts, miou, region_embedding, train
+from numpy.typing import NDArray
+
+from learning.core.acquisition import (
+    AtRandom,
+    Candidates,
+    Diversity,
+    Doubt,
+    DoubtAndDiversity,
+    Mix,
+    rank_tiles,
+)
+
+FIRST_REGIONS = 4  # of region-level acquisition: tiles' worth of regions that are labelled at random to begin with
+
+Choice = Callable[[Candidates, int, np.random.Generator], NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A way of choosing. Args: parts: regions a side of a tile that are labelled one by one; 1 = whole tiles."""
+
+    choose: Choice
+    parts: int = 1
+    needs_model: bool = True
+
+
+def _ours(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """A round as the platform makes it, by default: ranks are positions here."""
+    placed = replace(candidates, row=np.zeros(len(candidates), np.intp), col=np.arange(len(candidates)))
+    ranked = rank_tiles(placed, acquisition=DoubtAndDiversity(), mix=Mix(), batch_size=count, rng=rng)
+    return np.array([tile.col for tile in ranked], np.intp)
+
+
+def _typiclust(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """scikit-activeml's TypiClust (Hacohen et al. 2022): the most typical tile of each cluster not yet labelled."""
+    from skactiveml.pool import TypiClust
+
+    embedding, known = candidates.embedding, candidates.known_embedding
+    if embedding is None or known is None:
+        raise SystemExit("TypiClust needs embeddings.")
+    everything = np.concatenate([known, embedding])
+    labels = np.r_[np.zeros(len(known)), np.full(len(embedding), np.nan)]
+    query = TypiClust(random_state=int(rng.integers(2**31)), missing_label=np.nan)
+    chosen: NDArray[np.intp] = np.asarray(query.query(X=everything, y=labels, batch_size=count)) - len(known)
+    return chosen
+
+
+def _by(function: Any) -> Choice:
+    return lambda candidates, count, rng: function(candidates, count=count, rng=rng)
+
+
+STRATEGIES = {
+    "random": Strategy(_by(AtRandom()), needs_model=False),
+    "entropy": Strategy(_by(Doubt())),
+    "diversity": Strategy(_by(Diversity()), needs_model=False),
+    "typiclust (scikit-activeml)": Strategy(_typiclust, needs_model=False),
+    "ours": Strategy(_ours),
+    "random regions": Strategy(_by(AtRandom()), parts=4, needs_model=False),
+    "our regions": Strategy(_ours, parts=4),
+}
+
+
+def curve(world: World, strategy: Strategy, *, budgets: tuple[int, ...], seed: int) -> dict[int, float]:
+    """Mean IoU on the hold-out by labelled ground, in tiles, as one strategy has it labelled round by round."""
+    n_tiles, side = len(world.pool.labels), world.pool.side
+    per_tile = strategy.parts**2
+    order = np.random.default_rng([seed, 7]).permutation(n_tiles * per_tile)
+    if per_tile > 1:
+        budgets = (FIRST_REGIONS, *(b for b in (8, 12) if b < budgets[0]), *budgets)
+    embedding = world.embedding if per_tile == 1 else region_embedding(world, strategy.parts)
+    truth = _true_shares(world, strategy.parts)
+    chosen = list(order[: budgets[0] * per_tile])
+    found: dict[int, float] = {}
+    head: Head | None = None
+    for number, budget in enumerate(budgets):
+        if head is not None:
+            count = budget * per_tile - len(chosen)
+            left = np.setdiff1d(np.arange(n_tiles * per_tile), chosen)
+            candidates = _candidates(world, head if strategy.needs_model else None, embedding, truth,
+                                     left=left, chosen=np.array(chosen), parts=strategy.parts)  # fmt: skip
+            picked = strategy.choose(candidates, count, np.random.default_rng([seed, number]))
+            chosen += left[picked].tolist()
+        head = train(world, _mask(np.array(chosen), n_tiles, side, strategy.parts), seed=seed * 1000 + number)
+        found[budget] = miou(world, head)
+    return found
+
+
+def ceiling(world: World, *, seed: int) -> float:
+    """Mean IoU with the whole pool labelled, trained for four times as long."""
+    everything = np.ones(world.pool.labels.shape, np.bool_)
+    return miou(world, train(world, everything, seed=seed, steps=1000))
+
+
+def _candidates(
+    world: World,
+    head: Head | None,
+    embedding: NDArray[np.float32],
+    truth: NDArray[np.float32],
+    *,
+    left: NDArray[np.intp],
+    chosen: NDArray[np.intp],
+    parts: int,
+) -> Candidates:
+    if head is None:
+        same = np.ones((len(embedding), world.n_classes), np.float32)
+        doubt, share = same, same / world.n_classes
+    else:
+        doubt, share = doubts(world, head, parts=parts)
+    return Candidates(
+        row=np.zeros(len(left), np.intp), col=left, doubt=doubt[left], share=share[left],
+        embedding=embedding[left], known_embedding=embedding[chosen], known_share=truth[chosen],
+    )  # fmt: skip
+
+
+def _true_shares(world: World, parts: int) -> NDArray[np.float32]:
+    """What part of each region's labelled ground each class has."""
+    size = world.pool.side // parts
+    grid = world.pool.labels.numpy().reshape(-1, parts, size, parts, size)
+    flat = grid.transpose(0, 1, 3, 2, 4).reshape(-1, size * size)
+    counts = np.stack([(flat == k + 1).sum(axis=1) for k in range(world.n_classes)], axis=1).astype(np.float32)
+    shares: NDArray[np.float32] = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares
+
+
+def _mask(chosen: NDArray[np.intp], n_tiles: int, side: int, parts: int) -> NDArray[np.bool_]:
+    """Cells of the chosen regions, bool (tile, cell)."""
+    flags = np.zeros(n_tiles * parts**2, np.bool_)
+    flags[chosen] = True
+    size = side // parts
+    grid = flags.reshape(n_tiles, parts, 1, parts, 1)
+    return np.broadcast_to(grid, (n_tiles, parts, size, parts, size)).reshape(n_tiles, side * side).copy()
