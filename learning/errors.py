@@ -112,7 +112,7 @@ class InvalidScores(LearningError):
     code: ClassVar[str] = "invalid_scores"
 
 
-class UnknownAcquisition(LearningError):
+class UnknownAcquisition(LearningUserError):
     """No acquisition function or pixel score has this name."""
 
     code: ClassVar[str] = "unknown_acquisition"

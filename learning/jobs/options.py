@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from learning.core.acquisition import acquisition_named
 from learning.errors import InvalidTrainConfig
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ OTHER_OPTIONS = {
     "warm_start": bool, "device": str, "core_px": int, "validated_weight": float,
     "acquisition": str, "suspect_share": float, "spread_tiles": int,
 }  # fmt: skip
+MAY_BE_NONE = frozenset({"suspect_share"})
 EXPECTED = {
     bool: "true or false", str: "a text", int: "a whole number above 0", float: "a number above 0 and at most 1",
 }  # fmt: skip
@@ -29,7 +31,7 @@ def read_options(
 ) -> tuple[NetworkSpec, TrainConfig]:
     """Build the network's description and the training configuration; defaults are learning.core's own.
 
-    Raises: InvalidTrainConfig (an unknown option, or a value of another type), UnsupportedNetwork.
+    Raises: InvalidTrainConfig (an unknown option, or a value of another type), UnsupportedNetwork, UnknownAcquisition.
     """
     from learning.core.fit import TrainConfig
     from learning.core.network import NetworkSpec
@@ -41,8 +43,10 @@ def read_options(
         raise InvalidTrainConfig(f"Option {unknown[0]!r} does not exist; the options are {', '.join(sorted(known))}.")
     for name, kind in OTHER_OPTIONS.items():
         value = options.get(name, kind(1))
-        if not _is_a(kind, value):
+        if not _is_a(kind, value) and not (name in MAY_BE_NONE and value == 0):
             raise InvalidTrainConfig(f"{name} = {value!r} cannot be used: expected {EXPECTED[kind]}.")
+    if "acquisition" in options:
+        acquisition_named(options["acquisition"])
     network = {name: options[name] for name in NETWORK_OPTIONS if name in options}
     if "decoder_channels" in network:
         network["decoder_channels"] = tuple(network["decoder_channels"])
