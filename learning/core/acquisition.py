@@ -120,7 +120,7 @@ class Doubt:
 
     def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
         """The highest scores, ties at random."""
-        return _descending(tile_worth(candidates, rarity=self.rarity, cost=self.cost), rng)[:count]
+        return _highest(tile_worth(candidates, rarity=self.rarity, cost=self.cost), count, rng)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,12 @@ class DoubtAndDiversity:
     def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
         """Farthest first among a short list, weighted."""
         worth = tile_worth(candidates, rarity=self.rarity, cost=self.cost)
-        short = _descending(worth, rng)[: max(SHORT_LIST, SHORT_LIST_FACTOR * count)]
+        short = _highest(worth, _short(count), rng)
         return _varied(candidates, short, count=count, weights=np.maximum(worth[short], 0) ** self.power, rng=rng)
+
+    def short_list(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
+        """The most doubtful, among which the choice is made."""
+        return _highest(tile_worth(candidates, rarity=self.rarity, cost=self.cost), _short(count), rng)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +374,21 @@ def _descending(values: NDArray[np.floating[Any]], rng: np.random.Generator) -> 
     shuffled = rng.permutation(np.flatnonzero(np.isfinite(values)))
     order: Positions = shuffled[np.argsort(-values[shuffled], kind="stable")]
     return order
+
+
+def _highest(values: NDArray[np.floating[Any]], count: int, rng: np.random.Generator) -> Positions:
+    """The first `count` of _descending, without putting all the others in order."""
+    finite = np.flatnonzero(np.isfinite(values))
+    if 0 < count < len(finite):
+        least = np.partition(values[finite], len(finite) - count)[len(finite) - count]
+        finite = finite[values[finite] >= least]  # with all that tie for the last place
+    kept = np.full(len(values), np.nan)
+    kept[finite] = values[finite]
+    return _descending(kept, rng)[:count]
+
+
+def _short(count: int) -> int:
+    return max(SHORT_LIST, SHORT_LIST_FACTOR * count)
 
 
 def _spread(candidates: Candidates, ordered: Positions, *, cell: int) -> Positions:
