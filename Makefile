@@ -83,6 +83,11 @@ chaos-studio: ## kill the browser, the network and the session under someone dra
 simulate-poisoning: setup ## 200 people, a tenth of them hostile: who is found, how soon, and what the model learns
 	@$(PY) bench/simulate_poisoning.py $(POISON_ARGS)
 
+# Not bench/learning.py: the package of that name could not be found.
+bench-learning: setup ## what a label teaches, by strategy, on real imagery; LEARNING_ARGS=--keep for the full form
+	@$(PY) -m pip install --quiet --require-hashes --requirement requirements/bench.txt
+	@$(PY) bench/learning_curve.py $(LEARNING_ARGS)
+
 # Not bench/queue.py: beside it, Python's own module of that name could not be found.
 bench-queue: setup
 	@$(PY) bench/next_tile.py $(BENCH_ARGS)
@@ -95,7 +100,7 @@ clean: ## stop everything and REMOVE var/: database, imagery, models, releases
 	@$(SERVICES) remove
 
 lock: ## write requirements/*.txt anew from requirements/*.in
-	@cd requirements && for name in web worker dev node; do \
+	@cd requirements && for name in web worker dev bench node; do \
 	  ../.venv/bin/pip-compile -q --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	    --no-emit-trusted-host --no-header --no-annotate --strip-extras -o $$name.txt $$name.in; \
 	  sed -i -E 's/^((nvidia|cuda|triton)[a-z0-9-]*==[^ ]+) /\1 ; sys_platform == "linux" /' $$name.txt; done

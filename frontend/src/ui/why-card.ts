@@ -74,7 +74,7 @@ export function functionWords(name: string): string {
 
 function figures(why: Why): [string, string][] {
   const rows: [string, string | number | null][] = [
-    [gettext("Chosen by"), functionWords(why.function)],
+    [gettext("Chosen by"), why.function === null ? null : functionWords(why.function)],
     [gettext("Mean entropy (nats)"), why.score === null ? null : why.score.toFixed(3)],
     [gettext("Rank in the queue"), why.rank],
     [gettext("Round"), why.round],
