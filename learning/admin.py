@@ -67,4 +67,7 @@ class RetrainingPolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """When campaigns retrain: the one thing here that a person may set."""
 
     list_display = ["campaign", "enabled", "period_hours", "min_newly_accepted", "round_size", "last_refusal"]
-    readonly_fields = ["last_considered_at", "last_refusal"]
+    # Floors are checked against the campaign's classes on its own page.
+    readonly_fields = [
+        "class_floors", "last_considered_at", "last_refusal", "last_refusal_code", "last_refusal_figures",
+    ]  # fmt: skip

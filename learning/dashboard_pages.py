@@ -10,10 +10,12 @@ from annotation.models import Campaign
 from annotation.services import agreement, throughput
 from annotation.views import BAR_UNITS, in_words
 from annotation.views import MyWorkView as OwnWorkView
+from learning.decision_words import gain_in_words
 from learning.models import MapChange
 from learning.querysets import models_of
 from learning.services import map_changes
 from learning.services.class_balance import ClassBalance, class_balance
+from learning.services.forecast import forecast_gain
 from learning.trust_pages import MaintainedView
 
 
@@ -28,6 +30,7 @@ class DashboardView(MaintainedView):
         weeks = throughput.campaign_weeks(campaign)
         states = throughput.tile_states(campaign)
         balance = class_balance(campaign)
+        gain = forecast_gain(campaign)
         return super().get_context_data(
             campaign=campaign,
             weeks=weeks if any(week.handed_in or week.accepted for week in weeks) else [],
@@ -38,6 +41,7 @@ class DashboardView(MaintainedView):
             agreement=agreement.agreement_figures(campaign=campaign, actor=self.person),
             balance=balance,
             balance_rows=balance_rows(campaign, balance),
+            gain_words=gain_in_words(gain) if gain else "",
             models=list(models_of(campaign).filter(miou__isnull=False).order_by("number")),  # type: ignore[misc]
             **kwargs,
         )

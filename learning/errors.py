@@ -124,6 +124,13 @@ class InvalidEvaluation(LearningError):
     code: ClassVar[str] = "invalid_evaluation"
 
 
+class TooFewModels(LearningUserError):
+    """The models so far cannot say what more labels would bring."""
+
+    code: ClassVar[str] = "too_few_models"
+    status = 409
+
+
 class InvalidSample(LearningError):
     """A reference sample cannot support an area estimate."""
 
@@ -147,6 +154,13 @@ class SuspectBatch(LearningUserError):
     status = 409
 
 
+class InvalidPolicy(LearningUserError):
+    """A retraining policy's values cannot be used."""
+
+    code: ClassVar[str] = "invalid_policy"
+    status = 422
+
+
 class TrainingSetChanged(LearningError):
     """What a frozen training set names is no longer what the database holds."""
 
@@ -165,8 +179,22 @@ class NotEvaluated(LearningError):
     code: ClassVar[str] = "not_evaluated"
 
 
+class CannotPublish(LearningUserError):
+    """The gate would not promote this model against the one that is published now, or its file is gone."""
+
+    code: ClassVar[str] = "cannot_publish"
+    status = 409
+
+
+class CannotJudge(LearningUserError):
+    """The model was not held back, or its file is gone."""
+
+    code: ClassVar[str] = "cannot_judge"
+    status = 409
+
+
 class CannotRollBack(LearningUserError):
-    """The model named was never published in this campaign, or is the published one."""
+    """The model named was never published in this campaign, is the published one, or its file is gone."""
 
     code: ClassVar[str] = "cannot_roll_back"
     status = 409

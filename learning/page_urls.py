@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from learning import batch_pages, dashboard_pages, pages, trust_pages
+from learning import batch_pages, dashboard_pages, pages, retraining_pages, trust_pages
 
 
 class ReleaseName(StringConverter):
@@ -18,6 +18,12 @@ _TRUST = "campaigns/<slug:slug>/trust/"
 urlpatterns = [
     path("me/", dashboard_pages.MyWorkView.as_view(), name="my-work"),
     path("campaigns/<slug:slug>/dashboard/", dashboard_pages.DashboardView.as_view(), name="dashboard"),
+    path("campaigns/<slug:slug>/retraining/", retraining_pages.RetrainingView.as_view(), name="retraining"),
+    path(
+        "campaigns/<slug:slug>/retraining/models/<int:number>/",
+        retraining_pages.ModelActionView.as_view(),
+        name="model-action",
+    ),
     path(_TRUST, trust_pages.TrustView.as_view(), name="trust"),
     path(f"{_TRUST}alarms/<int:alarm_id>/dismiss/", trust_pages.DismissAlarmView.as_view(), name="dismiss-alarm"),
     path(f"{_TRUST}alarms/<int:alarm_id>/revert/", trust_pages.RevertForAlarmView.as_view(), name="trust-revert"),

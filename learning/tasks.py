@@ -5,14 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.models import Campaign
-from learning.services import releases, submission_checks, training
+from learning.services import releases, scheduling, submission_checks
 
 
 @shared_task(name="learning.tasks.consider_retraining")  # type: ignore[untyped-decorator]
 def consider_retraining() -> None:
     """Ask every campaign's policy whether it is time to train again."""
     for campaign in Campaign.objects.open().filter(retraining_policy__enabled=True):
-        training.consider_retraining(campaign)
+        scheduling.consider_retraining(campaign)
 
 
 @shared_task(name="learning.tasks.check_submissions")  # type: ignore[untyped-decorator]

@@ -68,7 +68,7 @@ def without_licence(annotation: Any) -> Any:
 
 
 def model_row(camp: Any, *, state: str = "candidate", number: int = 1, gate: dict[str, Any] | None = None) -> Any:
-    """A trained model without weights, from a training set of its own."""
+    """A trained model without weights, from a training set of its own; a held one could not be told."""
     from learning.models import TrainedModel, TrainingRun, TrainingSet
 
     last = camp.training_sets.count()
@@ -76,11 +76,19 @@ def model_row(camp: Any, *, state: str = "candidate", number: int = 1, gate: dic
         campaign=camp, number=last + 1, class_codes=list(TWO_CLASSES), sha256="5" * 64, n_tiles=8
     )
     run = TrainingRun.objects.create(training_set=frozen, seed=number)
-    decided = {"promote": state != "rejected", "reason": "set by the test"} if state != "candidate" else {}
+    outcome = {"candidate": "", "held": "hold", "rejected": "reject"}.get(state, "promote")
+    decided = {"outcome": outcome, "promote": outcome == "promote", "reason": "set by the test"} if outcome else {}
     return TrainedModel.objects.create(
         campaign=camp, run=run, number=number, state=state, file=f"{camp.slug}-{number}.safetensors",
-        sha256=f"{number}" * 64, gate=gate or decided,
+        sha256=f"{number}" * 64, gate=gate or decided, outcome=outcome,
     )  # fmt: skip
+
+
+def with_weights(model: Any) -> Any:
+    """The model, with a file in the place of its weights."""
+    model.path.parent.mkdir(parents=True, exist_ok=True)
+    model.path.write_bytes(b"weights")
+    return model
 
 
 def confusions(reference: Any, accuracy: float, *, pixels: int = 1000, seed: int = 0) -> dict[int, NDArray[np.int64]]:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from annotation.api.serializers import FeatureSerializer, JobSerializer
 from annotation.models import QueueRound
-from learning.models import TrainedModel, TrainingRun
+from learning.models import RetrainingPolicy, TrainedModel, TrainingRun
 
 
 class DraftFeatureSerializer(FeatureSerializer):
@@ -94,11 +94,23 @@ class RoundSerializer(serializers.ModelSerializer[QueueRound]):
         ]
 
 
+class GateReasonSerializer(serializers.Serializer[Any]):
+    """One reason: a code that never changes, and its figures (IoU from 0 to 1)."""
+
+    code = serializers.CharField()
+    figures = serializers.DictField()
+
+
 class GateSerializer(serializers.Serializer[Any]):
     """Why a model was or was not published; differences are of the mean IoU, candidate minus baseline."""
 
     promote = serializers.BooleanField()
     reason = serializers.CharField()
+    reasons = GateReasonSerializer(many=True, default=list)
+    tiles_needed = serializers.IntegerField(
+        allow_null=True, default=None, help_text="Labelled control tiles that would settle a hold."
+    )
+    shadow = serializers.BooleanField(default=False, help_text="It waits for a maintainer to publish it.")
     delta = serializers.FloatField(allow_null=True, default=None)
     low = serializers.FloatField(allow_null=True, default=None)
     high = serializers.FloatField(allow_null=True, default=None)
@@ -127,7 +139,9 @@ class ModelSerializer(serializers.ModelSerializer[TrainedModel]):
             "version",
             "number",
             "state",
+            "outcome",
             "sha256",
+            "temperature",
             "training_set",
             "training_tiles",
             "miou",
@@ -145,3 +159,66 @@ class ModelSerializer(serializers.ModelSerializer[TrainedModel]):
     def get_gate(self, model: TrainedModel) -> dict[str, Any] | None:
         """The decision; None while it is pending."""
         return dict(GateSerializer(model.gate).data) if model.gate else None
+
+
+class ExpectedGainSerializer(serializers.Serializer[Any]):
+    """What the next labelled tiles are expected to add to the mean IoU, in points: mean ± one standard deviation."""
+
+    more_tiles = serializers.IntegerField()
+    points = serializers.FloatField()
+    spread_points = serializers.FloatField()
+    low = serializers.FloatField(help_text="Lower bound of the 95 % interval.")
+    high = serializers.FloatField()
+    below = serializers.FloatField(allow_null=True, help_text="Probability that it is below `stop_below_points`.")
+    n_models = serializers.IntegerField()
+
+
+class DriftSerializer(serializers.Serializer[Any]):
+    """How far the classes of newly accepted labels have moved from what the last model learnt."""
+
+    index = serializers.FloatField(help_text="Population stability index of class shares.")
+    chance = serializers.FloatField(help_text="The index that chance alone stays below 95 times of 100.")
+    moved_most = serializers.CharField()
+    share_before = serializers.FloatField()
+    share_after = serializers.FloatField()
+
+
+class PolicySerializer(serializers.ModelSerializer[RetrainingPolicy]):
+    """When a campaign retrains by itself, and what its models must be; a change names only what changes."""
+
+    class_floors = serializers.DictField(
+        child=serializers.FloatField(min_value=0, max_value=1),
+        required=False,
+        help_text="Least IoU of a class for a model to be published, by class code.",
+    )
+    expected_gain = ExpectedGainSerializer(read_only=True, allow_null=True)
+    drift = DriftSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = RetrainingPolicy
+        fields = [
+            "enabled",
+            "period_hours",
+            "min_newly_accepted",
+            "round_size",
+            "drift_index",
+            "stop_below_points",
+            "go_on_until_tiles",
+            "shadow",
+            "class_floors",
+            "training",
+            "last_considered_at",
+            "last_refusal",
+            "last_refusal_code",
+            "last_refusal_figures",
+            "expected_gain",
+            "drift",
+        ]
+        read_only_fields = [
+            "go_on_until_tiles",
+            "training",
+            "last_considered_at",
+            "last_refusal",
+            "last_refusal_code",
+            "last_refusal_figures",
+        ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from learning.api import report_views, validation_views, views
+from learning.api import report_views, retraining_views, validation_views, views
 
 urlpatterns = [
     path("tiles/<int:tile_id>/draft/", views.DraftView.as_view(), name="api-draft"),
@@ -13,4 +13,21 @@ urlpatterns = [
     path("campaigns/<slug:slug>/training-runs/", views.TrainingRunsView.as_view(), name="api-training-runs"),
     path("campaigns/<slug:slug>/rounds/", views.RoundsView.as_view(), name="api-rounds"),
     path("campaigns/<slug:slug>/models/", views.ModelsView.as_view(), name="api-models"),
+    path("campaigns/<slug:slug>/retraining/", retraining_views.RetrainingView.as_view(), name="api-retraining"),
+    path("campaigns/<slug:slug>/retraining/go-on/", retraining_views.GoOnView.as_view(), name="api-go-on"),
+    path(
+        "campaigns/<slug:slug>/models/<int:number>/publish/",
+        retraining_views.PublishModelView.as_view(),
+        name="api-publish-model",
+    ),
+    path(
+        "campaigns/<slug:slug>/models/<int:number>/restore/",
+        retraining_views.RestoreModelView.as_view(),
+        name="api-restore-model",
+    ),
+    path(
+        "campaigns/<slug:slug>/models/<int:number>/judge/",
+        retraining_views.JudgeModelView.as_view(),
+        name="api-judge-model",
+    ),
 ]

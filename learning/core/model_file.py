@@ -59,11 +59,17 @@ class ModelMetadata:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A network in evaluation mode, its metadata, and the SHA-256 of the file it came from."""
+    """A network in evaluation mode, its metadata, and the SHA-256 of the file it came from.
+
+    Args:
+        temperature: what its outputs are divided by before they are read as probabilities (learning.core.calibration);
+            fitted after the file was written, hence not in it.
+    """
 
     network: nn.Module
     metadata: ModelMetadata
     sha256: str
+    temperature: float = 1.0
 
 
 def save_model(path: Path, network: nn.Module, metadata: ModelMetadata) -> str:

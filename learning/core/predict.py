@@ -148,7 +148,7 @@ def plan_prediction(
         batch_size=batch_size,
         precision=resolve_precision(precision, torch.device(device)),
         work_dir=work_dir,
-        fingerprint=f"{model.sha256} {state.st_size} {state.st_mtime_ns}",
+        fingerprint=f"{model.sha256} {state.st_size} {state.st_mtime_ns} {model.temperature!r}",
     )
 
 
@@ -252,6 +252,40 @@ def predict_window(
     there.
     Raises:  ModelCannotUseImagery: another number of bands or another data type than the model's.
     """
+    network, images, inside = _as_batch(model, image, valid, device=device)
+    classes, nats, _cells = _forward(
+        network, images, inside, model, precision=resolve_precision(precision, images.device)
+    )
+    core = np.s_[0, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
+    return classes[core].cpu().numpy(), nats[core].cpu().numpy()
+
+
+@torch.inference_mode()
+def window_logits(
+    model: TrainedModel,
+    image: Pixels,
+    *,
+    valid: NDArray[np.bool_] | None = None,
+    margin_px: int = 0,
+    device: str = "cpu",
+    precision: str = "auto",
+) -> NDArray[np.float32]:
+    """The network's outputs for one image in memory, before any temperature: float32 (class, row, col).
+
+    Args:   as for predict_window; the class of a pixel is 1 + the position of its largest output.
+    Raises: ModelCannotUseImagery, as predict_window.
+    """
+    network, images, inside = _as_batch(model, image, valid, device=device)
+    logits, _cells = _logits(network, images, inside, model, precision=resolve_precision(precision, images.device))
+    core = np.s_[0, :, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
+    outputs: NDArray[np.float32] = logits[core].cpu().numpy()
+    return outputs
+
+
+def _as_batch(
+    model: TrainedModel, image: Pixels, valid: NDArray[np.bool_] | None, *, device: str
+) -> tuple[torch.nn.Module, Tensor, Tensor]:
+    """The network, and one image and its validity mirrored to whole strides, on the device."""
     spec, dtype = model.metadata.spec, model.metadata.normalisation.dtype
     if image.ndim != 3 or image.shape[0] != len(spec.bands) or image.dtype != dtype:
         raise ModelCannotUseImagery(
@@ -262,16 +296,8 @@ def predict_window(
     rows, cols = (mirror(np.arange(_round_up(n)), n) for n in (height, width))
     grid = np.ix_(rows, cols)
     target = torch.device(device)
-    network = on_device(model.network, target)
-    classes, nats, _cells = _forward(
-        network,
-        torch.from_numpy(np.ascontiguousarray(image[:, grid[0], grid[1]]))[None].to(target),
-        torch.from_numpy(valid[grid])[None].to(target),
-        model,
-        precision=resolve_precision(precision, target),
-    )
-    core = np.s_[0, margin_px : height - margin_px, margin_px : width - margin_px]
-    return classes[core].cpu().numpy(), nats[core].cpu().numpy()
+    images = torch.from_numpy(np.ascontiguousarray(image[:, grid[0], grid[1]]))[None].to(target)
+    return on_device(model.network, target), images, torch.from_numpy(valid[grid])[None].to(target)
 
 
 @torch.inference_mode()
@@ -281,8 +307,21 @@ def _forward(
     """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), and what its encoder
     saw (see embedding.logits_and_features), on the device.
 
-    Entropy needs no softmax: with d = z - max z and s = Σ exp d, H = ln s - Σ d · exp d / s.
+    Entropy needs no softmax: with d = (z - max z) / T and s = Σ exp d, H = ln s - Σ d · exp d / s.
     """
+    logits, cells = _logits(network, images, valid, model, precision=precision)
+    highest, index = logits.max(dim=1, keepdim=True)
+    distance = (logits - highest) / model.temperature
+    exponential = distance.exp()
+    total = exponential.sum(dim=1)
+    entropy = total.log() - (exponential * distance).sum(dim=1) / total
+    return (index[:, 0] + 1).to(torch.uint8) * valid, entropy.clamp(min=0) * valid, cells
+
+
+def _logits(
+    network: torch.nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str
+) -> tuple[Tensor, Tensor]:
+    """The network's outputs for a batch: float32 (batch, class, row, col), on the device; and what its encoder saw."""
     norm = model.metadata.normalisation
     mean, std = (
         torch.tensor(v, dtype=torch.float32, device=images.device)[:, None, None] for v in (norm.mean, norm.std)
@@ -290,13 +329,7 @@ def _forward(
     inputs = ((images.to(torch.float32) - mean) / std) * valid[:, None]
     with autocast(precision, images.device):
         logits, cells = logits_and_features(network, inputs.contiguous(memory_format=torch.channels_last))
-    logits = logits.float()
-    highest, index = logits.max(dim=1, keepdim=True)
-    distance = logits - highest
-    exponential = distance.exp()
-    total = exponential.sum(dim=1)
-    entropy = total.log() - (exponential * distance).sum(dim=1) / total
-    return (index[:, 0] + 1).to(torch.uint8) * valid, entropy.clamp(min=0) * valid, cells
+    return logits.float(), cells
 
 
 def _batches(plan: PredictionPlan, core_row: int) -> Iterator[list[_Patch]]:

@@ -1,3 +1,3 @@
 """The work itself, callable without a queue. MODULES lists where job functions are registered."""
 
-MODULES = ["learning.jobs.training", "learning.jobs.prediction", "learning.jobs.releases"]
+MODULES = ["learning.jobs.training", "learning.jobs.judging", "learning.jobs.prediction", "learning.jobs.releases"]

@@ -13,6 +13,7 @@ from annotation.services.jobs import JobContext
 from learning.core.map_copies import write_hidden_copy
 from learning.errors import PredictionStopped
 from learning.jobs.options import CORE_PX, device_of
+from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
 from learning.services import acquisition, map_changes, predictions
 from learning.services.holdout import holdout_windows
@@ -64,14 +65,13 @@ def predict(context: JobContext) -> dict[str, Any]:
 
 def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:
     from learning.core.map_files import MapPaths
-    from learning.core.model_file import load_model
     from learning.core.predict import predict_raster
 
     campaign = model.campaign
     work = prediction.path("rows")
     if not work.exists() and all(prediction.path(name).exists() for name in FILES):
         return  # the worker died between the last file and the row
-    loaded = load_model(model.path, sha256=model.sha256)
+    loaded = loaded_model(model)
     device = device_of(model.run.config)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     prediction.path("").mkdir(parents=True, exist_ok=True)

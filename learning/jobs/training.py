@@ -9,22 +9,16 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from django.conf import settings
-from numpy.typing import NDArray
 
-from annotation.core.stored_labels import class_index
-from annotation.errors import JobAlreadyRunning
 from annotation.jobs.registry import job
-from annotation.models import Campaign
 from annotation.services.jobs import JobContext
-from learning.core.evaluate import tile_confusion
 from learning.errors import IncompatibleInitialWeights, TrainingStopped
+from learning.jobs.judging import judge_model, open_what_follows
 from learning.jobs.options import device_of, read_options, resolved_options
-from learning.jobs.tiles import labels_of, read_with_context, training_tiles
+from learning.jobs.tiles import training_tiles
 from learning.models import TrainedModel, TrainingRun
-from learning.services import acquisition, predictions, promotion, training
-from learning.services.holdout import HoldoutReference, holdout_reference
+from learning.services import training
 
 if TYPE_CHECKING:
     from learning.core.fit import FittedModel, StepReport
@@ -44,15 +38,13 @@ def train(context: JobContext) -> dict[str, Any]:
     if candidate is None:
         candidate = _fit(run, context)
     shutil.rmtree(run.folder, ignore_errors=True)
-    reference = holdout_reference(candidate.campaign)
     if candidate.state == TrainedModel.State.CANDIDATE:
-        _evaluate_contenders(candidate, reference, context)
-        context.progress(EVALUATION_END, "Comparing with the published model.")
-        candidate = promotion.promote_or_reject(candidate=candidate, reference=reference)
-    following = _open_what_follows(candidate, run)
+        candidate = judge_model(candidate, context=context, start=FIT_END, stop=EVALUATION_END)
+    following = open_what_follows(candidate, run)
     return {
         "model": candidate.version,
         "state": candidate.state,
+        "outcome": candidate.outcome,
         "reason": candidate.gate["reason"],
         "training_set": run.training_set.number,
         **following,
@@ -160,90 +152,3 @@ class _Reporter:
         if self._clock() - self._stored_at > SECONDS_BETWEEN_CURVES:
             self._stored_at = self._clock()
             training.record_progress(run=self._run, step=report.step, losses=self._points)
-
-
-def _evaluate_contenders(candidate: TrainedModel, reference: HoldoutReference, context: JobContext) -> None:
-    """Figures of the candidate and of the published model on the same reference."""
-    if not reference.tiles:
-        return
-    published = promotion.published_model(candidate.campaign)
-    models = [model for model in (candidate, published) if model is not None]
-    for number, model in enumerate(models):
-        if promotion.evaluation_on(model, reference) is None:
-            evaluate_model(
-                model, reference, context=context, start=number / len(models), stop=(number + 1) / len(models)
-            )
-
-
-def evaluate_model(
-    model: TrainedModel,
-    reference: HoldoutReference,
-    *,
-    context: JobContext,
-    start: float = 0.0,
-    stop: float = 1.0,
-) -> None:
-    """Predict every reference tile with its surroundings and store the figures.
-
-    Args:   start, stop: the part of the evaluation's progress that this model is.
-    Raises: InvalidEvaluation (no labelled pixel), ModelCannotUseImagery.
-    """
-    from learning.core.model_file import load_model, match_imagery
-
-    campaign = model.campaign
-    loaded = load_model(model.path, sha256=model.sha256)
-    codes = list(loaded.metadata.spec.class_codes)
-    bands = match_imagery(
-        loaded.metadata, bands=campaign.layer.bands, dtype=campaign.layer.dtype, gsd_m=campaign.layer.gsd_m
-    )
-    values, device = class_index(codes), device_of(model.run.config)
-    confusions: dict[int, NDArray[np.int64]] = {}
-    for tile in reference.tiles:
-        truth = labels_of(campaign, tile.revision_ids, values=values)
-        predicted = _predict_tile(loaded, campaign, tile.row, tile.col, bands=bands, device=device)
-        confusions[tile.tile_id] = tile_confusion(truth, predicted, n_classes=len(codes))
-        share = start + (stop - start) * len(confusions) / len(reference.tiles)
-        context.progress(
-            FIT_END + (EVALUATION_END - FIT_END) * share, f"Evaluating {model.version} on the control tiles."
-        )
-    promotion.record_evaluation(model=model, reference=reference, confusions=confusions, class_codes=codes)
-
-
-def _predict_tile(
-    loaded: LoadedModel, campaign: Campaign, row: int, col: int, *, bands: tuple[int, ...], device: str
-) -> NDArray[np.uint8]:
-    from learning.core.predict import predict_window
-
-    margin = loaded.metadata.margin_px
-    image, valid = read_with_context(
-        campaign.layer.path("analysis.tif"), row=row, col=col, tile_px=campaign.tile_px, margin_px=margin
-    )
-    classes, _entropy = predict_window(
-        loaded, np.ascontiguousarray(image[list(bands)]), valid=valid, margin_px=margin, device=device
-    )
-    return classes
-
-
-def _open_what_follows(candidate: TrainedModel, run: TrainingRun) -> dict[str, Any]:
-    """Queue the new model's map; after a rejected one, the next round comes from the published model's map.
-
-    While no model is published the next round is drawn at random: people go on, and the next model has more to learn
-    from and more control tiles to be judged by.
-    """
-    if candidate.state == TrainedModel.State.PROMOTED:
-        return {"prediction_job": _queue_prediction(candidate, run)}
-    published = promotion.published_model(candidate.campaign)
-    ready = predictions.ready_prediction(published) if published else None
-    if published is not None and ready is None:
-        return {"prediction_job": _queue_prediction(published, run)}
-    opened = acquisition.open_acquisition_round(
-        campaign=candidate.campaign, prediction=ready, training_run=run, candidate=candidate
-    )
-    return {"round": opened.queue_round.number if opened else None}
-
-
-def _queue_prediction(model: TrainedModel, run: TrainingRun) -> str:
-    try:
-        return str(predictions.start_prediction(model=model, training_run=run).id)
-    except JobAlreadyRunning as error:
-        return str(error.details["job"])

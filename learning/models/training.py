@@ -104,8 +104,14 @@ class TrainedModel(models.Model):
     class State(models.TextChoices):
         CANDIDATE = "candidate", _("candidate")
         PROMOTED = "promoted", _("published")
+        HELD = "held", _("held back")
         REJECTED = "rejected", _("not promoted")
         RETIRED = "retired", _("replaced")
+
+    class Outcome(models.TextChoices):
+        PROMOTE = "promote", _("not worse")
+        HOLD = "hold", _("cannot be told yet")
+        REJECT = "reject", _("worse")
 
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.PROTECT, related_name="trained_models")
     run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, related_name="trained_model")
@@ -113,7 +119,11 @@ class TrainedModel(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.CANDIDATE)
     file = models.CharField(max_length=300)  # relative to MODELS_DIR
     sha256 = models.CharField(max_length=64)
+    # What the gate said. A model that it would promote is held all the same where publishing is left to a maintainer.
+    outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True)
     gate = models.JSONField(default=dict)  # the decision and its figures
+    # Fitted on the first hold-out it was judged on, and kept, so that its maps never change; null: none was fitted.
+    temperature = models.FloatField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True, blank=True)
 
@@ -127,6 +137,12 @@ class TrainedModel(models.Model):
             models.CheckConstraint(condition=~Q(sha256="") & ~Q(file=""), name="trained_model_has_file"),
             models.CheckConstraint(
                 condition=Q(state="candidate") | ~Q(gate={}), name="trained_model_decided_with_figures"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="held") | Q(outcome__in=["promote", "hold"]), name="trained_model_held_for_a_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(temperature__isnull=True) | Q(temperature__gt=0), name="trained_model_temperature_positive"
             ),
         ]
 
@@ -145,7 +161,11 @@ class TrainedModel(models.Model):
 
 
 class Evaluation(models.Model):
-    """A model's figures on the hold-out as it was labelled at that moment."""
+    """A model's figures on the hold-out as it was labelled at that moment; all that pages draw from (docs/adr/0033).
+
+    Intervals resample blocks of neighbouring tiles. Shares and probabilities are from 0 to 1; null where a class or
+    an interval is not to be had. `ClassFigures` are those of `per_class`.
+    """
 
     model = models.ForeignKey(TrainedModel, on_delete=models.CASCADE, related_name="evaluations")
     holdout_sha256 = models.CharField(max_length=64)  # of the sorted (tile, revision) that were the reference
@@ -157,7 +177,23 @@ class Evaluation(models.Model):
     miou_low = models.FloatField()
     miou_high = models.FloatField()
     overall_accuracy = models.FloatField()
-    per_class = models.JSONField()  # {code: {iou, f1, support}}
+    # {code: {iou, iou_low, iou_high, f1, user_accuracy, producer_accuracy, support_px, support_tiles}}
+    per_class = models.JSONField()
+    # {unit: "blocks" or "tiles", n_units, block_tiles, confidence, miou_by_tiles: [low, high],
+    #  overall_accuracy: [low, high], block_of: {tile id: number}}
+    intervals = models.JSONField(default=dict, blank=True)
+    # [{depth, codes, confusion, miou, miou_low, miou_high, overall_accuracy, per_class: {code: ClassFigures}}],
+    # coarsest first, without the finest, which is the evaluation itself
+    levels = models.JSONField(default=list, blank=True)
+    # [{kind, code, name, n_tiles, confusion, miou, miou_low, miou_high, overall_accuracy, per_class}], those whose
+    # ground holds the middle of a tile, by number of tiles
+    territories = models.JSONField(default=list, blank=True)
+    # {temperature, fold_temperatures, n_blocks, n_pixels, n_bins, before: R, after: R or null}, with R = {ece, ece_low,
+    # ece_high, nll, pixels: [a bin], confidence: [a bin], accuracy: [a bin]}; empty where none was made
+    calibration = models.JSONField(default=dict, blank=True)
+    # Relative to MODELS_DIR, read by learning.core.error_maps; empty where there is none. Control tiles are labelled
+    # blind: for maintainers alone while the campaign is open.
+    error_maps = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -207,7 +243,7 @@ class Prediction(models.Model):
 
 
 class RetrainingPolicy(models.Model):
-    """When a campaign retrains by itself."""
+    """When a campaign retrains by itself, and what a model must be to be published."""
 
     campaign = models.OneToOneField("annotation.Campaign", on_delete=models.CASCADE, related_name="retraining_policy")
     enabled = models.BooleanField(default=True)
@@ -215,14 +251,28 @@ class RetrainingPolicy(models.Model):
     min_newly_accepted = models.PositiveIntegerField(default=20)
     training = models.JSONField(default=dict)  # overrides of the training configuration (steps, crop_px, …)
     round_size = models.PositiveIntegerField(default=200)
+    # Retrain before there are enough new labels when their classes have moved by so much (learning.core.drift).
+    drift_index = models.FloatField(null=True, blank=True, default=0.25)
+    # Stop when the next 100 tiles are expected to bring less, in points of mean IoU, with enough certainty.
+    stop_below_points = models.FloatField(null=True, blank=True, default=0.2)
+    go_on_until_tiles = models.PositiveIntegerField(default=0)  # the stop rule is silent up to so many labelled tiles
+    shadow = models.BooleanField(default=False)  # models are judged, and published by a maintainer alone
+    class_floors = models.JSONField(default=dict, blank=True)  # {class code: least IoU of a model to be published}
     last_considered_at = models.DateTimeField(null=True, blank=True)
     last_refusal = models.CharField(max_length=300, blank=True)
+    last_refusal_code = models.CharField(max_length=40, blank=True)  # with its figures, for readers of any language
+    last_refusal_figures = models.JSONField(default=dict, blank=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=Q(period_hours__gt=0, min_newly_accepted__gte=1, round_size__gte=1),
                 name="retraining_policy_sane",
+            ),
+            models.CheckConstraint(
+                condition=(Q(drift_index__isnull=True) | Q(drift_index__gt=0))
+                & (Q(stop_below_points__isnull=True) | Q(stop_below_points__gt=0)),
+                name="retraining_policy_thresholds_above_zero",
             ),
         ]
 

@@ -77,6 +77,7 @@ def model_config(model: ModelRecord, contents: ReleaseContents) -> dict[str, obj
         "output": [
             {"channel": k, "code": code, "raster_value": values[code]} for k, code in enumerate(model.class_codes)
         ],
+        "probabilities": {"temperature": model.temperature, "formula": "softmax(outputs / temperature)"},
         "nomenclature": {"code": model.nomenclature_code, "version": model.nomenclature_version},
         "parameters": model.parameters,
         "training": {
@@ -124,6 +125,14 @@ def scores_json(scores: HoldoutScores | None) -> dict[str, object]:
         "confusion": {
             "codes": list(scores.confusion_codes),
             "pixels": [list(row) for row in scores.confusion],
+        },
+        "calibration": None
+        if scores.calibration is None
+        else {
+            "measure": "expected calibration error",
+            "bins": scores.calibration.bins,
+            "before_temperature": interval(scores.calibration.before),
+            "after_temperature": interval(scores.calibration.after),
         },
     }
 
@@ -174,7 +183,7 @@ def model_card(model: ModelRecord, contents: ReleaseContents) -> str:
         f"{_validated_words(training)}"
         f"Start: {training.initial_weights or 'random weights'}. Seed {training.seed}, code commit "
         f"`{training.code_commit}`.\n\n"
-        f"## Evaluation\n\n{_score_table(model.scores, contents)}\n"
+        f"## Evaluation\n\n{_score_table(model.scores, contents)}{_calibration_words(model)}\n"
         f"## Limits\n\n{_limits(model, contents)}\n"
         f"## Use\n\n```python\n{_usage(model)}```\n\n"
         f"## Licence\n\n{licence_words(model.licence)}. {contents.attribution}\n"
@@ -216,6 +225,25 @@ def _score_table(scores: HoldoutScores | None, contents: ReleaseContents) -> str
         f"replicates over {scores.resampling_unit}.\n\n"
         f"Mean IoU: {cell(scores.miou)}. Overall accuracy: {cell(scores.overall_accuracy)}.\n\n"
         "| class | IoU | F1 | pixels |\n|---|---|---|---|\n" + "\n".join(line(s) for s in scores.classes) + "\n"
+    )
+
+
+def _calibration_words(model: ModelRecord) -> str:
+    """How far the model's confidence can be believed."""
+    found = model.scores.calibration if model.scores else None
+    if found is None:
+        return ""
+
+    def said(value: Interval) -> str:
+        return f"{value.estimate:.3f} ({value.low:.3f} to {value.high:.3f})"
+
+    words = f"\nExpected calibration error ({found.bins} bins): {said(found.before)}"
+    if found.after is None:
+        return f"{words}; no temperature was fitted, for want of hold-out blocks.\n"
+    return (
+        f"{words}, {said(found.after)} once the outputs are divided by the temperature {model.temperature:.3f} "
+        "(`config.json`, `probabilities`) before softmax, measured by cross-fitting. Maps of entropy and confidences "
+        "use it; it changes no predicted class.\n"
     )
 
 

@@ -149,6 +149,15 @@ class ClassScore:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationScores:
+    """Expected calibration error on the hold-out, before and after the model's temperature (by cross-fitting)."""
+
+    before: Interval
+    after: Interval | None
+    bins: int
+
+
+@dataclass(frozen=True, slots=True)
 class HoldoutScores:
     """Figures measured on the hold-out, with the convention that makes them readable.
 
@@ -169,6 +178,7 @@ class HoldoutScores:
     classes: tuple[ClassScore, ...]
     confusion_codes: tuple[str, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
+    calibration: CalibrationScores | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +208,8 @@ class ModelRecord:
 
     `class_codes[k]` is the class of output channel k; `bands` are the input channels in order. Input is
     (value - mean) / std a band, on the layer's raw values. `architecture_options` are passed to
-    `segmentation_models_pytorch.create_model` with architecture and encoder.
+    `segmentation_models_pytorch.create_model` with architecture and encoder. Probabilities are
+    softmax(outputs / temperature).
     """
 
     name: str
@@ -222,6 +233,7 @@ class ModelRecord:
     limits: tuple[str, ...] = ()
     onnx_path: Path | None = None
     base_model: str | None = None
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

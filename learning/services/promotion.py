@@ -1,28 +1,31 @@
-"""Judging models: figures on the hold-out, the gate, and going back to an earlier model."""
+"""Judging models: the gate, and another look at those that it held back."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from annotation.models import Campaign
-from learning.core import evaluate, gate
-from learning.errors import CannotRollBack, NotEvaluated
-from learning.models import Evaluation, TrainedModel
+from annotation.models import Campaign, Job
+from annotation.services.jobs import enqueue_job
+from learning.core import gate
+from learning.errors import CannotJudge, NotEvaluated
+from learning.models import Evaluation, RetrainingPolicy, TrainedModel
+from learning.services.evaluations import draws_of, evaluation_on, json_safe, reference_blocks
 from learning.services.holdout import HoldoutReference
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-State = TrainedModel.State
+State, Outcome = TrainedModel.State, TrainedModel.Outcome
 RULE = gate.GateRule()
+MORE_TILES = 1.25  # a hold-out that has grown by so much may tell what it could not, where no number was named
 
 
 def published_model(campaign: Campaign) -> TrainedModel | None:
@@ -30,131 +33,90 @@ def published_model(campaign: Campaign) -> TrainedModel | None:
     return campaign.trained_models.filter(state=State.PROMOTED).select_related("campaign", "run").first()
 
 
-@transaction.atomic
-def record_evaluation(
-    *,
-    model: TrainedModel,
-    reference: HoldoutReference,
-    confusions: Mapping[int, NDArray[np.int64]],
-    class_codes: list[str],
-) -> Evaluation:
-    """Store a model's figures on one reference, with intervals by bootstrap over tiles; once per reference.
-
-    Args:   confusions: by tile id, int64 (class, class), truth in rows.
-    Raises: InvalidEvaluation (no labelled pixel).
-    """
-    TrainedModel.objects.select_for_update().get(pk=model.pk)
-    known = evaluation_on(model, reference)
-    if known is not None:
-        return known
-    order = [tile.tile_id for tile in reference.tiles]
-    stack = np.stack([confusions[tile] for tile in order])
-    figures = evaluate.evaluate(stack, class_codes=class_codes, rng=np.random.default_rng(model.run.seed))
-    return Evaluation.objects.create(
-        model=model,
-        holdout_sha256=reference.sha256,
-        n_tiles=len(order),
-        class_codes=class_codes,
-        confusion=[list(row) for row in figures.confusion],
-        tile_confusions={str(tile): confusions[tile].tolist() for tile in order},
-        miou=figures.miou,
-        miou_low=figures.miou_low,
-        miou_high=figures.miou_high,
-        overall_accuracy=figures.overall_accuracy,
-        per_class={
-            score.code: json_safe({k: v for k, v in asdict(score).items() if k != "code"})
-            for score in figures.per_class
-        },
-    )
-
-
-def evaluation_on(model: TrainedModel, reference: HoldoutReference) -> Evaluation | None:
-    """The model's figures on exactly this reference, if it was evaluated on it."""
-    return model.evaluations.filter(holdout_sha256=reference.sha256).first()
+def rule_of(campaign: Campaign) -> gate.GateRule:
+    """What a model of this campaign must be: the same for all, but for the floors that its maintainers set."""
+    policy = RetrainingPolicy.objects.filter(campaign=campaign).first()
+    return replace(RULE, class_floors=dict(policy.class_floors)) if policy else RULE
 
 
 @transaction.atomic
-def promote_or_reject(
-    *, candidate: TrainedModel, reference: HoldoutReference, rule: gate.GateRule = RULE
-) -> TrainedModel:
+def promote_or_reject(*, candidate: TrainedModel, reference: HoldoutReference) -> TrainedModel:
     """Decide on a candidate by paired bootstrap against the published model on the same reference.
 
-    The decision and its figures are in the returned model's `gate`. A decided model is returned as it is.
+    It is promoted, held back (it cannot be told yet, or publishing is left to a maintainer) or rejected; the decision
+    and its figures are in the returned model's `outcome` and `gate`. A decided model is returned as it is, unless it
+    is held and the reference is another than the one it was held on: it is then judged anew.
 
     Raises: NotEvaluated (the candidate or the published model lacks figures on this reference).
     """
-    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=candidate.campaign_id)
+    campaign = locked_campaign(candidate.campaign_id)
     candidate = (
         TrainedModel.objects.select_for_update(of=("self",)).select_related("campaign", "run").get(pk=candidate.pk)
     )
-    if candidate.state != State.CANDIDATE:
-        return candidate
     published = published_model(campaign)
-    candidate.gate = _decision(candidate, published, reference, rule)
+    if not _is_to_be_judged(candidate, published, reference):
+        return candidate
+    candidate.gate = _decision(candidate, published, reference, rule_of(campaign))
+    candidate.outcome = candidate.gate["outcome"]
     candidate.decided_at = timezone.now()
-    if candidate.gate["promote"]:
-        if published is not None:
-            published.state = State.RETIRED
-            published.save(update_fields=["state"])
-        candidate.state = State.PROMOTED
-    else:
-        candidate.state = State.REJECTED
-    candidate.save(update_fields=["state", "gate", "decided_at"])
+    candidate.state = State.REJECTED if candidate.outcome == Outcome.REJECT else State.HELD
+    if candidate.outcome == Outcome.PROMOTE:
+        if RetrainingPolicy.objects.filter(campaign=campaign, shadow=True).exists():
+            candidate.gate["shadow"] = True
+        else:
+            replace_published(published, candidate)
+    candidate.save(update_fields=["state", "outcome", "gate", "decided_at"])
     return candidate
 
 
+def locked_campaign(campaign_id: int) -> Campaign:
+    """The campaign, with whoever else decides on one of its models made to wait."""
+    return Campaign.objects.select_for_update(of=("self",)).get(pk=campaign_id)
+
+
+def _is_to_be_judged(candidate: TrainedModel, published: TrainedModel | None, reference: HoldoutReference) -> bool:
+    if candidate.state != State.HELD:
+        return candidate.state == State.CANDIDATE
+    judged_on = candidate.gate.get("holdout_sha256"), candidate.gate.get("against")
+    return judged_on != (reference.sha256, published.version if published else None)
+
+
+def replace_published(published: TrainedModel | None, by: TrainedModel) -> None:
+    """Put a model in the published one's place, within the campaign's lock; the caller saves the new one."""
+    if published is not None:
+        published.state = State.RETIRED
+        published.save(update_fields=["state"])
+    by.state = State.PROMOTED
+
+
 def can_now_be_judged(model: TrainedModel, reference: HoldoutReference) -> bool:
-    """Whether a model was turned down for want of labelled control tiles, and there are enough by now."""
-    needed = RULE.min_holdout_tiles
-    return bool(model.gate) and model.gate.get("n_tiles", needed) < needed <= len(reference.tiles)
+    """Whether a model was held back for want of labelled control tiles, and there are enough by now."""
+    if model.state != State.HELD or model.outcome != Outcome.HOLD:
+        return False
+    had = model.gate.get("n_tiles", 0)
+    needed = model.gate.get("tiles_needed") or max(RULE.min_holdout_tiles, math.ceil(MORE_TILES * had))
+    return bool(had < needed <= len(reference.tiles))
 
 
 @transaction.atomic
-def roll_back_model(*, campaign: Campaign, to_model: TrainedModel, actor: User | None) -> TrainedModel:
-    """Publish a model that was published before, in place of the present one. Releases do not change.
+def start_judging(*, model: TrainedModel, actor: User | None) -> Job:
+    """Queue another look at a model that was held back, on the control tiles that are labelled now.
 
-    Raises: CannotRollBack.
+    Raises: CannotJudge (it was not held back, or its file is gone), JobAlreadyRunning.
     """
-    Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
-    target = TrainedModel.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=to_model.pk)
-    if target.campaign_id != campaign.pk or target.state != State.RETIRED:
-        earlier = [
-            model.version for model in campaign.trained_models.filter(state=State.RETIRED).select_related("campaign")
-        ]
-        raise CannotRollBack(
-            f"{target.version} is {target.get_state_display()}: choose a model that was published before "
-            f"({', '.join(earlier) or 'there is none'})."
-        )
-    published = published_model(campaign)
-    now = timezone.now()
-    if published is not None:
-        published.state = State.RETIRED
-        published.gate = {
-            **published.gate,
-            "rolled_back_at": now.isoformat(),
-            "rolled_back_to": target.version,
-        }
-        published.save(update_fields=["state", "gate"])
-    target.state = State.PROMOTED
-    target.gate = {
-        **target.gate,
-        "restored_at": now.isoformat(),
-        "restored_by": actor.pk if actor else None,
-        "restored_from": published.version if published else None,
-    }
-    target.save(update_fields=["state", "gate"])
-    return target
-
-
-def json_safe(value: Any) -> Any:
-    """The value with numbers that JSON lacks (NaN, infinities) as None and tuples as lists."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: json_safe(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_safe(item) for item in value]
-    return value
+    model = TrainedModel.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=model.pk)
+    if model.state != State.HELD:
+        raise CannotJudge(f"{model.version} is {model.get_state_display()}: only a model held back is judged again.")
+    if not model.path.is_file():
+        raise CannotJudge(f"The file of {model.version} is gone ({model.file}): train again.")
+    return enqueue_job(
+        kind="judge",
+        payload={"model": model.pk},
+        owner=actor,
+        campaign=model.campaign,
+        queue=settings.JOB_GPU_QUEUE,
+        key=model.version,
+    )
 
 
 def _decision(
@@ -163,8 +125,15 @@ def _decision(
     against = {"against": published.version if published else None, "holdout_sha256": reference.sha256}
     ours = evaluation_on(candidate, reference)
     if ours is None and not reference.tiles:
-        reason = "No hold-out tile has accepted labels: nothing to judge the model by. Label control tiles first."
-        return {"promote": False, "reason": reason, "n_tiles": 0, **against}
+        return {
+            "outcome": "hold",
+            "promote": False,
+            "reason": "No hold-out tile has accepted labels: nothing to judge the model by. Label control tiles first.",
+            "reasons": [{"code": "no_reference", "figures": {}}],
+            "n_tiles": 0,
+            "tiles_needed": rule.min_holdout_tiles,
+            **against,
+        }
     theirs = evaluation_on(published, reference) if published else None
     if ours is None or (published is not None and theirs is None):
         missing = candidate if ours is None else published
@@ -173,7 +142,8 @@ def _decision(
         _stack(ours, reference),
         _stack(theirs, reference) if theirs else None,
         class_codes=ours.class_codes,
-        rng=np.random.default_rng(candidate.run.seed),
+        rng=draws_of(candidate),
+        blocks=reference_blocks(candidate.campaign, reference),
         rule=rule,
     )
     figures: dict[str, Any] = json_safe(asdict(decision))
@@ -183,6 +153,11 @@ def _decision(
             f"The hold-out of this campaign has {drawn} tiles in all, and {rule.min_holdout_tiles} are needed to judge "
             "a model by: open another campaign with smaller tiles or a larger --holdout-share."
         )
+        small = {"drawn": drawn, "needed": rule.min_holdout_tiles}
+        figures["reasons"] = [{"code": "holdout_too_small", "figures": small}]
+    elif (figures["tiles_needed"] or 0) > drawn:
+        figures["reason"] += f" The hold-out has {drawn} in all: a clearer difference is needed."
+        figures["reasons"].append({"code": "more_than_drawn", "figures": {"drawn": drawn}})
     return {**figures, **against}
 
 

@@ -13,8 +13,16 @@ from django.db.models import Sum
 from annotation.models import AnnotatedFeature
 from learning.core import evaluate
 from learning.models import Evaluation, TrainedModel
-from learning.release.contents import ClassScore, HoldoutScores, Interval, ModelRecord, TrainingSummary
+from learning.release.contents import (
+    CalibrationScores,
+    ClassScore,
+    HoldoutScores,
+    Interval,
+    ModelRecord,
+    TrainingSummary,
+)
 from learning.release.weights import read_weights_header
+from learning.services.evaluations import draws_of
 from learning.services.provenance import UNKNOWN_COMMIT, software_versions
 
 CONVENTION = (
@@ -50,17 +58,21 @@ def model_record(model: TrainedModel) -> ModelRecord:
         training=_training_summary(model, pretrained=bool(spec["pretrained"])),
         scores=holdout_scores(evaluation) if evaluation else None,
         architecture_options={"decoder_channels": spec["decoder_channels"]},
+        temperature=model.temperature or 1.0,
     )
 
 
 def holdout_scores(evaluation: Evaluation) -> HoldoutScores:
     """An evaluation's figures with the convention that makes them readable."""
     stack = np.array([evaluation.tile_confusions[key] for key in sorted(evaluation.tile_confusions, key=int)])
-    counts = evaluate.resample_tiles(
-        len(stack), n_resamples=REPLICATES, rng=np.random.default_rng(evaluation.model.run.seed)
-    )
-    accuracies = evaluate.overall_accuracy(evaluate.resampled_confusions(stack, counts))
-    low, high = evaluate.interval(accuracies, confidence=CONFIDENCE)
+    kept = evaluation.intervals
+    if kept:
+        low, high = kept["overall_accuracy"]
+    else:  # evaluated before intervals were by block
+        counts = evaluate.resample_tiles(len(stack), n_resamples=REPLICATES, rng=draws_of(evaluation.model))
+        accuracies = evaluate.overall_accuracy(evaluate.resampled_confusions(stack, counts))
+        low, high = evaluate.interval(accuracies, confidence=CONFIDENCE)
+    side = kept.get("block_tiles")
     return HoldoutScores(
         holdout_id=evaluation.holdout_sha256[:16],
         tiles=evaluation.n_tiles,
@@ -68,14 +80,27 @@ def holdout_scores(evaluation: Evaluation) -> HoldoutScores:
         convention=CONVENTION,
         confidence_level=CONFIDENCE,
         bootstrap_replicates=REPLICATES,
-        resampling_unit="tiles",
+        resampling_unit=f"blocks of {side} × {side} tiles" if kept.get("unit") == "blocks" else "tiles",
         independent_of_training=True,
         miou=Interval(evaluation.miou, evaluation.miou_low, evaluation.miou_high),
         overall_accuracy=Interval(evaluation.overall_accuracy, low, high),
         classes=tuple(_class_score(code, evaluation.per_class[code]) for code in evaluation.class_codes),
         confusion_codes=tuple(evaluation.class_codes),
         confusion=tuple(tuple(row) for row in evaluation.confusion),
+        calibration=_calibration_scores(evaluation.calibration),
     )
+
+
+def _calibration_scores(found: dict[str, Any]) -> CalibrationScores | None:
+    if not found:
+        return None
+
+    def error(name: str) -> Interval | None:
+        part = found[name]
+        return Interval(part["ece"], part["ece_low"], part["ece_high"]) if part else None
+
+    before = error("before")
+    return CalibrationScores(before=before, after=error("after"), bins=found["n_bins"]) if before else None
 
 
 def _class_score(code: str, figures: dict[str, Any]) -> ClassScore:

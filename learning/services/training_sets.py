@@ -7,12 +7,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 
-from annotation.models import AnnotatedFeature, Annotation, Campaign, Contributor, Tile
+from annotation.models import AnnotatedFeature, Annotation, Campaign, Contributor, Tile, TrustAlarm
 from annotation.services.nomenclatures import selectable_codes
 from annotation.services.reliability import label_weights
 from learning.core.shares import Capped, Contribution, cap_shares
@@ -30,6 +31,8 @@ MIN_CLASSES = 2
 SINGLE_CLASS_BATCH = 10
 # More than this share of the tiles left out for one person's sake is no cap any more: somebody should look first.
 MOST_LEFT_OUT = 0.5
+# More than this share of what is new made by people with an open alarm: the same.
+MOST_ALARMING = 0.5
 
 Item = tuple[int, int, str]  # tile, revision, the revision's SHA-256
 JudgedItem = tuple[int, str]  # tile, the SHA-256 of what people agreed on there
@@ -47,7 +50,8 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
     Class codes are all selectable classes of the nomenclature, in its order, so that models of different
     rounds have the same output channels.
 
-    Args:   force: skip the look at what was accepted since the last set, and at whether one person dominates it.
+    Args:   force: skip the look at what was accepted since the last set and by whom, and at whether one person
+            dominates it.
     Raises: NothingToTrain (fewer than two labelled tiles or two classes), SuspectBatch.
     """
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
@@ -69,6 +73,7 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
     _refuse_too_little(campaign, items=items, labels=labels, judged=judged, codes=codes)
     if last is not None and not force:
         _refuse_single_class_batch(labels=labels, judged=judged, last=last)
+        _refuse_alarming_batch(campaign, labels=labels, last=last)
     if not force:
         _refuse_one_persons_set(items=items, capped=capped)
     sha256 = training_set_sha256(
@@ -135,9 +140,37 @@ def newly_accepted(campaign: Campaign) -> int:
 
     A set whose training failed, or whose model was never judged, taught nobody anything: its labels still count.
     """
-    decided = TrainedModel.objects.exclude(state=TrainedModel.State.CANDIDATE).values("run__training_set")
-    learnt = campaign.training_sets.filter(pk__in=decided).order_by("-number").first()
+    learnt = _last_learnt(campaign)
     return _not_in(_labels(campaign), learnt).count() + len(_judged_not_in(validated_labels(campaign), learnt))
+
+
+@dataclass(frozen=True, slots=True)
+class NewGround:
+    """Square metres by class, and tiles: of the last set that a judged model was made of, and accepted since."""
+
+    learnt: Mapping[str, float]
+    learnt_tiles: int
+    new: Mapping[str, float]
+    new_tiles: int
+
+
+def ground_accepted_since(campaign: Campaign) -> NewGround | None:
+    """What drawn labels hold of each class, before and since; None before the first judged model."""
+    learnt = _last_learnt(campaign)
+    if learnt is None:
+        return None
+    news = _not_in(_labels(campaign), learnt)
+    return NewGround(
+        learnt=learnt.drawn_m2 or {},
+        learnt_tiles=learnt.n_tiles,
+        new=_total(_areas(news).values()),
+        new_tiles=news.values("tile_id").distinct().count(),
+    )
+
+
+def _last_learnt(campaign: Campaign) -> TrainingSet | None:
+    decided = TrainedModel.objects.exclude(state=TrainedModel.State.CANDIDATE).values("run__training_set")
+    return campaign.training_sets.filter(pk__in=decided).order_by("-number").first()
 
 
 def _labels(campaign: Campaign) -> QuerySet[Annotation]:
@@ -270,6 +303,19 @@ def _refuse_single_class_batch(
                 f"({', '.join(sorted(found)) or 'none'}), where the set before had more: "
                 "look at who made them, then start again with force."
             )
+
+
+def _refuse_alarming_batch(campaign: Campaign, *, labels: QuerySet[Annotation], last: TrainingSet) -> None:
+    """What is new and mostly by people of whom somebody should look at the work first."""
+    suspects = TrustAlarm.objects.open().filter(campaign=campaign).values("subject")
+    news = _not_in(labels, last)
+    tiles = news.values("tile_id").distinct().count()
+    alarming = news.filter(head__author__in=suspects).values("tile_id").distinct().count()
+    if tiles >= SINGLE_CLASS_BATCH and alarming > MOST_ALARMING * tiles:
+        raise SuspectBatch(
+            f"Of the {tiles} tiles accepted since {last}, {alarming} are by people with an open alarm: decide the "
+            "alarms on the page of trust, then start again, or start with force."
+        )
 
 
 def _refuse_one_persons_set(*, items: Sequence[Item], capped: Capped) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import scenes
 from django.db import ProgrammingError, connection
@@ -80,3 +82,49 @@ def test_tiles_and_tickets_stay_whole_through_the_migration_of_quarters_and_spli
     finally:
         MigrationExecutor(connection).migrate(latest)
     assert campaign.tiles.filter(part__gt=0).count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_models_that_were_not_promoted_become_held_unless_their_figures_show_them_to_be_worse() -> None:
+    from learning_rows import model_row
+
+    from learning.models import TrainedModel
+
+    campaign = scenes.campaign(tile_px=128)
+    figures = {"promote": False, "reason": "", "high": 0.01, "per_class": [{"code": "a", "dropped": False}]}
+    told = {
+        1: ("retired", {"promote": True, "reason": ""}),
+        2: ("rejected", {**figures, "high": -0.002}),
+        3: ("rejected", {**figures, "per_class": [{"code": "a", "dropped": True}]}),
+        4: ("rejected", figures),
+        5: ("rejected", {"promote": False, "reason": "no hold-out tile", "n_tiles": 0}),
+        6: ("candidate", {}),
+    }
+    for number, (state, _gate) in told.items():
+        model_row(campaign, number=number, state=state)
+    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    try:
+        MigrationExecutor(connection).migrate([("learning", "0007_map_changes")])
+        with connection.cursor() as cursor:
+            for number, (_state, gate) in told.items():
+                cursor.execute(
+                    "UPDATE learning_trainedmodel SET gate = %s WHERE number = %s", [json.dumps(gate), number]
+                )
+    finally:
+        MigrationExecutor(connection).migrate(latest)
+    found = TrainedModel.objects.order_by("number").values_list("number", "state", "outcome")
+    assert list(found) == [
+        (1, "retired", "promote"),
+        (2, "rejected", "reject"),
+        (3, "rejected", "reject"),
+        (4, "held", "hold"),
+        (5, "held", "hold"),
+        (6, "candidate", ""),
+    ]
+    try:
+        MigrationExecutor(connection).migrate([("learning", "0007_map_changes")])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM learning_trainedmodel WHERE state = 'rejected'")
+            assert cursor.fetchall() == [(4,)]
+    finally:
+        MigrationExecutor(connection).migrate(latest)

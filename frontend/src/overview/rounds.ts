@@ -16,7 +16,7 @@ export interface Round {
 export interface TrainedModel {
   version: string;
   number: number;
-  state: "candidate" | "promoted" | "rejected" | "retired";
+  state: "candidate" | "promoted" | "held" | "rejected" | "retired";
   training_tiles: number;
   miou: number | null;
   miou_low: number | null;
@@ -44,7 +44,7 @@ export function modelPoints(models: readonly TrainedModel[], language: string): 
       y: model.miou,
       low: model.miou_low,
       high: model.miou_high,
-      muted: model.state === "rejected",
+      muted: model.state !== "promoted" && model.state !== "retired",
       title: interpolate(gettext("%(model)s: %(miou)s, between %(low)s and %(high)s"), {
         model: model.version,
         miou: formatNumber(model.miou, 2, language),

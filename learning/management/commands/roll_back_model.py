@@ -3,12 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from annotation.errors import JobAlreadyRunning
 from annotation.management.commands._support import errors_for_people
+from annotation.models import Job
 from learning.management.commands._support import campaign_named, model_named
-from learning.models import TrainedModel
-from learning.services.predictions import start_prediction
-from learning.services.promotion import roll_back_model
+from learning.services.publishing import roll_back_model
 
 
 class Command(BaseCommand):
@@ -23,15 +21,13 @@ class Command(BaseCommand):
         campaign = campaign_named(options["campaign"])
         with errors_for_people():
             model = roll_back_model(campaign=campaign, to_model=model_named(campaign, options["to"]), actor=None)
-        job = self.queue_round(model)
-        report = {"model": model.version, "replaced": model.gate["restored_from"], "prediction_job": job}
+        job = Job.objects.filter(kind="predict", key=model.version).order_by("-created_at").first()
+        report = {
+            "model": model.version,
+            "replaced": model.gate["restored_from"],
+            "prediction_job": str(job.id) if job else None,
+        }
         if options["json"]:
             self.stdout.write(json.dumps(report))
             return
         self.stdout.write(f"{model.version} is published again, in place of {report['replaced']}.")
-
-    def queue_round(self, model: TrainedModel) -> str:
-        try:
-            return str(start_prediction(model=model).id)
-        except JobAlreadyRunning as error:
-            return str(error.details["job"])

@@ -1,3 +1,4 @@
+import argparse
 import json
 from typing import Any
 
@@ -8,7 +9,14 @@ from annotation.services.nomenclatures import selectable_codes
 from learning.jobs.options import read_options
 from learning.management.commands._support import campaign_named
 from learning.models import RetrainingPolicy
-from learning.services.training import set_retraining_policy
+from learning.services.scheduling import set_retraining_policy
+
+LEFT_OUT = object()
+
+
+def number_or_none(text: str) -> float | None:
+    """A number, or none."""
+    return None if text == "none" else float(text)
 
 
 class Command(BaseCommand):
@@ -23,6 +31,19 @@ class Command(BaseCommand):
             "--set", action="append", default=[], metavar="OPTION=VALUE",
             help="an option of the training, such as steps=200 (VALUE is JSON); repeat for more",
         )  # fmt: skip
+        for name, what in (
+            ("--drift-index", "retrain earlier when the classes of new labels have moved by so much; none: never"),
+            ("--stop-below-points", "stop when the next 100 tiles bring less, in points of mean IoU; none: never"),
+        ):
+            parser.add_argument(name, type=number_or_none, default=LEFT_OUT, help=what)
+        parser.add_argument(
+            "--floor", action="append", default=[], metavar="CLASS=IOU",
+            help="least IoU of a class (0 to 1) for a model to be published, or none; repeat for more",
+        )  # fmt: skip
+        parser.add_argument(
+            "--shadow", action=argparse.BooleanOptionalAction, default=None,
+            help="judge models and leave publishing to a maintainer",
+        )  # fmt: skip
         switch = parser.add_mutually_exclusive_group()
         switch.add_argument("--on", dest="enabled", action="store_true", default=None, help="retrain by itself")
         switch.add_argument("--off", dest="enabled", action="store_false", default=None, help="only when asked")
@@ -35,18 +56,23 @@ class Command(BaseCommand):
             "period_hours": options["every_hours"],
             "min_newly_accepted": options["min_newly_accepted"],
             "round_size": options["round_size"],
+            "shadow": options["shadow"],
         }
         values = {name: value for name, value in given.items() if value is not None}
-        for name in ("period_hours", "min_newly_accepted", "round_size"):
-            if name in values and values[name] <= 0:
-                raise CommandError(f"{name} is {values[name]}: give a number above 0.")
+        for name in ("drift_index", "stop_below_points"):
+            if options[name] is not LEFT_OUT:
+                values[name] = options[name]
+        known = RetrainingPolicy.objects.filter(campaign=campaign).first()
+        if options["floor"]:
+            floors = {**(known.class_floors if known else {}), **self.parsed(options["floor"], "--floor", "CLASS=IOU")}
+            values["class_floors"] = {code: floor for code, floor in floors.items() if floor not in (None, "none")}
         if options["set"]:
-            known = RetrainingPolicy.objects.filter(campaign=campaign).first()
-            training = {**(known.training if known else {}), **self.parsed(options["set"])}
+            training = {**(known.training if known else {}), **self.parsed(options["set"], "--set", "OPTION=VALUE")}
             with errors_for_people():
                 read_options(training, bands=campaign.layer.bands, class_codes=selectable_codes(campaign), seed=0)
             values["training"] = training
-        report = self.report(set_retraining_policy(campaign=campaign, **values))
+        with errors_for_people():
+            report = self.report(set_retraining_policy(campaign=campaign, **values))
         if options["json"]:
             self.stdout.write(json.dumps(report))
             return
@@ -56,13 +82,13 @@ class Command(BaseCommand):
             f"{report['min_newly_accepted']} newly accepted labels, rounds of {report['round_size']} tiles."
         )
 
-    def parsed(self, pairs: list[str]) -> dict[str, Any]:
-        """Options from OPTION=VALUE; a value that is not JSON is text."""
+    def parsed(self, pairs: list[str], option: str, form: str) -> dict[str, Any]:
+        """Names and values from NAME=VALUE; a value that is not JSON is text."""
         found: dict[str, Any] = {}
         for pair in pairs:
             name, sign, value = pair.partition("=")
             if not sign:
-                raise CommandError(f"--set {pair!r}: write OPTION=VALUE.")
+                raise CommandError(f"{option} {pair!r}: write {form}.")
             try:
                 found[name] = json.loads(value)
             except ValueError:
@@ -77,5 +103,9 @@ class Command(BaseCommand):
             "min_newly_accepted": policy.min_newly_accepted,
             "round_size": policy.round_size,
             "training": policy.training,
+            "drift_index": policy.drift_index,
+            "stop_below_points": policy.stop_below_points,
+            "shadow": policy.shadow,
+            "class_floors": policy.class_floors,
             "last_refusal": policy.last_refusal,
         }

@@ -12,8 +12,9 @@ from scenes import TWO_CLASSES, person
 from annotation.models import Job
 from annotation.services.people import set_role
 from learning.services.acquisition import open_acquisition_round
+from learning.services.evaluations import record_evaluation
 from learning.services.holdout import holdout_reference
-from learning.services.promotion import promote_or_reject, record_evaluation
+from learning.services.promotion import promote_or_reject
 
 pytestmark = pytest.mark.django_db
 

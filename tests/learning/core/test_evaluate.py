@@ -6,10 +6,13 @@ import pytest
 from learning.core.evaluate import (
     class_iou,
     evaluate,
-    expected_calibration_error,
+    interval,
     mean_iou,
     merge_classes,
+    nomenclature_levels,
+    number_blocks,
     overall_accuracy,
+    resample_blocks,
     resample_tiles,
     resampled_confusions,
     tile_confusion,
@@ -73,8 +76,8 @@ def test_the_interval_comes_from_tiles_and_not_from_pixels():
     assert (more_pixels.miou_low, more_pixels.miou_high) == (few.miou_low, few.miou_high)
     width = few.miou_high - few.miou_low
     assert width > 0.2
-    # twenty times the tiles: sqrt(20) = 4.5 times narrower
-    assert width / (more_tiles.miou_high - more_tiles.miou_low) == pytest.approx(4.47, rel=0.25)
+    # twenty times the tiles: √20 = 4.47 times narrower, and 2.38 standard errors of ten tiles are 1.98 of two hundred
+    assert width / (more_tiles.miou_high - more_tiles.miou_low) == pytest.approx(4.47 * 2.38 / 1.98, rel=0.2)
 
 
 def test_a_resample_is_the_sum_of_its_tiles():
@@ -93,11 +96,67 @@ def test_scores_at_a_coarser_level_forgive_confusion_inside_a_group():
         merge_classes(matrix, group_of=(0, 2, 2))
 
 
-def test_calibration_error_is_the_weighted_gap_between_confidence_and_accuracy():
-    confidence = np.array([0.9, 0.9, 0.9, 0.9, 0.5, 0.5])
-    correct = np.array([True, True, True, False, True, False])
-    # .9 bin: |.9 - .75| = .15 on 4 of 6; .5 bin: 0
-    assert expected_calibration_error(confidence, correct, n_bins=10) == pytest.approx(0.15 * 4 / 6)
+def test_the_golden_matrix_of_olofsson_2014_gives_its_plain_accuracies():
+    # Table 8, map in rows: here truth in rows, hence transposed. Counts, without the weights of the strata.
+    counts = np.array([[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]]).T
+    result = evaluate(counts[None], class_codes=("loss", "gain", "forest", "other"), rng=rng())
+    user = [score.user_accuracy for score in result.per_class]
+    assert user == [pytest.approx(value, abs=5e-5) for value in (0.8800, 0.7333, 0.9273, 0.9631)]
+    assert result.per_class[0].producer_accuracy == pytest.approx(66 / 69)
+    assert result.overall_accuracy == pytest.approx((66 + 55 + 153 + 313) / 640)
+    for score in result.per_class:
+        assert score.iou is not None and score.f1 == pytest.approx(2 * score.iou / (1 + score.iou))
+
+
+def test_tiles_of_a_block_are_drawn_together():
+    blocks = number_blocks([(0, 3), (0, 3), (5, 1), (0, 3)])
+    assert blocks.tolist() == [0, 0, 1, 0]
+    counts = resample_blocks(blocks, n_resamples=50, rng=rng())
+    assert (counts[:, 0] == counts[:, 1]).all() and (counts[:, 0] + counts[:, 2] == 2).all()
+
+
+def test_blocks_whose_tiles_agree_give_the_interval_of_as_many_blocks_and_name_that_of_tiles():
+    right, wrong = np.array([[50, 0], [0, 50]]), np.array([[25, 25], [25, 25]])
+    tiles = np.stack([right] * 32 + [wrong] * 32)
+    blocks = np.arange(64) // 4
+    by_blocks = evaluate(tiles, class_codes=("a", "b"), blocks=blocks, rng=rng())
+    assert by_blocks.n_units == 16 and by_blocks.n_tiles == 64
+    low, high = by_blocks.miou_by_tiles
+    # four tiles that say the same are one: the interval is √4 times as wide
+    assert (by_blocks.miou_high - by_blocks.miou_low) / (high - low) == pytest.approx(2, rel=0.2)
+    one_block = evaluate(tiles, class_codes=("a", "b"), blocks=np.zeros(64, int), rng=rng())
+    assert one_block.n_units == 64, "of one block nothing can be drawn: tiles are"
+    with pytest.raises(InvalidEvaluation, match="no gap"):
+        evaluate(tiles, class_codes=("a", "b"), blocks=blocks + 1, rng=rng())
+
+
+def test_an_interval_of_few_units_is_expanded_as_students_law_asks():
+    values = np.sort(np.random.default_rng(0).normal(size=200_001))
+    # n = 10: t(9) = 2.2622, √(10 / 9) = 1.0541, together 2.3846 in place of 1.96
+    assert interval(values, confidence=0.95, n_units=10) == (
+        pytest.approx(-2.385, abs=0.03),
+        pytest.approx(2.385, abs=0.03),
+    )
+    assert interval(values, confidence=0.95) == (pytest.approx(-1.96, abs=0.02), pytest.approx(1.96, abs=0.02))
+
+
+TREE = {"1": None, "1.1": "1", "1.1.1": "1.1", "1.1.2": "1.1", "1.2": "1", "2": None, "2.1": "2"}
+
+
+def test_classes_are_scored_at_every_level_that_groups_them_otherwise():
+    levels = nomenclature_levels(("1.1.1", "1.1.2", "1.2", "2.1"), parents=TREE)
+    assert [(level.depth, level.codes, level.group_of) for level in levels] == [
+        (1, ("1", "2"), (0, 0, 0, 1)),
+        (2, ("1.1", "1.2", "2.1"), (0, 0, 1, 2)),
+        (3, ("1.1.1", "1.1.2", "1.2", "2.1"), (0, 1, 2, 3)),
+    ]
+
+
+def test_a_level_that_says_nothing_new_is_left_out():
+    assert [level.depth for level in nomenclature_levels(("1.2", "2.1"), parents=TREE)] == [2], "1 and 2 group alike"
+    assert [level.depth for level in nomenclature_levels(("1.1.1", "1.1.2"), parents=TREE)] == [3], "one class is none"
+    with pytest.raises(InvalidEvaluation, match="'3'"):
+        nomenclature_levels(("3",), parents=TREE)
 
 
 def test_a_hold_out_without_labels_or_with_other_classes_is_refused():

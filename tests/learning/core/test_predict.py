@@ -19,7 +19,7 @@ from learning.core.fit import TrainConfig, fit
 from learning.core.map_files import MapPaths, claim_work_dir
 from learning.core.model_file import ModelMetadata, TrainedModel
 from learning.core.network import NetworkSpec
-from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window
+from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window, window_logits
 from learning.core.uncertainty import predictive_entropy
 from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, PredictionStopped
 
@@ -350,3 +350,24 @@ def test_normalisation_travels_with_the_model_and_changes_its_answers(model):
     shifted = TrainedModel(model.network, raw, sha256="x")
     one, two = (predict_window(m, image[::-1].copy())[0] for m in (model, shifted))
     assert (one != two).mean() > 0.05
+
+
+def test_a_temperature_changes_the_entropy_and_no_class(model):
+    image, _ = scene(4, 64, 64)
+    outputs = window_logits(model, image)
+    classes, nats = predict_window(model, image)
+    assert outputs.shape == (3, 64, 64) and ((outputs.argmax(axis=0) + 1) == classes).all()
+    hot = dataclasses.replace(model, temperature=2.5)
+    warm_classes, warm_nats = predict_window(hot, image)
+    assert (warm_classes == classes).all() and (warm_nats > nats).all()
+    scaled = outputs.astype(np.float64) / 2.5
+    p = np.exp(scaled - scaled.max(axis=0)) / np.exp(scaled - scaled.max(axis=0)).sum(axis=0)
+    assert np.allclose(warm_nats, predictive_entropy(p[None].astype(np.float32))[0], atol=1e-5)
+
+
+def test_rows_of_windows_made_at_another_temperature_are_not_taken_up(model, raster, tmp_path):
+    plans = [
+        plan_prediction(dataclasses.replace(model, temperature=t), raster, tile_px=64, work_dir=tmp_path)
+        for t in (1.0, 2.0)
+    ]
+    assert plans[0].fingerprint != plans[1].fingerprint

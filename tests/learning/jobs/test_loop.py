@@ -75,8 +75,10 @@ def test_a_promoted_model_maps_the_layer_and_its_doubts_order_the_next_round(tmp
     opened = AcquisitionRound.objects.get(training_run=model.run)
     assert opened.queue_round.number == job.result["round"] == 1 and opened.promoted
     tickets = opened.queue_round.tickets.filter(kind="uncertainty").select_related("tile").order_by("rank")
-    assert [t.score for t in tickets] == sorted((t.score for t in tickets), reverse=True)
-    assert all(t.score == pytest.approx(float(scores[t.tile.row, t.tile.col])) for t in tickets)
+    assert opened.queue_round.function == "doubt_and_diversity"
+    looks = np.load(prediction.path("embedding.npy")).astype(np.float32)
+    assert len(np.unique(looks.reshape(-1, looks.shape[2]), axis=0)) > 1, "tiles look different to the network"
+    assert tickets and all(t.score == pytest.approx(float(scores[t.tile.row, t.tile.col])) for t in tickets)
 
     # Delivered again, the job finds everything done.
     before = prediction.finished_at

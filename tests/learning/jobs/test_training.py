@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
 from learning_rows import TINY_TRAINING, worker_environment
 from safetensors.numpy import load_file
 from scenes import labelled_scene
@@ -17,8 +19,10 @@ from scenes import labelled_scene
 from annotation.jobs.registry import run_job
 from annotation.models import Annotation, Job, Tile
 from annotation.services.queue import claim_next_tile
+from learning.core.error_maps import read_error_map
 from learning.jobs.training import train
 from learning.models import AcquisitionRound, Evaluation, RetrainingPolicy, TrainedModel, TrainingRun
+from learning.services.promotion import start_judging
 from learning.services.training import start_training_run
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -45,22 +49,22 @@ def test_a_run_ends_in_a_judged_model_and_in_a_job_or_a_round(tmp_path: Path) ->
     figures = Evaluation.objects.get(model=model)
     assert figures.n_tiles == scene.campaign.holdout.n_tiles
     assert sum(map(sum, figures.confusion)) == figures.n_tiles * 64 * 64
-    assert model.state in {"promoted", "rejected"} and job.result["reason"] == model.gate["reason"]
+    assert model.state in {"promoted", "held", "rejected"} and job.result["reason"] == model.gate["reason"]
     maps, rounds = Job.objects.filter(kind="predict").count(), AcquisitionRound.objects.count()
     assert (maps, rounds) == ((1, 0) if model.state == "promoted" else (0, 1))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_after_a_rejected_first_model_people_go_on_with_tiles_drawn_at_random(tmp_path: Path) -> None:
+def test_after_a_first_model_that_was_held_people_go_on_with_tiles_drawn_at_random(tmp_path: Path) -> None:
     scene = labelled_scene(tmp_path)
     RetrainingPolicy.objects.create(campaign=scene.campaign, round_size=7)
-    # Nine control tiles are one too few: whatever it has learnt, the model is rejected.
+    # Nine control tiles are one too few: whatever it has learnt, the model is held.
     spare = list(Tile.objects.filter(campaign=scene.campaign, role="holdout").order_by("pk"))[9:]
     Annotation.objects.filter(tile__in=spare).update(state="submitted")
     job = start_training_run(campaign=scene.campaign, actor=None, config={**TINY_TRAINING, "steps": 2})
     job = finished(job)
     model = TrainedModel.objects.get()
-    assert model.state == "rejected" and "9 labelled, 10 needed" in job.result["reason"]
+    assert model.state == "held" and "9 labelled, 10 needed" in job.result["reason"]
     opened = AcquisitionRound.objects.get(training_run=model.run)
     assert job.result["round"] == opened.queue_round.number == 1
     assert (opened.queue_round.function, opened.prediction, opened.mean_entropy_nats) == ("random", None, None)
@@ -83,6 +87,65 @@ def test_a_delivered_twice_job_makes_nothing_twice(tmp_path: Path) -> None:
     assert first == second
     assert [kind.objects.count() for kind in (TrainedModel, Evaluation)] == [1, 1]
     assert AcquisitionRound.objects.count() + Job.objects.filter(kind="predict").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hold_out_tile_in_the_training_set_stops_the_run_before_it_trains_and_is_named(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path)
+    job = start_training_run(campaign=scene.campaign, actor=None, config=TINY_TRAINING)
+    run = TrainingRun.objects.get(job=job)
+    tile = Tile.objects.filter(campaign=scene.campaign, role="holdout").order_by("pk").first()
+    assert tile is not None
+    head = Annotation.objects.get(tile=tile).head
+    with pytest.raises(IntegrityError, match="holdout_in_training"), transaction.atomic():
+        run.training_set.items.create(tile=tile, revision=head)
+    with connection.cursor() as cursor:  # as somebody with the rights of the database's owner might
+        cursor.execute("ALTER TABLE learning_trainingsetitem DISABLE TRIGGER holdout_never_trains")
+    try:
+        run.training_set.items.create(tile=tile, revision=head)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE learning_trainingsetitem ENABLE TRIGGER holdout_never_trains")
+    assert run_job(str(job.id))
+    job.refresh_from_db()
+    assert job.state == "failed" and f"outside the pool, first r{tile.row} c{tile.col}" in job.error
+    assert not TrainedModel.objects.exists() and not run.folder.exists(), "not one step was made"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_judged_model_has_its_calibration_levels_and_maps_of_errors(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path)
+    job = finished(start_training_run(campaign=scene.campaign, actor=None, config={**TINY_TRAINING, "steps": 4}))
+    model, figures = TrainedModel.objects.get(), Evaluation.objects.get()
+    assert job.result["outcome"] == model.outcome == model.gate["outcome"]
+    assert figures.intervals["unit"] == "blocks" and figures.intervals["n_units"] < figures.n_tiles
+    assert figures.calibration["n_pixels"] == figures.n_tiles * 64 * 64
+    assert model.temperature == figures.calibration["temperature"]
+    tiles = Tile.objects.filter(pk__in=figures.tile_confusions)
+    wrong = right = 0
+    for tile in tiles:
+        found = read_error_map(Path(settings.MODELS_DIR) / figures.error_maps, tile.pk)
+        right, wrong = right + int((found == 1).sum()), wrong + int((found > 1).sum())
+    assert right == sum(row[k] for k, row in enumerate(figures.confusion))
+    assert right + wrong == sum(map(sum, figures.confusion))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_model_held_for_want_of_control_tiles_is_judged_again_without_training(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path)
+    spare = Annotation.objects.filter(
+        tile__in=list(Tile.objects.filter(campaign=scene.campaign, role="holdout").order_by("pk"))[9:]
+    )
+    spare.update(state="submitted")
+    finished(start_training_run(campaign=scene.campaign, actor=None, config={**TINY_TRAINING, "steps": 2}))
+    held = TrainedModel.objects.get()
+    assert held.outcome == "hold"
+    spare.update(state="accepted")
+    job = finished(start_judging(model=held, actor=None))
+    held.refresh_from_db()
+    assert held.gate["n_tiles"] == scene.campaign.holdout.n_tiles and held.evaluations.count() == 2
+    assert job.result["reason"] == held.gate["reason"] and TrainingRun.objects.count() == 1
+    assert ("prediction_job" in job.result) == (held.state == "promoted")
 
 
 def start_worker(job: Job) -> subprocess.Popen[bytes]:

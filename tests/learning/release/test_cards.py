@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from learning.release.bundle import stage_release
-from learning.release.cards import model_card, scores_json
-from learning.release.contents import ReleaseContents
+from learning.release.cards import model_card, model_config, scores_json
+from learning.release.contents import CalibrationScores, Interval, ReleaseContents
 from learning.release.errors import UnusableArtefact
 
 
@@ -106,3 +106,18 @@ def test_a_release_of_annotations_alone_is_whole(changed: Callable[..., ReleaseC
     stage_release(changed(model=None, maps=None, previous=None), tmp_path / "r.staging")
     names = {path.name for path in (tmp_path / "r.staging/stac").iterdir()}
     assert names == {"imagery", "annotations", "dataset"}
+
+
+def test_the_model_card_and_config_name_the_temperature_and_what_it_mends(contents: ReleaseContents) -> None:
+    assert contents.model is not None and contents.model.scores is not None
+    found = CalibrationScores(before=Interval(0.15, 0.1, 0.2), after=Interval(0.02, 0.01, 0.04), bins=15)
+    model = replace(contents.model, temperature=2.0, scores=replace(contents.model.scores, calibration=found))
+    card = model_card(model, contents)
+    assert "Expected calibration error (15 bins): 0.150 (0.100 to 0.200), 0.020 (0.010 to 0.040) once" in card
+    assert "divided by the temperature 2.000" in card
+    assert model_config(model, contents)["probabilities"] == {
+        "temperature": 2.0, "formula": "softmax(outputs / temperature)",
+    }  # fmt: skip
+    assert scores_json(model.scores)["calibration"]["after_temperature"]["estimate"] == 0.02
+    unmended = replace(model.scores, calibration=replace(found, after=None))
+    assert "no temperature was fitted" in model_card(replace(model, scores=unmended), contents)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from learning_rows import labelled_campaign, model_row
-from scenes import labelled_scene
+from learning_rows import labelled_campaign, model_row, with_weights
+from scenes import TWO_CLASSES, labelled_scene
 
 from annotation.models import Job
 from learning.models import RetrainingPolicy
@@ -55,6 +55,20 @@ def test_retraining_is_scheduled_by_its_options_and_a_wrong_one_is_refused() -> 
         call_command("schedule_retraining", "--campaign", camp.slug, "--set", "step=5")
     with pytest.raises(CommandError, match="steps = 0 cannot be used"):
         call_command("schedule_retraining", "--campaign", camp.slug, "--set", "steps=0")
+    built = TWO_CLASSES[0]
+    report = output_of(
+        "schedule_retraining", "--campaign", camp.slug, "--drift-index", "none", "--stop-below-points", "0.4",
+        "--shadow", "--floor", f"{built}=0.4",
+    )  # fmt: skip
+    assert (report["drift_index"], report["stop_below_points"], report["shadow"]) == (None, 0.4, True)
+    assert report["class_floors"] == {built: 0.4}
+    for given, told in (("lava=0.4", "There is no class 'lava'"), (built, "write CLASS=IOU")):
+        with pytest.raises(CommandError, match=told):
+            call_command("schedule_retraining", "--campaign", camp.slug, "--floor", given)
+    with pytest.raises(CommandError, match=r"period_hours is 0\.0: give a number above 0"):
+        call_command("schedule_retraining", "--campaign", camp.slug, "--every-hours", "0")
+    report = output_of("schedule_retraining", "--campaign", camp.slug, "--floor", f"{built}=none", "--no-shadow")
+    assert (report["class_floors"], report["shadow"], report["stop_below_points"]) == ({}, False, 0.4)
     assert output_of("schedule_retraining", "--campaign", camp.slug, "--off")["enabled"] is False
     assert RetrainingPolicy.objects.get().training["steps"] == 50
 
@@ -62,7 +76,7 @@ def test_retraining_is_scheduled_by_its_options_and_a_wrong_one_is_refused() -> 
 @pytest.mark.django_db
 def test_a_model_is_rolled_back_by_name_and_its_round_is_queued() -> None:
     camp = labelled_campaign().campaign
-    model_row(camp, state="retired")
+    with_weights(model_row(camp, state="retired"))
     model_row(camp, state="promoted", number=2)
     report = output_of("roll_back_model", "--campaign", camp.slug, "--to", "camp-m1")
     assert report["model"] == "camp-m1" and report["replaced"] == "camp-m2"
