@@ -26,28 +26,35 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A pool that people would label, and a hold-out; `first` tiles are labelled at random, then up to each budget."""
+    """A pool that people would label, and a hold-out.
+
+    Args:
+        budgets: labelled tiles at the end of each round; those of the first are drawn at random.
+        region_budgets: the same where regions of tiles are labelled, in tiles' worth of ground.
+    """
 
     name: str
     classes: tuple[str, ...]
     pool: Tiles
     test: Tiles
     budgets: tuple[int, ...]
-    region_px: int
+    region_budgets: tuple[int, ...]
 
 
 def dubai() -> Dataset:
     """Scenes of Dubai: tiles of 128 px to label, whole tiles of 256 px of other parts to be judged by."""
     folder = _folder("dubai-aerial")
-    budgets = (16, 32, 48, 64, 96, 128, 192, 256, 384)
-    return _dataset("dubai", folder, "jpg", pool_px=128, test_px=256, budgets=budgets, region_px=32)
+    budgets = (16, 32, 48, 64, 96, 128, 192, 256, 384, 544)
+    regions = (4, 8, 16, 32, 48, 64, 96, 128)
+    return _dataset("dubai", folder, "jpg", pool_px=128, test_px=256, budgets=budgets, region_budgets=regions)
 
 
 def gid() -> Dataset:
     """Gaofen-2 tiles from many places, whole."""
     folder = _folder("gid5-gf2")
     budgets = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
-    return _dataset("gid", folder, "png", pool_px=224, test_px=224, budgets=budgets, region_px=56)
+    regions = (2, 4, 8, 12, 16, 24, 32, 48)
+    return _dataset("gid", folder, "png", pool_px=224, test_px=224, budgets=budgets, region_budgets=regions)
 
 
 DATASETS = {"dubai": dubai, "gid": gid}
@@ -61,7 +68,14 @@ def _folder(name: str) -> Path:
 
 
 def _dataset(
-    name: str, folder: Path, suffix: str, *, pool_px: int, test_px: int, budgets: tuple[int, ...], region_px: int
+    name: str,
+    folder: Path,
+    suffix: str,
+    *,
+    pool_px: int,
+    test_px: int,
+    budgets: tuple[int, ...],
+    region_budgets: tuple[int, ...],
 ) -> Dataset:
     listed = json.loads((folder / "classes.json").read_text())
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
@@ -70,7 +84,7 @@ def _dataset(
         _cut(folder, suffix, [row for row in rows if row["split"] == split], px=px)
         for split, px in (("pool", pool_px), ("test", test_px))
     )
-    return Dataset(name, _names(listed), pool, test, budgets, region_px)
+    return Dataset(name, _names(listed), pool, test, budgets, region_budgets)
 
 
 def _names(listed: Any) -> tuple[str, ...]:

@@ -20,8 +20,6 @@ from learning.core.acquisition import (
     rank_tiles,
 )
 
-FIRST_REGIONS = 4  # of region-level acquisition: tiles' worth of regions that are labelled at random to begin with
-
 Choice = Callable[[Candidates, int, np.random.Generator], NDArray[np.intp]]
 
 
@@ -75,8 +73,6 @@ def curve(world: World, strategy: Strategy, *, budgets: tuple[int, ...], seed: i
     n_tiles, side = len(world.pool.labels), world.pool.side
     per_tile = strategy.parts**2
     order = np.random.default_rng([seed, 7]).permutation(n_tiles * per_tile)
-    if per_tile > 1:
-        budgets = (FIRST_REGIONS, *(b for b in (8, 12) if b < budgets[0]), *budgets)
     embedding = world.embedding if per_tile == 1 else region_embedding(world, strategy.parts)
     truth = _true_shares(world, strategy.parts)
     chosen = list(order[: budgets[0] * per_tile])

@@ -50,7 +50,8 @@ def one(data_name: str, strategy: str, seed: int) -> Any:
     world = prepare(data, SCRATCH)
     if strategy == CEILING:
         return ceiling(world, seed=seed)
-    return curve(world, STRATEGIES[strategy], budgets=data.budgets, seed=seed)
+    of = STRATEGIES[strategy]
+    return curve(world, of, budgets=data.budgets if of.parts == 1 else data.region_budgets, seed=seed)
 
 
 def measure(arguments: argparse.Namespace, path: Path) -> dict[str, Any]:
@@ -128,26 +129,28 @@ def area_under(curve_: dict[str, float] | dict[int, float], budgets: list[int]) 
     return float(np.trapezoid(values, at) / (at[-1] - at[0]))
 
 
-def report(kept: dict[str, Any], names: list[str], budgets: list[int]) -> dict[str, Any]:
+def report(kept: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Print the tables; returns the figures."""
     seeds = seeds_of(kept, [CEILING, *names])
     full = statistics.mean(kept["curves"][CEILING][seed] for seed in seeds)
     level = CLOSE * full
     means = {name: mean_curve(kept, name, seeds) for name in names}
-    print(f"\nwhole pool: mIoU {full:.3f}; 95 % of it: {level:.3f}; {len(seeds)} seeds\n")
-    print(
-        f"{'mIoU at tiles':>30}" + "".join(f"{budget:>7}" for budget in budgets) + f"{'AUC':>8}{'±':>7}{'95 % at':>9}"
-    )
+    needs = {name: ground_to(curve_, level) for name, curve_ in means.items()}
+    print(f"\nwhole pool: mIoU {full:.3f}; 95 % of it: {level:.3f}; {len(seeds)} seeds")
     auc = {}
-    for name in names:
-        areas = [area_under(kept["curves"][name][seed], budgets) for seed in seeds]
-        auc[name] = round(statistics.mean(areas), 4)
-        spread = statistics.stdev(areas) if len(areas) > 1 else float("nan")
-        needed = ground_to(means[name], level)
-        cells = "".join(f"{means[name][budget]:7.3f}" for budget in budgets)
-        print(f"{name:>30}{cells}{auc[name]:8.4f}{spread:7.4f}{'never' if needed is None else f'{needed:.0f}':>9}")
-    _print_differences(kept, seeds, budgets)
-    needs = {name: ground_to(means[name], level) for name in names}
+    for parts in sorted({STRATEGIES[name].parts for name in names}):
+        alike = [name for name in names if STRATEGIES[name].parts == parts]
+        budgets = list(means[alike[0]])
+        head = "".join(f"{budget:>7}" for budget in budgets)
+        print(f"\n{'mIoU at tiles' if parts == 1 else 'at tiles of ground':>30}{head}{'AUC':>8}{'±':>7}{'95 % at':>9}")
+        for name in alike:
+            areas = [area_under(kept["curves"][name][seed], budgets) for seed in seeds]
+            auc[name] = round(statistics.mean(areas), 4)
+            spread = statistics.stdev(areas) if len(areas) > 1 else float("nan")
+            cells = "".join(f"{means[name][budget]:7.3f}" for budget in budgets)
+            needed = needs[name]
+            print(f"{name:>30}{cells}{auc[name]:8.4f}{spread:7.4f}{'never' if needed is None else f'{needed:.0f}':>9}")
+    _print_differences(kept, seeds)
     return {
         "labels_ratio_95": _ratio(needs.get("ours"), needs.get("random")),
         "region_ratio_95": _ratio(needs.get("our regions"), needs.get("random")),
@@ -156,13 +159,13 @@ def report(kept: dict[str, Any], names: list[str], budgets: list[int]) -> dict[s
     }
 
 
-def _print_differences(kept: dict[str, Any], seeds: list[str], budgets: list[int]) -> None:
+def _print_differences(kept: dict[str, Any], seeds: list[str]) -> None:
     """Ours less random, seed by seed, with the standard error of its mean."""
     if "ours" not in kept["curves"] or len(seeds) < 2:
         return
-    print(f"{'ours - random':>30}", end="")
+    print(f"\n{'ours - random':>30}", end="")
     lines = []
-    for budget in budgets:
+    for budget in mean_curve(kept, "ours", seeds):
         pairs = [kept["curves"]["ours"][s][str(budget)] - kept["curves"]["random"][s][str(budget)] for s in seeds]
         lines.append((statistics.mean(pairs), statistics.stdev(pairs) / len(pairs) ** 0.5))
     print("".join(f"{mean:+7.3f}" for mean, _error in lines))
@@ -193,8 +196,7 @@ def main() -> None:
     arguments = parser.parse_args()
     path = (RESULTS if arguments.keep else SCRATCH) / f"learning-{arguments.data}.json"
     kept = json.loads(json.dumps(measure(arguments, path)))
-    budgets = list(DATASETS[arguments.data]().budgets)
-    figures = report(kept, arguments.strategies, budgets)
+    figures = report(kept, arguments.strategies)
     if arguments.figure:
         seeds = seeds_of(kept, [CEILING, *arguments.strategies])
         curves = {name: [kept["curves"][name][seed] for seed in seeds] for name in arguments.strategies}

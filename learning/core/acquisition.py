@@ -147,7 +147,7 @@ class DoubtAndDiversity:
 
     rarity: float = 0.5
     cost: float = 0.0
-    power: float = 1.0
+    power: float = 0.5
 
     def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
         """Farthest first among a short list, weighted."""
