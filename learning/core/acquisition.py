@@ -22,6 +22,7 @@ Positions = NDArray[np.intp]
 SHORT_LIST = 10_000  # tiles among which a varied choice is made: the most doubtful of perhaps millions
 SHORT_LIST_FACTOR = 10  # and never fewer than so many times the tiles wanted
 NEIGHBOURS = 5
+ENOUGH_KNOWN = 100  # labelled tiles below which the nearest of them are too far away to contradict a map
 _LEAST_SHARE = 0.01  # a class with less of the map than this weighs no more than one with this
 
 
@@ -145,7 +146,7 @@ class DoubtAndDiversity:
             k-means++ keeps them apart), with the two factors kept apart, so that each can be explained.
     """
 
-    rarity: float = 0.5
+    rarity: float = 0.25
     cost: float = 0.0
     power: float = 0.5
 
@@ -166,14 +167,15 @@ class ConfidentErrors:
 
     A model's doubt cannot show what it is wrongly sure of. Each tile is held against the labels of the labelled tiles
     that look most like it: half the sum of the differences between the predicted classes' shares and theirs, less what
-    the model doubts anyway.
+    the model doubts anyway. Nobody is suspected before ENOUGH_KNOWN tiles are labelled.
 
     Source: nearest neighbours of an embedding as a second opinion, Papernot & McDaniel 2018, arXiv:1803.04765.
     """
 
     def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
-        """The largest disagreement first; none without labelled tiles."""
-        suspicion = disagreement(candidates)
+        """The largest disagreement first; none without enough labelled tiles."""
+        known = candidates.known_embedding
+        suspicion = None if known is None or len(known) < ENOUGH_KNOWN else disagreement(candidates)
         if suspicion is None:
             return np.empty(0, np.intp)
         doubt = candidates.mean_doubt

@@ -165,9 +165,11 @@ def test_a_sure_tile_whose_look_was_labelled_otherwise_is_a_suspect():
         known_share=[[0.25, 0.75]] * 5 + [[1.0, 0.0]] * 5,
     )
     assert disagreement(many) == pytest.approx([0.75, 0.0])
-    doubtless = looking(many.embedding, doubt=[[0.0, 0.0], [0.0, 0.0]], share=many.share,
-                        known=many.known_embedding, known_share=many.known_share)  # fmt: skip
-    assert ConfidentErrors()(doubtless, count=2, rng=np.random.default_rng(0)).tolist() == [0]
+    for times, suspects in ((9, []), (10, [0])):  # of ten labelled tiles: 90 are too few, 100 are enough
+        doubtless = looking(many.embedding, doubt=[[0.0, 0.0], [0.0, 0.0]], share=many.share,
+                            known=np.tile(many.known_embedding, (times, 1)),
+                            known_share=np.tile(many.known_share, (times, 1)))  # fmt: skip
+        assert ConfidentErrors()(doubtless, count=2, rng=np.random.default_rng(0)).tolist() == suspects
 
 
 def test_without_labelled_tiles_or_embeddings_nobody_is_a_suspect():
@@ -179,7 +181,7 @@ def test_a_round_is_made_of_its_shares_at_evenly_spaced_ranks():
     rng = np.random.default_rng(1)
     embedding = rng.standard_normal((200, 3))
     candidates = looking(embedding, doubt=rng.random((200, 2)), share=rng.dirichlet([1, 1], 200),
-                         known=rng.standard_normal((20, 3)), known_share=rng.dirichlet([1, 1], 20))  # fmt: skip
+                         known=rng.standard_normal((120, 3)), known_share=rng.dirichlet([1, 1], 120))  # fmt: skip
     tiles = rank_tiles(candidates, acquisition=DoubtAndDiversity(), mix=Mix(), batch_size=40, rng=rng)
     kinds = [tile.kind for tile in tiles]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {"uncertainty": 28, "suspect": 8, "random": 4}

@@ -9,6 +9,7 @@ from scenes import TWO_CLASSES
 
 from annotation.models import Annotation
 from annotation.services.tiles import pool_mask
+from learning.core import acquisition
 from learning.errors import UnknownAcquisition
 from learning.models import RetrainingPolicy, TrainingSetItem
 from learning.services.acquisition import open_acquisition_round
@@ -88,7 +89,10 @@ def test_a_map_made_before_tiles_had_an_embedding_gives_its_mean_doubt() -> None
     assert candidates.mean_doubt == pytest.approx(scores[candidates.row, candidates.col])
 
 
-def test_a_round_asks_about_what_the_map_is_sure_of_and_people_labelled_otherwise() -> None:
+def test_a_round_asks_about_what_the_map_is_sure_of_and_people_labelled_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acquisition, "ENOUGH_KNOWN", 6)
     scene = labelled_campaign(random_share=0.1)
     for tile in scene.pool_tiles()[:6]:
         scene.label(tile, scene_code(0))
