@@ -24,6 +24,7 @@ from torch import Tensor
 
 from learning.core.dataset import mirror
 from learning.core.embedding import feature_sums, logits_and_features
+from learning.core.entropy import classes_and_entropy
 from learning.core.map_files import (
     ENTROPY_LEVELS,
     SUM_LEVELS,
@@ -276,9 +277,9 @@ def window_logits(
     Raises: ModelCannotUseImagery, as predict_window.
     """
     network, images, inside = _as_batch(model, image, valid, device=device)
-    logits, _cells = _logits(network, images, inside, model, precision=resolve_precision(precision, images.device))
+    logits, _cells = _outputs(network, images, inside, model, precision=resolve_precision(precision, images.device))
     core = np.s_[0, :, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
-    outputs: NDArray[np.float32] = logits[core].cpu().numpy()
+    outputs: NDArray[np.float32] = logits[core].float().cpu().numpy()
     return outputs
 
 
@@ -305,31 +306,24 @@ def _forward(
     network: torch.nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), and what its encoder
-    saw (see embedding.logits_and_features), on the device.
-
-    Entropy needs no softmax: with d = (z - max z) / T and s = Σ exp d, H = ln s - Σ d · exp d / s.
-    """
-    logits, cells = _logits(network, images, valid, model, precision=precision)
-    highest, index = logits.max(dim=1, keepdim=True)
-    distance = (logits - highest) / model.temperature
-    exponential = distance.exp()
-    total = exponential.sum(dim=1)
-    entropy = total.log() - (exponential * distance).sum(dim=1) / total
-    return (index[:, 0] + 1).to(torch.uint8) * valid, entropy.clamp(min=0) * valid, cells
+    saw (see embedding.logits_and_features), on the device."""
+    outputs, cells = _outputs(network, images, valid, model, precision=precision)
+    classes, entropy = classes_and_entropy(outputs, temperature=model.temperature)
+    return (classes + 1) * valid, entropy * valid, cells
 
 
-def _logits(
+def _outputs(
     network: torch.nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str
 ) -> tuple[Tensor, Tensor]:
-    """The network's outputs for a batch: float32 (batch, class, row, col), on the device; and what its encoder saw."""
+    """The network's outputs for a batch (batch, class, row, col), on the device, in the arithmetic that they were
+    computed in; and what its encoder saw."""
     norm = model.metadata.normalisation
     mean, std = (
         torch.tensor(v, dtype=torch.float32, device=images.device)[:, None, None] for v in (norm.mean, norm.std)
     )
     inputs = ((images.to(torch.float32) - mean) / std) * valid[:, None]
     with autocast(precision, images.device):
-        logits, cells = logits_and_features(network, inputs.contiguous(memory_format=torch.channels_last))
-    return logits.float(), cells
+        return logits_and_features(network, inputs.contiguous(memory_format=torch.channels_last))
 
 
 def _batches(plan: PredictionPlan, core_row: int) -> Iterator[list[_Patch]]:

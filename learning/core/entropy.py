@@ -1,0 +1,99 @@
+"""Class and entropy of each pixel from a network's logits, in one pass over them. Imports torch.
+
+Entropy needs no softmax: with d = (z - max z) / T and s = Σ exp d, H = ln s - Σ d · exp d / s. It is computed in
+float32 whatever the logits are in.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+PIXELS_AT_A_TIME = 1 << 13  # of so many, all that is computed stays in a core's cache
+PARTS_PER_THREAD = 4
+_FAR = 1e30
+
+
+@torch.inference_mode()
+def classes_and_entropy(logits: Tensor, *, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
+    """The likeliest class of each pixel and the entropy of its softmax.
+
+    Args:    logits: any float (batch, class, row, col), at most 255 classes. temperature: what they are divided by.
+    Returns: class uint8 (batch, row, col), counted from 0, the first of equals; entropy float32 in nats, at least 0.
+    """
+    batch, _classes, height, width = logits.shape
+    flat = logits.flatten(2)  # a view in either memory layout
+    index, nats = (_on_host if logits.device.type == "cpu" else _on_device)(flat, temperature)
+    return index.reshape(batch, height, width), nats.reshape(batch, height, width)
+
+
+def _on_device(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Logits (batch, class, pixel) on a GPU, all at once."""
+    highest, index = logits.float().max(dim=1, keepdim=True)
+    distance = (logits.float() - highest) / temperature
+    exponential = distance.exp()
+    total = exponential.sum(dim=1)
+    entropy = total.log() - (exponential * distance).sum(dim=1) / total
+    return index[:, 0].to(torch.uint8), entropy.clamp(min=0)
+
+
+def _on_host(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """The same on a CPU, by numpy in threads: torch's own would wait for each other after each operation, and an
+    operation on so few pixels takes torch longer to begin than to do."""
+    batch, _classes, pixels = logits.shape
+    index, nats = np.empty((batch, pixels), np.uint8), np.empty((batch, pixels), np.float32)
+    # numpy has no bf16: it is the upper half of a float32.
+    values = logits.view(torch.int16).numpy().view(np.uint16) if logits.dtype == torch.bfloat16 else logits.numpy()
+    threads = torch.get_num_threads()
+    share = max(1, -(-pixels // (threads * PARTS_PER_THREAD)))
+    parts = [
+        (
+            values[image, :, start : start + share],
+            index[image, start : start + share],
+            nats[image, start : start + share],
+        )
+        for image in range(batch)
+        for start in range(0, pixels, share)
+    ]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda part: _part(part[0], part[1], part[2], temperature), parts))
+    return torch.from_numpy(index), torch.from_numpy(nats)
+
+
+def _part(values: NDArray[Any], index: NDArray[np.uint8], nats: NDArray[np.float32], temperature: float) -> None:
+    """Logits (class, pixel), or the upper halves of their bits, into index and nats (pixel,)."""
+    classes, pixels = values.shape
+    # The first class has the largest number: of equals it wins.
+    numbers = np.arange(classes, 0, -1, dtype=np.float32)[:, None]
+    rooms = np.empty((2, classes, min(pixels, PIXELS_AT_A_TIME)), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, pixels, PIXELS_AT_A_TIME):
+            some = slice(start, start + PIXELS_AT_A_TIME)
+            count = index[some].size
+            distance, other = rooms[:, :, :count]
+            if values.dtype == np.uint16:
+                np.left_shift(values[:, some], np.uint32(16), out=distance.view(np.uint32), dtype=np.uint32)
+            else:
+                np.copyto(distance, values[:, some])
+            distance -= distance.max(axis=0)
+            if temperature != 1:
+                distance /= np.float32(temperature)
+            # The likeliest are at distance 0 and keep their number; the others fall below all of them.
+            np.multiply(distance, np.float32(_FAR), out=other)
+            other += numbers
+            # Where logits are not numbers nobody wins: that is the last class, and not one too many.
+            winner = np.fmax(other.max(axis=0), 1)
+            np.subtract(classes, winner, out=index[some], casting="unsafe")
+            np.exp(distance, out=other)
+            total = other.sum(axis=0)
+            other *= distance
+            lost = other.sum(axis=0)
+            lost /= total
+            np.log(total, out=total)
+            np.subtract(total, lost, out=nats[some])
+            np.maximum(nats[some], 0, out=nats[some])
