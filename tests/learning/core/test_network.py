@@ -6,16 +6,16 @@ import timm
 import torch
 from torch.nn import functional
 
+from learning.core.encoder_weights import _packaged_file, packaged_encoder_weights, timm_name
 from learning.core.network import (
+    _ARCHITECTURES,
+    ENCODERS,
     NetworkSpec,
-    _packaged_file,
     build_network,
     first_convolution_for,
-    packaged_encoder_weights,
-    timm_name,
     warm_network,
 )
-from learning.errors import PretrainedWeightsUnavailable, UnsupportedNetwork
+from learning.errors import IncompatibleInitialWeights, PretrainedWeightsUnavailable, UnsupportedNetwork
 
 torch.set_num_threads(1)
 LITE0 = "tu-tf_efficientnet_lite0"
@@ -133,11 +133,76 @@ def test_a_warm_start_copies_head_rows_by_class_code_and_bands_by_name():
     assert torch.equal(new.decoder.blocks[0].conv1[0].weight, old.decoder.blocks[0].conv1[0].weight)
 
 
-def test_an_encoder_without_packaged_weights_is_refused_only_when_pretrained():
+def test_an_encoder_without_start_weights_is_refused_only_when_pretrained():
     with pytest.raises(PretrainedWeightsUnavailable, match="resnet34"):
         build_network(NetworkSpec(**SMALL, encoder="resnet34", pretrained=True))
     with torch.device("meta"):
         assert build_network(NetworkSpec(**SMALL, encoder="resnet34", pretrained=False))
+
+
+# One encoder of each kind; the rest of a kind differ in size alone.
+KINDS = ("tu-tf_efficientnet_lite0", "resnet18", "mit_b0", "tu-convnext_tiny")
+
+
+@pytest.mark.parametrize("architecture", sorted(_ARCHITECTURES))
+@pytest.mark.parametrize("encoder", KINDS)
+def test_every_architecture_gives_one_logit_a_class_and_pixel_of_any_bands_or_says_why_not(architecture, encoder):
+    wanted = {
+        "bands": ("R", "G", "B", "NIR", "E"), "class_codes": ("a", "b", "c"), "architecture": architecture,
+        "encoder": encoder, "pretrained": False,
+    }  # fmt: skip
+    impossible = {("unetplusplus", "mit_b0"), ("unetplusplus", "tu-convnext_tiny"), ("deeplabv3plus", "mit_b0")}
+    if (architecture, encoder) in impossible:
+        with pytest.raises(UnsupportedNetwork, match=f"cannot use encoder '{encoder}'"):
+            NetworkSpec(**wanted)
+        return
+    with torch.device("meta"):
+        assert build_network(NetworkSpec(**wanted))(torch.zeros(2, 5, 64, 96)).shape == (2, 3, 64, 96)
+
+
+def test_every_weight_of_a_network_takes_part_in_its_answer():
+    # Several processes wait for the gradient of each: one that never comes would stop the training.
+    for architecture, encoder in (("unet", KINDS[0]), ("deeplabv3plus", "resnet18"), ("segformer", "mit_b0"),
+                                  ("upernet", "mit_b0"), ("unetplusplus", "resnet18")):  # fmt: skip
+        network = build_network(NetworkSpec(**SMALL, architecture=architecture, encoder=encoder, pretrained=False))
+        network(torch.randn(2, 3, 64, 64)).square().mean().backward()
+        assert [name for name, weight in network.named_parameters() if weight.grad is None] == []
+
+
+def test_without_widths_each_architecture_takes_its_own():
+    five = NetworkSpec(**SMALL)
+    one = NetworkSpec(**SMALL, architecture="segformer", encoder="mit_b0")
+    assert len(five.decoder_channels) == 5 and one.decoder_channels == (128,)
+    assert NetworkSpec(**SMALL, decoder_channels=five.decoder_channels) == five
+    assert [NetworkSpec(**SMALL, architecture=name).least_images for name in ("unet", "segformer", "upernet")] == [
+        1,
+        1,
+        2,
+    ]
+
+
+def test_no_encoder_is_of_a_kind_that_is_not_tried():
+    assert {name.rstrip("0123456789").removesuffix("_") for name in ENCODERS} <= {
+        "tu-tf_efficientnet_lite", "tu-mobilenetv3_large", "resnet", "resnext50_32x4d", "mit_b", "tu-convnext_tiny",
+        "tu-convnext_small", "tu-convnext_base",
+    }  # fmt: skip
+
+
+def test_a_warm_start_needs_no_start_weights_unless_a_band_is_new():
+    spec = NetworkSpec(bands=("R", "G"), class_codes=("a", "b"), encoder="resnet18")
+    previous_spec = NetworkSpec(bands=("R", "G"), class_codes=("a", "b"), encoder="resnet18", pretrained=False)
+    previous = build_network(previous_spec)
+    network = warm_network(spec, previous=previous, previous_spec=previous_spec)
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), previous.parameters(), strict=True))
+    wider = NetworkSpec(bands=("R", "G", "NIR"), class_codes=("a", "b"), encoder="resnet18")
+    with pytest.raises(PretrainedWeightsUnavailable, match="resnet18"):
+        warm_network(wider, previous=previous, previous_spec=previous_spec)
+
+
+def test_a_warm_start_from_another_architecture_says_what_differs():
+    previous_spec = NetworkSpec(**SMALL, architecture="segformer", encoder="mit_b0", pretrained=False)
+    with pytest.raises(IncompatibleInitialWeights, match="'segformer', this run 'unet'"):
+        warm_network(NetworkSpec(**SMALL), previous=torch.nn.Identity(), previous_spec=previous_spec)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +215,8 @@ def test_an_encoder_without_packaged_weights_is_refused_only_when_pretrained():
         ({"class_codes": ("a",)}, "1 class codes"),
         ({"decoder_channels": (64, 32)}, "64, 32"),
         ({"decoder_channels": (10**6, 1, 1, 1, 1)}, "1000000"),
+        ({"decoder_channels": (64, 32, 16, 8, True)}, "True"),
+        ({"architecture": "upernet", "decoder_channels": (96, 64, 48, 32, 16)}, "'upernet': give one whole number"),
     ],
 )
 def test_a_spec_that_cannot_be_built_is_refused_with_the_value_met(change, met):
