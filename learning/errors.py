@@ -47,7 +47,7 @@ class UnsupportedNetwork(LearningUserError):
 
 
 class PretrainedWeightsUnavailable(LearningError):
-    """No installed package holds start weights for this encoder, or they do not fit it."""
+    """Neither the operator's folder nor an installed package holds start weights that fit this encoder."""
 
     code: ClassVar[str] = "pretrained_weights_unavailable"
 
@@ -62,6 +62,12 @@ class TrainingStopped(LearningError):
     """The run was asked to stop; its last step is in a checkpoint."""
 
     code: ClassVar[str] = "training_stopped"
+
+
+class TrainingProcessFailed(LearningError):
+    """One of the processes of a training ended without having said why."""
+
+    code: ClassVar[str] = "training_process_failed"
 
 
 class TrainingDiverged(LearningError):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint durably and drop all but the last two; returns the JSON's path."""
     folder.mkdir(parents=True, exist_ok=True)
     blob = save({k: v.detach().cpu().contiguous() for k, v in checkpoint.tensors.items()})
-    name = f"step-{checkpoint.step:09d}"
+    name = _name(checkpoint.step)
     write_durably(folder / f"{name}.safetensors", blob)
     card = {"step": checkpoint.step, "sha256": hashlib.sha256(blob).hexdigest(), "state": checkpoint.state}
     path = folder / f"{name}.json"
@@ -46,6 +47,37 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     return path
 
 
+class Writer:
+    """Writes checkpoints beside the training, one at a time; leaving its context waits for the last one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._under_way: Future[Path] | None = None
+
+    def __enter__(self) -> Writer:
+        """Ready to write."""
+        return self
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Begin to write, once the one before is written; raises what that one met. The tensors are copied first."""
+        self._wait()
+        copied = {name: value.detach().to("cpu", copy=True) for name, value in checkpoint.tensors.items()}
+        self._under_way = self._pool.submit(save_checkpoint, self._folder, replace(checkpoint, tensors=copied))
+
+    def __exit__(self, *_error: object) -> None:
+        """Wait for the last one."""
+        try:
+            self._wait()
+        finally:
+            self._pool.shutdown()
+
+    def _wait(self) -> None:
+        if self._under_way is not None:
+            done, self._under_way = self._under_way, None
+            done.result()
+
+
 def load_latest(folder: Path) -> Checkpoint | None:
     """Newest checkpoint whose tensors match their SHA-256, or None; damaged ones are passed over."""
     for path in _cards(folder):
@@ -53,6 +85,11 @@ def load_latest(folder: Path) -> Checkpoint | None:
         if checkpoint is not None:
             return checkpoint
     return None
+
+
+def load_step(folder: Path, step: int) -> Checkpoint | None:
+    """The checkpoint of one step, or None where it is missing or damaged."""
+    return _read(folder / f"{_name(step)}.json")
 
 
 def clear(folder: Path) -> None:
@@ -67,6 +104,10 @@ def as_json(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """The mapping as it will read back from JSON (tuples become lists), to compare fingerprints."""
     plain: dict[str, Any] = json.loads(json.dumps(mapping))
     return plain
+
+
+def _name(step: int) -> str:
+    return f"step-{step:09d}"
 
 
 def _cards(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,20 +51,12 @@ class LabelledTile:
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """How raw values become network input: (value - mean) / std, per band, in raw units of `dtype`."""
+    """How raw values become network input: (value - mean) / std, per band, in raw units of `dtype`; pixels without
+    data become 0, the mean."""
 
     dtype: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
-
-    def apply(self, image: NDArray[np.generic], valid: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-        """Normalise (band, row, col) to float32; pixels without data become 0, the mean."""
-        mean = np.asarray(self.mean, np.float32)[:, None, None]
-        std = np.asarray(self.std, np.float32)[:, None, None]
-        out: NDArray[np.float32] = (image.astype(np.float32) - mean) / std
-        if valid is not None:
-            out *= valid
-        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +76,55 @@ class TrainingSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class PatchOptions:
-    """How patches are drawn; jitter is in units of the band's standard deviation, 0 = none."""
+class PatchBatch:
+    """Patches as cut, before anything is done to their values.
 
-    crop_px: int
-    augment: bool = True
-    brightness: float = 0.2
+    Args:
+        images: uint8 or uint16 (batch, band, crop, crop), raw values.
+        labels: uint8 (batch, crop, crop), 0 = unlabelled.
+        valid: bool (batch, crop, crop), False where there is no imagery.
+        weights: float32 (batch,), of each patch's tile.
+    """
+
+    images: NDArray[np.uint8] | NDArray[np.uint16]
+    labels: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    weights: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentOptions:
+    """How far patches are changed; 0 = not at all.
+
+    Args:
+        turns: whether patches are turned by quarters and mirrored.
+        contrast, brightness: largest change of gain (relative) and shift (in standard deviations of a band).
+        zoom: largest enlargement or reduction, relative: 0.25 = 1/1.25 to 1.25.
+        rotation: largest rotation in degrees beside the quarter turns.
+    """
+
+    turns: bool = True
     contrast: float = 0.2
+    brightness: float = 0.2
+    zoom: float = 0.0
+    rotation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """What is done to each patch of a batch, all arrays (batch,): first the transposition, then the flips."""
+
+    transposed: NDArray[np.bool_]
+    rows_flipped: NDArray[np.bool_]
+    cols_flipped: NDArray[np.bool_]
+    gain: NDArray[np.float32]
+    shift: NDArray[np.float32]
+    zoom: NDArray[np.float32]
+    radians: NDArray[np.float32]
+
+    def part(self, which: slice) -> Augmentation:
+        """The same for some of the patches."""
+        return Augmentation(*(getattr(self, entry.name)[which] for entry in fields(self)))
 
 
 def summarise(tiles: Sequence[LabelledTile], *, n_bands: int, n_classes: int) -> TrainingSummary:
@@ -150,50 +184,59 @@ def draw_batch(
     tiles: Sequence[LabelledTile],
     *,
     labelled_tiles: Sequence[int],
-    batch_size: int,
-    normalisation: Normalisation,
-    options: PatchOptions,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
-    """Draw a batch of patches, tiles uniformly and with replacement.
+    crop_px: int,
+    rngs: Sequence[np.random.Generator],
+) -> PatchBatch:
+    """Draw a patch with each generator, tiles uniformly and with replacement.
 
-    Returns: images float32 (batch, band, crop, crop), labels uint8 (batch, crop, crop), weights float32
-    (batch,).
+    A patch depends on its own generator alone: processes that share a batch draw theirs and no other.
     """
-    images, labels, weights = [], [], []
-    for choice in rng.integers(len(labelled_tiles), size=batch_size):
-        tile = tiles[labelled_tiles[choice]]
-        image, label = draw_patch(tile, normalisation=normalisation, options=options, rng=rng)
-        images.append(image)
-        labels.append(label)
+    patches, weights = [], []
+    for rng in rngs:
+        tile = tiles[labelled_tiles[int(rng.integers(len(labelled_tiles)))]]
+        patches.append(draw_patch(tile, crop_px=crop_px, rng=rng))
         weights.append(tile.weight)
-    return np.stack(images), np.stack(labels), np.asarray(weights, np.float32)
+    images, labels, valid = zip(*patches, strict=True)
+    return PatchBatch(np.stack(images), np.stack(labels), np.stack(valid), np.asarray(weights, np.float32))
 
 
 def draw_patch(
-    tile: LabelledTile, *, normalisation: Normalisation, options: PatchOptions, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Cut a square patch that holds at least one labelled pixel of the tile, turned, flipped and jittered.
+    tile: LabelledTile, *, crop_px: int, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], NDArray[np.uint8], NDArray[np.bool_]]:
+    """Cut a square patch that holds at least one labelled pixel of the tile.
 
     A tile smaller than the crop is mirrored outwards, and the mirrored part is unlabelled.
 
-    Returns: image float32 (band, crop, crop) normalised, labels uint8 (crop, crop).
+    Returns: image (band, crop, crop) as in the tile, labels uint8 (crop, crop), valid bool (crop, crop).
     """
     labels = usable_labels(tile)
-    crop = options.crop_px
     # Placing the crop around a labelled pixel keeps sparse labels from yielding empty patches.
     candidates = np.flatnonzero(labels)
     row, col = np.unravel_index(candidates[rng.integers(len(candidates))], labels.shape)
-    rows = _span(int(row), length=labels.shape[0], crop=crop, rng=rng)
-    cols = _span(int(col), length=labels.shape[1], crop=crop, rng=rng)
+    top = _start(int(row), length=labels.shape[0], crop=crop_px, rng=rng)
+    left = _start(int(col), length=labels.shape[1], crop=crop_px, rng=rng)
+    if min(labels.shape) >= crop_px:
+        window = np.s_[top : top + crop_px, left : left + crop_px]
+        valid = np.ones((crop_px, crop_px), np.bool_) if tile.valid is None else tile.valid[window]
+        return tile.image[:, *window], labels[window], valid
+    rows, cols = np.arange(top, top + crop_px), np.arange(left, left + crop_px)
     inside = _inside(rows, labels.shape[0])[:, None] & _inside(cols, labels.shape[1])[None, :]
     mirrored = np.ix_(mirror(rows, labels.shape[0]), mirror(cols, labels.shape[1]))
-    valid = None if tile.valid is None else tile.valid[mirrored]
-    image = normalisation.apply(tile.image[:, mirrored[0], mirrored[1]], valid)
     patch = np.where(inside, labels[mirrored], np.uint8(UNLABELLED)).astype(np.uint8)
-    if options.augment:
-        image, patch = _augment(image, patch, options=options, rng=rng)
-    return np.ascontiguousarray(image), np.ascontiguousarray(patch)
+    valid = np.ones_like(inside) if tile.valid is None else tile.valid[mirrored]
+    return tile.image[:, mirrored[0], mirrored[1]], patch, valid
+
+
+def draw_augmentation(batch_size: int, *, options: AugmentOptions, rng: np.random.Generator) -> Augmentation:
+    """Draw what is done to each patch: all eight turns and mirrorings alike, the rest uniformly within its bounds."""
+
+    def within(bound: float) -> NDArray[np.float32]:
+        return rng.uniform(-bound, bound, batch_size).astype(np.float32)
+
+    transposed, rows, cols = rng.integers(0, 2, (3, batch_size)).astype(np.bool_) & options.turns
+    gain, shift = 1 + within(options.contrast), within(options.brightness)
+    zoom = np.exp(within(float(np.log1p(options.zoom))))
+    return Augmentation(transposed, rows, cols, gain, shift, zoom, within(float(np.radians(options.rotation))))
 
 
 def mirror(positions: NDArray[np.intp], length: int) -> NDArray[np.intp]:
@@ -205,23 +248,10 @@ def mirror(positions: NDArray[np.intp], length: int) -> NDArray[np.intp]:
     return np.where(folded < length, folded, period - folded)
 
 
-def _augment(
-    image: NDArray[np.float32], labels: NDArray[np.uint8], *, options: PatchOptions, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    turns = int(rng.integers(4))
-    image, labels = np.rot90(image, turns, axes=(1, 2)), np.rot90(labels, turns)
-    if rng.random() < 0.5:
-        image, labels = image[:, :, ::-1], labels[:, ::-1]
-    gain = np.float32(1 + rng.uniform(-options.contrast, options.contrast))
-    shift = np.float32(rng.uniform(-options.brightness, options.brightness))
-    return image * gain + shift, labels
-
-
-def _span(around: int, *, length: int, crop: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Positions of a crop that covers `around`, inside the tile whenever the tile is large enough."""
+def _start(around: int, *, length: int, crop: int, rng: np.random.Generator) -> int:
+    """Where a crop that covers `around` begins, inside the tile whenever the tile is large enough."""
     low, high = max(0, around - crop + 1), min(around, length - crop)
-    start = int(rng.integers(low, high + 1)) if length >= crop else -((crop - length) // 2)
-    return np.arange(start, start + crop)
+    return int(rng.integers(low, high + 1)) if length >= crop else -((crop - length) // 2)
 
 
 def _inside(positions: NDArray[np.intp], length: int) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Training: one straight loop, the same on CPU and GPU, that resumes to the same bits.
+"""Training: one straight loop, the same on CPU and GPU, in one process or several, that resumes to the same bits.
 
 Every step draws, patches and dropout alike, from generators seeded by (seed, step): the sampler's position
 is the step, and nothing but weights, moments and the loss scale must be restored.
@@ -19,21 +19,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
 from learning.core import checkpoint as checkpoints
+from learning.core.augment import augmented, normalised
 from learning.core.dataset import (
+    Augmentation,
+    AugmentOptions,
     LabelledTile,
     Normalisation,
-    PatchOptions,
+    PatchBatch,
     TrainingSummary,
     class_weights,
+    draw_augmentation,
     draw_batch,
     summarise,
 )
+from learning.core.losses import LossMix, segmentation_loss
 from learning.core.model_file import TrainedModel
 from learning.core.network import STRIDE, NetworkSpec, build_network, warm_network
-from learning.core.precision import PRECISIONS, autocast, on_device, resolve_precision
+from learning.core.precision import PRECISIONS, autocast, on_device, training_precision
+from learning.core.ranks import Ranks
 from learning.errors import (
     CheckpointMismatch,
     InvalidTrainConfig,
@@ -41,7 +47,9 @@ from learning.errors import (
     TrainingStopped,
 )
 
-Batch = tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]
+# How a step's draws follow from (seed, step). Checkpoints of another way are refused: resumed, they would fit neither.
+DRAWS = 2
+NO_AUGMENTATION = AugmentOptions(turns=False, contrast=0.0, brightness=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +58,17 @@ class TrainConfig:
 
     Args:
         steps: optimiser steps in all.
+        batch_size: patches a step, of all processes together.
         crop_px: side of a training patch, a multiple of 32, at least 64.
         warmup_share: share of the steps over which the rate rises linearly, before the cosine.
         class_weight_power: 0 = natural frequencies, 1 = classes equal; see dataset.class_weights.
-        dice_share: share of the soft Dice loss in the sum, 0 = cross-entropy alone.
+        dice_share, lovasz_share, focal_share: shares of these losses in the sum, which cross-entropy fills up to 1.
+        focal_gamma: how much less the focal loss (Lin et al. 2017) makes of what is already right.
         ema_decay: decay of the running average of the weights that is returned, 0 = the last weights.
         checkpoint_every: steps between checkpoints.
-        precision: "auto" = fp32 on a CPU; on a GPU bf16 where it is native, else fp16 with loss scaling.
+        precision: "auto" = bf16 where it is native and pays, else fp16 with loss scaling on a GPU, fp32 on a CPU.
+        augment: whether patches are turned and jittered; zoom, rotation: see dataset.AugmentOptions.
+        compile: compile the network first (needs a C++ compiler on a CPU): a minute, then 10 to 20 % in fp32.
 
     Raises: InvalidTrainConfig: with the value met.
     """
@@ -69,15 +81,22 @@ class TrainConfig:
     warmup_share: float = 0.1
     class_weight_power: float = 0.5
     dice_share: float = 0.0
+    lovasz_share: float = 0.0
+    focal_share: float = 0.0
+    focal_gamma: float = 2.0
     ema_decay: float = 0.0
     gradient_clip: float = 5.0
     seed: int = 2022
     checkpoint_every: int = 100
     precision: str = "auto"
     augment: bool = True
+    zoom: float = 0.0
+    rotation: float = 0.0
+    compile: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what the loop cannot honour."""
+        shares = (self.dice_share, self.lovasz_share, self.focal_share)
         bounds = {
             "steps": self.steps >= 1,
             "batch_size": self.batch_size >= 1,
@@ -87,15 +106,46 @@ class TrainConfig:
             "warmup_share": 0 <= self.warmup_share < 1,
             "class_weight_power": 0 <= self.class_weight_power <= 1,
             "dice_share": 0 <= self.dice_share <= 1,
+            "lovasz_share": 0 <= self.lovasz_share <= 1,
+            "focal_share": 0 <= self.focal_share <= 1,
+            "focal_gamma": 0 <= self.focal_gamma <= 10,
             "ema_decay": 0 <= self.ema_decay < 1,
             "gradient_clip": self.gradient_clip > 0,
             "seed": self.seed >= 0,
             "checkpoint_every": self.checkpoint_every >= 1,
             "precision": self.precision in PRECISIONS,
+            "zoom": 0 <= self.zoom <= 1,
+            "rotation": 0 <= self.rotation <= 45,
         }
         for name, good in bounds.items():
             if not good:
                 raise InvalidTrainConfig(f"{name} = {getattr(self, name)!r} cannot be used; see TrainConfig.")
+        if sum(shares) > 1 + 1e-9:
+            raise InvalidTrainConfig(
+                f"dice_share, lovasz_share and focal_share are {shares!r} and add up to {sum(shares):g}; "
+                "at most 1 is possible, cross-entropy has the rest."
+            )
+
+    @property
+    def losses(self) -> LossMix:
+        """The losses' shares."""
+        return LossMix(self.dice_share, self.lovasz_share, self.focal_share, self.focal_gamma)
+
+    @property
+    def augmentation(self) -> AugmentOptions:
+        """What is done to patches."""
+        return AugmentOptions(zoom=self.zoom, rotation=self.rotation) if self.augment else NO_AUGMENTATION
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One rank's part of a step's patches, in tensors on the host, and what is done to them on the device."""
+
+    images: Tensor
+    labels: Tensor
+    valid: Tensor
+    weights: Tensor
+    augmentation: Augmentation
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +188,23 @@ def fit(
     device: str = "cpu",
     resume: bool = True,
     initial: TrainedModel | None = None,
+    weights_dir: Path | None = None,
     on_step: Callable[[StepReport], None] = lambda report: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> FittedModel:
     """Train a network on labelled tiles.
 
-    On CPU in fp32 with a fixed number of threads the result depends on the arguments alone: a run stopped or
+    On CPU with a fixed number of threads the result depends on the arguments alone: a run stopped or
     killed anywhere and resumed ends with the same bits as one that was not.
+
+    Where torch.distributed has a process group, every process calls this with the same arguments and takes its part
+    of each batch; the first one reports, decides when to stop and writes checkpoints, which all must be able to read.
 
     Args:
         tiles: any sequence; items may be read lazily, and from another thread.
         checkpoint_dir: belongs to this run; resumed from when it holds a checkpoint of the same run.
         initial: a previous model to start from; head rows are copied by class code, bands by name.
+        weights_dir: the operator's folder of encoder weights, see encoder_weights.
 
     Raises:
         NothingToLearn, InvalidTrainingTile: see dataset.summarise.
@@ -158,9 +213,18 @@ def fit(
         TrainingStopped: `should_stop` said so; the step reached is in a checkpoint.
         TrainingDiverged: the loss is no longer finite.
     """
+    ranks = Ranks.current()
+    least = max(spec.least_images, ranks.world)
+    if config.batch_size < least:
+        raise InvalidTrainConfig(
+            f"batch_size = {config.batch_size} is too small for {spec.architecture!r} in {ranks.world} process(es): "
+            f"give at least {least}."
+        )
     summary = summarise(tiles, n_bands=len(spec.bands), n_classes=len(spec.class_codes))
     normalisation = _normalisation_for(summary, spec, initial)
-    run = _Run(spec, config, summary, device=device, initial=initial)
+    run = _Run(
+        spec, config, summary, normalisation, device=device, initial=initial, weights_dir=weights_dir, ranks=ranks
+    )
     fingerprint = checkpoints.as_json(
         {
             "spec": asdict(spec),
@@ -168,36 +232,41 @@ def fit(
             "training_set": summary.sha256,
             "initial": None if initial is None else initial.sha256,
             "precision": run.precision,
+            "draws": DRAWS,
         }
     )
     if resume:
-        run.restore(checkpoints.load_latest(checkpoint_dir), fingerprint)
-    else:
+        run.restore(_latest(checkpoint_dir, ranks, run.device), fingerprint)
+    elif ranks.leads:
         checkpoints.clear(checkpoint_dir)
-
-    options = PatchOptions(config.crop_px, augment=config.augment)
+    mine = ranks.share(config.batch_size)
 
     def batch_for(step: int) -> Batch:
-        return draw_batch(
-            tiles,
-            labelled_tiles=summary.labelled_tiles,
-            batch_size=config.batch_size,
-            normalisation=normalisation,
-            options=options,
-            rng=np.random.default_rng([config.seed, step]),
-        )
+        *rngs, last = np.random.default_rng([config.seed, step]).spawn(config.batch_size + 1)
+        drawn = draw_augmentation(config.batch_size, options=config.augmentation, rng=last)
+        patches = draw_batch(tiles, labelled_tiles=summary.labelled_tiles, crop_px=config.crop_px, rngs=rngs[mine])
+        return _as_tensors(patches, drawn, mine, pinned=run.device.type == "cuda")
 
     saved = run.step
-    for batch in _prefetched(batch_for, start=run.step, stop=config.steps):
-        stopping = should_stop()
-        if run.step > saved and (stopping or run.step % config.checkpoint_every == 0):
-            checkpoints.save_checkpoint(checkpoint_dir, run.snapshot(fingerprint))
-            saved = run.step
-        if stopping:
-            raise TrainingStopped(f"Stopped after step {run.step} of {config.steps}; start it again to go on.")
-        on_step(run.advance(batch))
-    if run.step > saved:
-        checkpoints.save_checkpoint(checkpoint_dir, run.snapshot(fingerprint))
+    with checkpoints.Writer(checkpoint_dir) as writer:
+        for batch in _prefetched(batch_for, start=run.step, stop=config.steps):
+            stopping = bool(ranks.agreed(ranks.leads and should_stop(), run.device))
+            if run.step > saved and (stopping or run.step % config.checkpoint_every == 0):
+                if ranks.leads:
+                    writer.save(run.snapshot(fingerprint))
+                saved = run.step
+            if stopping:
+                break
+            report = run.advance(batch)
+            if ranks.leads:
+                on_step(report)
+        else:
+            stopping = False
+            if run.step > saved and ranks.leads:
+                writer.save(run.snapshot(fingerprint))
+    ranks.wait()
+    if stopping:
+        raise TrainingStopped(f"Stopped after step {run.step} of {config.steps}; start it again to go on.")
     return FittedModel(
         network=run.finished_network(),
         spec=spec,
@@ -210,24 +279,30 @@ def fit(
     )
 
 
-def segmentation_loss(
-    logits: Tensor, labels: Tensor, *, class_weight: Tensor, tile_weight: Tensor, dice_share: float = 0.0
-) -> Tensor:
-    """Weighted cross-entropy over labelled pixels, optionally mixed with soft Dice.
+def _latest(folder: Path, ranks: Ranks, device: torch.device) -> checkpoints.Checkpoint | None:
+    """The newest whole checkpoint, the same one on every rank."""
+    found = checkpoints.load_latest(folder) if ranks.leads else None
+    step = ranks.agreed(-1 if found is None else found.step, device)
+    if step < 0 or ranks.leads:
+        return found
+    theirs = checkpoints.load_step(folder, step)
+    if theirs is None:
+        raise CheckpointMismatch(
+            f"Process {ranks.rank} cannot read the checkpoint of step {step} in {folder}, which the first one read; "
+            "all of them need the same folder."
+        )
+    return theirs
 
-    Args:
-        logits: float32 (batch, class, row, col).
-        labels: int64 (batch, row, col), 0 = unlabelled, k = class k - 1. Unlabelled pixels carry no gradient.
-        class_weight: float32 (class,). tile_weight: float32 (batch,).
-    Returns: scalar; 0 with zero gradient when nothing is labelled.
-    """
-    target = labels - 1
-    pixel_weight = class_weight[target.clamp(min=0)] * tile_weight[:, None, None] * (target >= 0)
-    losses = functional.cross_entropy(logits, target, reduction="none", ignore_index=-1)
-    loss = (losses * pixel_weight).sum() / pixel_weight.sum().clamp(min=1e-12)
-    if dice_share == 0:
-        return loss
-    return (1 - dice_share) * loss + dice_share * _soft_dice(logits, target)
+
+def _as_tensors(patches: PatchBatch, drawn: Augmentation, part: slice, *, pinned: bool) -> Batch:
+    def tensor(array: NDArray[Any]) -> Tensor:
+        found = torch.from_numpy(array)
+        return found.pin_memory() if pinned else found  # pinned, it goes to the GPU beside the previous step
+
+    return Batch(
+        tensor(patches.images), tensor(patches.labels), tensor(patches.valid), tensor(patches.weights),
+        drawn.part(part),
+    )  # fmt: skip
 
 
 def learning_rate_at(step: int, config: TrainConfig) -> float:
@@ -247,60 +322,100 @@ class _Run:
         spec: NetworkSpec,
         config: TrainConfig,
         summary: TrainingSummary,
+        normalisation: Normalisation,
         *,
         device: str,
         initial: TrainedModel | None,
+        weights_dir: Path | None,
+        ranks: Ranks,
     ) -> None:
-        self.config = config
+        self.config, self.normalisation, self.ranks = config, normalisation, ranks
         self.device = torch.device(device)
-        self.precision = resolve_precision(config.precision, self.device, training=True)
+        self.precision = training_precision(config.precision, self.device, encoder=spec.encoder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            network = _start_network(spec, initial)
+            network = _start_network(spec, initial, weights_dir)
         self.network = on_device(network, self.device).train()
+        self.forward = self._forward_of(self.network)
         self.optimiser = torch.optim.AdamW(
             _parameter_groups(self.network, config.weight_decay), lr=config.learning_rate
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self.weights = torch.from_numpy(class_weights(summary.class_pixels, power=config.class_weight_power))
+        self.weights_there = self.weights.to(self.device)
         self.average = {k: v.detach().clone() for k, v in self._averaged().items()} if config.ema_decay else {}
         self.step = 0
         self.losses: list[float] = []
         self._clock = time.monotonic()
 
+    def _forward_of(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
+        """The network as called in a step: as it is, compiled, or one of several whose gradients are added up."""
+        if self.ranks.world > 1:
+            if self.config.compile:
+                raise InvalidTrainConfig("compile = True cannot be used in several processes; leave it out.")
+            devices = None if self.device.type == "cpu" else [self.device]
+            return DistributedDataParallel(
+                network, device_ids=devices, forward_sync_buffers=False, gradient_as_bucket_view=True
+            )
+        if self.config.compile:
+            compiled: Callable[[Tensor], Tensor] = torch.compile(network)
+            return compiled
+        return network
+
     def advance(self, batch: Batch) -> StepReport:
         """One optimiser step."""
-        images, labels, tile_weight = (torch.from_numpy(a).to(self.device, non_blocking=True) for a in batch)
-        images = images.contiguous(memory_format=torch.channels_last)
         rate = learning_rate_at(self.step, self.config)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with self._seeded(), autocast(self.precision, self.device):
-            logits = self.network(images)
-        loss = segmentation_loss(
-            logits.float(),
-            labels.long(),
-            class_weight=self.weights.to(self.device),
-            tile_weight=tile_weight,
-            dice_share=self.config.dice_share,
-        )
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingDiverged(
-                f"The loss is {value} at step {self.step + 1}; lower learning_rate ({self.config.learning_rate:g})."
-            )
+        loss = self._loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        # The ranks' gradients are averaged, and must be summed: the loss is of the whole batch on each.
+        self.scaler.scale(loss * self.ranks.world).backward()  # type: ignore[no-untyped-call]
         self.scaler.unscale_(self.optimiser)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self._update_average()
         self.step += 1
+        value = float(loss.detach())  # waits for the device: nothing is left to queue
+        if not math.isfinite(value):
+            raise TrainingDiverged(
+                f"The loss is {value} at step {self.step}; lower learning_rate ({self.config.learning_rate:g})."
+            )
         self.losses.append(value)
         now = time.monotonic()
-        speed, self._clock = labels.numel() / max(now - self._clock, 1e-9), now
+        pixels = self.config.batch_size * self.config.crop_px**2
+        speed, self._clock = pixels / max(now - self._clock, 1e-9), now
         return StepReport(self.step, self.config.steps, value, rate, speed)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """Of the whole batch; its gradient is this rank's part."""
+        images, labels, valid, weights = (
+            tensor.to(self.device, non_blocking=True)
+            for tensor in (batch.images, batch.labels, batch.valid, batch.weights)
+        )
+        inputs, labels = augmented(normalised(images, valid, self.normalisation), labels, batch.augmentation)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        with self._seeded(), self.ranks.batch_norm(), autocast(self.precision, self.device):
+            logits = self._logits(inputs)
+        return segmentation_loss(
+            logits.float(),
+            labels.long(),
+            class_weight=self.weights_there,
+            pixel_weight=weights,
+            mix=self.config.losses,
+            total=self.ranks.total,
+        )
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        try:
+            return self.forward(inputs)
+        except Exception as error:
+            if self.config.compile and type(error).__module__.startswith("torch._"):
+                raise InvalidTrainConfig(
+                    f"compile = True cannot be used here: {str(error).splitlines()[0]}. Leave it out."
+                ) from error
+            raise
 
     def snapshot(self, fingerprint: dict[str, Any]) -> checkpoints.Checkpoint:
         """Everything needed to go on from here."""
@@ -349,7 +464,7 @@ class _Run:
         alone."""
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(self.config.seed * 1_000_003 + self.step)
+            torch.manual_seed((self.config.seed * 1_000_003 + self.step) * self.ranks.world + self.ranks.rank)
             yield
 
     def _averaged(self) -> dict[str, Tensor]:
@@ -364,10 +479,10 @@ class _Run:
             value.lerp_(current[name], 1 - decay)
 
 
-def _start_network(spec: NetworkSpec, initial: TrainedModel | None) -> nn.Module:
+def _start_network(spec: NetworkSpec, initial: TrainedModel | None, weights_dir: Path | None) -> nn.Module:
     if initial is None:
-        return build_network(spec)
-    return warm_network(spec, previous=initial.network, previous_spec=initial.metadata.spec)
+        return build_network(spec, weights_dir=weights_dir)
+    return warm_network(spec, previous=initial.network, previous_spec=initial.metadata.spec, weights_dir=weights_dir)
 
 
 def _normalisation_for(summary: TrainingSummary, spec: NetworkSpec, initial: TrainedModel | None) -> Normalisation:
@@ -384,19 +499,6 @@ def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str,
     kernels = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     return [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def _soft_dice(logits: Tensor, target: Tensor) -> Tensor:
-    """1 - mean soft Dice over the classes present, labelled pixels only (Milletari et al. 2016)."""
-    known = (target >= 0).unsqueeze(1)
-    probabilities = logits.softmax(dim=1) * known
-    truth = functional.one_hot(target.clamp(min=0), logits.shape[1]).movedim(-1, 1) * known
-    axes = (0, 2, 3)
-    support = truth.sum(axes)
-    overlap = (probabilities * truth).sum(axes)
-    dice = (2 * overlap + 1) / (probabilities.sum(axes) + support + 1)
-    present = support > 0
-    return 1 - (dice * present).sum() / present.sum().clamp(min=1)
 
 
 def _prefetched(batch_for: Callable[[int], Batch], *, start: int, stop: int) -> Iterator[Batch]:

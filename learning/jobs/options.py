@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 NETWORK_OPTIONS = frozenset({"architecture", "encoder", "decoder_channels", "pretrained"})
 OTHER_OPTIONS = {
-    "warm_start": bool, "device": str, "core_px": int, "validated_weight": float,
+    "warm_start": bool, "device": str, "devices": int, "core_px": int, "validated_weight": float,
     "acquisition": str, "suspect_share": float, "spread_tiles": int,
 }  # fmt: skip
 MAY_BE_NONE = frozenset({"suspect_share"})
 EXPECTED = {
     bool: "true or false", str: "a text", int: "a whole number above 0", float: "a number above 0 and at most 1",
 }  # fmt: skip
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 VALIDATED_WEIGHT = 0.5  # of a pixel whose label people agreed to, beside 1 for one they drew (docs/adr/0018)
 CORE_PX = {"cpu": 1024, "cuda": 2048}  # side of a prediction window without its margin, by device
 
@@ -36,7 +37,7 @@ def read_options(
     from learning.core.fit import TrainConfig
     from learning.core.network import NetworkSpec
 
-    training = {field.name: field.type for field in fields(TrainConfig)}
+    training = [field.name for field in fields(TrainConfig)]
     known = {*training, *NETWORK_OPTIONS, *OTHER_OPTIONS}
     unknown = sorted(set(options) - known)
     if unknown:
@@ -48,8 +49,12 @@ def read_options(
     if "acquisition" in options:
         acquisition_named(options["acquisition"])
     network = {name: options[name] for name in NETWORK_OPTIONS if name in options}
-    if "decoder_channels" in network:
+    if isinstance(network.get("decoder_channels"), list):
         network["decoder_channels"] = tuple(network["decoder_channels"])
+    for field in fields(TrainConfig):
+        value, kind = options.get(field.name, field.default), type(field.default)
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise InvalidTrainConfig(f"{field.name} = {value!r} cannot be used: expected {KINDS[kind]}.")
     chosen = {name: options[name] for name in training if name in options and name != "seed"}
     try:
         spec = NetworkSpec(bands=tuple(bands), class_codes=tuple(class_codes), **network)

@@ -13,16 +13,17 @@ from django.conf import settings
 
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
-from learning.errors import IncompatibleInitialWeights, TrainingStopped
+from learning.errors import CheckpointMismatch, IncompatibleInitialWeights, TrainingStopped
 from learning.jobs.judging import judge_model, open_what_follows
 from learning.jobs.options import device_of, read_options, resolved_options
+from learning.jobs.processes import fit_in_processes, processes_of
 from learning.jobs.tiles import training_tiles
 from learning.models import TrainedModel, TrainingRun
 from learning.services import training
 
 if TYPE_CHECKING:
     from learning.core.fit import FittedModel, StepReport
-    from learning.core.model_file import TrainedModel as LoadedModel
+    from learning.core.network import NetworkSpec
 
 READ_END, FIT_END, EVALUATION_END = 0.05, 0.8, 0.95  # shares of the progress bar
 SECONDS_BETWEEN_CURVES = 2.0
@@ -70,6 +71,7 @@ def _fit(run: TrainingRun, context: JobContext) -> TrainedModel:
             "training_set": str(training_set.number),
             "run": str(run.pk),
             "initial_model": started_from,
+            "encoder_weights": "" if started_from or not fitted.spec.pretrained else _start_weights(fitted.spec),
             "code_commit": run.code_commit,
             "licence": settings.CONTRIBUTION_LICENCE,
             "attribution": campaign.layer.attribution,
@@ -80,9 +82,18 @@ def _fit(run: TrainingRun, context: JobContext) -> TrainedModel:
     return training.finish_training_run(run=run, file=file, sha256=sha256, losses=list(fitted.losses))
 
 
+def _start_weights(spec: NetworkSpec) -> str:
+    from learning.core.encoder_weights import encoder_weights
+
+    return encoder_weights(spec.encoder, settings.ENCODER_WEIGHTS_DIR).source
+
+
 def _fitted(run: TrainingRun, context: JobContext) -> tuple[FittedModel, str]:
     """Train, or go on training; also the version of the model it started from."""
+    from learning.core.checkpoint import clear
     from learning.core.fit import fit
+    from learning.core.frozen_run import TrainRequest
+    from learning.core.model_file import load_model
 
     campaign = run.training_set.campaign
     spec, config = read_options(
@@ -95,37 +106,59 @@ def _fitted(run: TrainingRun, context: JobContext) -> tuple[FittedModel, str]:
         on_progress=lambda share: context.progress(READ_END * share, "Reading the labels."),
     )
 
-    def attempt(initial: LoadedModel | None) -> FittedModel:
+    device = device_of(run.config)
+    processes = processes_of(run.config, device=device, batch_size=config.batch_size)
+
+    def attempt(start: TrainedModel | None) -> FittedModel:
+        if processes > 1:
+            return fit_in_processes(
+                tiles,
+                TrainRequest(
+                    spec=spec,
+                    config=config,
+                    checkpoint_dir=run.folder,
+                    device=device,
+                    initial=None if start is None else (start.path, start.sha256),
+                    weights_dir=settings.ENCODER_WEIGHTS_DIR,
+                ),
+                processes=processes,
+                folder=run.folder / "processes",
+                made_of=f"{run.training_set.sha256} {run.config['validated_weight']}",
+                on_step=_Reporter(run, context),
+                should_stop=context.should_stop,
+            )
         return fit(
             tiles,
             spec,
             config,
             checkpoint_dir=run.folder,
-            device=device_of(run.config),
-            initial=initial,
+            device=device,
+            initial=None if start is None else load_model(start.path, sha256=start.sha256),
+            weights_dir=settings.ENCODER_WEIGHTS_DIR,
             on_step=_Reporter(run, context),
             should_stop=context.should_stop,
         )
 
-    initial = _initial_model(run)
+    def from_checkpoint(start: TrainedModel | None) -> FittedModel:
+        try:
+            return attempt(start)
+        except CheckpointMismatch as error:
+            # Options of a run are frozen with it: its checkpoints are of an earlier version of the code.
+            context.progress(READ_END, f"Starting afresh: {error}")
+            clear(run.folder)
+            return attempt(start)
+
+    start = run.initial_model
     try:
         try:
-            return attempt(initial), run.initial_model.version if initial and run.initial_model else ""
+            return from_checkpoint(start), start.version if start else ""
         except IncompatibleInitialWeights as error:
-            # Another encoder was asked for on purpose: begin from the packaged weights instead.
+            # Another encoder was asked for on purpose: begin from its start weights instead.
             context.progress(READ_END, f"Starting afresh: {error}")
-            return attempt(None), ""
+            return from_checkpoint(None), ""
     except TrainingStopped:
         context.progress(READ_END)  # says why: cancelled, or taken over by another worker
         raise
-
-
-def _initial_model(run: TrainingRun) -> LoadedModel | None:
-    from learning.core.model_file import load_model
-
-    if run.initial_model is None:
-        return None
-    return load_model(run.initial_model.path, sha256=run.initial_model.sha256)
 
 
 class _Reporter:

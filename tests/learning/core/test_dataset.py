@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 
 from learning.core.dataset import (
+    AugmentOptions,
     LabelledTile,
-    Normalisation,
-    PatchOptions,
     class_weights,
+    draw_augmentation,
+    draw_batch,
     draw_patch,
     mirror,
     summarise,
 )
 from learning.errors import InvalidTrainingTile, NothingToLearn
-
-PLAIN = Normalisation("uint8", (0.0,), (1.0,))
 
 
 def tile(labels, image=None, **kwargs) -> LabelledTile:
@@ -95,47 +94,65 @@ def test_positions_outside_are_mirrored_without_repeating_the_edge():
     assert mirror(np.arange(-2, 3), 1).tolist() == [0] * 5
 
 
-def test_image_and_labels_of_a_patch_are_turned_together():
-    code = np.arange(64 * 64).reshape(64, 64) % 251
-    labels = (code % 3 + 1).astype(np.uint8)
-    options = PatchOptions(32, brightness=0.0, contrast=0.0)
-    rng = np.random.default_rng(0)
-    seen = set()
-    for _ in range(40):
-        image, patch = draw_patch(tile(labels, code[None]), normalisation=PLAIN, options=options, rng=rng)
-        assert np.array_equal(image[0] % 3 + 1, patch)
-        seen.add((np.sign(image[0, 0, 1] - image[0, 0, 0]), np.sign(image[0, 1, 0] - image[0, 0, 0])))
-    assert len(seen) >= 4
-
-
 def test_a_patch_always_holds_a_labelled_pixel_however_sparse_the_labels():
     labels = np.zeros((256, 256), np.uint8)
     labels[3, 250] = 2
     rng = np.random.default_rng(5)
-    options = PatchOptions(64)
-    patches = [draw_patch(tile(labels), normalisation=PLAIN, options=options, rng=rng) for _ in range(50)]
-    assert all((label == 2).sum() == 1 for _, label in patches)
+    patches = [draw_patch(tile(labels), crop_px=64, rng=rng) for _ in range(50)]
+    assert all((label == 2).sum() == 1 for _, label, _ in patches)
+
+
+def test_image_labels_and_validity_of_a_patch_are_cut_at_the_same_place():
+    code = np.arange(96 * 80).reshape(96, 80) % 251
+    labels, valid = (code % 3 + 1).astype(np.uint8), code % 5 > 0
+    for size in (64, 90):  # smaller than the tile, and larger than one of its sides
+        rng = np.random.default_rng(0)
+        for _ in range(20):
+            image, patch, seen = draw_patch(tile(labels, code[None], valid=valid), crop_px=size, rng=rng)
+            assert image.shape == (1, size, size) and image.dtype == np.uint8
+            assert np.array_equal(seen, image[0] % 5 > 0)
+            known = patch > 0
+            assert np.array_equal(patch[known], image[0][known] % 3 + 1) and not known[~seen].any()
 
 
 def test_a_tile_smaller_than_the_crop_is_mirrored_and_the_mirror_is_unlabelled():
-    options = PatchOptions(64, augment=False)
     labels = np.full((10, 20), 1, np.uint8)
     image = np.arange(200).reshape(1, 10, 20)
-    rng = np.random.default_rng(0)
-    patch, label = draw_patch(tile(labels, image), normalisation=PLAIN, options=options, rng=rng)
+    patch, label, _valid = draw_patch(tile(labels, image), crop_px=64, rng=np.random.default_rng(0))
     assert patch.shape == (1, 64, 64)
     assert (label > 0).sum() == 200
     rows, cols = np.nonzero(label)
     assert np.array_equal(patch[0, rows.min() : rows.max() + 1, cols.min() : cols.max() + 1], image[0])
 
 
-def test_brightness_and_contrast_stay_within_their_bounds():
-    image = np.full((1, 64, 64), 1)
-    options = PatchOptions(64, brightness=0.2, contrast=0.1)
-    rng = np.random.default_rng(0)
-    values = [
-        draw_patch(tile(np.ones((64, 64)), image), normalisation=PLAIN, options=options, rng=rng)[0].max()
-        for _ in range(200)
+def test_a_patch_follows_from_its_own_generator_whoever_draws_the_others():
+    tiles = [
+        tile(np.full((64, 64), number + 1), np.full((1, 64, 64), number), weight=number + 1) for number in range(5)
     ]
-    assert 0.7 <= min(values) < 0.75
-    assert 1.25 < max(values) <= 1.3
+    rngs = np.random.default_rng([7, 3]).spawn(6)
+    whole = draw_batch(tiles, labelled_tiles=range(5), crop_px=64, rngs=rngs)
+    again = np.random.default_rng([7, 3]).spawn(6)
+    parts = [draw_batch(tiles, labelled_tiles=range(5), crop_px=64, rngs=again[part]) for part in np.s_[:4, 4:]]
+    assert np.array_equal(whole.images, np.concatenate([part.images for part in parts]))
+    assert np.array_equal(whole.weights, np.concatenate([part.weights for part in parts]))
+    assert len(set(whole.weights.tolist())) > 1
+
+
+def test_augmentation_stays_within_its_bounds_and_draws_all_eight_turns():
+    options = AugmentOptions(contrast=0.1, brightness=0.2, zoom=0.25, rotation=30)
+    drawn = draw_augmentation(4000, options=options, rng=np.random.default_rng(1))
+    turns = 4 * drawn.transposed + 2 * drawn.rows_flipped + drawn.cols_flipped
+    assert np.bincount(turns, minlength=8).min() > 4000 / 8 * 0.8
+    for values, low, high in (
+        (drawn.gain, 0.9, 1.1), (drawn.shift, -0.2, 0.2), (drawn.zoom, 0.8, 1.25),
+        (drawn.radians, -np.pi / 6, np.pi / 6),
+    ):  # fmt: skip
+        assert values.dtype == np.float32 and low <= values.min() and values.max() <= high * (1 + 1e-6)
+        assert values.max() - values.min() > 0.95 * (high - low)
+
+
+def test_no_augmentation_changes_nothing():
+    none = AugmentOptions(turns=False, contrast=0, brightness=0)
+    drawn = draw_augmentation(5, options=none, rng=np.random.default_rng(1))
+    assert not (drawn.transposed | drawn.rows_flipped | drawn.cols_flipped).any()
+    assert set(drawn.gain) == set(drawn.zoom) == {1.0} and set(drawn.shift) == set(drawn.radians) == {0.0}

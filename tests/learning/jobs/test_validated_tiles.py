@@ -15,8 +15,8 @@ from validation_rows import Drawn, drawing, judges, ranked_round
 from annotation.core.grid import PixelWindow
 from annotation.core.stored_labels import class_index
 from annotation.raster.reader import read_window
-from learning.core.dataset import Normalisation, PatchOptions, draw_batch, summarise
-from learning.core.fit import segmentation_loss
+from learning.core.dataset import draw_batch, summarise
+from learning.core.losses import segmentation_loss
 from learning.errors import HoldoutInTraining, InvalidTrainConfig, TrainingSetChanged
 from learning.jobs.options import read_options, resolved_options
 from learning.jobs.tiles import training_tiles
@@ -92,21 +92,15 @@ def test_a_judged_pixel_counts_half_of_a_drawn_one_in_the_loss(scene: Drawn) -> 
     frozen, tiles = read(scene)
     n_classes = len(frozen.class_codes)
     pair = [next(tile for tile in tiles if tile.weight == weight) for weight in (1.0, 0.5)]
-    images, labels, weights = draw_batch(
-        pair,
-        labelled_tiles=(0, 1),
-        batch_size=16,
-        normalisation=Normalisation("uint8", (0.0,) * 4, (1.0,) * 4),
-        options=PatchOptions(64, augment=False),
-        rng=np.random.default_rng(0),
-    )
-    assert images.shape[0] == 16 and set(weights.tolist()) == {1.0, 0.5}
+    drawn = draw_batch(pair, labelled_tiles=(0, 1), crop_px=64, rngs=np.random.default_rng(0).spawn(16))
+    labels, weights = drawn.labels, drawn.weights
+    assert drawn.images.shape[0] == 16 and set(weights.tolist()) == {1.0, 0.5}
     logits = torch.from_numpy(np.random.default_rng(1).normal(size=(16, n_classes, 64, 64)).astype(np.float32))
     loss = segmentation_loss(
         logits,
         torch.from_numpy(labels).long(),
         class_weight=torch.ones(n_classes),
-        tile_weight=torch.from_numpy(weights),
+        pixel_weight=torch.from_numpy(weights),
     )
     # By hand: each labelled pixel's -log softmax, once where drawn and half where judged.
     total = pixels = 0.0
