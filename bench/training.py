@@ -1,6 +1,6 @@
 """What training and choosing tiles cost beside the least they could.
 
-    python bench/training.py [--steps 40] [--rounds 3] [--only train entropy]
+    python bench/training.py [--steps 40] [--rounds 3] [--only train entropy select]
 
 Each section measures ours and its rival by turns (A B B A) in one process on the same data, checks that both compute
 the same, and gives ratios of medians; absolute times depend on the machine and its load.
@@ -10,6 +10,7 @@ the same, and gives ratios of medians; absolute times depend on the machine and 
                     as network input
     entropy_share   time of class and entropy from logits, as prediction computes them ÷ the forward pass before it,
                     with the same network; heavier ones and more classes are in the table
+    select_…        picking a varied batch among 600,000 tiles beside the full traversal (_training_selection.py)
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ import torch
 from torch.nn import functional
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+sys.path[:0] = [str(REPOSITORY / "bench"), str(REPOSITORY)]
 
-from learning.core.augment import augmented, normalised  # noqa: E402 (the path must be set first)
+import _training_selection  # noqa: E402 (the path must be set first)
+
+from learning.core.augment import augmented, normalised  # noqa: E402
 from learning.core.dataset import LabelledTile, class_weights, draw_augmentation, draw_batch, summarise  # noqa: E402
 from learning.core.entropy import classes_and_entropy  # noqa: E402
 from learning.core.fit import TrainConfig, fit, learning_rate_at  # noqa: E402
@@ -186,7 +189,12 @@ def check(logits: torch.Tensor, classes: torch.Tensor, nats: torch.Tensor) -> No
     assert (nats - direct).abs().max() < 1e-3, "another entropy than by its definition"
 
 
-SECTIONS: dict[str, Section] = {"train": train, "entropy": entropy}
+def select(arguments: argparse.Namespace) -> dict[str, float]:
+    """Picking tiles, without torch."""
+    return _training_selection.measure()
+
+
+SECTIONS: dict[str, Section] = {"train": train, "entropy": entropy, "select": select}
 
 
 def main() -> None:

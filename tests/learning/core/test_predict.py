@@ -17,8 +17,8 @@ from learning.core.dataset import LabelledTile, Normalisation
 from learning.core.embedding import logits_and_features
 from learning.core.fit import TrainConfig, fit
 from learning.core.map_files import MapPaths, claim_work_dir
-from learning.core.model_file import ModelMetadata, TrainedModel
-from learning.core.network import NetworkSpec
+from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
+from learning.core.network import NetworkSpec, build_network
 from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window, window_logits
 from learning.core.uncertainty import predictive_entropy
 from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, PredictionStopped
@@ -371,3 +371,25 @@ def test_rows_of_windows_made_at_another_temperature_are_not_taken_up(model, ras
         for t in (1.0, 2.0)
     ]
     assert plans[0].fingerprint != plans[1].fingerprint
+
+
+@pytest.mark.parametrize(
+    ("architecture", "encoder"),
+    [
+        ("unetplusplus", "resnet18"),
+        ("deeplabv3plus", "resnet18"),
+        ("segformer", "mit_b0"),
+        ("upernet", "tu-convnext_tiny"),
+    ],
+)
+def test_every_architecture_maps_a_raster_and_says_what_its_encoder_saw(tmp_path, raster, architecture, encoder):
+    spec = NetworkSpec(
+        bands=BANDS, class_codes=tuple(COLOURS), architecture=architecture, encoder=encoder, pretrained=False,
+        decoder_channels=(8,) * (5 if architecture == "unetplusplus" else 1),
+    )  # fmt: skip
+    file = tmp_path / "model.safetensors"
+    norm = Normalisation("uint8", (100.0,) * len(BANDS), (50.0,) * len(BANDS))
+    save_model(file, build_network(spec).eval(), ModelMetadata(spec, norm, "demo", "1", 0.2, ""))
+    predict(load_model(file), raster, tmp_path)
+    with rasterio.open(tmp_path / "class.tif", driver="GTiff") as found:
+        assert set(np.unique(found.read(1))) <= set(range(len(COLOURS) + 1))
