@@ -203,7 +203,8 @@ def _leave_some_to_review(
 def _machine_works(site: Site, maintainer: ApiSession, *, slug: str) -> RoundFigures:
     """Train, evaluate, predict, open the next round: wait for each job, then read what the round says.
 
-    A rejected model is an outcome like another: the round is then opened from the earlier map, or at random.
+    A model that is held back or rejected is an outcome like another: the round is then opened from the earlier map, or
+    at random.
     """
     before = _newest_round(maintainer, slug)["number"]
     began = time.monotonic()
@@ -216,7 +217,7 @@ def _machine_works(site: Site, maintainer: ApiSession, *, slug: str) -> RoundFig
             raise RuntimeError(f"job {job['kind']} {job['state']}: {job['error'] or job['message']}")
         if job["state"] == "succeeded":
             outcome = job["result"]
-            if outcome.get("state") == "rejected":
+            if outcome.get("state") in {"held", "rejected"}:
                 site.progress_done()
                 site.say(f"{outcome['model']} is not published. {outcome['reason']}")
             # A training names the map it asked for; the map opens the round.

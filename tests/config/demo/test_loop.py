@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from demo.site import Site
 from learning.models import RetrainingPolicy
 
 
-@pytest.fixture
+@contextmanager
 def worker() -> Iterator[None]:
-    """A thread that does queued jobs, as a worker would."""
+    """A thread that does queued jobs, as a worker would: not those by which a scene is made, which it would take."""
     stop = threading.Event()
 
     def work() -> None:
@@ -38,14 +39,16 @@ def worker() -> Iterator[None]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    yield
-    stop.set()
-    thread.join(timeout=60)
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=60)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_demonstration_goes_on_through_a_rejected_first_model(
-    live_server: Any, worker: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    live_server: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene = labelled_scene(tmp_path)
     # Nine control tiles judge no model.
@@ -57,7 +60,8 @@ def test_the_demonstration_goes_on_through_a_rejected_first_model(
     maintainer = ApiSession(live_server.url)
     maintainer.sign_in(scene.maintainer.username, "a-long-passphrase")
     site = Site(root=tmp_path, port=1)
-    lines = [_machine_works(site, maintainer, slug=scene.campaign.slug) for _turn in range(2)]
+    with worker():
+        lines = [_machine_works(site, maintainer, slug=scene.campaign.slug) for _turn in range(2)]
     for line in lines:
         assert line.holdout_miou is not None and 0 <= line.holdout_miou <= 1
         assert (line.labelled_tiles, line.mean_entropy_nats, line.promoted) == (8, None, False)
