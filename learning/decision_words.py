@@ -69,6 +69,32 @@ TRANSLATED: Mapping[str, Promise] = {
 }
 
 
+#: How a shape came to be, by annotation.core.features.PROVENANCES.
+PROVENANCES: Mapping[str, Promise] = {
+    "drawn": _("drawn by people"),
+    "corrected": _("the model's shapes, corrected"),
+    "accepted": _("the model's shapes, taken as they were"),
+    "segment": _("segments of the image"),
+    "copied": _("copied from labels of another year"),
+    "imported": _("imported"),
+}
+#: What a model is now and what follows from it, by its state.
+STATES: Mapping[str, Promise] = {
+    "candidate": _("It has not been judged yet."),
+    "promoted": _("It is the published model: its map is shown, drafts come from it, and the next release names it."),
+    "held": _("It is held back: it cannot be told yet whether it is worse than what it would replace."),
+    "waiting": _("The gate would publish it. This campaign leaves publishing to its maintainers, and none has yet."),
+    "rejected": _("It was not published: it was shown to be worse."),
+    "retired": _("It was published until another model took its place."),
+}
+
+
+def state_in_words(model: TrainedModel) -> str:
+    """What a model is now, in one sentence."""
+    is_waiting = model.state == TrainedModel.State.HELD and model.outcome == TrainedModel.Outcome.PROMOTE
+    return str(STATES["waiting" if is_waiting else model.state])
+
+
 def gate_in_words(model: TrainedModel) -> list[str]:
     """The gate's reasons; those of models judged before reasons had codes are in English."""
     reasons = model.gate.get("reasons") or []

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from learning import batch_pages, dashboard_pages, pages, retraining_pages, trust_pages
+from learning import batch_pages, dashboard_pages, model_pages, pages, retraining_pages, trust_pages
 
 
 class ReleaseName(StringConverter):
@@ -23,6 +23,12 @@ urlpatterns = [
         "campaigns/<slug:slug>/retraining/models/<int:number>/",
         retraining_pages.ModelActionView.as_view(),
         name="model-action",
+    ),
+    path("campaigns/<slug:slug>/models/<slug:model_version>/", model_pages.ModelView.as_view(), name="model"),
+    path(
+        "campaigns/<slug:slug>/models/<slug:model_version>/errors/<int:tile_id>.png",
+        model_pages.error_map_picture,
+        name="model-errors",
     ),
     path(_TRUST, trust_pages.TrustView.as_view(), name="trust"),
     path(f"{_TRUST}alarms/<int:alarm_id>/dismiss/", trust_pages.DismissAlarmView.as_view(), name="dismiss-alarm"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, FloatField, OuterRef, Subquery
+from django.db.models import Count, FloatField, Max, OuterRef, Subquery
 from django.db.models.query import QuerySet
 
 from annotation.models import Annotation, Campaign, QueueRound
 from annotation.querysets import AnnotationQuerySet
 from learning.models import Evaluation, Prediction, TrainedModel, TrainingRun
+
+if TYPE_CHECKING:
+    from annotation.querysets import Person
 
 
 def licensed_labels(campaign: Campaign) -> AnnotationQuerySet:
@@ -21,7 +24,7 @@ def rounds_of(campaign: Campaign) -> QuerySet[QueueRound]:
     """A campaign's rounds in order, with their ticket counts and the figures of the loop, in one query."""
     return (
         QueueRound.objects.filter(campaign=campaign)
-        .select_related("acquisition")
+        .select_related("acquisition__candidate__campaign")
         .annotate(n_tickets=Count("tickets"))
         .order_by("number")
     )
@@ -56,6 +59,43 @@ def runs_of(campaign: Campaign) -> QuerySet[TrainingRun]:
     )
 
 
+def runs_without_model(campaign: Campaign) -> list[TrainingRun]:
+    """Trainings that wait, go on, or ended without a model since the last one that made one; newest first."""
+    made = TrainedModel.objects.filter(campaign=campaign).aggregate(last=Max("run"))["last"] or 0
+    return list(runs_of(campaign).filter(trained_model__isnull=True, job__isnull=False, pk__gt=made)[:3])
+
+
 def evaluation_of(model: TrainedModel) -> Evaluation | None:
     """A model's latest figures."""
     return model.evaluations.order_by("-created_at").first()
+
+
+def model_named(campaign: Campaign, version: str) -> TrainedModel | None:
+    """One of a campaign's models by the name people know it by, with its training; None = there is none."""
+    prefix = f"{campaign.slug}-m"
+    number = version.removeprefix(prefix)
+    if not version.startswith(prefix) or not (number.isascii() and number.isdigit() and len(number) < 10):
+        return None
+    found = (
+        TrainedModel.objects.filter(campaign=campaign, number=int(number))
+        .select_related("campaign", "run__training_set", "run__job", "run__initial_model__campaign")
+        .first()
+    )
+    return found if found is not None and found.version == version else None
+
+
+def shared_evaluations(model: TrainedModel, other: TrainedModel) -> tuple[Evaluation, Evaluation] | None:
+    """The latest figures of both on the same labelled hold-out; None = they were never judged on the same one."""
+    without_tiles = Evaluation.objects.defer("tile_confusions", "intervals").order_by("-created_at", "-pk")
+    own = {one.holdout_sha256: one for one in without_tiles.filter(model=model)}
+    theirs = without_tiles.filter(model=other, holdout_sha256__in=own).first()
+    return (own[theirs.holdout_sha256], theirs) if theirs is not None else None
+
+
+def may_see_control_tiles(campaign: Campaign, user: Person) -> bool:
+    """Whether somebody may see what a model says of single control tiles: they are labelled blind, so only
+    maintainers may while the campaign is open, and everybody once it is closed.
+    """
+    return campaign.state != Campaign.State.OPEN or bool(
+        Campaign.objects.maintained_by(user).filter(pk=campaign.pk).exists()
+    )

@@ -17,7 +17,7 @@ from annotation.page_errors import refusal_in_words
 from annotation.views import in_words
 from learning import decision_words
 from learning.models import RetrainingPolicy, TrainedModel
-from learning.querysets import models_of
+from learning.querysets import models_of, runs_without_model
 from learning.services.forecast import MORE_TILES, forecast_gain
 from learning.services.promotion import start_judging
 from learning.services.publishing import publish_model, roll_back_model
@@ -126,6 +126,7 @@ class RetrainingView(MaintainedView):
             "below": round(100 * gain.below) if gain and gain.below is not None else None,
             "drift_words": decision_words.drift_in_words(drift) if drift else "",
             "drift_calls": has_moved(drift, policy),
+            "open_runs": runs_without_model(campaign),
             "models": [(model, decision_words.gate_in_words(model)) for model in models],
         }
         if "form" not in kwargs:

@@ -97,15 +97,16 @@ def virtual_layer(slug: str = "virtual", *, width: int = 4096, height: int = 409
 
 
 def real_layer(
-    folder: Path, slug: str = "scene", *, size_px: int = 512, seed: int = 1
+    folder: Path, slug: str = "scene", *, size_px: int = 512, seed: int = 1, truth: NDArray[np.uint8] | None = None
 ) -> tuple[Any, NDArray[np.uint8]]:
-    """A layer imported by the real job from a generated GeoTIFF; returns it and its truth raster."""
+    """A layer imported by the real job from a generated GeoTIFF; returns it and its truth raster, by default squares
+    of two classes."""
     from annotation.jobs.imagery import import_imagery
     from annotation.models import ImageryLayer
     from annotation.services.imagery import start_import
     from annotation.services.jobs import claim_job, run_claimed_job
 
-    truth = checker_truth(size_px, size_px)
+    truth = checker_truth(size_px, size_px) if truth is None else truth
     source = write_geotiff(folder / f"{slug}.tif", image_of(truth, seed=seed))
     job = start_import(
         paths=[str(source)],
@@ -202,15 +203,22 @@ class LabelledScene:
 
 
 def labelled_scene(
-    folder: Path, slug: str = "scene", *, size_px: int = 768, tile_px: int = 64, pool_tiles: int = 8
+    folder: Path,
+    slug: str = "scene",
+    *,
+    size_px: int = 768,
+    tile_px: int = 64,
+    pool_tiles: int = 8,
+    truth: NDArray[np.uint8] | None = None,
+    codes: tuple[str, ...] = TWO_CLASSES,
 ) -> LabelledScene:
     """Everything a first training needs, small: exact labels on some pool tiles and on the whole hold-out."""
-    layer, truth = real_layer(folder, slug, size_px=size_px)
+    layer, truth = real_layer(folder, slug, size_px=size_px, truth=truth)
     maintainer, author, reviewer = person(f"{slug}-maintainer"), person(f"{slug}-author"), person(f"{slug}-reviewer")
     camp = campaign(slug, layer=layer, tile_px=tile_px, created_by=maintainer, first_round=pool_tiles, seed=3)
     pool = [ticket.tile for ticket in camp.tickets.select_related("tile").filter(kind="initial")][:pool_tiles]
     for tile in [*camp.tiles.filter(role="holdout"), *pool]:
-        accepted(camp, tile, author, reviewer, truth_features(truth, tile))
+        accepted(camp, tile, author, reviewer, truth_features(truth, tile, codes))
     return LabelledScene(
         layer=layer, campaign=camp, truth=truth, annotators=[author], reviewer=reviewer, maintainer=maintainer
     )

@@ -29,6 +29,7 @@ from annotation.raster.web_grid import read_web_tile
 JPEG_QUALITY = 85
 WHITE = 255
 ENTROPY_FULL_ALPHA = 230
+NOT_COMPARED_ALPHA = 170
 
 StretchOf = Mapping[str, Sequence[float]]
 
@@ -209,6 +210,18 @@ def shares_png(values: NDArray[Any]) -> bytes:
     alpha = np.linspace(160, 255, 256).round().astype(np.uint8)
     alpha[0] = 0
     return _indexed_png(values.astype(np.uint8), views.UNCERTAINTY_RAMP, alpha)
+
+
+def errors_png(values: NDArray[np.uint8], *, colours: Mapping[int, str]) -> bytes:
+    """An indexed PNG of where a model errs, over imagery: clear where it is right, else the colour of what it says.
+
+    Args: values: uint8 (row, col), 0 = not compared (veiled), 1 = right, above = wrong. colours: "#RRGGBB" by value.
+    """
+    palette, alpha = np.zeros((256, 3), dtype=np.uint8), np.full(256, 255, dtype=np.uint8)
+    alpha[:2] = NOT_COMPARED_ALPHA, 0
+    for value, colour in colours.items():
+        palette[value] = _rgb(colour)
+    return _indexed_png(values, palette, alpha)
 
 
 def _indexed_png(values: NDArray[np.uint8], palette: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> bytes:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from annotation.api.serializers import FeatureSerializer, JobSerializer
 from annotation.models import QueueRound
-from learning.models import RetrainingPolicy, TrainedModel, TrainingRun
+from learning.models import Evaluation, RetrainingPolicy, TrainedModel, TrainingRun
 
 
 class DraftFeatureSerializer(FeatureSerializer):
@@ -75,6 +75,9 @@ class RoundSerializer(serializers.ModelSerializer[QueueRound]):
     published_miou = serializers.FloatField(source="acquisition.published_miou", default=None, allow_null=True)
     mean_entropy_nats = serializers.FloatField(source="acquisition.mean_entropy_nats", default=None, allow_null=True)
     promoted = serializers.BooleanField(source="acquisition.promoted", default=None, allow_null=True)
+    candidate = serializers.CharField(
+        source="acquisition.candidate.version", default="", help_text="The model trained before it, published or not."
+    )
     tickets = serializers.IntegerField(source="n_tickets")
 
     class Meta:
@@ -86,6 +89,7 @@ class RoundSerializer(serializers.ModelSerializer[QueueRound]):
             "labelled_tiles",
             "function",
             "model_version",
+            "candidate",
             "holdout_miou",
             "published_miou",
             "mean_entropy_nats",
@@ -159,6 +163,76 @@ class ModelSerializer(serializers.ModelSerializer[TrainedModel]):
     def get_gate(self, model: TrainedModel) -> dict[str, Any] | None:
         """The decision; None while it is pending."""
         return dict(GateSerializer(model.gate).data) if model.gate else None
+
+
+class FiguresSerializer(serializers.ModelSerializer[Evaluation]):
+    """A model's figures on the hold-out; shares from 0 to 1, null where there is none. Matrices have truth in rows."""
+
+    interval_unit = serializers.CharField(source="intervals.unit", default="")
+    interval_units = serializers.IntegerField(source="intervals.n_units", default=None, allow_null=True)
+
+    class Meta:
+        model = Evaluation
+        fields = [
+            "holdout_sha256",
+            "n_tiles",
+            "interval_unit",
+            "interval_units",
+            "class_codes",
+            "confusion",
+            "miou",
+            "miou_low",
+            "miou_high",
+            "overall_accuracy",
+            "per_class",
+            "levels",
+            "territories",
+            "calibration",
+            "created_at",
+        ]
+
+
+class LearntFromSerializer(serializers.ModelSerializer[TrainingRun]):
+    """What a model learnt from and how, so that the run can be done again."""
+
+    training_set = serializers.IntegerField(source="training_set.number")
+    training_set_sha256 = serializers.CharField(source="training_set.sha256")
+    n_tiles = serializers.IntegerField(source="training_set.n_tiles")
+    drawn_m2 = serializers.DictField(child=serializers.FloatField(), source="training_set.drawn_m2", allow_null=True)
+    initial_model = serializers.CharField(source="initial_model.version", default=None, allow_null=True)
+    loss_curve = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
+
+    class Meta:
+        model = TrainingRun
+        fields = [
+            "training_set",
+            "training_set_sha256",
+            "n_tiles",
+            "drawn_m2",
+            "initial_model",
+            "config",
+            "seed",
+            "code_commit",
+            "step",
+            "loss_curve",
+            "finished_at",
+        ]
+
+
+class ModelPageSerializer(ModelSerializer):
+    """One model with all that its page draws, but what it says of single control tiles."""
+
+    figures = serializers.SerializerMethodField()
+    training = LearntFromSerializer(source="run")
+
+    class Meta(ModelSerializer.Meta):
+        fields = [*ModelSerializer.Meta.fields, "figures", "training"]
+
+    @extend_schema_field(FiguresSerializer(allow_null=True))
+    def get_figures(self, model: TrainedModel) -> dict[str, Any] | None:
+        """The latest; None while it is not judged."""
+        latest = model.evaluations.defer("tile_confusions").order_by("-created_at", "-pk").first()
+        return dict(FiguresSerializer(latest).data) if latest else None
 
 
 class ExpectedGainSerializer(serializers.Serializer[Any]):

@@ -13,6 +13,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/training-runs/", views.TrainingRunsView.as_view(), name="api-training-runs"),
     path("campaigns/<slug:slug>/rounds/", views.RoundsView.as_view(), name="api-rounds"),
     path("campaigns/<slug:slug>/models/", views.ModelsView.as_view(), name="api-models"),
+    path("campaigns/<slug:slug>/models/<int:number>/", views.ModelView.as_view(), name="api-model"),
     path("campaigns/<slug:slug>/retraining/", retraining_views.RetrainingView.as_view(), name="api-retraining"),
     path("campaigns/<slug:slug>/retraining/go-on/", retraining_views.GoOnView.as_view(), name="api-go-on"),
     path(

@@ -115,6 +115,23 @@ class ModelsView(APIView):
         return Response(s.ModelSerializer(querysets.models_of(campaign_or_404(slug)), many=True).data)
 
 
+class ModelView(APIView):
+    """One model."""
+
+    token_scopes = scopes.READ
+    permission_classes = scopes.PUBLIC
+
+    @extend_schema(responses={200: s.ModelPageSerializer, 404: ERRORS[404]})
+    def get(self, request: Request, slug: str, number: int) -> Response:
+        """A model with its figures by class, level and territory, its confidence, and what it learnt from."""
+        campaign = campaign_or_404(slug)
+        models = querysets.models_of(campaign).select_related("run__initial_model__campaign")
+        model = models.filter(number=number).first()
+        if model is None:
+            raise NotThere(f"Campaign {slug!r} has no model {number}: look at the list of its models.")
+        return Response(s.ModelPageSerializer(model).data)
+
+
 def maintained_or_404(request: Request, slug: str) -> Campaign:
     """A campaign the caller maintains; to others it says no more than that there is none."""
     campaign = Campaign.objects.maintained_by(person(request)).filter(slug=slug).first()

@@ -136,7 +136,7 @@ def test_ones_own_page_says_what_ones_labels_changed_and_nobody_elses_does() -> 
     scene, maintainer = maintained(pool=3)
     learnt(scene, list(Annotation.objects.order_by("pk")))
     page = signed_in(scene.author).get("/me/").content.decode()
-    assert "camp-m2: 2 tiles of yours" in page
+    assert "camp-m2</a> · 2 tiles of yours" in page
     assert "2 moved towards your labels, 0 away, 0 stayed" in page
     assert "50% → 100%" in page and "70% → 75%" in page
     assert "What your labels changed" not in signed_in(maintainer).get("/me/").content.decode(), "nothing drawn yet"

@@ -26,6 +26,8 @@ const HEIGHT = 190;
 const MARGIN = { top: 12, right: 14, bottom: 42, left: 34 };
 /** Room that a label under a bar takes. */
 const LABEL_PX = 52;
+/** A curve of more points is drawn without them. */
+const MOST_DOTS = 30;
 const NS = "http://www.w3.org/2000/svg";
 
 function svg(name: string, attributes: Record<string, string | number>, text = ""): SVGElement {
@@ -95,6 +97,47 @@ export function pointChart(points: readonly ChartPoint[], options: ChartOptions)
     const dot = svg("circle", { class: point.muted ? "dot muted" : "dot", cx: x, cy: atY(point.y), r: 5 });
     dot.append(svg("title", {}, point.title));
     chart.append(dot);
+  }
+  return chart;
+}
+
+export interface Curve {
+  name: string;
+  /** Which of the colours of parts.css; "" is the accent. */
+  kind: string;
+  points: readonly { x: number; y: number; title: string }[];
+}
+
+export interface CurveOptions extends ChartOptions {
+  /** Ends of the horizontal axis; by default those of the data. */
+  domain?: readonly [number, number];
+  /** Draws the line on which both axes say the same. */
+  diagonal?: boolean;
+}
+
+/** Lines through points; points of short curves are seen, and say their figure to the pointer. */
+export function curveChart(curves: readonly Curve[], options: CurveOptions): SVGElement {
+  const { width, language } = options;
+  const points = curves.flatMap((curve) => curve.points);
+  const { chart, atY, bottomY } = frame(options, options.top ?? roundTop(Math.max(0, ...points.map(({ y }) => y))));
+  const xs = points.map(({ x }) => x);
+  const [low, high] = options.domain ?? [Math.min(...xs), Math.max(...xs)];
+  const atX = scale(low, high, MARGIN.left + 4, width - MARGIN.right - 4);
+  for (const x of high > low ? [low, (low + high) / 2, high] : [low]) {
+    const label = x.toLocaleString(language, { maximumFractionDigits: high - low > 4 ? 0 : 2 });
+    chart.append(svg("text", { x: atX(x), y: bottomY + 18, "text-anchor": "middle" }, label));
+  }
+  if (options.diagonal) {
+    chart.append(svg("line", { class: "ideal", x1: atX(low), y1: atY(low), x2: atX(high), y2: atY(high) }));
+  }
+  for (const { kind, points: own } of curves) {
+    chart.append(svg("polyline", { class: `line ${kind}`, points: own.map(({ x, y }) => `${atX(x)},${atY(y)}`).join(" ") }));
+    if (own.length > MOST_DOTS) continue;
+    for (const { x, y, title } of own) {
+      const dot = svg("circle", { class: `dot ${kind}`, cx: atX(x), cy: atY(y), r: 4 });
+      dot.append(svg("title", {}, title));
+      chart.append(dot);
+    }
   }
   return chart;
 }

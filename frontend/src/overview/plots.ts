@@ -3,9 +3,11 @@
 // <figure data-plot="bars" data-x-title="week of"> <figcaption/> <div class="plot"/> <table/> </figure>
 //   bars: the head's cells with data-series are the bars, the first cell of each row their label.
 //   points: each row has data-x and data-y, and may have data-low, data-high and data-muted.
+//   curves: as for bars, each column a curve; a row or a cell has data-x. data-diagonal, data-from and data-to stand on
+//   the figure.
 // A value of a cell that is written for people stands in data-value.
 
-import { barChart, type BarSeries, type ChartOptions, type ChartPoint, drawAtWidth, pointChart } from "./chart";
+import { barChart, type BarSeries, type ChartOptions, type ChartPoint, type Curve, curveChart, drawAtWidth, pointChart } from "./chart";
 import { element } from "./web-map";
 
 function textOf(node: Element | null | undefined): string {
@@ -20,13 +22,21 @@ function cellsOf(row: Element): HTMLElement[] {
   return [...row.querySelectorAll<HTMLElement>("th, td")];
 }
 
+/** The head's cells that name a series, with their place in a row. */
+function seriesOf(table: HTMLTableElement): { name: string; kind: string; column: number }[] {
+  return [...table.querySelectorAll("thead tr")].flatMap(cellsOf).flatMap((cell, column) => {
+    const kind = cell.dataset["series"];
+    return kind === undefined ? [] : [{ name: textOf(cell), kind, column }];
+  });
+}
+
 export function barsOf(table: HTMLTableElement): { labels: string[]; series: BarSeries[] } {
   const rows = rowsOf(table).map(cellsOf);
-  const series = [...table.querySelectorAll("thead tr")].flatMap(cellsOf).flatMap((cell, column) => {
-    const kind = cell.dataset["series"];
-    if (kind === undefined) return [];
-    return [{ name: textOf(cell), kind, values: rows.map((cells) => Number(cells[column]?.dataset["value"] ?? 0)) }];
-  });
+  const series = seriesOf(table).map(({ name, kind, column }) => ({
+    name,
+    kind,
+    values: rows.map((cells) => Number(cells[column]?.dataset["value"] ?? 0)),
+  }));
   return { labels: rows.map((cells) => textOf(cells[0])), series };
 }
 
@@ -47,7 +57,22 @@ export function pointsOf(table: HTMLTableElement): ChartPoint[] {
     }));
 }
 
-function keysOf(series: readonly BarSeries[]): HTMLElement {
+/** A cell without a value has no point. */
+export function curvesOf(table: HTMLTableElement): Curve[] {
+  return seriesOf(table).map(({ name, kind, column }) => ({
+    name,
+    kind,
+    points: rowsOf(table).flatMap((row) => {
+      const cells = cellsOf(row);
+      const cell = cells[column];
+      const [x, y] = [cell?.dataset["x"] ?? row.dataset["x"], cell?.dataset["value"]];
+      if (x === undefined || y === undefined) return [];
+      return [{ x: Number(x), y: Number(y), title: `${textOf(cells[0])} · ${name}: ${textOf(cell)}` }];
+    }),
+  }));
+}
+
+function keysOf(series: readonly { name: string; kind: string }[]): HTMLElement {
   const list = element("ul", "", { class: "keys" });
   for (const one of series) {
     const item = element("li");
@@ -70,6 +95,15 @@ export function drawPlots(page: ParentNode, language: string): void {
       const { labels, series } = barsOf(table);
       drawAtWidth(place, (width) => barChart(labels, series, options(width)));
       if (series.length > 1) place.after(keysOf(series));
+    } else if (figure.dataset["plot"] === "curves") {
+      const curves = curvesOf(table);
+      const { from, to } = figure.dataset;
+      const axes = {
+        diagonal: figure.dataset["diagonal"] !== undefined,
+        ...(from === undefined || to === undefined ? {} : { domain: [Number(from), Number(to)] as const }),
+      };
+      drawAtWidth(place, (width) => curveChart(curves, { ...options(width), ...axes }));
+      if (curves.length > 1) place.after(keysOf(curves));
     } else {
       const points = pointsOf(table);
       drawAtWidth(place, (width) => pointChart(points, options(width)));

@@ -8,6 +8,8 @@ export interface Round {
   number: number;
   labelled_tiles: number | null;
   model_version: string;
+  /** The model that was trained before the round, published or not; "" where none was. */
+  candidate: string;
   holdout_miou: number | null;
   mean_entropy_nats: number | null;
   promoted: boolean | null;
@@ -76,7 +78,17 @@ function figure(caption: string, points: ChartPoint[], language: string, top?: n
   return box;
 }
 
-function roundsTable(rounds: readonly Round[], language: string): HTMLElement {
+function modelLink(campaign: string, version: string): HTMLElement {
+  const cell = element("td");
+  if (version) {
+    const link = element("a", "", { href: `/campaigns/${campaign}/models/${version}/` });
+    link.append(element("code", version));
+    cell.append(link);
+  }
+  return cell;
+}
+
+function roundsTable(rounds: readonly Round[], campaign: string, language: string): HTMLElement {
   const table = element("table");
   const head = element("tr");
   const titles = [
@@ -85,9 +97,10 @@ function roundsTable(rounds: readonly Round[], language: string): HTMLElement {
     gettext("mean IoU on control tiles"),
     gettext("mean doubt (nats)"),
     gettext("new model published"),
+    gettext("new model"),
   ];
   titles.forEach((title, index) => {
-    head.append(element("th", title, { scope: "col", class: index ? "number" : "" }));
+    head.append(element("th", title, { scope: "col", class: index && index < titles.length - 1 ? "number" : "" }));
   });
   const headGroup = element("thead");
   headGroup.append(head);
@@ -100,6 +113,7 @@ function roundsTable(rounds: readonly Round[], language: string): HTMLElement {
       element("td", formatNumber(round.holdout_miou, 2, language), { class: "number" }),
       element("td", formatNumber(round.mean_entropy_nats, 2, language), { class: "number" }),
       element("td", round.promoted ? gettext("yes") : gettext("no, the earlier one stays"), { class: "number" }),
+      modelLink(campaign, round.candidate),
     );
     body.append(row);
   }
@@ -136,6 +150,6 @@ export async function showRounds(place: HTMLElement, campaign: string, language:
       element("p", gettext("A hollow point is a model that was not published."), { class: "soft small" }),
     );
   }
-  if (trained.length) place.append(roundsTable(trained, language));
+  if (trained.length) place.append(roundsTable(trained, campaign, language));
   return shownPrediction(models);
 }
