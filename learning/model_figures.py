@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.formats import number_format
+
 from annotation.models import Campaign
 from annotation.views import BAR_UNITS, in_words
 from learning.models import Evaluation, TrainedModel
@@ -98,6 +100,14 @@ def confusion_rows(
             cells.append((named(classes, codes[j]), confusion[k][j], percent, _shade(share), j == k))
         rows.append({"item": named(classes, codes[k]), "total": total, "cells": cells})
     return {"columns": [named(classes, codes[k]) for k in met], "rows": rows}
+
+
+def said_wrongly(
+    confusion: Sequence[Sequence[int]], codes: Sequence[str], classes: Mapping[str, NamedClass]
+) -> list[NamedClass]:
+    """Classes that the model gives to some ground of another one."""
+    said = {codes[j] for k, row in enumerate(confusion) for j, pixels in enumerate(row) if pixels and j != k}
+    return [named(classes, code) for code in in_order(said, classes)]
 
 
 def reliability_rows(calibration: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -215,6 +225,14 @@ def ground_rows(drawn_m2: Mapping[str, float], classes: Mapping[str, NamedClass]
     ]
 
 
+def signed_points(difference: float | None) -> str:
+    """A difference of shares in points, with its sign; "" where there is none."""
+    if difference is None:
+        return ""
+    points = round(100 * difference, 1)
+    return f"{'+' if points > 0 else ''}{number_format(points, 1)}"
+
+
 def _drawn_differences(
     rows: list[dict[str, Any]], *, delta: float, low: float | None, high: float | None
 ) -> list[dict[str, Any]]:
@@ -229,7 +247,7 @@ def _drawn_differences(
         for name in ("delta", "low", "high"):
             value = row[name]
             row[f"at_{name}"] = None if value is None else round(BAR_UNITS / 2 * (1 + value / reach))
-            row[f"{name}_points"] = None if value is None else 100 * value
+            row[f"{name}_points"] = signed_points(value)
     return every
 
 

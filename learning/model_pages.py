@@ -87,8 +87,7 @@ class ModelView(TemplateView):
                     campaign.layer, left=window.col_off, top=window.row_off, width=window.width, height=window.height
                 )
                 shown.append({**row, "tile": tile, "images": images})
-        known = [figures.named(classes, code) for code in figures.in_order(evaluation.class_codes, classes)]
-        return {"error_page": page, "error_tiles": shown, "has_error_maps": has_maps, "known_classes": known}
+        return {"error_page": page, "error_tiles": shown, "has_error_maps": has_maps}
 
 
 @require_GET
@@ -142,7 +141,7 @@ def gate_figures(model: TrainedModel) -> dict[str, Any]:
     """The decision's figures that people read; differences in points of mean IoU."""
     gate = model.gate
     return {
-        name: None if gate.get(name) is None else 100 * gate[name] for name in ("delta", "low", "high")
+        name: figures.signed_points(gate.get(name)) for name in ("delta", "low", "high")
     } | {
         name: gate.get(name)
         for name in ("against", "n_tiles", "n_units", "tiles_needed", "shadow", "restored_from", "rolled_back_to")
@@ -158,6 +157,7 @@ def quality(evaluation: Evaluation | None, classes: dict[str, NamedClass]) -> di
         "scores": figures.score_rows(evaluation.per_class, classes),
         "unmet": figures.unmet_classes(evaluation.per_class, classes),
         "matrix": figures.confusion_rows(evaluation.confusion, evaluation.class_codes, classes),
+        "said_wrongly": figures.said_wrongly(evaluation.confusion, evaluation.class_codes, classes),
         "levels": [(level, figures.score_rows(level["per_class"], classes)) for level in evaluation.levels],
         "territories": [
             (one, figures.score_rows(one["per_class"], classes)) for one in evaluation.territories[:TERRITORIES_SHOWN]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import scenes
 from django.conf import settings
@@ -23,6 +24,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, path, reverse
 from django.views.generic import RedirectView
 from django.views.generic.edit import ProcessFormView
+from learning_rows import model_row
+from map_rows import evaluation
 from report_rows import report, territory
 from rest_framework.test import APIClient
 
@@ -42,6 +45,7 @@ from annotation.services.reviews import record_review
 from annotation.services.teams import make_team, set_team_role
 from annotation.services.territories import give_stewardship
 from annotation.services.tokens import make_token
+from learning.core.error_maps import write_error_maps
 
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).with_name("permission_matrix.tsv")
@@ -187,7 +191,7 @@ def build_world(folder: Path) -> World:
         "team_id": team.pk, "invitation_id": invite(actor=a, team=team).invitation.pk, "secret": invited.secret,
         "gold_id": gold.pk, "report_id": reported.public_id, "kind": commune.kind, "code": commune.code,
         "alarm_id": alarm.pk, "revert_id": reverted.pk, "provider_id": "oidc", "uidb36": "0", "key": "no-such-key",
-        "pk": 1, "number": 1,
+        "pk": 1, "number": 1, "model_version": "camp-m9",
     })  # fmt: skip
     world.by_case = {
         "draft": {
@@ -200,6 +204,7 @@ def build_world(folder: Path) -> World:
         "maintainer": {"user_id": maintainer.pk},
         "stop": {"token": reported.contact.stop_token},
         "campaign": {"invitation_id": invited.invitation.pk},
+        "judged": {"number": 9, "tile_id": model_with_errors(campaign)},
     }
     for name, user in people.items():
         client = Client()
@@ -214,6 +219,17 @@ def gold_of(campaign: Any, labels: Any, reviewer: Any, maintainer: Any) -> Any:
         annotation_id=labels.pk, reviewer=reviewer, verdict="accept", operation_id=uuid.uuid4(), expected_version=1
     )
     return mark_gold(campaign=campaign, annotation_id=labels.pk, actor=maintainer)
+
+
+def model_with_errors(campaign: Any) -> int:
+    """A model, camp-m9, with a map of its errors on one control tile, whose id is returned."""
+    tile = campaign.tiles.filter(role="holdout").first()
+    figures = evaluation(model_row(campaign, state="rejected", number=9), 0.8)
+    figures.error_maps = "camp/permissions.errors.zip"
+    figures.save()
+    path = Path(settings.MODELS_DIR) / figures.error_maps
+    write_error_maps(path, [(tile.pk, np.ones((64, 64), np.uint8))])
+    return int(tile.pk)
 
 
 def drawn(campaign: Any, person: Any) -> Any:
