@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,13 @@ from django.urls import reverse
 from django.views.generic import ListView, TemplateView
 
 from annotation.pictures import strip_of
-from annotation.views import in_words, map_boot
+from annotation.views import map_boot
+from learning.model_figures import NamedClass, named_classes, score_rows
 from learning.models import Evaluation, Prediction, Release
 from learning.release import layout
 from learning.release.manifest import FileEntry
 from learning.views import listed_files
 
-#: Bars are drawn on this many units for an IoU of 1: whole numbers, the same in every language.
-BAR_UNITS = 1000
 MOST_LISTED = 40
 GROUPS = (
     "",
@@ -61,10 +61,7 @@ class ReleaseView(TemplateView):
         campaign = release.campaign
         prediction = Prediction.objects.filter(model=release.trained_model, state="ready").first()
         evaluation = Evaluation.objects.filter(model=release.trained_model).first()
-        classes = [
-            {"code": item.code, "colour": item.colour, "name": in_words(item.name)}
-            for item in campaign.nomenclature.classes.all()
-        ]
+        classes = named_classes(campaign)
         files = list(listed_files(release.path, release.manifest_sha256).values())
         page_url = self.request.build_absolute_uri(reverse("release", args=[name]))
         return super().get_context_data(
@@ -89,36 +86,16 @@ def shown_counts(release: Release) -> dict[str, int | None]:
     return {"tiles": sum(tiles.values()) if tiles else None, "contributors": counts.get("contributors")}
 
 
-def mapped_classes(evaluation: Evaluation | None, classes: list[dict[str, str]]) -> list[dict[str, str]]:
+def mapped_classes(evaluation: Evaluation | None, classes: Mapping[str, NamedClass]) -> list[NamedClass]:
     """Classes for the map's legend: those the model knows, or all of them when there is no model."""
-    if evaluation is None:
-        return classes
-    known = set(evaluation.class_codes)
-    return [item for item in classes if item["code"] in known]
+    known = set(classes) if evaluation is None else set(evaluation.class_codes)
+    return [item for code, item in classes.items() if code in known]
 
 
-def class_bars(per_class: dict[str, dict[str, Any]], classes: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """One row a class with reference pixels, best first, for the drawn chart; places are in BAR_UNITS.
-
-    A class without reference pixels has no figure, and no row.
-    """
-    named = {item["code"]: item for item in classes}
-    rows = [
-        {
-            "code": code,
-            "name": named[code]["name"] if code in named else code,
-            "colour": named[code]["colour"] if code in named else "#808080",
-            "iou": figures["iou"],
-            "low": figures.get("iou_low"),
-            "high": figures.get("iou_high"),
-            "bar": round(BAR_UNITS * figures["iou"]),
-            "bar_low": None if figures.get("iou_low") is None else round(BAR_UNITS * figures["iou_low"]),
-            "bar_high": None if figures.get("iou_high") is None else round(BAR_UNITS * figures["iou_high"]),
-        }
-        for code, figures in per_class.items()
-        if figures.get("iou") is not None and figures.get("support_px", 0) > 0
-    ]
-    return sorted(rows, key=lambda row: (-row["iou"], row["code"]))
+def class_bars(per_class: Mapping[str, Mapping[str, Any]], classes: Mapping[str, NamedClass]) -> list[dict[str, Any]]:
+    """One row a class with reference pixels, best first; a class without them has no figure, and no row."""
+    rows = [row for row in score_rows(per_class, classes) if row["support_px"]]
+    return sorted(rows, key=lambda row: (-row["iou"], row["item"].code))
 
 
 def grouped_files(files: list[FileEntry]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from learning_rows import labelled_campaign, model_row
 from scenes import TWO_CLASSES
 
 from annotation.models import ImageryLayer
+from learning.model_figures import NamedClass
 from learning.models import Evaluation, Release
 from learning.pages import class_bars, grouped_files, is_class_map
 from learning.release.manifest import FileEntry, write_manifest
@@ -156,9 +157,9 @@ def test_a_release_page_asks_the_database_a_fixed_number_of_questions(django_ass
 
 
 def test_classes_without_reference_pixels_have_no_bar() -> None:
-    classes = [{"code": code, "name": code.lower(), "colour": "#000000"} for code in "ABC"]
+    classes = {code: NamedClass(code, code.lower(), "#000000") for code in "ABC"}
     rows = class_bars({"A": figures(0.2), "B": figures(None), "C": figures(0.81), "Z": figures(0.5, 0)}, classes)
-    assert [(row["name"], row["bar"], row["bar_low"], row["bar_high"]) for row in rows] == [
+    assert [(row["item"].name, row["bar"], row["bar_low"], row["bar_high"]) for row in rows] == [
         ("c", 810, 250, 900),
         ("a", 200, 250, 900),
     ]

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { barChart, countTop } from "../../src/overview/chart";
-import { barsOf, drawPlots, pointsOf } from "../../src/overview/plots";
+import { barChart, countTop, curveChart } from "../../src/overview/chart";
+import { barsOf, curvesOf, drawPlots, pointsOf } from "../../src/overview/plots";
 
 function pageOf(html: string): Document {
   return new DOMParser().parseFromString(html, "text/html");
@@ -85,5 +85,51 @@ describe("a page of plots", () => {
     drawPlots(page, "en");
     expect([...page.querySelectorAll(".keys li")].map((key) => key.textContent)).toEqual(["handed in", "accepted"]);
     expect(page.querySelectorAll(".series-key.good")).toHaveLength(1);
+  });
+});
+
+const BINS = `
+  <thead><tr><th>confidence</th><th>pixels</th><th data-series="calm">as trained</th><th data-series="">tempered</th></tr></thead>
+  <tbody>
+    <tr><th>40–50%</th><td>9</td><td data-x="0.45" data-value="0.6">0,60</td><td>–</td></tr>
+    <tr><th>90–100%</th><td>9</td><td data-x="0.95" data-value="0.9">0,90</td><td data-x="0.92" data-value="0.9">0,90</td></tr>
+  </tbody>`;
+
+describe("curves", () => {
+  it("are the marked columns, a cell without a value being no point of its curve", () => {
+    expect(curvesOf(tableOf(BINS))).toEqual([
+      {
+        name: "as trained",
+        kind: "calm",
+        points: [
+          { x: 0.45, y: 0.6, title: "40–50% · as trained: 0,60" },
+          { x: 0.95, y: 0.9, title: "90–100% · as trained: 0,90" },
+        ],
+      },
+      { name: "tempered", kind: "", points: [{ x: 0.92, y: 0.9, title: "90–100% · tempered: 0,90" }] },
+    ]);
+  });
+
+  it("take the place of a row along the axis where their cells have none", () => {
+    const table = tableOf(`<thead><tr><th>step</th><th data-series="">loss</th></tr></thead>
+      <tbody><tr data-x="20"><th>20</th><td data-value="1.5">1.5</td></tr></tbody>`);
+    expect(curvesOf(table)[0]?.points).toEqual([{ x: 20, y: 1.5, title: "20 · loss: 1.5" }]);
+  });
+
+  const points = (count: number): { x: number; y: number; title: string }[] =>
+    Array.from({ length: count }, (_value, x) => ({ x, y: x / count, title: `${x}` }));
+  const options = { description: "d", xTitle: "x", language: "en", width: 400 };
+
+  it("show their points while there are few, and the line on which both axes agree when asked", () => {
+    const few = curveChart([{ name: "a", kind: "", points: points(3) }], { ...options, top: 1, domain: [0, 1], diagonal: true });
+    expect(few.querySelectorAll("circle.dot")).toHaveLength(3);
+    const ideal = few.querySelector("line.ideal");
+    const [x1, x2, y1, y2] = ["x1", "x2", "y1", "y2"].map((name) => Number(ideal?.getAttribute(name)));
+    expect(x1).toBeLessThan(x2 ?? 0);
+    expect(y1).toBeGreaterThan(y2 ?? 0);
+    const many = curveChart([{ name: "a", kind: "", points: points(200) }], options);
+    expect(many.querySelectorAll("circle.dot")).toHaveLength(0);
+    expect(many.querySelectorAll("polyline.line")).toHaveLength(1);
+    expect(many.querySelector("line.ideal")).toBeNull();
   });
 });

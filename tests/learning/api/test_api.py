@@ -11,6 +11,7 @@ from scenes import TWO_CLASSES, person
 
 from annotation.models import Job
 from annotation.services.people import set_role
+from learning.models import TrainingRun
 from learning.services.acquisition import open_acquisition_round
 from learning.services.evaluations import record_evaluation
 from learning.services.holdout import holdout_reference
@@ -125,6 +126,25 @@ def test_anyone_reads_models_with_their_figures_and_the_gates_words(api_client: 
     assert (shown["version"], shown["state"], shown["prediction"]) == ("camp-m1", "promoted", prediction.pk)
     assert shown["gate"]["promote"] is True and shown["gate"]["reason"] == model.gate["reason"]
     assert shown["holdout_tiles"] == 12 and shown["miou_low"] <= shown["miou"] <= shown["miou_high"]
+
+
+def test_anyone_reads_one_model_with_what_it_learnt_from_and_nothing_of_single_control_tiles(api_client: Any) -> None:
+    scene, model, _prediction = judged_loop()
+    TrainingRun.objects.filter(pk=model.run_id).update(config={"steps": 8}, loss_curve=[[8, 0.5]])
+    model_row(scene.campaign, number=2)
+    body = api_client.get("/api/v1/campaigns/camp/models/1/").json()
+    assert (body["version"], body["state"], body["figures"]["n_tiles"]) == ("camp-m1", "promoted", 12)
+    assert body["figures"]["confusion"] == model.evaluations.get().confusion
+    assert set(body["figures"]["per_class"]) == set(TWO_CLASSES) and body["figures"]["interval_unit"] == "blocks"
+    assert (body["training"]["config"], body["training"]["loss_curve"]) == ({"steps": 8}, [[8, 0.5]])
+    assert "tile_confusions" not in str(body) and "block_of" not in str(body)
+    assert api_client.get("/api/v1/campaigns/camp/models/2/").json()["figures"] is None
+
+
+def test_a_round_names_the_model_that_was_trained_before_it(api_client: Any) -> None:
+    judged_loop()
+    first, newest = api_client.get("/api/v1/campaigns/camp/rounds/").json()
+    assert (first["candidate"], newest["candidate"]) == ("", "camp-m1")
 
 
 def test_before_a_map_there_is_no_draft_and_on_a_control_tile_never(api_client: Any) -> None:
