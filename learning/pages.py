@@ -55,7 +55,9 @@ class ReleaseView(TemplateView):
     def get_context_data(self, *, name: str = "", **kwargs: Any) -> dict[str, Any]:
         """The release with its files grouped as a person looks for them."""
         release = get_object_or_404(
-            Release.objects.public().select_related("campaign__layer", "campaign__nomenclature", "trained_model"),
+            Release.objects.public().select_related(
+                "campaign__layer", "campaign__nomenclature", "trained_model__campaign"
+            ),
             folder=name,
         )
         campaign = release.campaign

@@ -76,7 +76,10 @@ class RoundSerializer(serializers.ModelSerializer[QueueRound]):
     mean_entropy_nats = serializers.FloatField(source="acquisition.mean_entropy_nats", default=None, allow_null=True)
     promoted = serializers.BooleanField(source="acquisition.promoted", default=None, allow_null=True)
     candidate = serializers.CharField(
-        source="acquisition.candidate.version", default="", help_text="The model trained before it, published or not."
+        source="acquisition.candidate.version",
+        default=None,
+        allow_null=True,
+        help_text="The model trained before it, published or not.",
     )
     tickets = serializers.IntegerField(source="n_tickets")
 

@@ -16,7 +16,7 @@ DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 #: First components of paths that the repository holds; what is made (var/, .venv/) is not looked for.
 FOLDERS = (
-    "annotation", "learning", "platform", "frontend", "tests", "bench", "docs", "requirements", "locale",
+    "annotation", "learning", "platform", "frontend", "tests", "bench", "docs", "requirements", "locale", "notebooks",
 )  # fmt: skip
 MADE = ("frontend/dist", "frontend/node_modules")
 

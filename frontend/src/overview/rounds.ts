@@ -8,8 +8,8 @@ export interface Round {
   number: number;
   labelled_tiles: number | null;
   model_version: string;
-  /** The model that was trained before the round, published or not; "" where none was. */
-  candidate: string;
+  /** The model that was trained before the round, published or not. */
+  candidate: string | null;
   holdout_miou: number | null;
   mean_entropy_nats: number | null;
   promoted: boolean | null;
@@ -78,7 +78,7 @@ function figure(caption: string, points: ChartPoint[], language: string, top?: n
   return box;
 }
 
-function modelLink(campaign: string, version: string): HTMLElement {
+function modelLink(campaign: string, version: string | null): HTMLElement {
   const cell = element("td");
   if (version) {
     const link = element("a", "", { href: `/campaigns/${campaign}/models/${version}/` });

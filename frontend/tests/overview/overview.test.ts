@@ -33,7 +33,7 @@ describe("the charts", () => {
 
   it("leave out rounds and models that have no figure", () => {
     expect(modelPoints([model(1, { miou: null })], "en")).toEqual([]);
-    const round = { number: 1, labelled_tiles: 0, model_version: "", candidate: "", holdout_miou: null, mean_entropy_nats: null, promoted: null };
+    const round = { number: 1, labelled_tiles: 0, model_version: "", candidate: null, holdout_miou: null, mean_entropy_nats: null, promoted: null };
     expect(doubtPoints([round, { ...round, number: 2, mean_entropy_nats: 0.5 }], "en").map((point) => point.y)).toEqual([0.5]);
   });
 });

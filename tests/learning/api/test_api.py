@@ -144,7 +144,7 @@ def test_anyone_reads_one_model_with_what_it_learnt_from_and_nothing_of_single_c
 def test_a_round_names_the_model_that_was_trained_before_it(api_client: Any) -> None:
     judged_loop()
     first, newest = api_client.get("/api/v1/campaigns/camp/rounds/").json()
-    assert (first["candidate"], newest["candidate"]) == ("", "camp-m1")
+    assert (first["candidate"], newest["candidate"]) == (None, "camp-m1")
 
 
 def test_before_a_map_there_is_no_draft_and_on_a_control_tile_never(api_client: Any) -> None:
