@@ -45,6 +45,7 @@ def build(folder: Path) -> Scene:
     from annotation.jobs.registry import run_job
     from annotation.models import Job
     from annotation.services.people import set_role
+    from learning.models import TrainingRun
     from learning.services.training import start_training_run
 
     truth = checker_truth(1024, 1024)
@@ -61,6 +62,13 @@ def build(folder: Path) -> Scene:
         assert job.state == "succeeded", job.error
         for mapping in Job.objects.filter(kind="predict", state="queued"):
             assert run_job(str(mapping.id))  # the next round comes from its map
+    training_set = made.campaign.training_sets.latest("pk")
+    for state, step in (("failed", 3), ("running", 8)):
+        unfinished = Job.objects.create(kind="train", state=state, campaign=made.campaign, error="No memory left.")
+        TrainingRun.objects.create(
+            training_set=training_set, seed=1, job=unfinished, step=step,
+            loss_curve=[[at, 2.0 / at] for at in range(1, step + 1)],
+        )  # fmt: skip
     return Scene(made.campaign, made.maintainer, person("somebody"))
 
 
@@ -117,6 +125,20 @@ def test_no_page_of_a_model_has_a_fault(world: Scene, open_page: Any, look: str,
     assert kept.found == [], "\n".join(kept.found)
     width = page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
     assert width[0] <= width[1], "nothing makes the page wider than the screen"
+
+
+@pytest.mark.parametrize("look", ["English, light, wide", "French, dark, narrow"])
+def test_the_page_of_retraining_has_no_fault_while_a_training_goes_on(world: Scene, open_page: Any, look: str) -> None:
+    kept = Faults()
+    page = open_page(**LOOKS[look])
+    sign_in(page, world.maintainer)
+    page.goto(f"/campaigns/{world.campaign.slug}/retraining/")
+    page.wait_for_selector("svg.chart")
+    unfold(page)
+    kept.look(page, "retraining")
+    assert kept.found == [], "\n".join(kept.found)
+    width = page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width[0] <= width[1] and page.locator(".models a").count() == 2
 
 
 def test_the_campaigns_rounds_lead_to_their_models(world: Scene, open_page: Any) -> None:
