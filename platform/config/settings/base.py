@@ -345,6 +345,7 @@ SPECTACULAR_SETTINGS = {
         "AnnotationStateEnum": "annotation.models.Annotation.State",
         "ShownAnnotationStateEnum": ["new", "draft", "submitted", "sent_back", "accepted", "reverted", "split"],
         "JobStateEnum": "annotation.models.Job.State",
+        "ModelStateEnum": "learning.models.TrainedModel.State",
         "TileStateEnum": "annotation.models.Tile.State",
         "ReportStateEnum": "annotation.models.PlaceReport.State",
         "ReviewReasonEnum": "annotation.models.Review.Reason",
