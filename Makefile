@@ -15,6 +15,7 @@ PY := .venv/bin/python
 SETUP := $(PYTHON) platform/setup/bootstrap.py
 SERVICES := $(PYTHON) platform/setup/services.py
 PROCESSES := $(PYTHON) platform/setup/processes.py
+BENCH_NEEDS := $(PY) -m pip install --quiet --require-hashes --requirement requirements/bench.txt
 BENCHES := $(patsubst bench/%.py,%,$(filter-out bench/_%,$(wildcard bench/*.py)))
 
 # The environment's own programs come first: ruff, mypy, and node where the system's is too old.
@@ -74,6 +75,7 @@ check: setup ## linters, types, import rules, migrations, API schema, deployment
 	hadolint Dockerfile
 
 bench: setup ## run every benchmark; `make bench-NAME` runs one
+	@$(BENCH_NEEDS)
 	@for name in $(BENCHES); do echo "== $$name"; $(PY) bench/$$name.py; done
 
 chaos-studio: ## kill the browser, the network and the session under someone drawing; nothing may be lost
@@ -85,7 +87,7 @@ simulate-poisoning: setup ## 200 people, a tenth of them hostile: who is found, 
 
 # Not bench/learning.py: the package of that name could not be found.
 bench-learning: setup ## what a label teaches, by strategy, on real imagery; LEARNING_ARGS=--keep for the full form
-	@$(PY) -m pip install --quiet --require-hashes --requirement requirements/bench.txt
+	@$(BENCH_NEEDS)
 	@$(PY) bench/learning_curve.py $(LEARNING_ARGS)
 
 # Not bench/queue.py: beside it, Python's own module of that name could not be found.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from learning.core.acquisition import Candidates, DoubtAndDiversity
+from learning.core.acquisition import Candidates, DoubtAndDiversity, short_list, tile_worth
 from learning.core.diversity import covering_radius, farthest_first
 from learning.core.map_files import EMBEDDING_SIZE
 
@@ -42,7 +42,9 @@ def measure(seed: int = 2022) -> dict[str, Any]:
     before = time.perf_counter()
     full = farthest_first(embedding, count=WANTED)
     whole = time.perf_counter() - before
-    short = DoubtAndDiversity().short_list(candidates, count=WANTED, rng=np.random.default_rng(seed))
+    ours_is = DoubtAndDiversity()
+    worth = tile_worth(candidates, rarity=ours_is.rarity, cost=ours_is.cost)
+    short = short_list(worth, count=WANTED, rng=np.random.default_rng(seed))
     radii = [
         covering_radius(np.concatenate([embedding[short], embedding[of]]), np.arange(len(short), len(short) + len(of)))
         for of in (chosen, full)

@@ -53,6 +53,25 @@ def labelled_campaign(slug: str = "camp", *, pool: int = 0, holdout: int = 0, **
     return scene
 
 
+def maintained(**options: Any) -> tuple[Labelled, Any]:
+    """A labelled campaign and somebody who maintains it."""
+    from annotation.services.people import set_role
+
+    scene = labelled_campaign(**options)
+    maintainer = person("maintainer")
+    set_role(campaign=scene.campaign, user=maintainer, role="maintainer")
+    return scene, maintainer
+
+
+def signed_in(user: Any, language: str = "en") -> Any:
+    """A browser of somebody who reads this language."""
+    from django.test import Client
+
+    client = Client(headers={"accept-language": language})
+    client.force_login(user)
+    return client
+
+
 def without_licence(annotation: Any) -> Any:
     """The accepted annotation as if its latest revision had been given without consent; revisions never change."""
     from annotation.models import AnnotationRevision

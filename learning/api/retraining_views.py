@@ -10,11 +10,10 @@ from rest_framework.views import APIView
 
 from annotation.api import scopes
 from annotation.api.views import ERRORS, person
-from annotation.errors import NotThere
 from annotation.models import Campaign
 from learning import querysets
 from learning.api import serializers as s
-from learning.api.views import maintained_or_404
+from learning.api.views import maintained_or_404, model_or_404
 from learning.models import RetrainingPolicy, TrainedModel
 from learning.services.forecast import forecast_gain
 from learning.services.promotion import start_judging
@@ -66,7 +65,7 @@ class PublishModelView(APIView):
     @extend_schema(request=None, responses={200: s.ModelSerializer, 404: ERRORS[404], 409: ERRORS[409]})
     def post(self, request: Request, slug: str, number: int) -> Response:
         """Publish a model that the gate would promote; 409 `cannot_publish` says why not."""
-        model = model_or_404(maintained_or_404(request, slug), number)
+        model = _model_of(maintained_or_404(request, slug), number)
         publish_model(model=model, actor=person(request))
         return Response(model_body(model))
 
@@ -80,7 +79,7 @@ class RestoreModelView(APIView):
     def post(self, request: Request, slug: str, number: int) -> Response:
         """Publish a model again that was published before; 409 `cannot_roll_back` says why not."""
         campaign = maintained_or_404(request, slug)
-        model = model_or_404(campaign, number)
+        model = _model_of(campaign, number)
         roll_back_model(campaign=campaign, to_model=model, actor=person(request))
         return Response(model_body(model))
 
@@ -100,7 +99,7 @@ class JudgeModelView(APIView):
     )
     def post(self, request: Request, slug: str, number: int) -> Response:
         """Judge a model that was held back on the control tiles that are labelled now."""
-        model = model_or_404(maintained_or_404(request, slug), number)
+        model = _model_of(maintained_or_404(request, slug), number)
         job = start_judging(model=model, actor=person(request))
         return Response(s.StartedSerializer({"job": job}).data, status=status.HTTP_202_ACCEPTED)
 
@@ -123,9 +122,5 @@ def model_body(model: TrainedModel) -> dict[str, object]:
     return dict(s.ModelSerializer(querysets.models_of(model.campaign).get(pk=model.pk)).data)
 
 
-def model_or_404(campaign: Campaign, number: int) -> TrainedModel:
-    """One of a campaign's models by its number."""
-    model = campaign.trained_models.select_related("campaign").filter(number=number).first()
-    if model is None:
-        raise NotThere(f"Campaign {campaign.slug!r} has no model {number}: look at the list of its models.")
-    return model
+def _model_of(campaign: Campaign, number: int) -> TrainedModel:
+    return model_or_404(TrainedModel.objects.select_related("campaign"), campaign, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -18,6 +19,7 @@ from annotation.errors import NotThere
 from annotation.models import Campaign
 from learning import querysets
 from learning.api import serializers as s
+from learning.models import TrainedModel
 from learning.services import drafts, training
 
 
@@ -126,10 +128,15 @@ class ModelView(APIView):
         """A model with its figures by class, level and territory, its confidence, and what it learnt from."""
         campaign = campaign_or_404(slug)
         models = querysets.models_of(campaign).select_related("run__initial_model__campaign")
-        model = models.filter(number=number).first()
-        if model is None:
-            raise NotThere(f"Campaign {slug!r} has no model {number}: look at the list of its models.")
-        return Response(s.ModelPageSerializer(model).data)
+        return Response(s.ModelPageSerializer(model_or_404(models, campaign, number)).data)
+
+
+def model_or_404(models: QuerySet[TrainedModel], campaign: Campaign, number: int) -> TrainedModel:
+    """Of these models the campaign's by its number."""
+    model = models.filter(campaign=campaign, number=number).first()
+    if model is None:
+        raise NotThere(f"Campaign {campaign.slug!r} has no model {number}: look at the list of its models.")
+    return model
 
 
 def maintained_or_404(request: Request, slug: str) -> Campaign:

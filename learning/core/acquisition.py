@@ -153,12 +153,8 @@ class DoubtAndDiversity:
     def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
         """Farthest first among a short list, weighted."""
         worth = tile_worth(candidates, rarity=self.rarity, cost=self.cost)
-        short = _highest(worth, _short(count), rng)
+        short = short_list(worth, count=count, rng=rng)
         return _varied(candidates, short, count=count, weights=np.maximum(worth[short], 0) ** self.power, rng=rng)
-
-    def short_list(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
-        """The most doubtful, among which the choice is made."""
-        return _highest(tile_worth(candidates, rarity=self.rarity, cost=self.cost), _short(count), rng)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +313,11 @@ def tile_worth(candidates: Candidates, *, rarity: float, cost: float) -> NDArray
     return worth
 
 
+def short_list(worth: NDArray[np.float64], *, count: int, rng: np.random.Generator) -> Positions:
+    """The tiles of the highest worth, among which a varied choice of `count` is made; ties at random."""
+    return _highest(worth, max(SHORT_LIST, SHORT_LIST_FACTOR * count), rng)
+
+
 def disagreement(candidates: Candidates) -> NDArray[np.float64] | None:
     """How far each tile's predicted classes are from the labels of what looks most like it: (tile,), from 0 to 1.
 
@@ -387,10 +388,6 @@ def _highest(values: NDArray[np.floating[Any]], count: int, rng: np.random.Gener
     kept = np.full(len(values), np.nan)
     kept[finite] = values[finite]
     return _descending(kept, rng)[:count]
-
-
-def _short(count: int) -> int:
-    return max(SHORT_LIST, SHORT_LIST_FACTOR * count)
 
 
 def _spread(candidates: Candidates, ordered: Positions, *, cell: int) -> Positions:

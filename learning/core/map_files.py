@@ -139,9 +139,9 @@ class MapPaths:
         names = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy")
         return cls(*(folder / name for name in names))
 
-    def all(self) -> tuple[Path, ...]:
-        """Every file, in the order above."""
-        return astuple(self)
+    def names(self) -> tuple[str, ...]:
+        """Every file's name, in the order above."""
+        return tuple(path.name for path in astuple(self))
 
 
 @dataclass(frozen=True, slots=True)

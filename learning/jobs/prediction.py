@@ -11,6 +11,7 @@ import numpy as np
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
 from learning.core.map_copies import write_hidden_copy
+from learning.core.map_files import MapPaths
 from learning.errors import PredictionStopped
 from learning.jobs.options import CORE_PX, device_of
 from learning.jobs.weights import loaded_model
@@ -18,7 +19,7 @@ from learning.models import Prediction, TrainedModel, TrainingRun
 from learning.services import acquisition, map_changes, predictions
 from learning.services.holdout import holdout_windows
 
-FILES = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy")
+FILES = MapPaths.in_folder(Path()).names()
 # What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
 PUBLIC_COPIES = (("class_public.tif", "class.tif", "MODE"), ("entropy_public.tif", "entropy.tif", "AVERAGE"))
 MAP_END, COPIES_END = 0.9, 0.98  # shares of the progress bar
@@ -64,7 +65,6 @@ def predict(context: JobContext) -> dict[str, Any]:
 
 
 def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:
-    from learning.core.map_files import MapPaths
     from learning.core.predict import predict_raster
 
     campaign = model.campaign

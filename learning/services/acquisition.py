@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from django.db import transaction
 from django.db.models import Max
@@ -65,11 +63,12 @@ def open_acquisition_round(
     if prediction is not None and prediction.mean_entropy_nats is None:
         raise NoPrediction(f"The map of {prediction.model.version} is not ready: wait for its job to end.")
     seed = (campaign.seed + latest + 1) % 2**31
+    policy = RetrainingPolicy.objects.filter(campaign=campaign).first()
     queue_round = open_queue_round(
         campaign=campaign,
-        function=_function(campaign) if prediction else WITHOUT_MODEL,
+        function=function_of(policy) if prediction else WITHOUT_MODEL,
         model_version=prediction.model.version if prediction else "",
-        tickets=_wanted_tiles(campaign, prediction, seed=seed),
+        tickets=_wanted_tiles(campaign, prediction, policy, seed=seed),
         seed=seed,
         random_share=campaign.random_share if prediction else 1.0,
         control_share=campaign.control_share,
@@ -88,9 +87,11 @@ def open_acquisition_round(
     )
 
 
-def _wanted_tiles(campaign: Campaign, prediction: Prediction | None, *, seed: int) -> list[QueuedTile]:
+def _wanted_tiles(
+    campaign: Campaign, prediction: Prediction | None, policy: RetrainingPolicy | None, *, seed: int
+) -> list[QueuedTile]:
     """A round's pool tiles in the order they are asked for."""
-    options = _options(campaign)
+    options = policy.training if policy else {}
     eligible = eligible_tiles(campaign)
     rows, cols = np.nonzero(eligible)
     if prediction is None:
@@ -104,10 +105,9 @@ def _wanted_tiles(campaign: Campaign, prediction: Prediction | None, *, seed: in
             suspects=min(suspects, 1 - campaign.random_share),
             spatial_cell_tiles=int(options.get("spread_tiles", DEFAULT_SPREAD_TILES)),
         )
-    policy = RetrainingPolicy.objects.filter(campaign=campaign).first()
     ranked = rank_tiles(
         candidates,
-        acquisition=acquisition_named(_function(campaign)) if prediction else AtRandom(),
+        acquisition=acquisition_named(function_of(policy)) if prediction else AtRandom(),
         mix=mix,
         batch_size=policy.round_size if policy else DEFAULT_ROUND_SIZE,
         rng=np.random.default_rng(seed),
@@ -125,13 +125,9 @@ def _wanted_tiles(campaign: Campaign, prediction: Prediction | None, *, seed: in
     ]
 
 
-def _options(campaign: Campaign) -> dict[str, Any]:
-    policy = RetrainingPolicy.objects.filter(campaign=campaign).first()
-    return dict(policy.training) if policy else {}
-
-
-def _function(campaign: Campaign) -> str:
-    return str(_options(campaign).get("acquisition", DEFAULT))
+def function_of(policy: RetrainingPolicy | None) -> str:
+    """Name of the acquisition function that a campaign's policy asks for."""
+    return str(policy.training.get("acquisition", DEFAULT)) if policy else DEFAULT
 
 
 def latest_round_number(campaign: Campaign) -> int:

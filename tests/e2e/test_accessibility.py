@@ -46,6 +46,21 @@ class Faults:
         self.found += [f"{state}: {fault}" for fault in page.evaluate(RUN)]
 
 
+def unfold(page: Any) -> None:
+    page.evaluate("() => { for (const fold of document.querySelectorAll('main details')) fold.open = true; }")
+
+
+def check_folded_and_unfolded(page: Any) -> None:
+    """No fault and nothing wider than the screen, whatever is unfolded."""
+    kept = Faults()
+    kept.look(page, "folded")
+    unfold(page)
+    kept.look(page, "unfolded")
+    assert kept.found == [], "\n".join(kept.found)
+    width = page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width[0] <= width[1], "nothing makes the page wider than the screen"
+
+
 @pytest.fixture
 def faults() -> Any:
     """Fails the test at its end with all that was found, not at the first."""

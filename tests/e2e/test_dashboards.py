@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from e2e.studio import sign_in
-from e2e.test_accessibility import LOOKS, Faults
+from e2e.test_accessibility import LOOKS, check_folded_and_unfolded, unfold
 from map_rows import evaluation, halves_at, judged_model, map_of, retire
 from scenes import TWO_CLASSES, campaign, person, real_layer, square
 from trust_rows import World, hand_in, review, reviewer_of
@@ -131,10 +131,6 @@ def opened(world: Scene, open_page: Any, who: str, **options: Any) -> Any:
     return page
 
 
-def unfold(page: Any) -> None:
-    page.evaluate("() => { for (const fold of document.querySelectorAll('main details')) fold.open = true; }")
-
-
 def test_each_bar_of_a_plot_is_a_figure_of_its_table(world: Scene, open_page: Any) -> None:
     page = opened(world, open_page, "maintainer")
     unfold(page)
@@ -177,14 +173,8 @@ def test_ones_own_page_says_what_ones_labels_changed(world: Scene, open_page: An
 @pytest.mark.parametrize("who", ["maintainer", "ana"])
 @pytest.mark.parametrize("look", LOOKS)
 def test_no_page_of_figures_has_a_fault(world: Scene, open_page: Any, look: str, who: str) -> None:
-    kept = Faults()
     page = opened(world, open_page, who, **LOOKS[look])
-    kept.look(page, "folded")
-    unfold(page)
-    kept.look(page, "unfolded")
-    assert kept.found == [], "\n".join(kept.found)
-    width = page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
-    assert width[0] <= width[1], "nothing makes the page wider than the screen"
+    check_folded_and_unfolded(page)
 
 
 def test_plots_fit_a_screen_that_becomes_narrow(world: Scene, open_page: Any) -> None:

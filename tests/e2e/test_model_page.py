@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from e2e.studio import sign_in
-from e2e.test_accessibility import LOOKS, Faults
+from e2e.test_accessibility import LOOKS, Faults, check_folded_and_unfolded, unfold
 from learning_rows import TINY_TRAINING
 from report_rows import territory
 from scenes import checker_truth, labelled_scene, person
@@ -81,10 +81,6 @@ def opened(world: Scene, open_page: Any, who: str, number: int = 2, **options: A
     return page
 
 
-def unfold(page: Any) -> None:
-    page.evaluate("() => { for (const fold of document.querySelectorAll('main details')) fold.open = true; }")
-
-
 def test_each_point_of_the_reliability_diagram_is_a_figure_of_its_table(world: Scene, open_page: Any) -> None:
     page = opened(world, open_page, "")
     plot = page.locator("figure[data-diagonal]")
@@ -117,14 +113,8 @@ def test_maintainers_see_imagery_and_errors_of_control_tiles_and_others_a_reason
 @pytest.mark.parametrize("who", ["maintainer", ""])
 @pytest.mark.parametrize("look", LOOKS)
 def test_no_page_of_a_model_has_a_fault(world: Scene, open_page: Any, look: str, who: str) -> None:
-    kept = Faults()
     page = opened(world, open_page, who, **LOOKS[look])
-    kept.look(page, "folded")
-    unfold(page)
-    kept.look(page, "unfolded")
-    assert kept.found == [], "\n".join(kept.found)
-    width = page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
-    assert width[0] <= width[1], "nothing makes the page wider than the screen"
+    check_folded_and_unfolded(page)
 
 
 @pytest.mark.parametrize("look", ["English, light, wide", "French, dark, narrow"])

@@ -7,16 +7,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from html_checks import assert_strict
-from learning_rows import Labelled, labelled_campaign
+from learning_rows import Labelled, labelled_campaign, maintained, signed_in
 from map_rows import evaluation, halves_at, judged_model, map_of, retire
 from scenes import TWO_CLASSES, person
 
 from annotation.models import Annotation
-from annotation.services.people import set_role
 from annotation.services.throughput import TileStates
 from learning.dashboard_pages import coverage_rows
 from learning.services.map_changes import count_map_changes
@@ -25,19 +23,6 @@ pytestmark = pytest.mark.django_db
 
 URL = "/campaigns/camp/dashboard/"
 BUILT, GRASS = TWO_CLASSES
-
-
-def signed_in(user: Any, language: str = "en") -> Client:
-    client = Client(headers={"accept-language": language})
-    client.force_login(user)
-    return client
-
-
-def maintained(**options: Any) -> tuple[Labelled, Any]:
-    scene = labelled_campaign(**options)
-    maintainer = person("maintainer")
-    set_role(campaign=scene.campaign, user=maintainer, role="maintainer")
-    return scene, maintainer
 
 
 def learnt(scene: Labelled, labels: list[Any]) -> None:

@@ -15,12 +15,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from html_checks import assert_strict, language_of
-from learning_rows import Labelled, confusions, labelled_campaign, model_row
+from learning_rows import Labelled, confusions, maintained, model_row
 from PIL import Image
-from scenes import TWO_CLASSES, person
+from scenes import TWO_CLASSES
 
 from annotation.models import Job
-from annotation.services.people import set_role
 from learning.core.calibration import tile_calibration
 from learning.core.error_maps import write_error_maps
 from learning.models import TrainedModel, TrainingRun
@@ -59,13 +58,6 @@ def page_of(client: Client, number: int = 1, more: str = "") -> str:
     assert answer.status_code == 200
     assert_strict(answer)
     return " ".join(answer.content.decode().replace("\xa0", " ").replace("\u202f", " ").split())
-
-
-def maintained(**options: Any) -> tuple[Labelled, Any]:
-    scene = labelled_campaign(**options)
-    maintainer = person("maintainer")
-    set_role(campaign=scene.campaign, user=maintainer, role="maintainer")
-    return scene, maintainer
 
 
 def judged(

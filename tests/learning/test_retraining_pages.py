@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 from html_checks import assert_strict
-from learning_rows import Labelled, labelled_campaign, model_row, with_weights
+from learning_rows import Labelled, maintained, model_row, signed_in, with_weights
 from map_rows import evaluation
-from scenes import TWO_CLASSES, person
+from scenes import TWO_CLASSES
 
 from annotation.models import Job
-from annotation.services.people import set_role
 from learning.models import RetrainingPolicy, TrainedModel
 
 pytestmark = pytest.mark.django_db
 URL = "/campaigns/camp/retraining/"
 SCHEDULE = {"enabled": "on", "period_hours": "12", "min_newly_accepted": "30", "round_size": "50"}
-
-
-def signed_in(user: Any, language: str = "en") -> Client:
-    client = Client(headers={"accept-language": language})
-    client.force_login(user)
-    return client
-
-
-def maintained(**options: Any) -> tuple[Labelled, Any]:
-    scene = labelled_campaign(**options)
-    maintainer = person("maintainer")
-    set_role(campaign=scene.campaign, user=maintainer, role="maintainer")
-    return scene, maintainer
 
 
 def page_of(client: Client) -> str:
