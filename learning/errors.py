@@ -94,6 +94,27 @@ class ModelCannotUseImagery(LearningUserError):
     code: ClassVar[str] = "model_cannot_use_imagery"
 
 
+class InvalidWeightsSource(LearningUserError):
+    """A data file does not describe a source of published weights."""
+
+    code: ClassVar[str] = "invalid_weights_source"
+    status = 422
+
+
+class UnusableWeights(LearningUserError):
+    """A file of weights published elsewhere is damaged, holds more than tensors, or is of another network."""
+
+    code: ClassVar[str] = "unusable_weights"
+    status = 422
+
+
+class UploadTooLarge(LearningUserError):
+    """A file is larger than is taken over the network."""
+
+    code: ClassVar[str] = "upload_too_large"
+    status = 413
+
+
 class PredictionStopped(LearningError):
     """A prediction was asked to stop; finished rows stay in its work folder."""
 
@@ -203,6 +224,27 @@ class CannotRollBack(LearningUserError):
     """The model named was never published in this campaign, is the published one, or its file is gone."""
 
     code: ClassVar[str] = "cannot_roll_back"
+    status = 409
+
+
+class CannotPublishUnjudged(LearningUserError):
+    """A model that is not judged cannot be published: it can be judged, or a model is published already."""
+
+    code: ClassVar[str] = "cannot_publish_unjudged"
+    status = 409
+
+
+class CannotJudge(LearningUserError):
+    """This model was judged already, or cannot be yet."""
+
+    code: ClassVar[str] = "cannot_judge"
+    status = 409
+
+
+class LicenceUnfit(LearningUserError):
+    """Weights under another licence than this site's could not be released under it."""
+
+    code: ClassVar[str] = "licence_unfit"
     status = 409
 
 

@@ -37,7 +37,7 @@ from learning.core.dataset import (
 )
 from learning.core.losses import LossMix, segmentation_loss
 from learning.core.model_file import TrainedModel
-from learning.core.network import STRIDE, NetworkSpec, build_network, warm_network
+from learning.core.network import STRIDE, NetworkSpec, build_network, spec_from, warm_network
 from learning.core.precision import PRECISIONS, autocast, on_device, training_precision
 from learning.core.ranks import Ranks
 from learning.errors import (
@@ -213,6 +213,7 @@ def fit(
         TrainingStopped: `should_stop` said so; the step reached is in a checkpoint.
         TrainingDiverged: the loss is no longer finite.
     """
+    spec = spec if initial is None else spec_from(spec, initial.metadata.spec)
     ranks = Ranks.current()
     least = max(spec.least_images, ranks.world)
     if config.batch_size < least:
@@ -486,12 +487,14 @@ def _start_network(spec: NetworkSpec, initial: TrainedModel | None, weights_dir:
 
 
 def _normalisation_for(summary: TrainingSummary, spec: NetworkSpec, initial: TrainedModel | None) -> Normalisation:
-    """A warm start keeps the statistics its weights were trained with, when they fit."""
-    if initial is not None and initial.metadata.spec.bands == spec.bands:
-        previous = initial.metadata.normalisation
-        if previous.dtype == summary.normalisation.dtype:
-            return previous
-    return summary.normalisation
+    """A warm start keeps the statistics its weights were trained with, band by band by name, as the weights are."""
+    own = summary.normalisation
+    if initial is None or initial.metadata.normalisation.dtype != own.dtype:
+        return own
+    before = initial.metadata.normalisation
+    known = dict(zip(initial.metadata.spec.bands, zip(before.mean, before.std, strict=True), strict=True))
+    kept = [known.get(band, (own.mean[n], own.std[n])) for n, band in enumerate(spec.bands)]
+    return Normalisation(own.dtype, tuple(mean for mean, _std in kept), tuple(std for _mean, std in kept))
 
 
 def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

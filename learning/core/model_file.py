@@ -118,7 +118,7 @@ def read_metadata(path: Path) -> ModelMetadata:
 
     Raises: InvalidModelFile.
     """
-    header = _read_header(path)
+    header = read_header(path)
     document = header.pop("__metadata__", None)
     if not isinstance(document, dict) or not isinstance(document.get(_KEY), str):
         raise InvalidModelFile(f"{path.name} has no {_KEY!r} metadata; export it with save_model.")
@@ -164,7 +164,8 @@ def match_imagery(
     return tuple(have.index(b.lower()) for b in metadata.spec.bands)
 
 
-def _read_header(path: Path) -> dict[str, Any]:
+def read_header(path: Path) -> dict[str, Any]:
+    """A safetensors file's header, of at most 1 MiB. Raises: InvalidModelFile."""
     size = path.stat().st_size
     if not 8 < size <= MAX_FILE_BYTES:
         raise InvalidModelFile(f"{path.name} has {size} bytes; a model file has 9 to {MAX_FILE_BYTES}.")
@@ -214,6 +215,7 @@ def _parse_metadata(text: str) -> ModelMetadata:
         spec, norm = dict(raw.pop("spec")), dict(raw.pop("normalisation"))
         for key in ("bands", "class_codes", "decoder_channels"):
             spec[key] = tuple(spec[key])
+        spec["head_rows"] = tuple(spec.get("head_rows", ()))  # files written before had one row a class
         for key in ("mean", "std"):
             norm[key] = tuple(float(v) for v in norm[key])
         metadata = ModelMetadata(spec=NetworkSpec(**spec), normalisation=Normalisation(**norm), **raw)

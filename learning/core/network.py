@@ -23,6 +23,7 @@ STRIDE = 32  # every encoder below halves five times: inputs are multiples of 32
 MAX_BANDS = 16
 MAX_CLASSES = 254  # a class map is uint8 with 0 = nodata
 MAX_DECODER_WIDTH = 512
+NEVER = -1e4  # score of a class that no row of the head says: its probability is exactly 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class NetworkSpec:
         decoder_channels: for "unet" and "unetplusplus" the widths of the five decoder stages, deepest first; for the
             others one width. Empty = the architecture's default, which then stands here.
         pretrained: whether training started from start weights of the encoder (see encoder_weights).
+        head_rows: class code of each row of the head, where rows and classes are not one to one: a class's probability
+            is the sum of its rows', a class without a row is never said. Empty = one row a class, in order.
 
     Raises: UnsupportedNetwork: with the value met.
     """
@@ -93,6 +96,7 @@ class NetworkSpec:
     encoder: str = "tu-tf_efficientnet_lite0"
     decoder_channels: tuple[int, ...] = ()
     pretrained: bool = True
+    head_rows: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
@@ -118,6 +122,17 @@ class NetworkSpec:
             raise UnsupportedNetwork(
                 f"Decoder channels {widths!r} of {self.architecture!r}: give {number} from 1 to {MAX_DECODER_WIDTH}."
             )
+        if len(self.head_rows) > MAX_CLASSES or not set(self.head_rows) <= set(self.class_codes):
+            odd = sorted(set(self.head_rows) - set(self.class_codes))[:3]
+            raise UnsupportedNetwork(
+                f"{len(self.head_rows)} rows of the head, codes that are no class: {odd}; give at most {MAX_CLASSES} "
+                "rows of known classes."
+            )
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Class code of each row of the head."""
+        return self.head_rows or self.class_codes
 
     @property
     def least_images(self) -> int:
@@ -141,12 +156,43 @@ def build_network(spec: NetworkSpec, *, weights_dir: Path | None = None) -> nn.M
             spec.encoder,
             encoder_weights=None,
             in_channels=len(spec.bands),
-            classes=len(spec.class_codes),
+            classes=len(spec.rows),
             **{architecture.width: widths if len(widths) > 1 else widths[0]},
         )
+    if spec.head_rows:
+        # Without weights of its own, so that the names of the others stay.
+        network.get_submodule("segmentation_head").add_module("classes", RowsToClasses(spec))
     if spec.pretrained:
         _load_encoder(network, spec, weights_dir)
     return network
+
+
+class RowsToClasses(nn.Module):
+    """Scores of the head's rows to scores of classes: the logarithm of the sum of exponentials over a class's rows.
+
+    The softmax of the result is, for each class, the sum of its rows' probabilities.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self._rows_of = [[n for n, row in enumerate(spec.rows) if row == code] for code in spec.class_codes]
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Float (batch, row of the head, row, col) → float32 (batch, class, row, col)."""
+        rows = rows.float()
+        never = torch.full_like(rows[:, 0], NEVER)
+        classes = [rows[:, found].logsumexp(dim=1) if found else never for found in self._rows_of]
+        return torch.stack(classes, dim=1)
+
+
+def spec_from(spec: NetworkSpec, previous: NetworkSpec) -> NetworkSpec:
+    """The description of a network that goes on from a previous one: a class keeps the rows of the head it had there,
+    so that before the first step both say the same. A class without one gets its own.
+    """
+    if not previous.head_rows or spec.head_rows:
+        return spec
+    rows = tuple(code for code in spec.class_codes for _row in range(max(1, previous.rows.count(code))))
+    return replace(spec, head_rows=() if rows == spec.class_codes else rows)
 
 
 class _NumbersOnCpu(TorchFunctionMode):
@@ -191,10 +237,10 @@ def warm_network(
     new_bands = set(spec.bands) - set(previous_spec.bands)
     network = build_network(spec if new_bands else replace(spec, pretrained=False), weights_dir=weights_dir)
     old, new = previous.state_dict(), network.state_dict()
-    reader = _first_convolution_name(network)
+    reader = first_convolution_name(network)
     for name, value in new.items():
         if name.startswith("segmentation_head."):
-            _copy_by_name(value, old[name], spec.class_codes, previous_spec.class_codes, axis=0)
+            _copy_by_name(value, old[name], spec.rows, previous_spec.rows, axis=0)
         elif name == reader:
             _copy_by_name(value, old[name], spec.bands, previous_spec.bands, axis=1)
         else:
@@ -203,12 +249,15 @@ def warm_network(
 
 
 def _copy_by_name(new: Tensor, old: Tensor, names: tuple[str, ...], old_names: tuple[str, ...], *, axis: int) -> None:
+    """Copy what has the same name; of a name that stands several times, the first to the first and so on."""
     for position, name in enumerate(names):
-        if name in old_names:
-            new.select(axis, position).copy_(old.select(axis, old_names.index(name)))
+        same = [place for place, old_name in enumerate(old_names) if old_name == name]
+        before = names[:position].count(name)
+        if before < len(same):
+            new.select(axis, position).copy_(old.select(axis, same[before]))
 
 
-def _first_convolution_name(network: nn.Module) -> str:
+def first_convolution_name(network: nn.Module) -> str:
     """Name of the weight that reads the input bands."""
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
@@ -219,7 +268,7 @@ def _first_convolution_name(network: nn.Module) -> str:
 def _load_encoder(network: nn.Module, spec: NetworkSpec, weights_dir: Path | None) -> None:
     prefix = "encoder.model." if spec.encoder.startswith("tu-") else "encoder."
     own = {k.removeprefix(prefix): v for k, v in network.state_dict().items() if k.startswith(prefix)}
-    reader = _first_convolution_name(network).removeprefix(prefix)
+    reader = first_convolution_name(network).removeprefix(prefix)
     chosen = fitted(encoder_weights(spec.encoder, weights_dir), own, reader=reader)
     chosen[reader] = first_convolution_for(spec.bands, chosen[reader])
     for name, value in chosen.items():

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import learning.core
 
-NUMPY_ONLY = ("acquisition", "area", "dataset", "durable", "evaluate", "gate", "map_copies", "map_files")
+NUMPY_ONLY = (
+    "acquisition", "area", "dataset", "durable", "evaluate", "gate", "map_copies", "map_files", "weights_source",
+)  # fmt: skip
 ROOT = Path(learning.core.__file__).resolve().parents[2]
 
 
@@ -34,3 +36,19 @@ def test_no_module_unpickles_what_it_receives():
         text = path.read_text()
         assert "import pickle" not in text and "allow_pickle=True" not in text
         assert text.count("torch.load(") == text.count("weights_only=True"), path.name
+
+
+def test_what_torch_saved_is_read_in_two_named_places_only():
+    """Packaged encoder weights, and published weights in a sandbox: nothing else may ever unpickle."""
+    allowed = {"learning/core/encoder_weights.py", "learning/core/foreign_weights.py"}
+    readers = [p for app in ("annotation", "learning", "platform") for p in (ROOT / app).rglob("*.py")]
+    found = {str(path.relative_to(ROOT)) for path in readers if "torch.load(" in path.read_text()}
+    assert found == allowed
+    callers = {
+        str(path.relative_to(ROOT))
+        for path in readers
+        if "foreign_weights" in path.read_text() and path.name != "foreign_weights.py"
+    }
+    assert callers <= {"learning/jobs/imports.py", "learning/services/imports.py"}, "only by way of the sandbox"
+    assert "import learning.core.foreign_weights" not in (ROOT / "learning/jobs/imports.py").read_text()
+    assert "from learning.core.foreign_weights" not in (ROOT / "learning/jobs/imports.py").read_text()
