@@ -33,6 +33,16 @@ TRANSLATED: Mapping[str, Promise | str] = {
     "already_resolved": _("This alarm is decided already: look at the list of those decided."),
     "already_undone": _("This was brought back before: nothing is left to undo."),
     "answer_not_true": _("The labels do not bear this answer out: assign the report, or give another answer."),
+    "cannot_judge": _("Only a model that was held back is judged again, while its file is there."),
+    "cannot_publish_unjudged": _(
+        "A model is published before it is judged only with a reason, and only where none is published: give the "
+        "reason, or have it judged."
+    ),
+    "job_already_running": _("This is already under way: wait for it to end."),
+    "licence_unfit": _("These weights are under another licence than what is published here: they cannot be used."),
+    "unusable_weights": _(
+        "This file does not fit the campaign: look at the bands it reads, and at the classes its channels would have."
+    ),
     "cannot_assign": _(
         "Nobody can be asked to draw this place now: somebody works on it, or nothing is labelled here."
     ),

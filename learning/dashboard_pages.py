@@ -16,6 +16,7 @@ from learning.querysets import models_of
 from learning.services import map_changes
 from learning.services.class_balance import ClassBalance, class_balance
 from learning.services.forecast import forecast_gain
+from learning.services.promotion import published_model
 from learning.trust_pages import MaintainedView
 
 
@@ -30,6 +31,7 @@ class DashboardView(MaintainedView):
         weeks = throughput.campaign_weeks(campaign)
         states = throughput.tile_states(campaign)
         balance = class_balance(campaign)
+        published = published_model(campaign)
         gain = forecast_gain(campaign)
         return super().get_context_data(
             campaign=campaign,
@@ -40,6 +42,7 @@ class DashboardView(MaintainedView):
             coverage=coverage_rows(campaign, states),
             agreement=agreement.agreement_figures(campaign=campaign, actor=self.person),
             balance=balance,
+            unjudged=published if published and published.is_published_unjudged else None,
             balance_rows=balance_rows(campaign, balance),
             gain_words=gain_in_words(gain) if gain else "",
             models=list(models_of(campaign).filter(miou__isnull=False).order_by("number")),  # type: ignore[misc]

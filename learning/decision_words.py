@@ -16,6 +16,7 @@ from learning.models import RetrainingPolicy, TrainedModel
 
 #: By the codes of learning.core.gate; shares are said in points, differences with their sign.
 REASONS: Mapping[str, Promise] = {
+    "unjudged": _("Published before it could be judged: %(why)s."),
     "too_few_tiles": _("Too few control tiles to judge by: %(n_tiles)s labelled, %(needed)s needed."),
     "no_reference": _("No control tile has accepted labels: nothing to judge by. Label control tiles first."),
     "holdout_too_small": _(

@@ -234,13 +234,6 @@ class CannotPublishUnjudged(LearningUserError):
     status = 409
 
 
-class CannotJudge(LearningUserError):
-    """This model was judged already, or cannot be yet."""
-
-    code: ClassVar[str] = "cannot_judge"
-    status = 409
-
-
 class LicenceUnfit(LearningUserError):
     """Weights under another licence than this site's could not be released under it."""
 

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from learning import batch_pages, dashboard_pages, model_pages, pages, retraining_pages, trust_pages
+from learning import batch_pages, dashboard_pages, import_pages, model_pages, pages, retraining_pages, trust_pages
 
 
 class ReleaseName(StringConverter):
@@ -30,6 +30,7 @@ urlpatterns = [
         model_pages.error_map_picture,
         name="model-errors",
     ),
+    path("campaigns/<slug:slug>/import-model/", import_pages.ImportModelView.as_view(), name="import-model"),
     path(_TRUST, trust_pages.TrustView.as_view(), name="trust"),
     path(f"{_TRUST}alarms/<int:alarm_id>/dismiss/", trust_pages.DismissAlarmView.as_view(), name="dismiss-alarm"),
     path(f"{_TRUST}alarms/<int:alarm_id>/revert/", trust_pages.RevertForAlarmView.as_view(), name="trust-revert"),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.generic import ListView, TemplateView
 
 from annotation.pictures import strip_of
-from annotation.views import map_boot
+from annotation.views import in_words, map_boot
 from learning.model_figures import NamedClass, named_classes, score_rows
 from learning.models import Evaluation, Prediction, Release
 from learning.release import layout
@@ -63,6 +63,10 @@ class ReleaseView(TemplateView):
         campaign = release.campaign
         prediction = Prediction.objects.filter(model=release.trained_model, state="ready").first()
         evaluation = Evaluation.objects.filter(model=release.trained_model).first()
+        # The release itself says whether there is one: else none is looked for.
+        origin = (
+            release.trained_model.foreign_origin if release.trained_model and release.summary.get("origin") else None
+        )
         classes = named_classes(campaign)
         files = list(listed_files(release.path, release.manifest_sha256).values())
         page_url = self.request.build_absolute_uri(reverse("release", args=[name]))
@@ -73,6 +77,9 @@ class ReleaseView(TemplateView):
             groups=grouped_files(files),
             map_url=next((f"{page_url}files/{item.path}" for item in files if is_class_map(item.path)), None),
             evaluation=evaluation,
+            origin=origin,
+            origin_title=in_words(origin.title) if origin else "",
+            origin_seen=in_words(origin.seen) if origin else "",
             bars=class_bars(evaluation.per_class, classes) if evaluation else [],
             classes=mapped_classes(evaluation, classes),
             boot={**map_boot(campaign.layer), "prediction": prediction.pk if prediction else None},

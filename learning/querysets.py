@@ -40,7 +40,7 @@ def models_of(campaign: Campaign) -> QuerySet[TrainedModel]:
     }
     return (
         TrainedModel.objects.filter(campaign=campaign)
-        .select_related("campaign", "run__training_set")
+        .select_related("campaign", "run__training_set", "origin")
         .annotate(
             **figures,
             holdout_tiles=Subquery(latest.values("n_tiles")[:1]),

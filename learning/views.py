@@ -43,7 +43,7 @@ def prediction_tile(
     showing them once the campaign is closed.
     """
     prediction = (
-        Prediction.objects.select_related("model__run__training_set", "model__campaign", "layer")
+        Prediction.objects.select_related("model__run__training_set", "model__origin", "model__campaign", "layer")
         .filter(pk=prediction_id, state=Prediction.State.READY)
         .first()
     )
@@ -69,7 +69,7 @@ def prediction_tile(
 def class_colours(prediction: Prediction) -> dict[int, str]:
     """Colour of each raster value of a class map."""
     by_code = dict(prediction.model.campaign.nomenclature.classes.values_list("code", "colour"))
-    values = class_index(prediction.model.run.training_set.class_codes)
+    values = class_index(prediction.model.class_codes)
     return {value: by_code[code] for code, value in values.items()}
 
 

@@ -130,7 +130,7 @@ def ready_map(model: Any, scores: NDArray[np.float32]) -> Any:
     files = {
         "class.tif": "c" * 64, "entropy.tif": "e" * 64, "class_public.tif": "d" * 64, "entropy_public.tif": "f" * 64,
     }  # fmt: skip
-    histogram = np.zeros((*scores.shape, len(model.run.training_set.class_codes)), np.int64)
+    histogram = np.zeros((*scores.shape, len(model.class_codes)), np.int64)
     return finish_prediction(prediction=prediction, files=files, scores=scores, histogram=histogram, job=None)
 
 
@@ -156,3 +156,32 @@ def worker_environment(*, lease_seconds: int) -> dict[str, str]:
             "OMP_NUM_THREADS": "1",
         }
     )
+
+
+NO_REFERENCE = {
+    "outcome": "hold", "promote": False, "reason": "Nothing to judge by.", "n_tiles": 0, "tiles_needed": 10,
+    "reasons": [{"code": "no_reference", "figures": {}}],
+}  # fmt: skip
+UNJUDGED = {
+    **NO_REFERENCE, "judged": False, "reason": "Published before it could be judged: a start",
+    "reasons": [{"code": "unjudged", "figures": {"why": "a start"}}],
+    "published_unjudged": {"why": "a start", "by": None, "at": None},
+}  # fmt: skip
+
+
+def imported_row(camp: Any, *, state: str = "candidate", number: int = 1, gate: dict[str, Any] | None = None) -> Any:
+    """A model without weights that was imported."""
+    from learning.models import ModelOrigin, TrainedModel
+
+    origin = ModelOrigin.objects.create(
+        source="flair_inc", variant="rgbi_15cl", title={"en": "FLAIR-INC (IGN)", "fr": "FLAIR-INC (IGN)"},
+        published_as="IGNF/FLAIR-INC_rgbi_15cl_resnet34-unet", address="https://huggingface.co/IGNF",
+        licence="etalab-2.0", attribution="FLAIR-INC weights, IGN",
+        seen={"en": "Gers 2019.", "fr": "Le Gers en 2019."}, file_name="w.safetensors", source_sha256="7" * 64,
+        bands=["R", "G", "B", "NIR"], class_codes=list(TWO_CLASSES), rows={code: [code] for code in TWO_CLASSES},
+    )  # fmt: skip
+    return TrainedModel.objects.create(
+        campaign=camp, origin=origin, number=number, state=state, file=f"{camp.slug}-{number}.safetensors",
+        sha256=f"{number}" * 64, outcome="hold" if state != "candidate" else "",
+        gate=gate or ({} if state == "candidate" else UNJUDGED if state == "promoted" else NO_REFERENCE),
+    )  # fmt: skip

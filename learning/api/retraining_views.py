@@ -17,7 +17,7 @@ from learning.api.views import maintained_or_404, model_or_404
 from learning.models import RetrainingPolicy, TrainedModel
 from learning.services.forecast import forecast_gain
 from learning.services.promotion import start_judging
-from learning.services.publishing import publish_model, roll_back_model
+from learning.services.publishing import publish_model, publish_unjudged, roll_back_model
 from learning.services.scheduling import drift_since_last_model, go_on, set_retraining_policy
 
 
@@ -62,11 +62,22 @@ class PublishModelView(APIView):
 
     token_scopes = scopes.PUBLISH
 
-    @extend_schema(request=None, responses={200: s.ModelSerializer, 404: ERRORS[404], 409: ERRORS[409]})
+    @extend_schema(
+        request=s.PublishModelSerializer, responses={200: s.ModelSerializer, 404: ERRORS[404], 409: ERRORS[409]}
+    )
     def post(self, request: Request, slug: str, number: int) -> Response:
-        """Publish a model that the gate would promote; 409 `cannot_publish` says why not."""
+        """Publish a model that the gate would promote; 409 `cannot_publish` says why not.
+
+        With a reason, an imported one that cannot be judged yet, where none is published; else 409
+        `cannot_publish_unjudged`.
+        """
         model = _model_of(maintained_or_404(request, slug), number)
-        publish_model(model=model, actor=person(request))
+        given = s.PublishModelSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        if reason := given.validated_data["unjudged_reason"]:
+            publish_unjudged(model=model, actor=person(request), reason=reason)
+        else:
+            publish_model(model=model, actor=person(request))
         return Response(model_body(model))
 
 

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from annotation.api.serializers import FeatureSerializer, JobSerializer
 from annotation.models import QueueRound
-from learning.models import Evaluation, RetrainingPolicy, TrainedModel, TrainingRun
+from learning.models import Evaluation, ModelOrigin, RetrainingPolicy, TrainedModel, TrainingRun
 
 
 class DraftFeatureSerializer(FeatureSerializer):
@@ -126,6 +126,46 @@ class GateSerializer(serializers.Serializer[Any]):
     n_tiles = serializers.IntegerField(default=0)
 
 
+class OriginSerializer(serializers.ModelSerializer[ModelOrigin]):
+    """Where a model comes from that was not trained here."""
+
+    title = serializers.DictField(child=serializers.CharField(), help_text="By language")
+    seen = serializers.DictField(
+        child=serializers.CharField(), help_text="By language: what the training of these weights has seen"
+    )
+    seen_here = serializers.BooleanField(allow_null=True, help_text="Whether that includes this campaign's ground")
+
+    class Meta:
+        model = ModelOrigin
+        fields = [
+            "source", "variant", "title", "published_as", "address", "licence", "attribution", "seen", "seen_here",
+            "source_sha256", "bands", "created_at",
+        ]  # fmt: skip
+
+
+class ImportModelSerializer(serializers.Serializer[Any]):
+    """How a file of weights is to be read, as parameters of the address: the body is the file itself."""
+
+    source = serializers.CharField(max_length=60, default="flair_inc")  # type: ignore[assignment]
+    variant = serializers.CharField(max_length=60)
+    file_name = serializers.CharField(max_length=200, default="weights.safetensors")
+    bands = serializers.CharField(
+        max_length=500, allow_blank=True, default="",
+        help_text="The imagery's bands in the order of the variant's, with commas; empty: the same names",
+    )  # fmt: skip
+    seen_here = serializers.BooleanField(
+        allow_null=True, default=None, help_text="Whether the weights have learnt from this campaign's ground"
+    )
+    publish_unjudged = serializers.BooleanField(default=False)
+    reason = serializers.CharField(max_length=500, allow_blank=True, default="")
+
+
+class PublishModelSerializer(serializers.Serializer[Any]):
+    """Publish a model; an imported one that cannot be judged yet with a reason, which is kept and shown."""
+
+    unjudged_reason = serializers.CharField(max_length=500, allow_blank=True, default="")
+
+
 class ModelSerializer(serializers.ModelSerializer[TrainedModel]):
     """A trained model, with its latest figures on the hold-out."""
 
@@ -136,8 +176,12 @@ class ModelSerializer(serializers.ModelSerializer[TrainedModel]):
     overall_accuracy = serializers.FloatField(allow_null=True)
     holdout_tiles = serializers.IntegerField(allow_null=True)
     prediction = serializers.IntegerField(source="prediction_id", allow_null=True)
-    training_set = serializers.IntegerField(source="run.training_set.number")
-    training_tiles = serializers.IntegerField(source="run.training_set.n_tiles")
+    training_set = serializers.IntegerField(source="training_set.number", allow_null=True, default=None)
+    training_tiles = serializers.IntegerField()
+    origin = OriginSerializer(allow_null=True)
+    judged = serializers.BooleanField(
+        source="is_judged", help_text="Imported weights may be published before there is anything to judge them by."
+    )
     gate = serializers.SerializerMethodField()
 
     class Meta:
@@ -151,6 +195,8 @@ class ModelSerializer(serializers.ModelSerializer[TrainedModel]):
             "temperature",
             "training_set",
             "training_tiles",
+            "origin",
+            "judged",
             "miou",
             "miou_low",
             "miou_high",

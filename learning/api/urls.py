@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from learning.api import report_views, retraining_views, validation_views, views
+from learning.api import import_views, report_views, retraining_views, validation_views, views
 
 urlpatterns = [
     path("tiles/<int:tile_id>/draft/", views.DraftView.as_view(), name="api-draft"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/reports/", report_views.ReportsView.as_view(), name="api-reports"),
     path("campaigns/<slug:slug>/training-runs/", views.TrainingRunsView.as_view(), name="api-training-runs"),
     path("campaigns/<slug:slug>/rounds/", views.RoundsView.as_view(), name="api-rounds"),
+    path("campaigns/<slug:slug>/models/import/", import_views.ImportModelView.as_view(), name="api-import-model"),
     path("campaigns/<slug:slug>/models/", views.ModelsView.as_view(), name="api-models"),
     path("campaigns/<slug:slug>/models/<int:number>/", views.ModelView.as_view(), name="api-model"),
     path("campaigns/<slug:slug>/retraining/", retraining_views.RetrainingView.as_view(), name="api-retraining"),

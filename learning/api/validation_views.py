@@ -47,6 +47,7 @@ class ToJudgeSerializer(serializers.Serializer[Any]):
     lease = LeaseSerializer()
     tile = TileSerializer()
     model_version = serializers.CharField()
+    model_judged = serializers.BooleanField()
     items = ToJudgeItemSerializer(many=True)  # type: ignore[assignment]
 
 
@@ -105,6 +106,7 @@ class NextToJudgeView(APIView):
             "lease": presenters.lease_body(found.lease),
             "tile": presenters.tile_body(found.tile, campaign),
             "model_version": found.model_version,
+            "model_judged": found.model_judged,
             "items": found.items,
         }
         return Response(ToJudgeSerializer(body).data)

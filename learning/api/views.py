@@ -32,7 +32,9 @@ class DraftView(APIView):
     def get(self, request: Request, tile_id: int) -> Response:
         """The published model's drawing of a tile; 404 `no_draft` without one, `blind_tile` where help is not shown."""
         draft = drafts.draft_of(tile=tile_or_404(tile_id), user=person(request))
-        return Response({"model_version": draft.model_version, "features": draft.features})
+        return Response(
+            {"model_version": draft.model_version, "model_judged": draft.judged, "features": draft.features}
+        )
 
 
 class DoubtView(APIView):
@@ -139,9 +141,11 @@ def model_or_404(models: QuerySet[TrainedModel], campaign: Campaign, number: int
     return model
 
 
-def maintained_or_404(request: Request, slug: str) -> Campaign:
-    """A campaign the caller maintains; to others it says no more than that there is none."""
-    campaign = Campaign.objects.maintained_by(person(request)).filter(slug=slug).first()
+def maintained_or_404(request: Request, slug: str, *related: str) -> Campaign:
+    """A campaign the caller maintains, with what is `related` to it; to others it says no more than that there is
+    none.
+    """
+    campaign = Campaign.objects.maintained_by(person(request)).select_related(*related).filter(slug=slug).first()
     if campaign is None:
         raise NotThere(f"There is no campaign {slug!r} that you maintain: ask one of its maintainers.")
     return campaign

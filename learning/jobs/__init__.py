@@ -1,3 +1,9 @@
 """The work itself, callable without a queue. MODULES lists where job functions are registered."""
 
-MODULES = ["learning.jobs.training", "learning.jobs.judging", "learning.jobs.prediction", "learning.jobs.releases"]
+MODULES = [
+    "learning.jobs.training",
+    "learning.jobs.judging",
+    "learning.jobs.imports",
+    "learning.jobs.prediction",
+    "learning.jobs.releases",
+]

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 @job("judge")
 def judge(context: JobContext) -> dict[str, Any]:
     """Look again at a model that was held back, on the control tiles that are labelled now."""
-    model = TrainedModel.objects.select_related("campaign__layer", "campaign__nomenclature", "run").get(
+    model = TrainedModel.objects.select_related("campaign__layer", "campaign__nomenclature", "run", "origin").get(
         pk=context.payload["model"]
     )
     was_published = model.state == TrainedModel.State.PROMOTED
-    if model.state == TrainedModel.State.HELD:
+    if model.state == TrainedModel.State.HELD or model.is_published_unjudged:
         model = judge_model(model, context=context, start=0.0, stop=0.95)
     following: dict[str, Any] = {}
     if model.state == TrainedModel.State.PROMOTED:
@@ -59,7 +59,7 @@ def judge_model(model: TrainedModel, *, context: JobContext, start: float, stop:
     """
     reference = holdout_reference(model.campaign)
     published = promotion.published_model(model.campaign)
-    models = [one for one in (model, published) if one is not None] if reference.tiles else []
+    models = {one.pk: one for one in (model, published) if one is not None}.values() if reference.tiles else ()
     for number, one in enumerate(models):
         if evaluation_on(one, reference) is None:
             share = (stop - start) / len(models)
@@ -85,7 +85,7 @@ def evaluate_model(
     bands = match_imagery(
         loaded.metadata, bands=campaign.layer.bands, dtype=campaign.layer.dtype, gsd_m=campaign.layer.gsd_m
     )
-    values, device = class_index(codes), device_of(model.run.config)
+    values, device = class_index(codes), device_of(model.options)
     confusions: dict[int, NDArray[np.int64]] = {}
     calibration: dict[int, CalibrationCounts] = {}
 

@@ -63,6 +63,16 @@ def read_options(
         raise InvalidTrainConfig(f"An option has a value of another type: {error}.") from None
 
 
+def going_on_from(previous: NetworkSpec | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, with the network of the model that a run goes on from where they name none: weights that were
+    imported have another one than what is trained here by default.
+    """
+    if previous is None or any(name in options for name in NETWORK_OPTIONS):
+        return dict(options)
+    network = {name: getattr(previous, name) for name in NETWORK_OPTIONS}
+    return {**network, "decoder_channels": list(previous.decoder_channels), **options}
+
+
 def _is_a(kind: type, value: object) -> bool:
     """Whether an option's value is of its kind, as EXPECTED says it."""
     if kind is float:

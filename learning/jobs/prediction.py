@@ -28,9 +28,9 @@ MAP_END, COPIES_END = 0.9, 0.98  # shares of the progress bar
 @job("predict")
 def predict(context: JobContext) -> dict[str, Any]:
     """Map the layer with one model, unless that was done, and open the round that follows."""
-    model = TrainedModel.objects.select_related("campaign__layer", "campaign__nomenclature", "run__training_set").get(
-        pk=context.payload["model"]
-    )
+    model = TrainedModel.objects.select_related(
+        "campaign__layer", "campaign__nomenclature", "run__training_set", "origin"
+    ).get(pk=context.payload["model"])
     prediction = predictions.prediction_row(model)
     if prediction.state != Prediction.State.READY:
         _write_map(model, prediction, context)
@@ -46,7 +46,7 @@ def predict(context: JobContext) -> dict[str, Any]:
     context.progress(COPIES_END, "Opening the next round.")
     run_id = context.payload.get("training_run")
     run = TrainingRun.objects.select_related("training_set").get(pk=run_id) if run_id else None
-    candidate = TrainedModel.objects.filter(run=run).first() if run else None
+    candidate = TrainedModel.objects.filter(run=run).first() if run else _first_shown(model, prediction)
     opened = acquisition.open_acquisition_round(
         campaign=model.campaign,
         prediction=prediction,
@@ -64,6 +64,12 @@ def predict(context: JobContext) -> dict[str, Any]:
     }
 
 
+def _first_shown(model: TrainedModel, prediction: Prediction) -> TrainedModel | None:
+    """An imported model whose map opens its first round is what led there, as a candidate is after a training."""
+    imported = model.origin_id is not None and not prediction.acquisition_rounds.exists()  # type: ignore[attr-defined]
+    return model if imported else None
+
+
 def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:
     from learning.core.predict import predict_raster
 
@@ -72,7 +78,7 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     if not work.exists() and all(prediction.path(name).exists() for name in FILES):
         return  # the worker died between the last file and the row
     loaded = loaded_model(model)
-    device = device_of(model.run.config)
+    device = device_of(model.options)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     prediction.path("").mkdir(parents=True, exist_ok=True)
     try:
@@ -84,7 +90,7 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
             colours=colours,
             bands=campaign.layer.bands,
             gsd_m=campaign.layer.gsd_m,
-            core_px=int(model.run.config.get("core_px", CORE_PX.get(device.partition(":")[0], 1024))),
+            core_px=int(model.options.get("core_px", CORE_PX.get(device.partition(":")[0], 1024))),
             device=device,
             work_dir=work,
             on_progress=lambda share: context.progress(MAP_END * share, "Mapping the imagery."),

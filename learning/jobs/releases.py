@@ -31,6 +31,8 @@ def publish(context: JobContext) -> dict[str, Any]:
         "campaign__nomenclature",
         "campaign__holdout",
         "trained_model__run__training_set__campaign__layer",
+        "trained_model__origin",
+        "trained_model__campaign",
     ).get(pk=context.payload["release"])
     try:
         release = _published(release, context)

@@ -15,7 +15,7 @@ from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
 from learning.errors import CheckpointMismatch, IncompatibleInitialWeights, TrainingStopped
 from learning.jobs.judging import judge_model, open_what_follows
-from learning.jobs.options import device_of, read_options, resolved_options
+from learning.jobs.options import device_of, going_on_from, read_options, resolved_options
 from learning.jobs.processes import fit_in_processes, processes_of
 from learning.jobs.tiles import training_tiles
 from learning.models import TrainedModel, TrainingRun
@@ -93,9 +93,12 @@ def _fitted(run: TrainingRun, context: JobContext) -> tuple[FittedModel, str]:
     from learning.core.checkpoint import clear
     from learning.core.fit import fit
     from learning.core.frozen_run import TrainRequest
-    from learning.core.model_file import load_model
+    from learning.core.model_file import load_model, read_metadata
+    from learning.core.network import spec_from
 
-    campaign = run.training_set.campaign
+    campaign, start = run.training_set.campaign, run.initial_model
+    previous = read_metadata(start.path).spec if start else None
+    run.config = going_on_from(previous, run.config)
     spec, config = read_options(
         run.config, bands=campaign.layer.bands, class_codes=run.training_set.class_codes, seed=run.seed
     )
@@ -114,7 +117,7 @@ def _fitted(run: TrainingRun, context: JobContext) -> tuple[FittedModel, str]:
             return fit_in_processes(
                 tiles,
                 TrainRequest(
-                    spec=spec,
+                    spec=spec if start is None or previous is None else spec_from(spec, previous),
                     config=config,
                     checkpoint_dir=run.folder,
                     device=device,
@@ -148,7 +151,6 @@ def _fitted(run: TrainingRun, context: JobContext) -> tuple[FittedModel, str]:
             clear(run.folder)
             return attempt(start)
 
-    start = run.initial_model
     try:
         try:
             return from_checkpoint(start), start.version if start else ""

@@ -5,6 +5,7 @@ from learning.models.releases import Release
 from learning.models.rounds import AcquisitionRound
 from learning.models.training import (
     Evaluation,
+    ModelOrigin,
     Prediction,
     RetrainingPolicy,
     TrainedModel,
@@ -18,6 +19,7 @@ __all__ = [
     "AcquisitionRound",
     "Evaluation",
     "MapChange",
+    "ModelOrigin",
     "Prediction",
     "Release",
     "RetrainingPolicy",

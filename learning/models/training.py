@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -98,8 +99,52 @@ class TrainingRun(models.Model):
         return Path(settings.RUNS_DIR) / f"run-{self.pk}"
 
 
+class ModelOrigin(models.Model):
+    """Where a model comes from that was not trained here: weights published elsewhere (docs/adr/0032)."""
+
+    source = models.CharField(max_length=60)  # code of the data file that describes the weights
+    variant = models.CharField(max_length=60)
+    title = models.JSONField()  # {"en": …, "fr": …}
+    published_as = models.CharField(max_length=200)
+    address = models.CharField(max_length=300)
+    licence = models.CharField(max_length=40)
+    attribution = models.CharField(max_length=300)
+    seen = models.JSONField()  # {"en": …, "fr": …}: what their training has seen
+    # Whether they have learnt from this campaign's ground, as whoever imported them says; null: nobody knows.
+    seen_here = models.BooleanField(null=True, blank=True)
+    file_name = models.CharField(max_length=200)
+    source_sha256 = models.CharField(max_length=64)
+    bands = models.JSONField()  # the imagery's bands in the order of the file's input
+    class_codes = models.JSONField()  # as in a training set
+    rows = models.JSONField()  # {class code: [channel codes]}; a class without any is never said
+    left_out = models.JSONField(default=dict, blank=True)  # {channel code: why no class has it}
+    imported_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    job = models.OneToOneField(
+        "annotation.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="model_origin"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(source_sha256="") & ~Q(licence="") & ~Q(attribution=""), name="model_origin_attributed"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.variant}"
+
+    @property
+    def name(self) -> str:
+        """What people know the weights by, in English: releases are in English."""
+        return f"{self.title.get('en', self.source)} {self.variant}"
+
+
 class TrainedModel(models.Model):
-    """A network's weights with all that is needed to use them; at most one is promoted a campaign."""
+    """A network's weights with all that is needed to use them; at most one is promoted a campaign.
+
+    It was made by a training run here, or has an origin elsewhere: one of the two (check constraint).
+    """
 
     class State(models.TextChoices):
         CANDIDATE = "candidate", _("candidate")
@@ -114,7 +159,12 @@ class TrainedModel(models.Model):
         REJECT = "reject", _("worse")
 
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.PROTECT, related_name="trained_models")
-    run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, related_name="trained_model")
+    run = models.OneToOneField(
+        TrainingRun, null=True, blank=True, on_delete=models.PROTECT, related_name="trained_model"
+    )
+    origin = models.OneToOneField(
+        ModelOrigin, null=True, blank=True, on_delete=models.PROTECT, related_name="trained_model"
+    )
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.CANDIDATE)
     file = models.CharField(max_length=300)  # relative to MODELS_DIR
@@ -139,6 +189,10 @@ class TrainedModel(models.Model):
                 condition=Q(state="candidate") | ~Q(gate={}), name="trained_model_decided_with_figures"
             ),
             models.CheckConstraint(
+                condition=Q(run__isnull=False, origin__isnull=True) | Q(run__isnull=True, origin__isnull=False),
+                name="trained_model_has_run_or_origin",
+            ),
+            models.CheckConstraint(
                 condition=~Q(state="held") | Q(outcome__in=["promote", "hold"]), name="trained_model_held_for_a_reason"
             ),
             models.CheckConstraint(
@@ -158,6 +212,50 @@ class TrainedModel(models.Model):
     def path(self) -> Path:
         """Where the weights lie."""
         return Path(settings.MODELS_DIR) / self.file
+
+    @property
+    def training_set(self) -> TrainingSet | None:
+        """What it has learnt from here; None when it was imported."""
+        return self.run.training_set if self.run else None
+
+    @property
+    def training_tiles(self) -> int:
+        """Tiles of this campaign it has learnt from."""
+        return self.run.training_set.n_tiles if self.run else 0
+
+    @property
+    def class_codes(self) -> list[str]:
+        """Its classes: raster value k of its maps is class_codes[k - 1]."""
+        codes = self.run.training_set.class_codes if self.run else self.origin.class_codes  # type: ignore[union-attr]
+        return list(codes)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of its training; none when it was imported."""
+        return dict(self.run.config) if self.run else {}
+
+    @property
+    def seed(self) -> int:
+        """From which its figures are resampled."""
+        return self.run.seed if self.run else self.campaign.seed
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there was anything to judge it by; a maintainer may publish imported weights before there is."""
+        return bool(self.gate) and bool(self.gate.get("judged", True))
+
+    @property
+    def is_published_unjudged(self) -> bool:
+        """Whether it is shown though nothing is known of how good it is here."""
+        return self.state == self.State.PROMOTED and not self.is_judged
+
+    @property
+    def foreign_origin(self) -> ModelOrigin | None:
+        """Weights from elsewhere that it is, or began from, by however many trainings."""
+        model: TrainedModel | None = self
+        while model is not None and model.origin is None:
+            model = model.run.initial_model if model.run else None
+        return model.origin if model else None
 
 
 class Evaluation(models.Model):

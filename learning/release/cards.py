@@ -12,6 +12,7 @@ from learning.release.contents import (
     Interval,
     MapRecord,
     ModelRecord,
+    OriginRecord,
     ReleaseContents,
     TrainingSummary,
 )
@@ -46,10 +47,11 @@ def write_model(root: Path, contents: ReleaseContents, model: ModelRecord) -> st
     write_text(folder / METRICS, canonical_json(scores_json(model.scores)))
     code = {
         "repository": contents.code_url,
-        "commit": model.training.code_commit,
+        "commit": model.training.code_commit if model.training else model.code_commit,
         "entrypoint": "learning.core.predict",
     }
-    write_text(folder / CODE, canonical_json({**code, "software": dict(model.training.software)}))
+    software = model.training.software if model.training else model.software
+    write_text(folder / CODE, canonical_json({**code, "software": dict(software)}))
     write_text(folder / "README.md", model_card(model, contents))
     what = f"{model.name} {model.version}: weights, configuration and card"
     notice = documents.licence_notice(licence=model.licence, attribution=contents.attribution, what=what)
@@ -80,19 +82,43 @@ def model_config(model: ModelRecord, contents: ReleaseContents) -> dict[str, obj
         "probabilities": {"temperature": model.temperature, "formula": "softmax(outputs / temperature)"},
         "nomenclature": {"code": model.nomenclature_code, "version": model.nomenclature_version},
         "parameters": model.parameters,
-        "training": {
-            "training_set_id": model.training.training_set_id,
-            "training_set_sha256": model.training.training_set_sha256,
-            "tiles": model.training.tiles,
-            "validated_tiles": model.training.validated_tiles,
-            "labelled_px": model.training.labelled_px,
-            "seed": model.training.seed,
-            "code_commit": model.training.code_commit,
-            "software": dict(model.training.software),
-            "hyperparameters": dict(model.training.hyperparameters),
-            "finished_at": model.training.finished_at.isoformat(),
-            "initial_weights": model.training.initial_weights,
-        },
+        **({"head_rows": list(model.head_rows)} if model.head_rows else {}),
+        "training": None if model.training is None else training_json(model.training),
+        **({} if model.origin is None else {"origin": origin_json(model.origin)}),
+    }
+
+
+def training_json(training: TrainingSummary) -> dict[str, object]:
+    """All that is needed to do the training again."""
+    return {
+        "training_set_id": training.training_set_id,
+        "training_set_sha256": training.training_set_sha256,
+        "tiles": training.tiles,
+        "validated_tiles": training.validated_tiles,
+        "labelled_px": training.labelled_px,
+        "seed": training.seed,
+        "code_commit": training.code_commit,
+        "software": dict(training.software),
+        "hyperparameters": dict(training.hyperparameters),
+        "finished_at": training.finished_at.isoformat(),
+        "initial_weights": training.initial_weights,
+    }
+
+
+def origin_json(origin: OriginRecord) -> dict[str, object]:
+    """The weights that the model is, or began from."""
+    return {
+        "name": origin.name,
+        "published_as": origin.published_as,
+        "address": origin.address,
+        "licence": origin.licence,
+        "attribution": origin.attribution,
+        "seen": origin.seen,
+        "file_name": origin.file_name,
+        "source_sha256": origin.source_sha256,
+        "imported_at": origin.imported_on.isoformat(),
+        "rows": {code: list(channels) for code, channels in origin.rows.items()},
+        "left_out": dict(origin.left_out),
     }
 
 
@@ -165,7 +191,6 @@ def model_card(model: ModelRecord, contents: ReleaseContents) -> str:
         metric = {"type": "mean_iou", "value": round(model.scores.miou.estimate, 4)}
         result = {"task": {"type": "image-segmentation"}, "dataset": dataset, "metrics": [metric]}
         front["model-index"] = [{"name": model.name, "results": [result]}]
-    training = model.training
     return (
         f"{documents.front_matter(front)}# {model.name} {model.version}\n\n"
         f"{model.architecture} with a {model.encoder} encoder, {model.parameters:,} parameters. It gives "
@@ -176,17 +201,43 @@ def model_card(model: ModelRecord, contents: ReleaseContents) -> str:
         "## Intended use\n\nDrafts for annotators, and land-cover maps read together with their accuracy. "
         "It does not "
         "tell land use, so it does not measure artificialisation on its own.\n\n"
-        f"## Training data\n\n{training.tiles} tiles, {training.labelled_px:,} labelled pixels (training set "
+        f"## Training data\n\n{_training_words(model)}\n\n"
+        f"## Evaluation\n\n{_score_table(model.scores, contents)}{_calibration_words(model)}\n"
+        f"## Limits\n\n{_limits(model, contents)}\n"
+        f"## Use\n\n```python\n{_usage(model)}```\n\n"
+        f"## Licence\n\n{licence_words(model.licence)}. {contents.attribution}\n"
+    )
+
+
+def _training_words(model: ModelRecord) -> str:
+    return " ".join(part for part in (_trained_here(model.training), _origin_words(model)) if part)
+
+
+def _origin_words(model: ModelRecord) -> str:
+    """Where the weights come from, with whom to name and what they have seen."""
+    origin = model.origin
+    if origin is None:
+        return ""
+    how = "Not trained here: these are the weights" if model.training is None else "It goes back to the weights"
+    return (
+        f"{how} {origin.name}, published as {origin.published_as} ({origin.address}) by others under "
+        f"{licence_words(origin.licence)}: {origin.attribution}. File `{origin.file_name}`, sha256 "
+        f"`{origin.source_sha256}`, imported on {origin.imported_on:%Y-%m-%d}; `config.json` says which of their "
+        f"channels each class is made of. {origin.seen}"
+    )
+
+
+def _trained_here(training: TrainingSummary | None) -> str:
+    if training is None:
+        return ""
+    return (
+        f"{training.tiles} tiles, {training.labelled_px:,} labelled pixels (training set "
         f"`{training.training_set_id}`, sha256 `{training.training_set_sha256}`), drawn by volunteers who "
         "are known here "
         "by random identifiers only, and chosen by active learning. "
         f"{_validated_words(training)}"
         f"Start: {training.initial_weights or 'random weights'}. Seed {training.seed}, code commit "
-        f"`{training.code_commit}`.\n\n"
-        f"## Evaluation\n\n{_score_table(model.scores, contents)}{_calibration_words(model)}\n"
-        f"## Limits\n\n{_limits(model, contents)}\n"
-        f"## Use\n\n```python\n{_usage(model)}```\n\n"
-        f"## Licence\n\n{licence_words(model.licence)}. {contents.attribution}\n"
+        f"`{training.code_commit}`."
     )
 
 
@@ -248,27 +299,34 @@ def _calibration_words(model: ModelRecord) -> str:
 
 
 def _limits(model: ModelRecord, contents: ReleaseContents) -> str:
+    on = "Trained on" if model.training else "Looked at on"
     always = (
-        f"Trained on one vintage ({contents.layer.vintage}) of one campaign; other regions, seasons and "
-        "sensors are "
-        "not assessed.",
+        f"{on} one vintage ({contents.layer.vintage}) of one campaign; other regions, seasons and sensors are not "
+        "assessed.",
         "Two maps made by different models do not show change of the ground.",
     )
     return "".join(f"- {text}\n" for text in (*always, *model.limits))
 
 
 def _usage(model: ModelRecord) -> str:
-    """Ten lines that load the weights and label one patch."""
+    """Ten lines that load the weights and label one patch; some more where classes and rows are not one to one."""
+    rows = model.head_rows
+    to_classes = (
+        "    rows, codes = network.eval()(patch[None]), [item['code'] for item in config['output']]\n"
+        "    score = lambda k: rows[:, k].logsumexp(1) if k else torch.full_like(rows[:, 0], -1e4)\n"
+        "    of = [[n for n, row in enumerate(config['head_rows']) if row == code] for code in codes]\n"
+        "    channel = torch.stack([score(k) for k in of], 1).argmax(1)[0]  # then config['output'][channel]\n"
+    )
+    plain = "    channel = network.eval()(patch[None]).argmax(1)[0]  # then config['output'][channel]\n"
     return (
         "import json, torch, segmentation_models_pytorch as smp\n"
         "from safetensors.torch import load_file\n"
         'config = json.load(open("config.json"))\n'
-        f'shape = {{"in_channels": {len(model.bands)}, "classes": {len(model.class_codes)}}}\n'
+        f'shape = {{"in_channels": {len(model.bands)}, "classes": {len(rows or model.class_codes)}}}\n'
         'network = smp.create_model(config["architecture"], config["encoder"], None, **shape,\n'
         '                           **config["architecture_options"])\n'
         f'network.load_state_dict(load_file("{WEIGHTS}"))\n'
         'mean, std = (torch.tensor(config["input"][k])[:, None, None] for k in ("mean", "std"))\n'
         "patch = (pixels - mean) / std  # pixels: float32 (band, row, col), in the config's order of bands\n"
-        "with torch.no_grad():\n"
-        "    channel = network.eval()(patch[None]).argmax(1)[0]  # then config['output'][channel]\n"
+        f"with torch.no_grad():\n{to_classes if rows else plain}"
     )

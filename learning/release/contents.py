@@ -203,13 +203,31 @@ class TrainingSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginRecord:
+    """Weights published elsewhere that a model is, or began from."""
+
+    name: str
+    published_as: str
+    address: str
+    licence: str
+    attribution: str
+    seen: str
+    file_name: str
+    source_sha256: str
+    imported_on: datetime
+    rows: Mapping[str, tuple[str, ...]]  # channel codes of the source by class code
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRecord:
     """One trained model.
 
     `class_codes[k]` is the class of output channel k; `bands` are the input channels in order. Input is
     (value - mean) / std a band, on the layer's raw values. `architecture_options` are passed to
     `segmentation_models_pytorch.create_model` with architecture and encoder. Probabilities are
-    softmax(outputs / temperature).
+    softmax(outputs / temperature). `training` is None for weights that were imported as they are, `origin` None for a
+    model that began from none; `head_rows` is the class of each row of the head where a class has several or none.
     """
 
     name: str
@@ -227,13 +245,17 @@ class ModelRecord:
     parameters: int
     framework_version: str
     licence: str
-    training: TrainingSummary
+    training: TrainingSummary | None
     scores: HoldoutScores | None
     architecture_options: Mapping[str, object] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     onnx_path: Path | None = None
     base_model: str | None = None
     temperature: float = 1.0
+    origin: OriginRecord | None = None
+    head_rows: tuple[str, ...] = ()
+    code_commit: str = "unknown"
+    software: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

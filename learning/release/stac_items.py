@@ -262,6 +262,8 @@ def _model_id(model: ModelRecord) -> str:
 def model_item(contents: ReleaseContents, model: ModelRecord) -> pystac.Item:
     """The model as an MLM item."""
     channels = {code: k for k, code in enumerate(model.class_codes)}
+    training, origin = model.training, model.origin
+    start = training.initial_weights if training else f"{origin.name} ({origin.published_as})" if origin else None
     patch = model.patch_px
     properties: dict[str, Any] = {
         "title": f"{model.name} {model.version}",
@@ -273,11 +275,11 @@ def model_item(contents: ReleaseContents, model: ModelRecord) -> pystac.Item:
         "mlm:framework": "PyTorch",
         "mlm:framework_version": model.framework_version,
         "mlm:total_parameters": model.parameters,
-        "mlm:pretrained": model.training.initial_weights is not None,
-        "mlm:pretrained_source": model.training.initial_weights,
+        "mlm:pretrained": start is not None,
+        "mlm:pretrained_source": start,
         "mlm:accelerator": "cuda",
         "mlm:accelerator_constrained": False,
-        "mlm:hyperparameters": {**model.training.hyperparameters, "seed": model.training.seed},
+        "mlm:hyperparameters": {**training.hyperparameters, "seed": training.seed} if training else {},
         "mlm:input": [_model_input(model)],
         "mlm:output": [
             {

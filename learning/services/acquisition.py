@@ -73,13 +73,13 @@ def open_acquisition_round(
         random_share=campaign.random_share if prediction else 1.0,
         control_share=campaign.control_share,
     )
-    learnt_from = training_run or (prediction.model.run if prediction else None)
+    labelled_tiles = prediction.model.training_tiles if prediction else 0
     return AcquisitionRound.objects.create(
         queue_round=queue_round,
         training_run=training_run,
         candidate=candidate,
         prediction=prediction,
-        labelled_tiles=learnt_from.training_set.n_tiles if learnt_from else 0,
+        labelled_tiles=training_run.training_set.n_tiles if training_run else labelled_tiles,
         holdout_miou=_latest_miou(candidate),
         published_miou=_latest_miou(published_model(campaign)),
         mean_entropy_nats=prediction.mean_entropy_nats if prediction else None,

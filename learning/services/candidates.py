@@ -30,8 +30,11 @@ def candidates_of(prediction: Prediction, eligible: NDArray[np.bool_]) -> Candid
         return Candidates(row=rows, col=cols, doubt=mean, share=np.ones_like(mean))
     histogram = _array(prediction.path("histogram.npy"))[rows, cols].astype(np.float64)
     by_class = np.where(np.isfinite(scores[rows, cols])[:, None], doubt[rows, cols], np.nan)
-    training_set = prediction.model.run.training_set
-    known_places, known_share = drawn_shares(training_set)
+    training_set = prediction.model.training_set
+    if training_set is None:  # weights from elsewhere have learnt nothing here
+        known_places, known_share = np.zeros((0, 2), np.intp), np.zeros((0, histogram.shape[1]))
+    else:
+        known_places, known_share = drawn_shares(training_set)
     return Candidates(
         row=rows,
         col=cols,

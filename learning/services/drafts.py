@@ -35,6 +35,7 @@ class Draft:
 
     model_version: str
     features: list[dict[str, Any]]
+    judged: bool = True  # whether anything is known of how good the model is here
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,15 @@ def draft_of(*, tile: Tile, user: User) -> Draft:
     prediction = _prediction_to_show(tile)
     kept = prediction.path(f"drafts/{tile.file_name}.json")
     if kept.exists():
-        return Draft(prediction.model.version, json.loads(kept.read_text(encoding="utf-8")))
+        return _draft(prediction, json.loads(kept.read_text(encoding="utf-8")))
     features = _draw(prediction, tile)
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_durably(kept, json.dumps(features, separators=(",", ":")).encode())
-    return Draft(prediction.model.version, features)
+    return _draft(prediction, features)
+
+
+def _draft(prediction: Prediction, features: list[dict[str, Any]]) -> Draft:
+    return Draft(prediction.model.version, features, judged=not prediction.model.is_published_unjudged)
 
 
 def doubt_of(*, tile: Tile) -> Doubt:
@@ -84,7 +89,7 @@ def _draw(prediction: Prediction, tile: Tile) -> list[dict[str, Any]]:
     window = tile.window
     classes = read_window(prediction.path("class.tif"), window)[0][0]
     levels = read_window(prediction.path("entropy.tif"), window)[0][0]
-    codes = prediction.model.run.training_set.class_codes
+    codes = prediction.model.class_codes
     features = polygonize_labels(
         classes,
         class_codes={value: code for code, value in class_index(codes).items()},

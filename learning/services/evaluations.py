@@ -107,7 +107,7 @@ def reference_blocks(campaign: Campaign, reference: HoldoutReference) -> NDArray
 
 def draws_of(model: TrainedModel) -> np.random.Generator:
     """The model's own chance, for every bootstrap over it."""
-    return np.random.default_rng(model.run.seed)
+    return np.random.default_rng(model.seed)
 
 
 def json_safe(value: Any) -> Any:

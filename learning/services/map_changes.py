@@ -32,10 +32,11 @@ def labels_to_compare(*, before: Prediction, after: Prediction) -> QuerySet[Anno
     """Labels that the later map's model has learnt from and no training set up to the earlier model's had, and that
     are not compared yet.
     """
-    learnt = TrainingSetItem.objects.filter(training_set=after.model.run.training_set)
+    learnt = TrainingSetItem.objects.filter(training_set=after.model.training_set)
+    earlier = before.model.training_set
     known = TrainingSetItem.objects.filter(
         training_set__campaign=after.model.campaign,
-        training_set__number__lte=before.model.run.training_set.number,
+        training_set__number__lte=earlier.number if earlier else 0,
         revision__annotation=OuterRef("annotation"),
     )
     return (

@@ -33,7 +33,7 @@ def prediction_row(model: TrainedModel) -> Prediction:
 def ready_prediction(model: TrainedModel) -> Prediction | None:
     """The model's map of its campaign's layer, once its files are in place."""
     ready = Prediction.objects.filter(state=Prediction.State.READY, model=model, layer=model.campaign.layer)
-    return ready.select_related("model__campaign", "model__run__training_set").first()
+    return ready.select_related("model__campaign", "model__run__training_set", "model__origin").first()
 
 
 def shown_prediction(campaign: Campaign) -> Prediction | None:
@@ -83,15 +83,14 @@ def finish_prediction(
     """
     prediction = (
         Prediction.objects.select_for_update(of=("self",))
-        .select_related("model__campaign__layer", "model__run__training_set")
+        .select_related("model__campaign__layer", "model__run__training_set", "model__origin")
         .get(pk=prediction.pk)
     )
     if prediction.state == Prediction.State.READY:
         return prediction
     prediction.files = files
     prediction.mean_entropy_nats = mean_pool_entropy(prediction.model.campaign, scores)
-    codes = prediction.model.run.training_set.class_codes
-    prediction.class_px = dict(zip(codes, histogram.sum(axis=(0, 1)).tolist(), strict=True))
+    prediction.class_px = dict(zip(prediction.model.class_codes, histogram.sum(axis=(0, 1)).tolist(), strict=True))
     prediction.job = job
     prediction.state = Prediction.State.READY
     prediction.finished_at = timezone.now()
@@ -111,7 +110,7 @@ def classes_of_tile(prediction: Prediction, tile: Tile, values: Mapping[str, int
     """A map's classes on one tile: uint8 (row, col), in the raster values given by class code; 0 where it has none."""
     classes = read_window(prediction.path("class.tif"), tile.window)[0][0]
     table = np.zeros(256, np.uint8)
-    for code, value in class_index(prediction.model.run.training_set.class_codes).items():
+    for code, value in class_index(prediction.model.class_codes).items():
         table[value] = values.get(code, 0)
     mapped: NDArray[np.uint8] = table[classes]
     return mapped

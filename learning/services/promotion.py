@@ -30,7 +30,7 @@ MORE_TILES = 1.25  # a hold-out that has grown by so much may tell what it could
 
 def published_model(campaign: Campaign) -> TrainedModel | None:
     """The campaign's promoted model."""
-    return campaign.trained_models.filter(state=State.PROMOTED).select_related("campaign", "run").first()
+    return campaign.trained_models.filter(state=State.PROMOTED).select_related("campaign", "run", "origin").first()
 
 
 def rule_of(campaign: Campaign) -> gate.GateRule:
@@ -45,7 +45,8 @@ def promote_or_reject(*, candidate: TrainedModel, reference: HoldoutReference) -
 
     It is promoted, held back (it cannot be told yet, or publishing is left to a maintainer) or rejected; the decision
     and its figures are in the returned model's `outcome` and `gate`. A decided model is returned as it is, unless it
-    is held and the reference is another than the one it was held on: it is then judged anew.
+    is held and the reference is another than the one it was held on: it is then judged anew. A published model that
+    could not be judged before is judged first, by what a first model must show.
 
     Raises: NotEvaluated (the candidate or the published model lacks figures on this reference).
     """
@@ -53,10 +54,12 @@ def promote_or_reject(*, candidate: TrainedModel, reference: HoldoutReference) -
     candidate = (
         TrainedModel.objects.select_for_update(of=("self",)).select_related("campaign", "run").get(pk=candidate.pk)
     )
-    published = published_model(campaign)
+    rule = rule_of(campaign)
+    published = _judge_what_was_not(published_model(campaign), reference, rule)
     if not _is_to_be_judged(candidate, published, reference):
+        candidate.refresh_from_db(fields=["state", "outcome", "gate", "decided_at"])  # it may be the published one
         return candidate
-    candidate.gate = _decision(candidate, published, reference, rule_of(campaign))
+    candidate.gate = _decision(candidate, published, reference, rule)
     candidate.outcome = candidate.gate["outcome"]
     candidate.decided_at = timezone.now()
     candidate.state = State.REJECTED if candidate.outcome == Outcome.REJECT else State.HELD
@@ -90,9 +93,17 @@ def replace_published(published: TrainedModel | None, by: TrainedModel) -> None:
 
 
 def can_now_be_judged(model: TrainedModel, reference: HoldoutReference) -> bool:
-    """Whether a model was held back for want of labelled control tiles, and there are enough by now."""
+    """Whether a model was held back for want of labelled control tiles, or published before it could be judged, and
+    there are enough by now.
+    """
+    if model.is_published_unjudged:
+        return _enough_to_judge_again(model, reference)
     if model.state != State.HELD or model.outcome != Outcome.HOLD:
         return False
+    return _enough_to_judge_again(model, reference)
+
+
+def _enough_to_judge_again(model: TrainedModel, reference: HoldoutReference) -> bool:
     had = model.gate.get("n_tiles", 0)
     needed = model.gate.get("tiles_needed") or max(RULE.min_holdout_tiles, math.ceil(MORE_TILES * had))
     return bool(had < needed <= len(reference.tiles))
@@ -102,10 +113,12 @@ def can_now_be_judged(model: TrainedModel, reference: HoldoutReference) -> bool:
 def start_judging(*, model: TrainedModel, actor: User | None) -> Job:
     """Queue another look at a model that was held back, on the control tiles that are labelled now.
 
+    One that was published before it could be judged is looked at as well.
+
     Raises: CannotJudge (it was not held back, or its file is gone), JobAlreadyRunning.
     """
     model = TrainedModel.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=model.pk)
-    if model.state != State.HELD:
+    if model.state != State.HELD and not model.is_published_unjudged:
         raise CannotJudge(f"{model.version} is {model.get_state_display()}: only a model held back is judged again.")
     if not model.path.is_file():
         raise CannotJudge(f"The file of {model.version} is gone ({model.file}): train again.")
@@ -119,7 +132,41 @@ def start_judging(*, model: TrainedModel, actor: User | None) -> Job:
     )
 
 
+def _judge_what_was_not(
+    published: TrainedModel | None, reference: HoldoutReference, rule: gate.GateRule
+) -> TrainedModel | None:
+    """The published model. One that was never judged is held to what a first model must show, once there are enough
+    control tiles: shown to be no better than the most frequent class, it is no longer published; as long as that cannot
+    be told it stays unjudged (docs/adr/0032).
+    """
+    if published is None or published.is_judged or len(reference.tiles) < rule.min_holdout_tiles:
+        return published
+    decision = _decision(published, None, reference, rule)
+    published.outcome = decision["outcome"]
+    published.gate = {
+        **decision,
+        "judged": published.outcome != Outcome.HOLD,
+        "published_unjudged": published.gate["published_unjudged"],
+    }
+    published.decided_at = timezone.now()
+    if published.outcome == Outcome.REJECT:
+        published.state = State.REJECTED
+    published.save(update_fields=["state", "outcome", "gate", "decided_at"])
+    return None if published.state == State.REJECTED else published
+
+
 def _decision(
+    candidate: TrainedModel, published: TrainedModel | None, reference: HoldoutReference, rule: gate.GateRule
+) -> dict[str, Any]:
+    """Beside a published model of which nothing is known, what a first model must show is asked as well."""
+    found = _against(candidate, published, reference, rule)
+    if published is None or published.is_judged or found["outcome"] != "promote":
+        return found
+    first = _against(candidate, None, reference, rule)
+    return found if first["outcome"] == "promote" else {**first, "against": published.version}
+
+
+def _against(
     candidate: TrainedModel, published: TrainedModel | None, reference: HoldoutReference, rule: gate.GateRule
 ) -> dict[str, Any]:
     against = {"against": published.version if published else None, "holdout_sha256": reference.sha256}

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from annotation.errors import JobAlreadyRunning
 from annotation.models import Campaign
-from learning.errors import CannotPublish, CannotRollBack
+from learning.errors import CannotPublish, CannotPublishUnjudged, CannotRollBack
 from learning.models import TrainedModel
 from learning.services.predictions import start_prediction
-from learning.services.promotion import locked_campaign, published_model, replace_published
+from learning.services.promotion import RULE, locked_campaign, published_model, replace_published
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -51,6 +51,43 @@ def publish_model(*, model: TrainedModel, actor: User | None) -> TrainedModel:
         "published_at": timezone.now().isoformat(),
         "published_by": actor.pk if actor else None,
     }
+    model.save(update_fields=["state", "gate"])
+    _queue_map(model)
+    return model
+
+
+@transaction.atomic
+def publish_unjudged(*, model: TrainedModel, actor: User | None, reason: str) -> TrainedModel:
+    """Publish imported weights that cannot be judged yet, where nothing is published: somebody answers for it, and the
+    reason is kept. The gate decides on them as soon as it can (docs/adr/0032). Their map is queued.
+
+    Raises: CannotPublishUnjudged (trained here, judged, or can be; no reason; a model is published; the file is gone).
+    """
+    campaign = locked_campaign(model.campaign_id)
+    model = TrainedModel.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=model.pk)
+    published = published_model(campaign)
+    n_tiles = model.gate.get("n_tiles", 0)
+    refusals = {
+        "was trained here: only imported weights are published before they are judged.": model.origin_id is None,
+        f"is {model.get_state_display()}: only a model held back for want of control tiles is published so.": (
+            model.state != State.HELD or n_tiles >= RULE.min_holdout_tiles
+        ),
+        "needs a reason, which is kept and shown.": not reason.strip(),
+        f"goes through the gate, since {published} is published: label control tiles first.": published is not None,
+        f"has lost its file ({model.file}): import it again.": not model.path.is_file(),
+    }
+    for refusal, holds in refusals.items():
+        if holds:
+            raise CannotPublishUnjudged(f"{model.version} {refusal}")
+    why = reason.strip()[:500]
+    model.gate = {
+        **model.gate,
+        "judged": False,
+        "reason": f"Published before it could be judged: {why}",
+        "reasons": [{"code": "unjudged", "figures": {"why": why}}, *model.gate.get("reasons", [])],
+        "published_unjudged": {"why": why, "by": actor.pk if actor else None, "at": timezone.now().isoformat()},
+    }
+    replace_published(None, model)
     model.save(update_fields=["state", "gate"])
     _queue_map(model)
     return model

@@ -88,6 +88,7 @@ def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
     record = model_record(model) if model else None
     ready = ready_prediction(model) if model else None
     more = release.notes or campaign.description
+    weights = [record.origin.attribution] if record and record.origin else []
     return ReleaseContents(
         version=release.version,
         title={"fr": release.title, "en": release.title},
@@ -97,7 +98,7 @@ def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
         },
         published_on=release.created_at,
         licence=settings.CONTRIBUTION_LICENCE,
-        attribution=f"{layer.attribution}; {CONTRIBUTORS}",
+        attribution="; ".join([layer.attribution, CONTRIBUTORS, *weights]),
         campaign=campaign_info(campaign),
         layer=layer_info(campaign),
         nomenclature=tree,

@@ -13,18 +13,19 @@ from django.db.models import Sum
 
 from annotation.models import AnnotatedFeature
 from learning.core import evaluate
-from learning.models import Evaluation, TrainedModel
+from learning.models import Evaluation, ModelOrigin, TrainedModel, TrainingRun
 from learning.release.contents import (
     CalibrationScores,
     ClassScore,
     HoldoutScores,
     Interval,
     ModelRecord,
+    OriginRecord,
     TrainingSummary,
 )
 from learning.release.weights import read_weights_header
 from learning.services.evaluations import draws_of
-from learning.services.provenance import UNKNOWN_COMMIT, software_versions
+from learning.services.provenance import UNKNOWN_COMMIT, code_commit, software_versions
 
 CONVENTION = (
     "Truth in rows, prediction in columns; pixels without a label or without imagery are left out; the "
@@ -40,6 +41,7 @@ def model_record(model: TrainedModel) -> ModelRecord:
     card: dict[str, Any] = json.loads(header.metadata["solcommun"])
     spec, scaling = card["spec"], card["normalisation"]
     evaluation = model.evaluations.order_by("-created_at").first()
+    origin = model.foreign_origin
     return ModelRecord(
         name=model.campaign.slug,
         version=f"m{model.number}",
@@ -49,17 +51,23 @@ def model_record(model: TrainedModel) -> ModelRecord:
         bands=tuple(spec["bands"]),
         mean=tuple(scaling["mean"]),
         std=tuple(scaling["std"]),
-        patch_px=int(model.run.config.get("crop_px", model.campaign.tile_px)),
+        patch_px=int(model.options.get("crop_px", model.campaign.tile_px)),
         class_codes=tuple(spec["class_codes"]),
         nomenclature_code=card["nomenclature_code"],
         nomenclature_version=card["nomenclature_version"],
         parameters=sum(prod(shape) for name, shape in header.shapes.items() if not name.endswith(BUFFERS)),
         framework_version=software_versions().get("torch", "unknown"),
         licence=settings.CONTRIBUTION_LICENCE,
-        training=_training_summary(model, pretrained=bool(spec["pretrained"])),
+        training=_training_summary(model.run, model, pretrained=bool(spec["pretrained"])) if model.run else None,
         scores=holdout_scores(evaluation) if evaluation else None,
         architecture_options=architecture_options(spec),
         temperature=model.temperature or 1.0,
+        limits=_limits(model, origin),
+        base_model=_hub_name(origin),
+        origin=_origin_record(origin) if origin else None,
+        head_rows=tuple(spec.get("head_rows", ())),
+        code_commit=code_commit(),
+        software=software_versions(),
     )
 
 
@@ -89,7 +97,7 @@ def holdout_scores(evaluation: Evaluation) -> HoldoutScores:
         confidence_level=CONFIDENCE,
         bootstrap_replicates=REPLICATES,
         resampling_unit=f"blocks of {side} × {side} tiles" if kept.get("unit") == "blocks" else "tiles",
-        independent_of_training=True,
+        independent_of_training=not _may_have_seen(evaluation.model),
         miou=Interval(evaluation.miou, evaluation.miou_low, evaluation.miou_high),
         overall_accuracy=Interval(evaluation.overall_accuracy, low, high),
         classes=tuple(_class_score(code, evaluation.per_class[code]) for code in evaluation.class_codes),
@@ -119,8 +127,46 @@ def _class_score(code: str, figures: dict[str, Any]) -> ClassScore:
     return ClassScore(code=code, iou=iou, f1=figures["f1"], support_px=figures["support_px"])
 
 
-def _training_summary(model: TrainedModel, *, pretrained: bool) -> TrainingSummary:
-    run, training_set = model.run, model.run.training_set
+def _may_have_seen(model: TrainedModel) -> bool:
+    """Whether weights from elsewhere may have learnt from this ground: unless somebody said that they have not."""
+    origin = model.foreign_origin
+    return origin is not None and origin.seen_here is not False
+
+
+def _limits(model: TrainedModel, origin: ModelOrigin | None) -> tuple[str, ...]:
+    """What a reader must know of a model that goes back to weights from elsewhere, or was never judged."""
+    told = []
+    if model.is_published_unjudged:
+        told.append(f"Not judged yet: nothing is known of how good it is here. {model.gate['reason']}")
+    if origin is not None and _may_have_seen(model):
+        known = "have learnt" if origin.seen_here else "may have learnt"
+        told.append(f"The weights it goes back to {known} from this ground: figures here are no independent test.")
+    return tuple(told)
+
+
+def _hub_name(origin: ModelOrigin | None) -> str | None:
+    """Name at Hugging Face, where that is where the weights are published."""
+    return origin.published_as if origin and origin.address.startswith("https://huggingface.co/") else None
+
+
+def _origin_record(origin: ModelOrigin) -> OriginRecord:
+    return OriginRecord(
+        name=origin.name,
+        published_as=origin.published_as,
+        address=origin.address,
+        licence=origin.licence,
+        attribution=origin.attribution,
+        seen=origin.seen["en"],
+        file_name=origin.file_name,
+        source_sha256=origin.source_sha256,
+        imported_on=origin.created_at,
+        rows={code: tuple(channels) for code, channels in origin.rows.items()},
+        left_out=origin.left_out,
+    )
+
+
+def _training_summary(run: TrainingRun, model: TrainedModel, *, pretrained: bool) -> TrainingSummary:
+    training_set = run.training_set
     polygons = AnnotatedFeature.objects.filter(revision__in=training_set.items.values("revision_id"))
     area_m2 = polygons.aggregate(total=Sum("area_m2"))["total"] or 0.0
     start = None

@@ -167,6 +167,8 @@ def _summary(release: Release, paths: set[str]) -> dict[str, Any]:
         "attribution": described["attribution"],
         "collections": collections,
         "model": model.version if model else None,
+        "judged": model.is_judged if model else None,
+        "origin": model.foreign_origin.name if model and model.foreign_origin else None,
         "miou": evaluation.miou if evaluation else None,
         "miou_low": evaluation.miou_low if evaluation else None,
         "miou_high": evaluation.miou_high if evaluation else None,

@@ -42,7 +42,7 @@ def shown_at(campaign: Campaign, place: Place) -> Shown:
     except RasterioIOError as error:
         log.warning("the map of %s cannot be read for a report: %s", version, error)
         return Shown(model_version=version)
-    values = class_index(prediction.model.run.training_set.class_codes)
+    values = class_index(prediction.model.class_codes)
     codes = {value: code for code, value in values.items()}
     value = int(pixels[0, 0, 0]) if valid[0, 0] else NODATA
     return Shown(class_code=codes.get(value, ""), model_version=version)

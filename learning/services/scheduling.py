@@ -141,8 +141,12 @@ def _map_again_if_due(policy: RetrainingPolicy, campaign: Campaign) -> Job | Non
 
 
 def _judge_again_if_due(campaign: Campaign) -> Job | None:
-    """The last model, once there are the control tiles that it was held back for."""
-    model = campaign.trained_models.select_related("campaign").order_by("-number").first()
+    """The last model, once there are the control tiles that it was held back for; before it, a published one of which
+    nothing is known yet.
+    """
+    published = published_model(campaign)
+    last_model = campaign.trained_models.select_related("campaign").order_by("-number").first()
+    model = published if published is not None and published.is_published_unjudged else last_model
     if model is None or not can_now_be_judged(model, holdout_reference(campaign)):
         return None
     last = Job.objects.filter(kind="judge", key=model.version).order_by("-created_at").first()

@@ -169,7 +169,8 @@ def ground_accepted_since(campaign: Campaign) -> NewGround | None:
 
 
 def _last_learnt(campaign: Campaign) -> TrainingSet | None:
-    decided = TrainedModel.objects.exclude(state=TrainedModel.State.CANDIDATE).values("run__training_set")
+    trained = TrainedModel.objects.filter(run__isnull=False)
+    decided = trained.exclude(state=TrainedModel.State.CANDIDATE).values("run__training_set")
     return campaign.training_sets.filter(pk__in=decided).order_by("-number").first()
 
 

@@ -49,6 +49,7 @@ class ToJudge:
     lease: Lease
     tile: Tile
     model_version: str
+    model_judged: bool
     items: list[dict[str, Any]]
 
 
@@ -75,7 +76,7 @@ def next_to_judge(*, campaign: Campaign, user: User, ahead: bool = False) -> ToJ
         except (NoDraft, BlindTile):
             pass_over_undrawn(lease, model_version=version)
             continue
-        return ToJudge(lease, tile, draft.model_version, _items(tile, user, draft))
+        return ToJudge(lease, tile, draft.model_version, draft.judged, _items(tile, user, draft))
     raise NothingDrawnSoFar(
         f"{version} drew nothing on the {EMPTY_TILES_A_CLAIM} tiles looked through: ask again, there may be more."
     )

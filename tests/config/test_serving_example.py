@@ -72,8 +72,12 @@ def test_nginx_and_the_site_never_name_a_type_that_a_browser_runs(example: str) 
 
 
 def test_bodies_that_the_site_takes_pass_the_proxy(example: str, settings: Any) -> None:
-    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", example)
+    megabytes, of_weights = re.findall(r"client_max_body_size (\d+)m;", example)
     assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE < int(megabytes) * 2**20 <= 2 * settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    assert settings.MODEL_UPLOAD_MAX_BYTES < int(of_weights) * 2**20 <= 2 * settings.MODEL_UPLOAD_MAX_BYTES
+    (address,) = re.findall(r"location ~ (\^/api/\S+) \{\s+client_max_body_size", example)
+    assert re.fullmatch(address, "/api/v1/campaigns/gers-2022/models/import/")
+    assert resolve("/api/v1/campaigns/gers-2022/models/import/").url_name == "api-import-model"
 
 
 def test_the_proxy_waits_longer_than_the_web_process_works(example: str) -> None:

@@ -129,6 +129,8 @@ export type ModelFeature = Feature & { readonly confidence?: number | null };
 
 export interface ModelDraft {
   readonly model_version: string;
+  /** False while nothing is known of how good the model is here: weights from elsewhere, published before they could be judged. */
+  readonly model_judged?: boolean;
   readonly features: readonly ModelFeature[];
 }
 
@@ -169,6 +171,7 @@ export interface ValidationTask {
   readonly lease: Lease | null;
   readonly tile: Tile;
   readonly model_version: string;
+  readonly model_judged?: boolean;
   readonly items: readonly ValidationItem[];
 }
 

@@ -1,78 +1,22 @@
 // A maintainer starts a training here, sees how far it is, and may leave: the work goes on.
 
 import { refusalWords } from "../api/refusals";
-import { gettext, interpolate } from "../i18n";
-
-interface Job {
-  id: string;
-  state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
-  progress: number;
-  message: string;
-  error: string;
-}
+import { gettext } from "../i18n";
+import { csrfToken, followJob, isActive, type Job, JobPanel, type JobWords } from "./job-panel";
 
 interface Run {
   job: string | null;
   state: string | null;
 }
 
-const POLL_MS = 2000;
-
-function csrfToken(): string {
-  return /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
-}
-
-function isActive(state: string | null): boolean {
-  return state === "queued" || state === "running";
-}
-
-class JobPanel {
-  private readonly text: HTMLElement;
-  private readonly bar: HTMLProgressElement;
-
-  constructor(private readonly box: HTMLElement) {
-    const text = box.querySelector("p");
-    const bar = box.querySelector("progress");
-    if (!text || !bar) throw new Error("the page's #retrain-job lacks its text or its bar");
-    this.text = text;
-    this.bar = bar;
-  }
-
-  say(message: string, progress: number | null = null): void {
-    this.box.hidden = false;
-    this.text.textContent = message;
-    this.bar.hidden = progress === null;
-    if (progress !== null) this.bar.value = progress;
-  }
-}
-
-function runningText(job: Job, language: string): string {
-  if (job.state === "queued") return gettext("The training waits for a free worker. You may leave this page.");
-  const share = job.progress.toLocaleString(language, { style: "percent" });
-  const said = interpolate(gettext("Training: %(share)s done. You may leave this page."), { share });
-  return job.message ? `${said} ${job.message}` : said;
-}
-
-async function follow(id: string, panel: JobPanel, language: string): Promise<void> {
-  for (;;) {
-    const answer = await fetch(`/api/v1/jobs/${id}/`).catch(() => null);
-    if (answer?.ok) {
-      const job = (await answer.json()) as Job;
-      if (job.state === "succeeded") {
-        panel.say(gettext("The model is trained. Reload the page to see the new round."), 1);
-        return;
-      }
-      if (!isActive(job.state)) {
-        panel.say(interpolate(gettext("The training stopped: %(reason)s"), { reason: job.error || job.state }));
-        return;
-      }
-      panel.say(runningText(job, language), job.progress);
-    } else if (answer && answer.status < 500) {
-      panel.say(gettext("This training can no longer be followed. Reload the page."));
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
+function trainingWords(): JobWords {
+  return {
+    waiting: gettext("The training waits for a free worker. You may leave this page."),
+    running: gettext("Training: %(share)s done. You may leave this page."),
+    done: gettext("The model is trained. Reload the page to see the new round."),
+    lost: gettext("This training can no longer be followed. Reload the page."),
+    stopped: gettext("The training stopped: %(reason)s"),
+  };
 }
 
 async function start(campaign: string, panel: JobPanel, language: string): Promise<void> {
@@ -82,7 +26,7 @@ async function start(campaign: string, panel: JobPanel, language: string): Promi
     body: "{}",
   }).catch(() => null);
   const body = (await answer?.json().catch(() => null)) as { job?: Job; error?: { code?: string; message: string } } | null | undefined;
-  if (body?.job) await follow(body.job.id, panel, language);
+  if (body?.job) await followJob(body.job.id, panel, trainingWords(), language);
   else panel.say(refusalWords(body?.error?.code, body?.error?.message) ?? gettext("The training could not be started. Try again in a moment."));
 }
 
@@ -92,7 +36,7 @@ export function wireRetraining(campaign: string, language: string): void {
   const box = document.getElementById("retrain-job");
   if (!(button instanceof HTMLButtonElement) || !box) return;
   const panel = new JobPanel(box);
-  const busy = async (work: Promise<void>): Promise<void> => {
+  const busy = async (work: Promise<unknown>): Promise<void> => {
     button.disabled = true;
     await work;
     button.disabled = false;
@@ -105,6 +49,6 @@ export function wireRetraining(campaign: string, language: string): void {
     const answer = await fetch(`/api/v1/campaigns/${campaign}/training-runs/`);
     if (!answer.ok) return;
     const active = ((await answer.json()) as Run[]).find((run) => isActive(run.state));
-    if (active?.job) await busy(follow(active.job, panel, language));
+    if (active?.job) await busy(followJob(active.job, panel, trainingWords(), language));
   })();
 }

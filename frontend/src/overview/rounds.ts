@@ -20,6 +20,10 @@ export interface TrainedModel {
   number: number;
   state: "candidate" | "promoted" | "held" | "rejected" | "retired";
   training_tiles: number;
+  /** Where it comes from, when it was not trained here. */
+  origin: { title: Readonly<Record<string, string>>; variant: string; attribution: string; licence: string } | null;
+  /** Imported weights may be published before there is anything to judge them by. */
+  judged: boolean;
   miou: number | null;
   miou_low: number | null;
   miou_high: number | null;
@@ -35,6 +39,21 @@ async function listOf<T>(url: string): Promise<T[] | null> {
 export function shownPrediction(models: readonly TrainedModel[]): number | null {
   const mapped = models.filter((model) => model.prediction !== null);
   return (mapped.find((model) => model.state === "promoted") ?? mapped[0])?.prediction ?? null;
+}
+
+/** What is said of a published model that comes from elsewhere; null of one that was trained here. */
+export function importedNote(models: readonly TrainedModel[], language: string): HTMLElement | null {
+  const published = models.find((model) => model.state === "promoted");
+  if (!published?.origin) return null;
+  const { title, variant, attribution, licence } = published.origin;
+  const source = `${title[language] ?? title["en"] ?? ""} ${variant}`;
+  const values = { model: published.version, source, attribution, licence };
+  const words = interpolate(gettext("%(model)s was not trained here: it comes from %(source)s (%(attribution)s, %(licence)s)."), values);
+  const note = element("p", published.judged ? words : `${words} `);
+  if (!published.judged) {
+    note.append(element("strong", gettext("It is not judged yet: nothing is known of how good it is here. A maintainer published it so that people have a start.")));
+  }
+  return note;
 }
 
 export function modelPoints(models: readonly TrainedModel[], language: string): ChartPoint[] {
@@ -135,7 +154,12 @@ export async function showRounds(place: HTMLElement, campaign: string, language:
   }
   const trained = rounds.filter((round) => round.promoted !== null);
   const quality = modelPoints(models, language);
+  const imported = importedNote(models, language);
   if (trained.length === 0 && quality.length === 0) {
+    if (imported) {
+      place.replaceChildren(imported);
+      return shownPrediction(models);
+    }
     place.replaceChildren(
       element("p", gettext("No model yet: it is trained once enough tiles have been accepted."), { class: "soft" }),
     );
@@ -144,7 +168,7 @@ export async function showRounds(place: HTMLElement, campaign: string, language:
   const charts = element("div", "", { class: "charts" });
   if (quality.length) charts.append(figure(gettext("Mean IoU on control tiles"), quality, language, 1));
   if (trained.length) charts.append(figure(gettext("Mean doubt of the model (nats)"), doubtPoints(trained, language), language));
-  place.replaceChildren(charts);
+  place.replaceChildren(...(imported ? [imported] : []), charts);
   if (quality.some((point) => point.muted)) {
     place.append(
       element("p", gettext("A hollow point is a model that was not published."), { class: "soft small" }),

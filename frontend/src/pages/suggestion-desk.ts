@@ -28,6 +28,8 @@ export class SuggestionDesk {
   isShown = false;
   threshold = preferred("threshold", FIRST_THRESHOLD);
   modelVersion: string | null = null;
+  /** Whether anything is known of how good the model is here. */
+  modelJudged = true;
   vintages: readonly Vintage[] = [];
   vintagePhase: LoadPhase = "idle";
   vintageMessage = "";
@@ -132,6 +134,7 @@ export class SuggestionDesk {
       const draft = await data.draft();
       if (data !== this.data) return false;
       this.modelVersion = draft.model_version;
+      this.modelJudged = draft.model_judged ?? true;
       this.phase = "ready";
       this.vintage = null;
       this.offer("model", draft.features.map(({ id, class_code, rings, confidence }) => ({ id, class_code, rings, confidence: confidence ?? null, source: "model" })));

@@ -5,6 +5,7 @@ import { gettext, interpolate, percent } from "../i18n";
 import { isOnGlass } from "../map/input";
 import { icon, swatch } from "../ui/icons";
 import type { StudioModel } from "./studio-model";
+import { notJudgedWords } from "./tile-words";
 
 const LISTED = 4;
 
@@ -47,6 +48,7 @@ function offered(model: StudioModel): TemplateResult {
       <input type="checkbox" data-testid="show-suggestions" .checked=${suggestions.isShown} @change=${(event: Event) => { actions.showSuggestions((event.target as HTMLInputElement).checked); }}>
       <span>${gettext("Show suggestions")}</span>
     </label>
+    ${isModel && !suggestions.modelJudged ? html`<p class="quiet" data-testid="not-judged">${notJudgedWords()}</p>` : nothing}
     ${open.length === 0
       ? html`<p class="quiet" data-testid="suggestions-done">${suggestions.total === 0
           ? gettext("It is empty here: draw what you see.")

@@ -77,7 +77,7 @@ export class ValidateApp implements ValidateActions {
     const { campaign, classes, boot, state } = this;
     const { phase, failure, emptiness, status, task, item, items, index } = this.lane;
     render(validateTemplate({
-      campaign, classes, language: boot.language, state, phase, failure, emptiness, status, item, judged: index, count: items.length,
+      campaign, classes, language: boot.language, state, phase, failure, emptiness, status, item, isModelJudged: task?.model_judged ?? true, judged: index, count: items.length,
       place: task ? interpolate(gettext("Tile %(row)s · %(col)s"), { row: task.tile.row, col: task.tile.col }) : "",
       canTakeBack: index > 0, actions: this,
     }), this.root);

@@ -8,6 +8,7 @@ import type { SetAside } from "../save/verdict-store";
 import { icon, type IconName, swatch } from "../ui/icons";
 import { languageSwitch } from "../ui/language";
 import { type ViewSettings, viewWords } from "../ui/view-panel";
+import { notJudgedWords } from "./tile-words";
 import type { Emptiness, LanePhase } from "./validate-lane";
 import type { OutboxStatus } from "./validate-outbox";
 
@@ -50,6 +51,8 @@ export interface ValidateModel {
   readonly emptiness: Emptiness;
   readonly status: OutboxStatus;
   readonly item: ValidationItem | null;
+  /** Whether anything is known of how good the model is here. */
+  readonly isModelJudged: boolean;
   /** Polygons judged on this tile, and all of them. */
   readonly judged: number;
   readonly count: number;
@@ -92,14 +95,15 @@ function header(model: ValidateModel): TemplateResult {
   </header>`;
 }
 
-function question({ item, classes, campaign, language }: ValidateModel): TemplateResult {
+function question({ item, classes, campaign, language, isModelJudged }: ValidateModel): TemplateResult {
   if (!item) return html``;
   const all = campaign.nomenclature.classes.find((c) => c.code === item.class_code);
   const name = classes.find((c) => c.code === item.class_code)?.name ?? all?.name[language] ?? "";
   return html`<h2 class="question" data-testid="question" tabindex="-1">
       ${swatch(all?.colour ?? "#888888")} <span>${interpolate(gettext("Is this %(class)s?"), { class: `${item.class_code} ${name}` })}</span>
     </h2>
-    ${item.confidence === null ? nothing : html`<p class="quiet">${interpolate(gettext("The model is %(share)s sure."), { share: percent(item.confidence) })}</p>`}`;
+    ${item.confidence === null ? nothing : html`<p class="quiet">${interpolate(gettext("The model is %(share)s sure."), { share: percent(item.confidence) })}</p>`}
+    ${isModelJudged ? nothing : html`<p class="quiet" data-testid="not-judged">${notJudgedWords()}</p>`}`;
 }
 
 function judgeCard(model: ValidateModel): TemplateResult {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { pointChart, roundTop, scale } from "../../src/overview/chart";
-import { doubtPoints, modelPoints, shownPrediction, type TrainedModel } from "../../src/overview/rounds";
+import { doubtPoints, importedNote, modelPoints, shownPrediction, type TrainedModel } from "../../src/overview/rounds";
 import { tilePopup, type TileProperties, tileStyle } from "../../src/overview/tiles";
 import { escapeText } from "../../src/overview/web-map";
 
 function model(number: number, more: Partial<TrainedModel> = {}): TrainedModel {
   return {
-    version: `m${number}`, number, state: "retired", training_tiles: 4 * number,
+    version: `m${number}`, number, state: "retired", training_tiles: 4 * number, origin: null, judged: true,
     miou: 0.1 * number, miou_low: 0.05, miou_high: 0.9, prediction: null, ...more,
   };
 }
@@ -35,6 +35,26 @@ describe("the charts", () => {
     expect(modelPoints([model(1, { miou: null })], "en")).toEqual([]);
     const round = { number: 1, labelled_tiles: 0, model_version: "", candidate: null, holdout_miou: null, mean_entropy_nats: null, promoted: null };
     expect(doubtPoints([round, { ...round, number: 2, mean_entropy_nats: 0.5 }], "en").map((point) => point.y)).toEqual([0.5]);
+  });
+});
+
+describe("a model from elsewhere", () => {
+  const origin = { title: { en: "FLAIR-INC (IGN)", fr: "FLAIR-INC" }, variant: "rgbi_15cl", attribution: "IGN", licence: "etalab-2.0" };
+  const published: TrainedModel = { ...model(2), state: "promoted", origin };
+
+  it("is said to be one, with its source and licence", () => {
+    expect(importedNote([published], "en")?.textContent).toBe(
+      "m2 was not trained here: it comes from FLAIR-INC (IGN) rgbi_15cl (IGN, etalab-2.0).");
+    expect(importedNote([published], "fr")?.textContent).toContain("FLAIR-INC rgbi_15cl");
+  });
+
+  it("is said not to be judged while it is not", () => {
+    expect(importedNote([{ ...published, judged: false }], "en")?.querySelector("strong")?.textContent).toMatch(/^It is not judged yet/);
+    expect(importedNote([published], "en")?.querySelector("strong")).toBeNull();
+  });
+
+  it("is not spoken of when what is published was trained here", () => {
+    expect(importedNote([model(3), { ...published, state: "candidate" }], "en")).toBeNull();
   });
 });
 

@@ -19,7 +19,7 @@ def campaign_named(slug: str) -> Campaign:
 
 def model_named(campaign: Campaign, version: str) -> TrainedModel:
     """A model by its version ("camp-m2") or number ("2"). Raises: CommandError, with the list."""
-    models = list(campaign.trained_models.select_related("campaign", "run__training_set").order_by("number"))
+    models = list(campaign.trained_models.select_related("campaign", "run__training_set", "origin").order_by("number"))
     for model in models:
         if version in {model.version, str(model.number)}:
             return model

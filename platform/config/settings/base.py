@@ -232,6 +232,7 @@ PREDICTIONS_DIR = DATA_DIR / "predictions"
 RELEASES_DIR = DATA_DIR / "releases"
 SEGMENTS_DIR = DATA_DIR / "segments"  # made again when missing
 ENCODER_WEIGHTS_DIR = Path(env.str("ENCODER_WEIGHTS_DIR", default="") or DATA_DIR / "encoders")  # the operator's files
+UPLOADS_DIR = DATA_DIR / "uploads"  # weights that wait for a worker
 EXPORTS_DIR = DATA_DIR / "exports"  # what people asked to have of themselves, for a few days
 
 # --- queue: the job row in PostgreSQL is the truth, a message only says "look" ---
@@ -331,6 +332,8 @@ REST_FRAMEWORK = {
 # A tile of 200,000 corners in 5,000 shapes, the most that may be saved, takes up to 3.6 MB as JSON.
 API_MAX_BODY_BYTES = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY_BYTES + 1024
+# Weights that a maintainer sends: FLAIR-INC's are 98 MB. Written to disk piece by piece.
+MODEL_UPLOAD_MAX_BYTES = env.int("MODEL_UPLOAD_MAX_BYTES", default=512 * 1024 * 1024)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Solcommun API",

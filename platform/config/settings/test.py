@@ -23,6 +23,7 @@ RELEASES_DIR = DATA_DIR / "releases"
 SEGMENTS_DIR = DATA_DIR / "segments"
 ENCODER_WEIGHTS_DIR = DATA_DIR / "encoders"
 EXPORTS_DIR = DATA_DIR / "exports"
+UPLOADS_DIR = DATA_DIR / "uploads"
 # Static files are looked for when they are asked for: listing them all took each new test client half a second.
 WHITENOISE_AUTOREFRESH = True
 ACCOUNT_RATE_LIMITS = False

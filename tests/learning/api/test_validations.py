@@ -41,7 +41,7 @@ def test_a_tile_is_given_with_its_lease_and_the_least_certain_polygon_first(ana:
     answer = ana.post(NEXT, {}, format="json")
     assert answer.status_code == 200
     body = answer.json()
-    assert set(body) == {"lease", "tile", "model_version", "items"}
+    assert set(body) == {"lease", "tile", "model_version", "model_judged", "items"} and body["model_judged"] is True
     assert body["tile"]["id"] == scene.tiles[0].pk and body["tile"]["role_visible"] == "pool"
     assert (
         set(body["lease"]) == {"token", "expires_at", "heartbeat_seconds", "extra"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 
 from learning.release.bundle import stage_release
 from learning.release.cards import model_card, model_config, scores_json
-from learning.release.contents import CalibrationScores, Interval, ReleaseContents
+from learning.release.contents import CalibrationScores, Interval, OriginRecord, ReleaseContents
 from learning.release.errors import UnusableArtefact
 
 
@@ -121,3 +122,62 @@ def test_the_model_card_and_config_name_the_temperature_and_what_it_mends(conten
     assert scores_json(model.scores)["calibration"]["after_temperature"]["estimate"] == 0.02
     unmended = replace(model.scores, calibration=replace(found, after=None))
     assert "no temperature was fitted" in model_card(replace(model, scores=unmended), contents)
+
+
+def imported(contents: ReleaseContents, **changes: object) -> ReleaseContents:
+    """The contents with weights that others trained, of which two rows say one class and none says another."""
+    assert contents.model is not None
+    origin = OriginRecord(
+        name="FLAIR-INC (IGN) rgbi_15cl", published_as="IGNF/FLAIR-INC_rgbi_15cl_resnet34-unet",
+        address="https://huggingface.co/IGNF", licence="etalab-2.0", attribution="FLAIR-INC weights, IGN",
+        seen="Among them Gers (2019).", file_name="w.pth", source_sha256="7" * 64,
+        imported_on=datetime(2026, 11, 3, tzinfo=UTC), rows={"CS1.1.1.1": ("building",)}, left_out={"mixed": "never"},
+    )  # fmt: skip
+    rows = ("CS1.1.1.1", "CS2.2.1", "CS2.2.1")
+    return replace(contents, model=replace(contents.model, **{"origin": origin, "head_rows": rows, **changes}))
+
+
+def test_a_release_of_imported_weights_names_them_and_claims_no_training(
+    contents: ReleaseContents, tmp_path: Path
+) -> None:
+    released = imported(contents, training=None, scores=None, base_model="IGNF/FLAIR-INC_rgbi_15cl_resnet34-unet")
+    root = tmp_path / "gers-1.0.0.staging"
+    stage_release(released, root)
+    folder = root / "models/gers-unet-3"
+    card = (folder / "README.md").read_text()
+    assert front_matter(card)["base_model"] == "IGNF/FLAIR-INC_rgbi_15cl_resnet34-unet"
+    assert "Not trained here: these are the weights FLAIR-INC (IGN) rgbi_15cl" in card
+    assert "FLAIR-INC weights, IGN" in card and "Among them Gers (2019)." in card and "drawn by volunteers" not in card
+    config = json.loads((folder / "config.json").read_text())
+    assert config["training"] is None and config["head_rows"] == ["CS1.1.1.1", "CS2.2.1", "CS2.2.1"]
+    assert config["origin"]["rows"] == {"CS1.1.1.1": ["building"]} and config["origin"]["left_out"]["mixed"] == "never"
+
+
+def test_a_model_trained_from_imported_weights_names_both(contents: ReleaseContents) -> None:
+    released = imported(contents)
+    assert released.model is not None
+    card = model_card(released.model, released)
+    assert "drawn by volunteers" in card and "It goes back to the weights FLAIR-INC (IGN) rgbi_15cl" in card
+
+
+def test_the_code_in_the_card_sums_the_rows_of_a_class_and_never_says_one_without(
+    contents: ReleaseContents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import segmentation_models_pytorch as smp
+    import torch
+    from safetensors.torch import save_file
+
+    released = imported(contents)
+    assert released.model is not None
+    network = smp.create_model("unet", "resnet34", None, in_channels=4, classes=3)
+    state = network.state_dict()
+    state["segmentation_head.0.weight"].zero_()
+    # No row is above the first, and yet ln(2 exp 0.5) = 1.19 is above 1.
+    state["segmentation_head.0.bias"].copy_(torch.tensor([1.0, 0.5, 0.5]))
+    save_file(state, tmp_path / "weights.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(model_config(released.model, released)))
+    monkeypatch.chdir(tmp_path)
+    code = model_card(released.model, released).split("```python\n")[1].split("```")[0]
+    told = {"pixels": torch.zeros(4, 32, 32)}
+    exec(code, told)  # noqa: S102 (the card's own ten lines)
+    assert told["channel"].unique().tolist() == [2]  # type: ignore[attr-defined]
