@@ -79,21 +79,32 @@ PROVENANCES: Mapping[str, Promise] = {
     "copied": _("copied from labels of another year"),
     "imported": _("imported"),
 }
-#: What a model is now and what follows from it, by its state.
+#: What a model is now and what follows from it, by its state, or by what else is to be said of it.
 STATES: Mapping[str, Promise] = {
     "candidate": _("It has not been judged yet."),
     "promoted": _("It is the published model: its map is shown, drafts come from it, and the next release names it."),
+    "unjudged": _("It is published, and not judged yet: whether it is any good here is not known."),
     "held": _("It is held back: it cannot be told yet whether it is worse than what it would replace."),
     "waiting": _("The gate would publish it. This campaign leaves publishing to its maintainers, and none has yet."),
     "rejected": _("It was not published: it was shown to be worse."),
+    "withdrawn": _(
+        "It was published before it could be judged, and taken back when it was: it was shown to be no better than the "
+        "most frequent class everywhere."
+    ),
     "retired": _("It was published until another model took its place."),
 }
 
 
 def state_in_words(model: TrainedModel) -> str:
     """What a model is now, in one sentence."""
-    is_waiting = model.state == TrainedModel.State.HELD and model.outcome == TrainedModel.Outcome.PROMOTE
-    return str(STATES["waiting" if is_waiting else model.state])
+    now = model.state
+    if model.is_published_unjudged:
+        now = "unjudged"
+    elif now == TrainedModel.State.HELD and model.outcome == TrainedModel.Outcome.PROMOTE:
+        now = "waiting"
+    elif now == TrainedModel.State.REJECTED and model.gate.get("published_unjudged"):
+        now = "withdrawn"
+    return str(STATES[now])
 
 
 def gate_in_words(model: TrainedModel) -> list[str]:

@@ -10,7 +10,7 @@ from django.utils.formats import number_format
 
 from annotation.models import Campaign
 from annotation.views import BAR_UNITS, in_words
-from learning.models import Evaluation, TrainedModel
+from learning.models import Evaluation, ModelOrigin, TrainedModel
 
 #: A difference is drawn on an axis that reaches at least so far to both sides.
 LEAST_REACH = 0.05
@@ -223,6 +223,11 @@ def ground_rows(drawn_m2: Mapping[str, float], classes: Mapping[str, NamedClass]
         for code in in_order(drawn_m2, classes)
         if drawn_m2[code] > 0
     ]
+
+
+def channel_rows(origin: ModelOrigin, classes: Mapping[str, NamedClass]) -> list[dict[str, Any]]:
+    """One row a class, with the channels of the published network that say it; none: it is never said."""
+    return [{"item": named(classes, code), "channels": origin.rows[code]} for code in in_order(origin.rows, classes)]
 
 
 def signed_points(difference: float | None) -> str:

@@ -16,12 +16,13 @@ from django.views.generic import TemplateView
 from annotation.models import Campaign, Job, Tile
 from annotation.pictures import imagery_of
 from annotation.raster.map_tiles import errors_png
+from annotation.views import in_words
 from learning import decision_words
 from learning import model_figures as figures
 from learning.core.error_maps import RIGHT, read_error_map
 from learning.errors import InvalidEvaluation
 from learning.model_figures import NamedClass
-from learning.models import Evaluation, Prediction, Release, TrainedModel, TrainingSet
+from learning.models import Evaluation, Prediction, Release, TrainedModel, TrainingRun
 from learning.querysets import may_see_control_tiles, model_named, shared_evaluations
 from learning.services.composition import composition_of
 from learning.services.promotion import RULE, published_model
@@ -51,8 +52,6 @@ class ModelView(TemplateView):
         return super().get_context_data(
             campaign=campaign,
             model=model,
-            run=model.run,
-            training_set=model.run.training_set,
             maintains=maintains,
             sees_tiles=sees_tiles,
             state_words=decision_words.state_in_words(model),
@@ -64,10 +63,10 @@ class ModelView(TemplateView):
             evaluation=evaluation,
             prediction=Prediction.objects.filter(model=model, state=Prediction.State.READY).first(),
             releases=list(Release.objects.public().filter(trained_model=model)),
-            redo=redo_of(model),
             **quality(evaluation, classes),
             **comparison(model, published, classes),
-            **learnt_from(model.run.training_set, classes, maintains=maintains),
+            **(learnt_from(model.run, classes, maintains=maintains) if model.run else {}),
+            **began_elsewhere(model, classes),
             **(self.errors(campaign, evaluation, classes) if evaluation and sees_tiles else {}),
             **kwargs,
         )
@@ -130,7 +129,8 @@ def judging_of(model: TrainedModel) -> dict[str, Any]:
     if model.state not in {TrainedModel.State.CANDIDATE, TrainedModel.State.HELD}:
         return {}
     again = model.campaign.jobs.filter(kind="judge", payload__model=model.pk).order_by("-created_at").first()
-    job = again or (model.run.job if model.state == TrainedModel.State.CANDIDATE else None)
+    made_by = model.run or model.origin if model.state == TrainedModel.State.CANDIDATE else None
+    job = again or (made_by.job if made_by else None)
     if job is None:
         return {}
     under_way = job.state in {Job.State.QUEUED, Job.State.RUNNING}
@@ -145,7 +145,11 @@ def gate_figures(model: TrainedModel) -> dict[str, Any]:
     } | {
         name: gate.get(name)
         for name in ("against", "n_tiles", "n_units", "tiles_needed", "shadow", "restored_from", "rolled_back_to")
-    } | {"is_majority": gate.get("baseline") == "majority", "confidence": round(100 * RULE.confidence)}  # fmt: skip
+    } | {
+        "is_majority": gate.get("baseline") == "majority",
+        "confidence": round(100 * RULE.confidence),
+        "published_unjudged": gate.get("published_unjudged", {}).get("why"),
+    }  # fmt: skip
 
 
 def quality(evaluation: Evaluation | None, classes: dict[str, NamedClass]) -> dict[str, Any]:
@@ -171,18 +175,38 @@ def quality(evaluation: Evaluation | None, classes: dict[str, NamedClass]) -> di
 def comparison(model: TrainedModel, published: TrainedModel | None, classes: dict[str, NamedClass]) -> dict[str, Any]:
     """Against what it was judged against and, where that is another one by now, against what is published."""
     judged = figures.gate_comparison(model, classes)
-    if published is None or published.pk == model.pk or model.gate.get("against") == published.version:
+    if published is None or published.pk == model.pk:
+        return {"judged": judged}
+    if model.gate.get("against") == published.version and model.gate.get("baseline") != "majority":
         return {"judged": judged}
     pair = shared_evaluations(model, published)
     now = figures.evaluation_comparison(*pair, against=published.version, classes=classes) if pair else None
     return {"judged": judged, "now": now, "never_compared": pair is None}
 
 
-def learnt_from(training_set: TrainingSet, classes: dict[str, NamedClass], *, maintains: bool) -> dict[str, Any]:
-    """What the training set holds, and what was left out of it; who it was is for maintainers."""
+def began_elsewhere(model: TrainedModel, classes: dict[str, NamedClass]) -> dict[str, Any]:
+    """Weights from elsewhere that it goes back to and, where it is them as they came, what became of each class."""
+    origin = model.foreign_origin
+    if origin is None:
+        return {}
+    told = {"origin": origin, "origin_title": in_words(origin.title), "origin_seen": in_words(origin.seen)}
+    if model.origin is None:
+        return told
+    return told | {
+        "channels": figures.channel_rows(origin, classes),
+        "unmapped": sorted(origin.left_out.items()),
+    }
+
+
+def learnt_from(run: TrainingRun, classes: dict[str, NamedClass], *, maintains: bool) -> dict[str, Any]:
+    """Its training, what the training set holds, and what was left out of it; who it was is for maintainers."""
+    training_set = run.training_set
     composition = composition_of(training_set)
     total = sum(composition.provenance_m2.values())
     return {
+        "run": run,
+        "training_set": training_set,
+        "redo": redo_of(run),
         "composition": composition,
         "ground": figures.ground_rows(composition.drawn_m2, classes),
         "provenances": [
@@ -202,15 +226,14 @@ def learnt_from(training_set: TrainingSet, classes: dict[str, NamedClass], *, ma
     }
 
 
-def redo_of(model: TrainedModel) -> str:
+def redo_of(run: TrainingRun) -> str:
     """All that a run was given, as one text to copy."""
-    run = model.run
     given = {
         "code_commit": run.code_commit,
         "training_set": {"number": run.training_set.number, "sha256": run.training_set.sha256},
         "initial_model": run.initial_model.version if run.initial_model else None,
         "seed": run.seed,
         "options": run.config,
-        "weights_sha256": model.sha256,
+        "weights_sha256": run.trained_model.sha256,
     }
     return json.dumps(given, indent=2, sort_keys=False, ensure_ascii=False)

@@ -71,14 +71,21 @@ def evaluation_of(model: TrainedModel) -> Evaluation | None:
 
 
 def model_named(campaign: Campaign, version: str) -> TrainedModel | None:
-    """One of a campaign's models by the name people know it by, with its training; None = there is none."""
+    """One of a campaign's models by the name people know it by, with its training or its origin; None = no such one."""
     prefix = f"{campaign.slug}-m"
     number = version.removeprefix(prefix)
     if not version.startswith(prefix) or not (number.isascii() and number.isdigit() and len(number) < 10):
         return None
     found = (
         TrainedModel.objects.filter(campaign=campaign, number=int(number))
-        .select_related("campaign", "run__training_set", "run__job", "run__initial_model__campaign")
+        .select_related(
+            "campaign",
+            "run__training_set",
+            "run__job",
+            "run__initial_model__campaign",
+            "origin__job",
+            "origin__imported_by",
+        )
         .first()
     )
     return found if found is not None and found.version == version else None

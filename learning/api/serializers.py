@@ -143,6 +143,22 @@ class OriginSerializer(serializers.ModelSerializer[ModelOrigin]):
         ]  # fmt: skip
 
 
+class WholeOriginSerializer(OriginSerializer):
+    """Where a model comes from, with what became of each class."""
+
+    class_codes = serializers.ListField(child=serializers.CharField())
+    rows = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="By class code, the channels of the published network that say it; none: it is never said",
+    )
+    left_out = serializers.DictField(
+        child=serializers.CharField(), help_text="By channel that no class here has, why (in English)"
+    )
+
+    class Meta(OriginSerializer.Meta):
+        fields = [*OriginSerializer.Meta.fields, "file_name", "class_codes", "rows", "left_out"]
+
+
 class ImportModelSerializer(serializers.Serializer[Any]):
     """How a file of weights is to be read, as parameters of the address: the body is the file itself."""
 
@@ -272,7 +288,8 @@ class ModelPageSerializer(ModelSerializer):
     """One model with all that its page draws, but what it says of single control tiles."""
 
     figures = serializers.SerializerMethodField()
-    training = LearntFromSerializer(source="run")
+    origin = WholeOriginSerializer(allow_null=True)
+    training = LearntFromSerializer(source="run", allow_null=True, help_text="Null for a model that was imported")
 
     class Meta(ModelSerializer.Meta):
         fields = [*ModelSerializer.Meta.fields, "figures", "training"]

@@ -135,6 +135,11 @@ class ModelOrigin(models.Model):
         return f"{self.source} {self.variant}"
 
     @property
+    def may_have_seen_here(self) -> bool:
+        """Whether they may have learnt from this campaign's ground: unless somebody said that they have not."""
+        return self.seen_here is not False
+
+    @property
     def name(self) -> str:
         """What people know the weights by, in English: releases are in English."""
         return f"{self.title.get('en', self.source)} {self.variant}"
@@ -252,10 +257,20 @@ class TrainedModel(models.Model):
     @property
     def foreign_origin(self) -> ModelOrigin | None:
         """Weights from elsewhere that it is, or began from, by however many trainings."""
-        model: TrainedModel | None = self
-        while model is not None and model.origin is None:
-            model = model.run.initial_model if model.run else None
-        return model.origin if model else None
+        if self.run is None or self.run.initial_model_id is None:
+            return self.origin
+        # A training goes on from a model of its campaign: all of them in one query, however long the line is.
+        began = {
+            pk: (origin, earlier)
+            for pk, origin, earlier in TrainedModel.objects.filter(campaign=self.campaign_id).values_list(
+                "pk", "origin", "run__initial_model"
+            )
+        }
+        origin: int | None = None
+        earlier: int | None = self.run.initial_model_id
+        while earlier is not None:
+            origin, earlier = began[earlier]
+        return ModelOrigin.objects.get(pk=origin) if origin else None
 
 
 class Evaluation(models.Model):

@@ -128,9 +128,9 @@ def _class_score(code: str, figures: dict[str, Any]) -> ClassScore:
 
 
 def _may_have_seen(model: TrainedModel) -> bool:
-    """Whether weights from elsewhere may have learnt from this ground: unless somebody said that they have not."""
+    """Whether it goes back to weights from elsewhere that may have learnt from this ground."""
     origin = model.foreign_origin
-    return origin is not None and origin.seen_here is not False
+    return origin is not None and origin.may_have_seen_here
 
 
 def _limits(model: TrainedModel, origin: ModelOrigin | None) -> tuple[str, ...]:

@@ -86,22 +86,39 @@ def test_a_file_is_sent_followed_and_then_drafts_under_a_mark_that_it_is_not_jud
     page.goto("/campaigns/sent/")
     page.get_by_text("It is not judged yet: nothing is known of how good it is here").wait_for()
     assert "FLAIR-INC (IGN) rgbi_15cl" in page.inner_text("#rounds")
+    page.get_by_text("All about this model").click()
+    page.wait_for_url("**/models/sent-m1/")
+    told = page.inner_text("main")
+    assert "people need a start" in told and "herbaceous_vegetation + agricultural_land + plowed_land" in told
     page.goto("/campaigns/sent/studio/")
     page.wait_for_selector("#studio[data-ready='true']")
     page.keyboard.press("d")
     page.get_by_test_id("not-judged").wait_for()
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_the_page_of_published_weights_has_no_fault_and_fits(open_page: Any, tmp_path: Path, look: str) -> None:
-    slug = f"page-{list(LOOKS).index(look)}"
-    camp = scene(tmp_path, slug)
-    imported_row(camp, state="promoted")
-    imported_row(camp, number=2, state="held")
-    page, kept = opened(open_page, slug, **LOOKS[look]), Faults()
+def assert_faultless(page: Any) -> None:
+    """Folded and unfolded the page has no fault and is no wider than the screen."""
+    kept = Faults()
     kept.look(page, "folded")
     page.evaluate("() => { for (const fold of document.querySelectorAll('details')) fold.open = true; }")
     kept.look(page, "unfolded")
     assert kept.found == [], "\n".join(kept.found)
     width = page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
     assert width[0] <= width[1], "nothing makes the page wider than the screen"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_pages_of_published_weights_and_of_an_imported_model_have_no_fault_and_fit(
+    open_page: Any, tmp_path: Path, look: str
+) -> None:
+    slug = f"page-{list(LOOKS).index(look)}"
+    camp = scene(tmp_path, slug)
+    shown = imported_row(camp, state="promoted")
+    shown.origin.rows = {"CS2.2.1": ["herbaceous_vegetation", "agricultural_land", "plowed_land"], "CS2.2.2": []}
+    shown.origin.left_out = {"mixed": "rgbi_15cl was never rewarded for it"}
+    shown.origin.save()
+    imported_row(camp, number=2, state="held")
+    page = opened(open_page, slug, **LOOKS[look])
+    assert_faultless(page)
+    page.goto(f"/campaigns/{slug}/models/{shown.version}/")
+    assert_faultless(page)

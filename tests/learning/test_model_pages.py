@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from html_checks import assert_strict, language_of
-from learning_rows import Labelled, confusions, maintained, model_row
+from learning_rows import Labelled, confusions, imported_row, maintained, model_row
 from PIL import Image
 from scenes import TWO_CLASSES
 
@@ -270,6 +270,160 @@ def test_a_training_that_goes_on_or_failed_stands_above_the_models(django_assert
     assert "ended at step 7 without a model." in page and "no memory left" in page
     assert ": step 12. Its model appears here when it is over." in page and page.count('data-plot="curves"') == 1
     assert f'href="{url(1)}"' in page
+
+
+def imported_model(scene: Labelled, *, who: Any = None, **more: Any) -> Any:
+    """Imported weights, of which one class has two channels, one none, and a channel has no class."""
+    model = imported_row(scene.campaign, **more)
+    model.origin.rows = {BUILT: ["building", "greenhouse"], GRASS: []}
+    model.origin.left_out = {"swimming_pool": "OCS GE draws it with the ground around it."}
+    model.origin.imported_by = who
+    model.origin.save()
+    return model
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            [
+                "It is published, and not judged yet",
+                "Published before it could be judged: a start.",
+                "Others trained it, elsewhere: it has learnt from no label of this campaign.",
+                "Gers 2019.",
+                "nobody knows: figures here may be no independent test",
+                "none: it is never said, until it is learnt here",
+                "1 channel is left out",
+            ],
+        ),
+        (
+            "fr",
+            [
+                "Il est publié sans être encore jugé",
+                "D’autres l’ont entraîné, ailleurs",
+                "Le Gers en 2019.",
+                "il n’a appris d’aucune étiquette de cette campagne",
+                "1 sortie est laissée de côté",
+            ],
+        ),
+    ],
+)
+def test_the_page_of_an_imported_model_says_where_it_comes_from_and_what_became_of_its_classes(
+    language: str, told: list[str]
+) -> None:
+    scene, maintainer = maintained()
+    model = imported_model(scene, state="promoted", who=maintainer)
+    page = page_of(client_of(language=language))
+    common = [
+        "FLAIR-INC (IGN) <code>rgbi_15cl</code>",
+        "IGNF/FLAIR-INC_rgbi_15cl_resnet34-unet",
+        "FLAIR-INC weights, IGN",
+        "etalab-2.0",
+        "7" * 64,
+        "R, G, B, NIR",
+        "<code>building + greenhouse</code>",
+        "<code>swimming_pool</code>",
+        "OCS GE draws it with the ground around it.",
+    ]
+    for text in [*told, *common]:
+        assert text in page, text
+    assert "data-plot=" not in page and "camp-set" not in page, "it has no training and no training set"
+    assert "maintainer" not in page and "import-model" not in page
+    page = page_of(client_of(maintainer, language))
+    assert ", maintainer</dd>" in page and "/campaigns/camp/import-model/" in page
+    assert model.origin_id and model.run_id is None
+
+
+@pytest.mark.parametrize(
+    ("job", "told"),
+    [
+        (None, "Imported weights are judged once they are read"),
+        ("running", "It is being judged on the control tiles now"),
+        ("failed", "A maintainer can import it again."),
+    ],
+)
+def test_an_imported_model_that_is_not_judged_says_so_and_why(job: str | None, told: str) -> None:
+    scene, _maintainer = maintained()
+    model = imported_model(scene)
+    if job:
+        model.origin.job = Job.objects.create(kind="import_model", state=job, campaign=scene.campaign)
+        model.origin.save()
+    page = page_of(client_of())
+    assert told in page and "It is compared when it is judged." in page and "train or judge again" not in page
+
+
+def test_figures_of_weights_that_may_know_this_ground_and_of_what_was_trained_from_them_are_no_independent_test() -> (
+    None
+):
+    scene, _maintainer = maintained(holdout=12)
+    reference = holdout_reference(scene.campaign)
+    imported = imported_model(scene)
+    judged(imported, reference, 0.8)
+    assert promote_or_reject(candidate=imported, reference=reference).state == "promoted"
+    tuned = model_row(scene.campaign, number=2)
+    TrainingRun.objects.filter(pk=tuned.run_id).update(initial_model=imported)
+    judged(tuned, reference, 0.9)
+    assert promote_or_reject(candidate=TrainedModel.objects.get(pk=tuned.pk), reference=reference).state == "promoted"
+    no_test = "may have learnt from this ground, so this is no independent test."
+    goes_back = "It goes back to weights that others trained: FLAIR-INC (IGN) rgbi_15cl"
+    of_imported, of_tuned = page_of(client_of(), 1), page_of(client_of(), 2)
+    assert no_test in of_imported and no_test in of_tuned and "which no model ever learns from" not in of_tuned
+    assert goes_back in of_tuned and goes_back not in of_imported
+    assert "Against camp-m2, which is published now" in of_imported
+    assert f'href="{url(1)}"' in of_tuned, "what it began from"
+    imported.origin.seen_here = False
+    imported.origin.save()
+    for number in (1, 2):
+        page = page_of(client_of(), number)
+        assert no_test not in page and "which no model ever learns from" in page
+
+
+def test_an_imported_model_that_was_shown_and_then_judged_says_what_became_of_it() -> None:
+    scene, _maintainer = maintained(holdout=12)
+    reference = holdout_reference(scene.campaign)
+    imported = imported_model(scene, state="promoted")
+    candidate = model_row(scene.campaign, number=2)
+    for model, accuracy in ((imported, 0.3), (candidate, 0.9)):
+        judged(model, reference, accuracy)
+    promote_or_reject(candidate=candidate, reference=reference)
+    page = page_of(client_of(), 1)
+    assert "It was published before it could be judged, and taken back when it was" in page
+    assert "<dt>published before it could be judged</dt><dd>a start</dd>" in page
+    assert "It was not published" not in page
+
+
+def test_a_candidate_beside_weights_that_nobody_could_judge_is_not_said_to_be_compared_with_them() -> None:
+    scene, _maintainer = maintained(holdout=12)
+    reference = holdout_reference(scene.campaign)
+    imported, candidate = imported_model(scene, state="promoted"), model_row(scene.campaign, number=2)
+    for model in (imported, candidate):  # of two equal classes, 0.4 right is what one class everywhere gets
+        found = confusions(reference, 0.4)
+        record_evaluation(model=model, reference=reference, confusions=found, class_codes=list(TWO_CLASSES))
+    decided = promote_or_reject(candidate=candidate, reference=reference)
+    imported.refresh_from_db()
+    assert imported.is_published_unjudged and decided.state == "held"
+    page = page_of(client_of(), 2)
+    assert "When it was judged, camp-m1 was published and not judged itself" in page
+    assert "the most frequent class everywhere: what was published was not judged itself" in page
+    assert "Against camp-m1, which is published now" in page
+
+
+def test_weights_that_a_model_goes_back_to_are_found_in_as_many_queries_after_many_trainings() -> None:
+    scene, _maintainer = maintained()
+    earlier = imported_model(scene, state="retired")
+    for number in range(2, 8):
+        model = model_row(scene.campaign, number=number, state="retired")
+        TrainingRun.objects.filter(pk=model.run_id).update(initial_model=earlier)
+        earlier = model
+    client, costs = client_of(), set()
+    for number in (2, 7):
+        client.get(url(number))
+        with CaptureQueriesContext(connection) as made:
+            page = page_of(client, number)
+        assert "It goes back to weights that others trained" in page
+        costs.add(len(made))
+    assert len(costs) == 1
 
 
 def many_tiles(scene: Labelled, count: int) -> HoldoutReference:

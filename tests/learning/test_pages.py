@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from html_checks import assert_strict, faults_of, language_of
-from learning_rows import labelled_campaign, model_row
+from learning_rows import imported_row, labelled_campaign, model_row
 from scenes import TWO_CLASSES
 
 from annotation.models import ImageryLayer
@@ -28,11 +28,12 @@ def figures(iou: float | None, support_px: int = 100) -> dict[str, Any]:
     return {"iou": iou, "f1": iou, "support_px": support_px, "iou_low": 0.25, "iou_high": 0.9}
 
 
-def publish(slug: str = "camp", *, with_model: bool = True) -> Release:
-    """A published release put in place by hand, of a model with figures where asked."""
+def publish(slug: str = "camp", *, with_model: bool = True, imported: bool = False) -> Release:
+    """A published release put in place by hand, of a model with figures or an imported one without, where asked."""
     campaign = labelled_campaign(slug).campaign
-    model = model_row(campaign, state="promoted") if with_model else None
-    if model is not None:
+    row_of = imported_row if imported else model_row
+    model = row_of(campaign, state="promoted") if with_model else None
+    if model is not None and not imported:
         Evaluation.objects.create(
             model=model,
             holdout_sha256="a" * 64,
@@ -125,6 +126,30 @@ def test_a_release_without_a_model_has_no_figures_and_no_map_to_choose() -> None
     page = Client(headers={"accept-language": "en"}).get("/releases/camp-1.0.0/").content.decode()
     assert "How good is the model" not in page
     assert 'value="class" disabled' in page and 'value="none" checked' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ["Where the model comes from", "It was not judged yet when this was published", "Gers 2019.",
+                "It goes back to weights that others trained: FLAIR-INC (IGN) rgbi_15cl", "All about this model"]),
+        ("fr", ["D’où vient le modèle", "Le Gers en 2019.", "Tout sur ce modèle"]),
+    ],
+)  # fmt: skip
+def test_a_release_of_an_imported_model_says_where_it_comes_from_and_leads_to_its_page(
+    language: str, told: list[str]
+) -> None:
+    release = publish(imported=True)
+    assert (release.summary["judged"], release.summary["origin"]) == (False, "FLAIR-INC (IGN) rgbi_15cl")
+    client = Client(headers={"accept-language": language})
+    answer = client.get("/releases/camp-1.0.0/")
+    assert_strict(answer)
+    page = answer.content.decode()
+    for text in told:
+        assert text in page, text
+    assert 'href="/campaigns/camp/models/camp-m1/"' in page
+    of_model = client.get("/campaigns/camp/models/camp-m1/").content.decode()
+    assert 'href="/releases/camp-1.0.0/"' in of_model
 
 
 def test_hostile_titles_and_notes_stay_text() -> None:

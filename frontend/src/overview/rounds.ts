@@ -42,17 +42,18 @@ export function shownPrediction(models: readonly TrainedModel[]): number | null 
 }
 
 /** What is said of a published model that comes from elsewhere; null of one that was trained here. */
-export function importedNote(models: readonly TrainedModel[], language: string): HTMLElement | null {
+export function importedNote(models: readonly TrainedModel[], campaign: string, language: string): HTMLElement | null {
   const published = models.find((model) => model.state === "promoted");
   if (!published?.origin) return null;
   const { title, variant, attribution, licence } = published.origin;
   const source = `${title[language] ?? title["en"] ?? ""} ${variant}`;
   const values = { model: published.version, source, attribution, licence };
   const words = interpolate(gettext("%(model)s was not trained here: it comes from %(source)s (%(attribution)s, %(licence)s)."), values);
-  const note = element("p", published.judged ? words : `${words} `);
+  const note = element("p", `${words} `);
   if (!published.judged) {
-    note.append(element("strong", gettext("It is not judged yet: nothing is known of how good it is here. A maintainer published it so that people have a start.")));
+    note.append(element("strong", gettext("It is not judged yet: nothing is known of how good it is here. A maintainer published it so that people have a start.")), " ");
   }
+  note.append(element("a", gettext("All about this model"), { href: modelAddress(campaign, published.version) }));
   return note;
 }
 
@@ -97,10 +98,14 @@ function figure(caption: string, points: ChartPoint[], language: string, top?: n
   return box;
 }
 
+function modelAddress(campaign: string, version: string): string {
+  return `/campaigns/${campaign}/models/${version}/`;
+}
+
 function modelLink(campaign: string, version: string | null): HTMLElement {
   const cell = element("td");
   if (version) {
-    const link = element("a", "", { href: `/campaigns/${campaign}/models/${version}/` });
+    const link = element("a", "", { href: modelAddress(campaign, version) });
     link.append(element("code", version));
     cell.append(link);
   }
@@ -154,7 +159,7 @@ export async function showRounds(place: HTMLElement, campaign: string, language:
   }
   const trained = rounds.filter((round) => round.promoted !== null);
   const quality = modelPoints(models, language);
-  const imported = importedNote(models, language);
+  const imported = importedNote(models, campaign, language);
   if (trained.length === 0 && quality.length === 0) {
     if (imported) {
       place.replaceChildren(imported);

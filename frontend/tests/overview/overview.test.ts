@@ -42,19 +42,20 @@ describe("a model from elsewhere", () => {
   const origin = { title: { en: "FLAIR-INC (IGN)", fr: "FLAIR-INC" }, variant: "rgbi_15cl", attribution: "IGN", licence: "etalab-2.0" };
   const published: TrainedModel = { ...model(2), state: "promoted", origin };
 
-  it("is said to be one, with its source and licence", () => {
-    expect(importedNote([published], "en")?.textContent).toBe(
-      "m2 was not trained here: it comes from FLAIR-INC (IGN) rgbi_15cl (IGN, etalab-2.0).");
-    expect(importedNote([published], "fr")?.textContent).toContain("FLAIR-INC rgbi_15cl");
+  it("is said to be one, with its source and licence, and leads to its page", () => {
+    const note = importedNote([published], "gers", "en");
+    expect(note?.textContent).toBe("m2 was not trained here: it comes from FLAIR-INC (IGN) rgbi_15cl (IGN, etalab-2.0). All about this model");
+    expect(note?.querySelector("a")?.getAttribute("href")).toBe("/campaigns/gers/models/m2/");
+    expect(importedNote([published], "gers", "fr")?.textContent).toContain("FLAIR-INC rgbi_15cl");
   });
 
   it("is said not to be judged while it is not", () => {
-    expect(importedNote([{ ...published, judged: false }], "en")?.querySelector("strong")?.textContent).toMatch(/^It is not judged yet/);
-    expect(importedNote([published], "en")?.querySelector("strong")).toBeNull();
+    expect(importedNote([{ ...published, judged: false }], "gers", "en")?.querySelector("strong")?.textContent).toMatch(/^It is not judged yet/);
+    expect(importedNote([published], "gers", "en")?.querySelector("strong")).toBeNull();
   });
 
   it("is not spoken of when what is published was trained here", () => {
-    expect(importedNote([model(3), { ...published, state: "candidate" }], "en")).toBeNull();
+    expect(importedNote([model(3), { ...published, state: "candidate" }], "gers", "en")).toBeNull();
   });
 });
 

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from learning_rows import UNJUDGED, imported_row, labelled_campaign, model_row, ready_map, with_weights
 from safetensors.numpy import save
+from scenes import TWO_CLASSES
 
 from annotation.models import Job
 from annotation.services.people import set_role
@@ -117,6 +118,18 @@ def test_the_list_of_models_says_where_one_comes_from_and_that_it_is_not_judged(
         imported["origin"]["licence"] == "etalab-2.0" and imported["origin"]["attribution"] == "FLAIR-INC weights, IGN"
     )
     assert imported["gate"]["reason"].endswith("a start")
+
+
+def test_one_imported_model_says_what_became_of_each_class_and_has_no_training(scene: Any, api_client: Any) -> None:
+    imported_row(scene.campaign, state="promoted")
+    answer = api_client.get("/api/v1/campaigns/camp/models/1/")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["training"] is None and body["figures"] is None and body["judged"] is False
+    origin = body["origin"]
+    assert origin["rows"] == {code: [code] for code in TWO_CLASSES} and origin["left_out"] == {}
+    assert (origin["file_name"], origin["source_sha256"]) == ("w.safetensors", "7" * 64)
+    assert origin["class_codes"] == list(TWO_CLASSES) and "imported_by" not in origin
 
 
 # --- pages --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learning_rows import Labelled, labelled_campaign, model_row, ready_map
+from learning_rows import Labelled, imported_row, labelled_campaign, model_row, ready_map
 from scenes import TWO_CLASSES
 
 from annotation.models import Annotation
@@ -79,6 +79,23 @@ def test_candidates_are_the_eligible_tiles_beside_those_learnt_from() -> None:
     assert candidates.share[west].tolist() == [[1, 0]] * int(west.sum())
     south = candidates.row >= 8
     assert candidates.mean_doubt[south] == pytest.approx(0.41) and candidates.mean_doubt[~south] == pytest.approx(0.02)
+
+
+def test_an_imported_models_map_opens_a_round_from_its_doubt_though_it_has_learnt_from_no_tile() -> None:
+    scene = labelled_campaign(pool=3, random_share=0.0)
+    prediction = two_looks(scene, imported_row(scene.campaign, state="promoted"))
+    candidates = candidates_of(prediction, pool_mask(scene.campaign))
+    assert candidates.known_embedding is not None and candidates.known_share is not None
+    assert candidates.known_embedding.shape == (0, 64) and candidates.known_share.shape == (0, 2)
+    RetrainingPolicy.objects.create(campaign=scene.campaign, round_size=20)
+    opened = open_acquisition_round(campaign=scene.campaign, prediction=prediction, candidate=prediction.model)
+    assert opened is not None
+    assert (opened.labelled_tiles, opened.candidate, opened.promoted) == (0, prediction.model, True)
+    tickets = opened.queue_round.tickets.exclude(kind="control").select_related("tile")
+    assert len(tickets) == 20 and {ticket.kind for ticket in tickets} == {"uncertainty"}, "nothing to suspect it by"
+    assert sum(ticket.tile.row >= 8 for ticket in tickets) >= 15, "where it doubts, but for what looks otherwise"
+    labelled = {tile.pk for tile in scene.pool_tiles()[:3]}
+    assert not labelled & {ticket.tile_id for ticket in tickets}
 
 
 def test_a_map_made_before_tiles_had_an_embedding_gives_its_mean_doubt() -> None:
