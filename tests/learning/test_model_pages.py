@@ -293,6 +293,7 @@ def imported_model(scene: Labelled, *, who: Any = None, **more: Any) -> Any:
                 "Others trained it, elsewhere: it has learnt from no label of this campaign.",
                 "Gers 2019.",
                 "nobody knows: figures here may be no independent test",
+                "It is compared when it is judged.",
                 "none: it is never said, until it is learnt here",
                 "1 channel is left out",
             ],
