@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Dataset:
     Args:
         budgets: labelled tiles at the end of each round; those of the first are drawn at random.
         region_budgets: the same where regions of tiles are labelled, in tiles' worth of ground.
+        opened_once: whether a tile is opened once, as on the platform, and what is left of it is not asked for again; a
+            pool of few tiles would be used up.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Dataset:
     test: Tiles
     budgets: tuple[int, ...]
     region_budgets: tuple[int, ...]
+    opened_once: bool = True
 
 
 def dubai() -> Dataset:
@@ -54,7 +57,8 @@ def gid() -> Dataset:
     folder = _folder("gid5-gf2")
     budgets = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
     regions = (2, 4, 8, 12, 16, 24, 32, 48)
-    return _dataset("gid", folder, "png", pool_px=224, test_px=224, budgets=budgets, region_budgets=regions)
+    data = _dataset("gid", folder, "png", pool_px=224, test_px=224, budgets=budgets, region_budgets=regions)
+    return replace(data, opened_once=False)
 
 
 DATASETS = {"dubai": dubai, "gid": gid}

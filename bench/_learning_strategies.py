@@ -39,6 +39,14 @@ def _ours(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArr
     return np.array([tile.col for tile in ranked], np.intp)
 
 
+def _our_regions(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """The same by parts of tiles. A map does not tell which labels lie in which part: nothing is suspected."""
+    placed = replace(candidates, row=np.zeros(len(candidates), np.intp), col=np.arange(len(candidates)))
+    mix = Mix(suspects=0.0)
+    ranked = rank_tiles(placed, acquisition=DoubtAndDiversity(), mix=mix, batch_size=count, rng=rng)
+    return np.array([part.col for part in ranked], np.intp)
+
+
 def _typiclust(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """scikit-activeml's TypiClust (Hacohen et al. 2022): the most typical tile of each cluster not yet labelled."""
     from skactiveml.pool import TypiClust
@@ -64,12 +72,17 @@ STRATEGIES = {
     "typiclust (scikit-activeml)": Strategy(_typiclust, needs_model=False),
     "ours": Strategy(_ours),
     "random regions": Strategy(_by(AtRandom()), parts=4, needs_model=False),
-    "our regions": Strategy(_ours, parts=4),
+    "our regions": Strategy(_our_regions, parts=4),
 }
 
 
-def curve(world: World, strategy: Strategy, *, budgets: tuple[int, ...], seed: int) -> dict[int, float]:
-    """Mean IoU on the hold-out by labelled ground, in tiles, as one strategy has it labelled round by round."""
+def curve(
+    world: World, strategy: Strategy, *, budgets: tuple[int, ...], seed: int, opened_once: bool
+) -> dict[int, float]:
+    """Mean IoU on the hold-out by labelled ground, in tiles, as one strategy has it labelled round by round.
+
+    Args: opened_once: see Dataset.
+    """
     n_tiles, side = len(world.pool.labels), world.pool.side
     per_tile = strategy.parts**2
     order = np.random.default_rng([seed, 7]).permutation(n_tiles * per_tile)
@@ -81,7 +94,9 @@ def curve(world: World, strategy: Strategy, *, budgets: tuple[int, ...], seed: i
     for number, budget in enumerate(budgets):
         if head is not None:
             count = budget * per_tile - len(chosen)
-            left = np.setdiff1d(np.arange(n_tiles * per_tile), chosen)
+            asked = np.zeros((n_tiles, per_tile), np.bool_)
+            asked.flat[chosen] = True
+            left = np.flatnonzero(~(asked.any(axis=1, keepdims=True) & opened_once | asked))
             candidates = _candidates(world, head if strategy.needs_model else None, embedding, truth,
                                      left=left, chosen=np.array(chosen), parts=strategy.parts)  # fmt: skip
             picked = strategy.choose(candidates, count, np.random.default_rng([seed, number]))

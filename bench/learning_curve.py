@@ -51,7 +51,8 @@ def one(data_name: str, strategy: str, seed: int) -> Any:
     if strategy == CEILING:
         return ceiling(world, seed=seed)
     of = STRATEGIES[strategy]
-    return curve(world, of, budgets=data.budgets if of.parts == 1 else data.region_budgets, seed=seed)
+    budgets = data.budgets if of.parts == 1 else data.region_budgets
+    return curve(world, of, budgets=budgets, seed=seed, opened_once=data.opened_once)
 
 
 def measure(arguments: argparse.Namespace, path: Path) -> dict[str, Any]:
