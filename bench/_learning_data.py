@@ -31,8 +31,8 @@ class Dataset:
     Args:
         budgets: labelled tiles at the end of each round; those of the first are drawn at random.
         region_budgets: the same where regions of tiles are labelled, in tiles' worth of ground.
-        opened_once: whether a tile is opened once, as on the platform, and what is left of it is not asked for again; a
-            pool of few tiles would be used up.
+        opened_once: whether a tile of which parts are labelled is opened once, and what is left of it is not asked for
+            again: to open it takes time of its own. A pool of few tiles would be used up.
     """
 
     name: str

@@ -32,19 +32,15 @@ class Strategy:
     needs_model: bool = True
 
 
-def _ours(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """A round as the platform makes it, by default: ranks are positions here."""
-    placed = replace(candidates, row=np.zeros(len(candidates), np.intp), col=np.arange(len(candidates)))
-    ranked = rank_tiles(placed, acquisition=DoubtAndDiversity(), mix=Mix(), batch_size=count, rng=rng)
-    return np.array([tile.col for tile in ranked], np.intp)
+def _ours(mix: Mix) -> Choice:
+    """Rounds as the platform makes them, by its default function. What is ranked has no place but its position."""
 
+    def choose(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        placed = replace(candidates, row=np.zeros(len(candidates), np.intp), col=np.arange(len(candidates)))
+        ranked = rank_tiles(placed, acquisition=DoubtAndDiversity(), mix=mix, batch_size=count, rng=rng)
+        return np.array([one.col for one in ranked], np.intp)
 
-def _our_regions(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """The same by parts of tiles. A map does not tell which labels lie in which part: nothing is suspected."""
-    placed = replace(candidates, row=np.zeros(len(candidates), np.intp), col=np.arange(len(candidates)))
-    mix = Mix(suspects=0.0)
-    ranked = rank_tiles(placed, acquisition=DoubtAndDiversity(), mix=mix, batch_size=count, rng=rng)
-    return np.array([part.col for part in ranked], np.intp)
+    return choose
 
 
 def _typiclust(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -70,9 +66,10 @@ STRATEGIES = {
     "entropy": Strategy(_by(Doubt())),
     "diversity": Strategy(_by(Diversity()), needs_model=False),
     "typiclust (scikit-activeml)": Strategy(_typiclust, needs_model=False),
-    "ours": Strategy(_ours),
+    "ours": Strategy(_ours(Mix())),
     "random regions": Strategy(_by(AtRandom()), parts=4, needs_model=False),
-    "our regions": Strategy(_our_regions, parts=4),
+    # Which labels lie in which part would have to be told before what looks like a part could speak against it.
+    "our regions": Strategy(_ours(Mix(suspects=0.0)), parts=4),
 }
 
 

@@ -29,7 +29,7 @@ LIMITS = SandboxLimits(memory_bytes=16 * 2**30, cpu_seconds=1800, file_bytes=4 *
 def import_model(context: JobContext) -> dict[str, Any]:
     """Make a model of ours from a file, then have it judged; the result says what became of it."""
     payload = context.payload
-    campaign = Campaign.objects.select_related("layer", "nomenclature", "holdout").get(pk=context.payload["campaign"])
+    campaign = Campaign.objects.select_related("layer", "nomenclature", "holdout").get(pk=payload["campaign"])
     source = Path(payload["path"])
     model = TrainedModel.objects.filter(origin__job=context.job).select_related("campaign__layer", "origin").first()
     if model is None:

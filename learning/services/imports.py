@@ -53,13 +53,14 @@ def recipe_for(
             f"{settings.CONTRIBUTION_LICENCE}: a model made from it could not be released."
         )
     chosen = source.variant(variant)
+    counterparts, reasons = _said_of_channels(campaign, source, mapping)
     recipe = make_recipe(
         source,
         chosen,
         bands=bands,
         class_codes=selectable_codes(campaign),
-        counterparts=_counterparts(campaign, source, mapping),
-        reasons=_reasons(campaign, source, mapping),
+        counterparts=counterparts,
+        reasons=reasons,
         nomenclature_code=campaign.nomenclature.code,
         nomenclature_version=campaign.nomenclature.version,
         notes={
@@ -247,18 +248,18 @@ def _entries(campaign: Campaign, source: WeightsSource, mapping: ClassMapping | 
     ]
 
 
-def _counterparts(campaign: Campaign, source: WeightsSource, mapping: ClassMapping | None) -> dict[str, str | None]:
-    """Class by channel: the same where the campaign speaks the source's nomenclature, else the mapping's default."""
+def _said_of_channels(
+    campaign: Campaign, source: WeightsSource, mapping: ClassMapping | None
+) -> tuple[dict[str, str | None], dict[str, str]]:
+    """Class by channel (the same where the campaign speaks the source's nomenclature, else the mapping's default), and
+    what the mapping notes of each channel.
+    """
     if mapping is None and campaign.nomenclature.code == source.nomenclature:
-        return {channel: channel for channel in source.channels}
-    return {entry.source: entry.target for entry in _entries(campaign, source, mapping) if entry.default}
-
-
-def _reasons(campaign: Campaign, source: WeightsSource, mapping: ClassMapping | None) -> dict[str, str]:
-    if mapping is None and campaign.nomenclature.code == source.nomenclature:
-        return {}
+        return {channel: channel for channel in source.channels}, {}
+    entries = _entries(campaign, source, mapping)
     told: dict[str, list[str]] = {}
-    for entry in _entries(campaign, source, mapping):
+    for entry in entries:
         if entry.note:
             told.setdefault(entry.source, []).append(entry.note)
-    return {code: " ".join(dict.fromkeys(notes)) for code, notes in told.items()}
+    counterparts = {entry.source: entry.target for entry in entries if entry.default}
+    return counterparts, {code: " ".join(dict.fromkeys(notes)) for code, notes in told.items()}
