@@ -39,6 +39,7 @@ SCRATCH = REPOSITORY / "var" / "bench" / "learning"
 RESULTS = REPOSITORY / "bench" / "results"
 CEILING = "whole pool"
 CLOSE = 0.95
+SEEDS_KEPT, SEEDS_QUICK = 5, 2
 
 
 def one(data_name: str, strategy: str, seed: int) -> Any:
@@ -189,12 +190,13 @@ def main() -> None:
     """Measure, print the tables, draw the figure, print the line of figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=sorted(DATASETS), default="dubai")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, help=f"{SEEDS_KEPT} with --keep, else {SEEDS_QUICK}: 20 minutes")
     parser.add_argument("--strategies", type=lambda text: list(strategies(text)), default=list(STRATEGIES))
     parser.add_argument("--keep", action="store_true", help="the full form: results stay in bench/results")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--figure", type=Path, help="an SVG of the curves to write")
     arguments = parser.parse_args()
+    arguments.seeds = arguments.seeds or (SEEDS_KEPT if arguments.keep else SEEDS_QUICK)
     path = (RESULTS if arguments.keep else SCRATCH) / f"learning-{arguments.data}.json"
     kept = json.loads(json.dumps(measure(arguments, path)))
     figures = report(kept, arguments.strategies)
