@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from learning.core.map_files import FEATURE_LEVELS, random_projection
+from learning.core.map_tables import FEATURE_LEVELS, random_projection
 
 MAX_STAGE_FEATURES = 320  # of a wider stage of the encoder, random sums are kept
 

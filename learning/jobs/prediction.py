@@ -11,7 +11,7 @@ import numpy as np
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
 from learning.core.map_copies import write_hidden_copy
-from learning.core.map_files import MapPaths
+from learning.core.map_plan import MapPaths
 from learning.errors import PredictionStopped
 from learning.jobs.options import CORE_PX, device_of
 from learning.jobs.weights import loaded_model

@@ -12,11 +12,11 @@ import torch
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
-from learning.core import map_files
+from learning.core import map_files, map_tables
 from learning.core.dataset import LabelledTile, Normalisation
 from learning.core.embedding import logits_and_features
 from learning.core.fit import TrainConfig, fit
-from learning.core.map_files import MapPaths, claim_work_dir
+from learning.core.map_plan import MapPaths, claim_work_dir
 from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
 from learning.core.network import NetworkSpec, build_network
 from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window, window_logits
@@ -255,7 +255,7 @@ def test_a_tiles_embedding_is_what_the_encoder_saw_there_among_the_tiles(model, 
     known = valid[16:256:32, 16:320:32].reshape(4, 2, 5, 2)
     seen = (tiles * known).sum((2, 4)) / known.sum((1, 3))
     standard = (seen - seen.mean((1, 2), keepdims=True)) / seen.std((1, 2), keepdims=True) / len(seen) ** 0.5
-    expected = standard.transpose(1, 2, 0) @ map_files.random_projection(len(seen), 64)
+    expected = standard.transpose(1, 2, 0) @ map_tables.random_projection(len(seen), 64)
     assert embedding == pytest.approx(expected, abs=0.05)
     assert np.corrcoef(embedding.ravel(), expected.ravel())[0, 1] > 0.999
 
