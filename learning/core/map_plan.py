@@ -19,7 +19,10 @@ class PredictionPlan:
         band_indexes: 1-based bands of the source, in the model's order.
         core_px: side of the part of a window that is kept; margin_px: context on each side. Multiples of 32.
         work_dir: finished rows are kept here until assembled.
-        fingerprint: model digest and source file size and time, so that stale rows are never reused.
+        fingerprint: models' digests and source file size and time, so that stale rows are never reused.
+        pixel_score: what is summed over tiles as the model's doubt, see uncertainty.PIXEL_SCORES; the entropy map
+            holds the entropy whichever it is.
+        opinions: how many it is made of; 1 for scores that one model gives.
     """
 
     source: Path
@@ -34,6 +37,8 @@ class PredictionPlan:
     precision: str
     work_dir: Path
     fingerprint: str
+    pixel_score: str = "entropy"
+    opinions: int = 1
 
     @property
     def n_core_rows(self) -> int:
@@ -75,13 +80,15 @@ class MapPaths:
     Args:
         classes: COG uint8, k = class k - 1, 0 = no imagery, colour table, MODE overviews.
         entropy: COG uint8, 0 = no imagery, else 1 + round(254 · H / ln K), AVERAGE overviews.
-        scores: .npy float32 (n_rows, n_cols), mean entropy in nats over pixels with imagery, NaN without any.
+        scores: .npy float32 (n_rows, n_cols), mean of the plan's pixel score over pixels with imagery, NaN without
+            any.
         histogram: .npy int64 (n_rows, n_cols, class), pixels by predicted class.
-        doubt: .npy float32 (n_rows, n_cols, class), entropy in nats summed over the pixels of each predicted class,
+        doubt: .npy float32 (n_rows, n_cols, class), the pixel score summed over the pixels of each predicted class,
             divided by the tile's pixels with imagery: sums over the classes to `scores`.
         embedding: .npy float16 (n_rows, n_cols, EMBEDDING_SIZE), what each tile looks like to the network: the
             encoder's features, each with mean 0 and deviation 1 over the map's tiles, projected at random; 0 where
             there is no imagery.
+        tile_entropy: .npy float32 (n_rows, n_cols), mean entropy in nats: `scores` where that is the pixel score.
     """
 
     classes: Path
@@ -90,11 +97,14 @@ class MapPaths:
     histogram: Path
     doubt: Path
     embedding: Path
+    tile_entropy: Path
 
     @classmethod
     def in_folder(cls, folder: Path) -> MapPaths:
         """The usual names."""
-        names = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy")
+        names = (
+            "class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy", "tile_entropy.npy",
+        )  # fmt: skip
         return cls(*(folder / name for name in names))
 
     def names(self) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from learning.core.durable import publish
 from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult
+from learning.core.uncertainty import pixel_score
 
-SUM_LEVELS = 65_535  # entropy is summed in whole 65,535ths of ln K: integer sums do not depend on their order
+SUM_LEVELS = 65_535  # scores are summed in whole 65,535ths of their bound: integer sums do not depend on their order
 FEATURE_LEVELS = 256  # the encoder's features are summed in whole 256ths, for the same reason
 EMBEDDING_SIZE = 64
 
@@ -24,14 +25,16 @@ class RowSums:
 
     Args:
         first_tile_row: tile row of index 0.
-        entropy: int64 (tile row, tile column + 1, class), of the pixels of each predicted class, in 65,535ths of
-            ln K; the last column is the remainder at the right, and tile rows at or beyond n_rows the remainder at
-            the bottom.
+        doubt: int64 (tile row, tile column + 1, class), the plan's pixel score of the pixels of each predicted class,
+            in 65,535ths of its largest value; the last column is the remainder at the right, and tile rows at or beyond
+            n_rows the remainder at the bottom.
+        entropy: int64 (tile row, tile column + 1), of all pixels, in 65,535ths of ln K.
         histogram: int64 (tile row, tile column + 1, class).
         features: int64 (tile row, tile column + 1, feature + 1), see embedding.feature_sums.
     """
 
     first_tile_row: int
+    doubt: NDArray[np.int64]
     entropy: NDArray[np.int64]
     histogram: NDArray[np.int64]
     features: NDArray[np.int64]
@@ -44,6 +47,7 @@ def save_sums(plan: PredictionPlan, core_row: int, sums: RowSums) -> None:
         np.savez(
             stream,
             first=sums.first_tile_row,
+            doubt=sums.doubt,
             entropy=sums.entropy,
             histogram=sums.histogram,
             features=sums.features,
@@ -53,20 +57,20 @@ def save_sums(plan: PredictionPlan, core_row: int, sums: RowSums) -> None:
 
 def write_tables(plan: PredictionPlan, out: MapPaths) -> PredictionResult:
     """Add up the finished rows' sums into the tables of a prediction."""
-    most = math.log(len(plan.class_codes))
-    entropy_by_class, histogram = _total_sums(plan)
+    n_classes = len(plan.class_codes)
+    most = math.log(n_classes) / SUM_LEVELS
+    highest = pixel_score(plan.pixel_score).upper_bound(n_classes) / SUM_LEVELS
+    doubt, entropy, histogram = _total_sums(plan)
     pixels = histogram.sum(axis=2)
-    entropy = entropy_by_class.sum(axis=2)
     inside = np.s_[: plan.n_rows, : plan.n_cols]
-    unknown = np.full(pixels.shape, np.nan)
-    mean = np.divide(entropy * (most / SUM_LEVELS), pixels, out=unknown, where=pixels > 0)
-    _write_npy(out.scores, mean[inside].astype(np.float32))
+    _write_npy(out.scores, _mean(doubt.sum(axis=2) * highest, pixels)[inside])
+    _write_npy(out.tile_entropy, _mean(entropy * most, pixels)[inside])
     _write_npy(out.histogram, histogram[inside])
-    doubt = entropy_by_class * (most / SUM_LEVELS) / np.maximum(pixels, 1)[..., None]
-    _write_npy(out.doubt, doubt[inside].astype(np.float32))
+    by_class = doubt * highest / np.maximum(pixels, 1)[..., None]
+    _write_npy(out.doubt, by_class[inside].astype(np.float32))
     _write_embedding(plan, out.embedding)
     counted = int(pixels.sum())
-    average = float(entropy.sum() * (most / SUM_LEVELS) / counted) if counted else None
+    average = float(entropy.sum() * most / counted) if counted else None
     class_pixels = tuple(histogram.sum(axis=(0, 1)).tolist())
     return PredictionResult(class_pixels, average, plan.n_rows, plan.n_cols, plan.precision)
 
@@ -81,16 +85,25 @@ def random_projection(size: int, smaller: int) -> NDArray[np.float32]:
     return projection
 
 
-def _total_sums(plan: PredictionPlan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _mean(total: NDArray[np.floating[Any]], pixels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Float32, NaN where there is no pixel."""
+    mean = np.full(pixels.shape, np.nan)
+    np.divide(total, pixels, out=mean, where=pixels > 0)
+    return mean.astype(np.float32)
+
+
+def _total_sums(plan: PredictionPlan) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Doubt by class, entropy and histogram of all rows of windows, remainders included."""
     shape = (-(-plan.height // plan.tile_px), plan.n_cols + 1)
-    entropy = np.zeros((*shape, len(plan.class_codes)), np.int64)
-    histogram = np.zeros_like(entropy)
+    doubt = np.zeros((*shape, len(plan.class_codes)), np.int64)
+    histogram, entropy = np.zeros_like(doubt), np.zeros(shape, np.int64)
     for core_row in range(plan.n_core_rows):
         with np.load(plan.sums_path(core_row), allow_pickle=False) as sums:
-            rows = slice(int(sums["first"]), int(sums["first"]) + len(sums["entropy"]))
+            rows = slice(int(sums["first"]), int(sums["first"]) + len(sums["doubt"]))
+            doubt[rows] += sums["doubt"]
             entropy[rows] += sums["entropy"]
             histogram[rows] += sums["histogram"]
-    return entropy, histogram
+    return doubt, entropy, histogram
 
 
 def _write_embedding(plan: PredictionPlan, path: Path) -> None:

@@ -20,16 +20,19 @@ from rasterio.windows import Window
 from torch import Tensor
 
 from learning.core.dataset import mirror
-from learning.core.embedding import logits_and_features
 from learning.core.entropy import classes_and_entropy
+from learning.core.forward import Seen, doubt_beside_entropy, see
 from learning.core.map_files import ENTROPY_LEVELS, assemble, finish_row, row_profile
 from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, claim_work_dir
 from learning.core.model_file import TrainedModel, match_imagery
 from learning.core.network import STRIDE
-from learning.core.precision import autocast, on_device, resolve_precision
+from learning.core.pixel_doubt import as_share
+from learning.core.precision import on_device, resolve_precision
 from learning.core.row_sums import WindowSums
+from learning.core.uncertainty import MOST_OPINIONS, OPINIONS
+from learning.core.uncertainty import pixel_score as score_named
 from learning.core.windows import Pixels, batches, round_up
-from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, PredictionStopped
+from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, NoSecondOpinion, PredictionStopped
 
 
 def predict_raster(
@@ -46,6 +49,9 @@ def predict_raster(
     batch_size: int = 1,
     device: str = "cpu",
     precision: str = "auto",
+    pixel_score: str = "entropy",
+    opinions: int = OPINIONS,
+    others: Sequence[TrainedModel] = (),
     work_dir: Path | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -61,7 +67,8 @@ def predict_raster(
     """
     plan = plan_prediction(
         model, source, tile_px=tile_px, bands=bands, gsd_m=gsd_m, core_px=core_px, margin_px=margin_px,
-        batch_size=batch_size, device=device, precision=precision,
+        batch_size=batch_size, device=device, precision=precision, pixel_score=pixel_score, opinions=opinions,
+        others=others,
         work_dir=work_dir or out.classes.with_name(out.classes.name + ".rows"),
     )  # fmt: skip
     claim_work_dir(plan)
@@ -72,7 +79,9 @@ def predict_raster(
             def row_progress(share: float, before: int = before) -> None:
                 on_progress((before + share) / plan.n_core_rows)
 
-            predict_core_row(model, plan, core_row, device=device, on_progress=row_progress, should_stop=should_stop)
+            predict_core_row(
+                model, plan, core_row, others=others, device=device, on_progress=row_progress, should_stop=should_stop
+            )
         on_progress((core_row + 1) / plan.n_core_rows)
     return assemble(plan, out, colours=colours, tags={"MODEL_SHA256": model.sha256})
 
@@ -90,6 +99,9 @@ def plan_prediction(
     batch_size: int = 1,
     device: str = "cpu",
     precision: str = "auto",
+    pixel_score: str = "entropy",
+    opinions: int = OPINIONS,
+    others: Sequence[TrainedModel] = (),
 ) -> PredictionPlan:
     """Fix everything that decides the bytes of a prediction.
 
@@ -98,8 +110,12 @@ def plan_prediction(
         bands: names of the source's bands in file order; None = the file's own band descriptions.
         gsd_m: ground size of a source pixel; None = not checked.
         core_px: kept side of a window; margin_px: context, None = what the model asks for. Multiples of 32.
+        pixel_score: name of one of uncertainty.PIXEL_SCORES.
+        opinions: passes with dropout for a score that needs several, where the model was trained with it.
+        others: models with the same classes and bands, whose opinions are asked where it was not.
 
-    Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used.
+    Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used;
+            UnknownAcquisition: no such score; NoSecondOpinion: it needs several opinions, and there is one.
     """
     margin_px = model.metadata.margin_px if margin_px is None else margin_px
     for name, value, least in (("core_px", core_px, STRIDE), ("margin_px", margin_px, 0)):
@@ -114,6 +130,9 @@ def plan_prediction(
         indexes = match_imagery(model.metadata, bands=names, dtype=dataset.dtypes[0], gsd_m=gsd_m)
         width, height = dataset.width, dataset.height
     state = source.stat()
+    heard = _opinions(model, others, pixel_score=pixel_score, opinions=opinions)
+    asked = others if heard > 1 and not model.metadata.spec.dropout else ()
+    models = " ".join(f"{one.sha256} {one.temperature!r}" for one in (model, *asked))
     return PredictionPlan(
         source=source,
         width=width,
@@ -126,8 +145,31 @@ def plan_prediction(
         batch_size=batch_size,
         precision=resolve_precision(precision, torch.device(device)),
         work_dir=work_dir,
-        fingerprint=f"{model.sha256} {state.st_size} {state.st_mtime_ns} {model.temperature!r}",
+        fingerprint=f"{models} {state.st_size} {state.st_mtime_ns}",
+        pixel_score=pixel_score,
+        opinions=heard,
     )
+
+
+def _opinions(model: TrainedModel, others: Sequence[TrainedModel], *, pixel_score: str, opinions: int) -> int:
+    """How many opinions the score is made of."""
+    if score_named(pixel_score).members == 1:
+        return 1
+    if model.metadata.spec.dropout > 0:
+        if not 2 <= opinions <= MOST_OPINIONS:
+            raise InvalidPredictionGrid(f"opinions = {opinions}: give 2 to {MOST_OPINIONS}.")
+        return opinions
+    spec = model.metadata.spec
+    for other in others:
+        if (other.metadata.spec.class_codes, other.metadata.spec.bands) != (spec.class_codes, spec.bands):
+            raise NoSecondOpinion("A model with other classes or bands has no opinion on the same; leave it out.")
+    if not others:
+        raise NoSecondOpinion(
+            f"Pixel score {pixel_score!r} needs two opinions or more, and this model has one: it was trained without "
+            "dropout, and no earlier model with its classes and bands was published. Train with dropout (0.1, say) or "
+            "choose another pixel score."
+        )
+    return 1 + len(others)
 
 
 def predict_core_row(
@@ -135,12 +177,14 @@ def predict_core_row(
     plan: PredictionPlan,
     core_row: int,
     *,
+    others: Sequence[TrainedModel] = (),
     device: str = "cpu",
     on_progress: Callable[[float], None] = lambda share: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Predict one row of windows into the plan's work folder.
 
+    Args:   others: the models that the plan was made with.
     Raises: PredictionStopped: `should_stop` said so; the row is left unfinished and without trace.
     """
     sums = WindowSums(plan, core_row)
@@ -154,13 +198,19 @@ def predict_core_row(
                 raise PredictionStopped(f"Stopped in row {core_row} of {plan.n_core_rows}; start it again to go on.")
             images = torch.from_numpy(np.stack([p.image for p in batch])).to(target)
             valid = torch.from_numpy(np.stack([p.valid for p in batch])).to(target)
-            classes, nats, cells = _forward(network, images, valid, model, precision=plan.precision)
+            seen = see(network, images, valid, model, precision=plan.precision)
+            classes, nats = _classes_and_entropy(seen.logits, valid, model)
+            within = (slice(plan.margin_px, plan.margin_px + bottom - top),
+                      slice(plan.margin_px, plan.margin_px + batch[0].width))  # fmt: skip
+            doubt = _doubt(plan, model, others, seen, images, valid, within=within)
             for k, patch in enumerate(batch):
-                core = np.s_[k, plan.margin_px : plan.margin_px + bottom - top,
-                             plan.margin_px : plan.margin_px + patch.width]  # fmt: skip
+                core = (k, *within)
                 share = nats[core] / math.log(len(plan.class_codes))
                 class_map = classes[core].cpu().numpy()
-                sums.add(patch, classes[core], class_map, share, cells[k])
+                sums.add(
+                    patch, classes=classes[core], class_map=class_map, entropy=share,
+                    doubt=None if doubt is None else doubt[k], cells=seen.cells[k],
+                )  # fmt: skip
                 levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[core] > 0)
                 window = Window(patch.left, 0, patch.width, bottom - top)
                 out.write(np.stack([class_map, levels.to(torch.uint8).cpu().numpy()]), window=window)
@@ -189,9 +239,8 @@ def predict_window(
     Raises:  ModelCannotUseImagery: another number of bands or another data type than the model's.
     """
     network, images, inside = _as_batch(model, image, valid, device=device)
-    classes, nats, _cells = _forward(
-        network, images, inside, model, precision=resolve_precision(precision, images.device)
-    )
+    seen = see(network, images, inside, model, precision=resolve_precision(precision, images.device))
+    classes, nats = _classes_and_entropy(seen.logits, inside, model)
     core = np.s_[0, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
     return classes[core].cpu().numpy(), nats[core].cpu().numpy()
 
@@ -212,9 +261,9 @@ def window_logits(
     Raises: ModelCannotUseImagery, as predict_window.
     """
     network, images, inside = _as_batch(model, image, valid, device=device)
-    logits, _cells = _outputs(network, images, inside, model, precision=resolve_precision(precision, images.device))
+    seen = see(network, images, inside, model, precision=resolve_precision(precision, images.device))
     core = np.s_[0, :, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
-    outputs: NDArray[np.float32] = logits[core].float().cpu().numpy()
+    outputs: NDArray[np.float32] = seen.logits[core].float().cpu().numpy()
     return outputs
 
 
@@ -237,28 +286,29 @@ def _as_batch(
 
 
 @torch.inference_mode()
-def _forward(
-    network: torch.nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), and what its encoder
-    saw (see embedding.logits_and_features), on the device."""
-    outputs, cells = _outputs(network, images, valid, model, precision=precision)
-    classes, entropy = classes_and_entropy(outputs, temperature=model.temperature)
-    return (classes + 1) * valid, entropy * valid, cells
+def _classes_and_entropy(logits: Tensor, valid: Tensor, model: TrainedModel) -> tuple[Tensor, Tensor]:
+    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), on the device."""
+    classes, entropy = classes_and_entropy(logits, temperature=model.temperature)
+    return (classes + 1) * valid, entropy * valid
 
 
-def _outputs(
-    network: torch.nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str
-) -> tuple[Tensor, Tensor]:
-    """The network's outputs for a batch (batch, class, row, col), on the device, in the arithmetic that they were
-    computed in; and what its encoder saw."""
-    norm = model.metadata.normalisation
-    mean, std = (
-        torch.tensor(v, dtype=torch.float32, device=images.device)[:, None, None] for v in (norm.mean, norm.std)
-    )
-    inputs = ((images.to(torch.float32) - mean) / std) * valid[:, None]
-    with autocast(precision, images.device):
-        return logits_and_features(network, inputs.contiguous(memory_format=torch.channels_last))
+@torch.inference_mode()
+def _doubt(
+    plan: PredictionPlan,
+    model: TrainedModel,
+    others: Sequence[TrainedModel],
+    seen: Seen,
+    images: Tensor,
+    valid: Tensor,
+    *,
+    within: tuple[slice, slice],
+) -> Tensor | None:
+    """The plan's pixel score of the windows' cores as a share of its largest value; None where it is the entropy."""
+    if plan.pixel_score == "entropy":
+        return None
+    core = np.s_[:, :, *within]
+    doubt = doubt_beside_entropy(plan, model, others, seen, images, valid, core=core)
+    return as_share(doubt, score=plan.pixel_score, n_classes=len(plan.class_codes)) * valid[core[1:]]
 
 
 @contextlib.contextmanager

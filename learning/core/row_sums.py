@@ -22,15 +22,30 @@ class WindowSums:
         self.top, self.bottom = plan.core_rows_px(core_row)
         self.first, last = self.top // plan.tile_px, (self.bottom - 1) // plan.tile_px
         self.shape = (last - self.first + 1, plan.n_cols + 1)
-        self.entropy = np.zeros((*self.shape, len(plan.class_codes)), np.int64)
-        self.histogram = np.zeros_like(self.entropy)
+        self.doubt = np.zeros((*self.shape, len(plan.class_codes)), np.int64)
+        self.histogram = np.zeros_like(self.doubt)
+        self.entropy = np.zeros(self.shape, np.int64)
         self.features: NDArray[np.int64] | None = None  # how many, the first window says
 
-    def add(self, patch: Patch, classes: Tensor, class_map: NDArray[np.uint8], share: Tensor, cells: Tensor) -> None:
-        """One window: classes and entropy (share of its maximum) of its core, features of all of it."""
+    def add(
+        self,
+        patch: Patch,
+        *,
+        classes: Tensor,
+        class_map: NDArray[np.uint8],
+        entropy: Tensor,
+        doubt: Tensor | None,
+        cells: Tensor,
+    ) -> None:
+        """One window: classes, entropy and doubt (shares of their largest values) of its core, features of all of it.
+
+        Without doubt, the entropy is it.
+        """
         rows = self._tile_rows(np.arange(self.top, self.bottom))
         cols = self._tile_cols(np.arange(patch.left, patch.left + patch.width))
-        self.entropy += _tile_sums(share, classes, rows, cols, self.entropy.shape)
+        of_entropy = _tile_sums(entropy, classes, rows, cols, self.doubt.shape)
+        self.entropy += of_entropy.sum(axis=2)
+        self.doubt += of_entropy if doubt is None else _tile_sums(doubt, classes, rows, cols, self.doubt.shape)
         self.histogram += _tile_histogram(class_map, rows, cols, self.histogram.shape)
         if self.features is None:
             self.features = np.zeros((*self.shape, len(cells) + 1), np.int64)
@@ -47,7 +62,7 @@ class WindowSums:
     def total(self) -> RowSums:
         """The sums, once every window was added."""
         features = np.zeros((*self.shape, 1), np.int64) if self.features is None else self.features
-        return RowSums(self.first, self.entropy, self.histogram, features)
+        return RowSums(self.first, self.doubt, self.entropy, self.histogram, features)
 
     def _tile_rows(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         return rows // self.plan.tile_px - self.first
@@ -66,7 +81,7 @@ def _cell_centres(length: int, *, margin: int, stride: int) -> NDArray[np.intp]:
 def _tile_sums(
     share: Tensor, classes: Tensor, rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
-    """Sum of entropy (share of its maximum) per tile and predicted class in whole 65,535ths: order cannot matter."""
+    """A score (share of its largest value) summed per tile and class in whole 65,535ths: order cannot matter."""
     whole = (share * SUM_LEVELS).round().to(torch.float64)
     tiles = torch.from_numpy(rows)[:, None] * shape[1] + torch.from_numpy(cols)[None, :]
     place = tiles.to(share.device) * (shape[2] + 1) + classes
