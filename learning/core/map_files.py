@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from rasterio import Affine
 from rasterio.windows import Window
 
 from learning.core.durable import publish
+from learning.core.edges import EdgeCount
 from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult
-from learning.core.map_tables import RowSums, save_sums, write_tables
+from learning.core.map_tables import RowSums, save_sums, write_npy, write_tables
 from learning.errors import InvalidPredictionGrid
 
 BLOCK_PX = 512
@@ -57,8 +58,13 @@ def assemble(
     most = math.log(len(plan.class_codes))
     levels = {"ENTROPY_MAX_NATS": repr(most), "ENTROPY_LEVELS": str(ENTROPY_LEVELS)}
     classes = {"CLASS_CODES": json.dumps(plan.class_codes)}
-    _write_cog(plan, 1, out.classes, tags={**tags, **classes}, table=table, overviews="MODE", predictor="NO")
+    edges = EdgeCount(width=plan.width, tile_px=plan.tile_px, n_rows=plan.n_rows, n_cols=plan.n_cols)
+    _write_cog(
+        plan, 1, out.classes, tags={**tags, **classes}, table=table, overviews="MODE", predictor="NO",
+        on_block=edges.add,
+    )  # fmt: skip
     _write_cog(plan, 2, out.entropy, tags={**tags, **levels}, table=None, overviews="AVERAGE", predictor="YES")
+    write_npy(out.edges, edges.counts)
     result = write_tables(plan, out)
     shutil.rmtree(plan.work_dir)
     return result
@@ -88,6 +94,7 @@ def _write_cog(
     table: dict[int, tuple[int, int, int, int]] | None,
     overviews: str,
     predictor: str,
+    on_block: Callable[..., None] = lambda block, *, top, left: None,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     flat = plan.work_dir / f"band-{band}.tif"
@@ -98,7 +105,7 @@ def _write_cog(
         if table is not None:
             target.write_colormap(1, table)
         for core_row in range(plan.n_core_rows):
-            _copy_row(plan, core_row, band=band, target=target)
+            _copy_row(plan, core_row, band=band, target=target, on_block=on_block)
     partial = path.with_name(path.name + ".partial.tif")
     with rasterio.open(flat, driver="GTiff") as source:
         rasterio.shutil.copy(
@@ -109,12 +116,13 @@ def _write_cog(
     publish(partial, path)
 
 
-def _copy_row(plan: PredictionPlan, core_row: int, *, band: int, target: Any) -> None:
+def _copy_row(plan: PredictionPlan, core_row: int, *, band: int, target: Any, on_block: Callable[..., None]) -> None:
     start, stop = plan.core_rows_px(core_row)
     with rasterio.open(plan.row_path(core_row), driver="GTiff") as row:
         for left in range(0, plan.width, _COPY_PX):
             width = min(_COPY_PX, plan.width - left)
             block = row.read(band, window=Window(left, 0, width, stop - start))
+            on_block(block, top=start, left=left)
             target.write(block, 1, window=Window(left, start, width, stop - start))
 
 

@@ -89,6 +89,7 @@ class MapPaths:
             encoder's features, each with mean 0 and deviation 1 over the map's tiles, projected at random; 0 where
             there is no imagery.
         tile_entropy: .npy float32 (n_rows, n_cols), mean entropy in nats: `scores` where that is the pixel score.
+        edges: .npy int32 (n_rows, n_cols), length of the borders between classes, see edges.EdgeCount.
     """
 
     classes: Path
@@ -98,12 +99,14 @@ class MapPaths:
     doubt: Path
     embedding: Path
     tile_entropy: Path
+    edges: Path
 
     @classmethod
     def in_folder(cls, folder: Path) -> MapPaths:
         """The usual names."""
         names = (
             "class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy", "tile_entropy.npy",
+            "edges.npy",
         )  # fmt: skip
         return cls(*(folder / name for name in names))
 

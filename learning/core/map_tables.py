@@ -63,11 +63,11 @@ def write_tables(plan: PredictionPlan, out: MapPaths) -> PredictionResult:
     doubt, entropy, histogram = _total_sums(plan)
     pixels = histogram.sum(axis=2)
     inside = np.s_[: plan.n_rows, : plan.n_cols]
-    _write_npy(out.scores, _mean(doubt.sum(axis=2) * highest, pixels)[inside])
-    _write_npy(out.tile_entropy, _mean(entropy * most, pixels)[inside])
-    _write_npy(out.histogram, histogram[inside])
+    write_npy(out.scores, _mean(doubt.sum(axis=2) * highest, pixels)[inside])
+    write_npy(out.tile_entropy, _mean(entropy * most, pixels)[inside])
+    write_npy(out.histogram, histogram[inside])
     by_class = doubt * highest / np.maximum(pixels, 1)[..., None]
-    _write_npy(out.doubt, by_class[inside].astype(np.float32))
+    write_npy(out.doubt, by_class[inside].astype(np.float32))
     _write_embedding(plan, out.embedding)
     counted = int(pixels.sum())
     average = float(entropy.sum() * most / counted) if counted else None
@@ -153,7 +153,8 @@ def _mean_features(row: NDArray[np.int32]) -> NDArray[np.float64]:
     return means
 
 
-def _write_npy(path: Path, array: NDArray[Any]) -> None:
+def write_npy(path: Path, array: NDArray[Any]) -> None:
+    """Write a table so that it is whole or absent after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as stream:

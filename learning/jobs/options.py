@@ -19,9 +19,9 @@ NETWORK_OPTIONS = NETWORK_SHAPE | {"dropout"}
 OTHER_OPTIONS = {
     "warm_start": bool, "device": str, "devices": int, "core_px": int, "validated_weight": float,
     "acquisition": str, "suspect_share": float, "spread_tiles": int,
-    "pixel_score": str, "opinions": int,
+    "pixel_score": str, "opinions": int, "cost": float,
 }  # fmt: skip
-MAY_BE_NONE = frozenset({"suspect_share"})
+MAY_BE_NONE = frozenset({"suspect_share", "cost"})
 EXPECTED = {
     bool: "true or false", str: "a text", int: "a whole number above 0", float: "a number above 0 and at most 1",
 }  # fmt: skip

@@ -98,7 +98,7 @@ def _wanted_tiles(
         same = np.ones((len(rows), 1))
         candidates, mix = Candidates(row=rows, col=cols, doubt=same, share=same), Mix(random=1.0, suspects=0.0)
     else:
-        candidates = candidates_of(prediction, eligible)
+        candidates = candidates_of(prediction, eligible, timed=options.cost > 0)
         mix = Mix(
             random=campaign.random_share,
             suspects=min(options.suspect_share, 1 - campaign.random_share),
@@ -106,7 +106,7 @@ def _wanted_tiles(
         )
     ranked = rank_tiles(
         candidates,
-        acquisition=acquisition_named(options.acquisition) if prediction else AtRandom(),
+        acquisition=acquisition_named(options.acquisition, cost=options.cost) if prediction else AtRandom(),
         mix=mix,
         batch_size=_round_size(campaign),
         rng=np.random.default_rng(seed),

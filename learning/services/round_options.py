@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from annotation.models import Campaign
-from learning.core.acquisition import DEFAULT, acquisition_named
+from learning.core.acquisition import DEFAULT, acquisition_named, heeds_cost
 from learning.core.uncertainty import MOST_OPINIONS, OPINIONS, pixel_score
 from learning.errors import InvalidPolicy
 from learning.models import RetrainingPolicy, TrainedModel
@@ -25,6 +25,7 @@ class RoundOptions:
         suspect_share: part of a round that may be confidently wrong. spread_tiles: see acquisition.Mix.
         pixel_score: what the next map sums as doubt, see core.uncertainty.PIXEL_SCORES; a round follows its map's own.
         opinions: of how many a score is made that needs several.
+        cost: how much what takes long to label is put off, see acquisition.Doubt; 0 = not at all.
     """
 
     acquisition: str = DEFAULT
@@ -32,6 +33,7 @@ class RoundOptions:
     spread_tiles: int = DEFAULT_SPREAD_TILES
     pixel_score: str = "entropy"
     opinions: int = OPINIONS
+    cost: float = 0.0
 
 
 def round_options(campaign: Campaign) -> RoundOptions:
@@ -49,6 +51,11 @@ def check_round_options(campaign: Campaign, training: Mapping[str, Any]) -> None
     acquisition_named(options.acquisition)
     if not 2 <= options.opinions <= MOST_OPINIONS:
         raise InvalidPolicy(f"opinions = {options.opinions}: give a whole number from 2 to {MOST_OPINIONS}.")
+    if options.cost > 0 and not heeds_cost(options.acquisition):
+        raise InvalidPolicy(
+            f"cost = {options.cost:g} means nothing to acquisition {options.acquisition!r}, which does not ask what a "
+            f"tile is worth: leave one of them out, or choose {DEFAULT!r}."
+        )
     needs_several = pixel_score(options.pixel_score).members > 1
     if needs_several and not training.get("dropout") and not published_models(campaign).exists():
         raise InvalidPolicy(

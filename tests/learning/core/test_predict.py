@@ -35,7 +35,10 @@ torch.set_num_threads(1)
 COLOURS = {"field": "#80FF00", "roof": "#FF377A", "water": "#00CCF2"}
 BANDS = ("B", "R")
 SIZE = (330, 270)  # width, height: not multiples of anything
-OUT = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy", "tile_entropy.npy")
+OUT = (
+    "class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy", "tile_entropy.npy",
+    "edges.npy",
+)  # fmt: skip
 
 
 def scene(seed: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
@@ -527,3 +530,12 @@ def test_rows_of_another_score_or_of_other_opinions_are_not_taken_up(model, elde
     ]  # fmt: skip
     assert len(set(cards)) == len(cards)
     assert card(model) == card(model, others=(elder,)), "nobody is asked who is not heard"
+
+
+def test_borders_between_classes_are_counted_tile_by_tile(predicted):
+    edges, classes = np.load(predicted / "edges.npy"), read(predicted / "class.tif").astype(int)
+    assert edges.shape == (5, 6) and edges.dtype == np.int32
+    for row, col in ((0, 0), (1, 1), (4, 5)):  # rows of windows end at 96 and 192, within tiles 1 and 3
+        tile = classes[row * 50 : (row + 1) * 50, col * 50 : (col + 1) * 50]
+        pairs = ((tile[:, 1:], tile[:, :-1]), (tile[1:], tile[:-1]))
+        assert edges[row, col] == sum(((a != b) & (a > 0) & (b > 0)).sum() for a, b in pairs)

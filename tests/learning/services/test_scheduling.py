@@ -243,6 +243,10 @@ def test_a_batch_mostly_by_people_with_an_open_alarm_is_refused_until_it_is_deci
         ({"class_floors": {"lava": 0.5}}, "There is no class 'lava' to set a floor for; the classes are "),
         ({"class_floors": {TWO_CLASSES[0]: 50}}, "is 50: give an IoU above 0 and below 1"),
         ({"training": {"pixel_score": "margin", "opinions": 9}}, "opinions = 9: give a whole number from 2 to 8"),
+        (
+            {"training": {"cost": 0.5, "acquisition": "diversity"}},
+            "cost = 0.5 means nothing to .*'diversity'",
+        ),
         ({"training": {"pixel_score": "bald"}}, "several opinions disagree about, and there will be one: train with"),
     ],
 )
