@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from learning.core.dataset import class_weights
-from learning.core.map_files import EMBEDDING_SIZE, random_projection
+from learning.core.map_tables import EMBEDDING_SIZE, random_projection
 from learning.core.network import NetworkSpec, build_network
 
 CELL_PX = 4
@@ -168,7 +168,7 @@ def _features_of(data: Dataset) -> dict[str, Any]:
 
 
 def _projected(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """As learning.core.map_files makes a map's embedding of its tiles' features."""
+    """As learning.core.map_tables makes a map's embedding of its tiles' features."""
     standard = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6) / np.sqrt(features.shape[1])
     embedding: NDArray[np.float32] = (standard @ random_projection(features.shape[1], EMBEDDING_SIZE)).astype(
         np.float32

@@ -28,9 +28,9 @@ FROM generate_series(0, %(count)s - 1) AS n
 ON CONFLICT DO NOTHING
 """
 TICKETS = """
-INSERT INTO annotation_ticket (campaign_id, round_id, rank, tile_id, slot, slots, kind, score, state)
+INSERT INTO annotation_ticket (campaign_id, round_id, rank, tile_id, slot, slots, kind, score, regions, state)
 SELECT %(campaign)s, %(round)s, row_number() OVER (ORDER BY row, col) - 1, id, 0, 1, 'uncertainty',
-       1.0 - (row_number() OVER (ORDER BY row, col)) / %(count)s::float, 'open'
+       1.0 - (row_number() OVER (ORDER BY row, col)) / %(count)s::float, '[]', 'open'
 FROM annotation_tile WHERE campaign_id = %(campaign)s AND role = 'pool'
 """
 DONE = """

@@ -10,7 +10,7 @@ import numpy as np
 
 from learning.core.acquisition import Candidates, DoubtAndDiversity, short_list, tile_worth
 from learning.core.diversity import covering_radius, farthest_first
-from learning.core.map_files import EMBEDDING_SIZE
+from learning.core.map_tables import EMBEDDING_SIZE
 
 TILES, CLASSES, WANTED, CLUSTERS = 600_000, 12, 1_000, 400
 RUNS = 5

@@ -145,6 +145,13 @@ class UnknownAcquisition(LearningUserError):
     code: ClassVar[str] = "unknown_acquisition"
 
 
+class NoSecondOpinion(LearningUserError):
+    """A pixel score needs several opinions, and there is only one."""
+
+    code: ClassVar[str] = "no_second_opinion"
+    status = 409
+
+
 class InvalidEvaluation(LearningError):
     """Truth, prediction or confusion matrices do not fit together."""
 

@@ -131,7 +131,7 @@ def ready_map(model: Any, scores: NDArray[np.float32]) -> Any:
         "class.tif": "c" * 64, "entropy.tif": "e" * 64, "class_public.tif": "d" * 64, "entropy_public.tif": "f" * 64,
     }  # fmt: skip
     histogram = np.zeros((*scores.shape, len(model.class_codes)), np.int64)
-    return finish_prediction(prediction=prediction, files=files, scores=scores, histogram=histogram, job=None)
+    return finish_prediction(prediction=prediction, files=files, tile_entropy=scores, histogram=histogram, job=None)
 
 
 def worker_environment(*, lease_seconds: int) -> dict[str, str]:

@@ -19,6 +19,7 @@ class QueueRound(models.Model):
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="rounds")
     number = models.PositiveIntegerField()
     function = models.CharField(max_length=40)  # acquisition function, or "initial"
+    pixel_score = models.CharField(max_length=32, default="entropy")  # what tickets' scores are the mean of
     model_version = models.CharField(max_length=120, blank=True)
     random_share = models.FloatField(default=0.0)
     control_share = models.FloatField(default=0.0)
@@ -70,6 +71,12 @@ class Ticket(models.Model):
     kind = models.CharField(max_length=12, choices=Kind.choices)
     score = models.FloatField(null=True, blank=True)
     probability = models.FloatField(null=True, blank=True)
+    regions = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="pixel windows of the tile that are asked for, [col, row, width, height] each, most wanted first; "
+        "empty: the whole tile",
+    )
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     leased_until = models.DateTimeField(null=True, blank=True)
 

@@ -63,6 +63,7 @@ class RoundAudit:
 
     number: int
     function: str
+    pixel_score: str
     model_version: str
     opened_at: datetime
     offers: int
@@ -177,6 +178,7 @@ class _Replay:
         return RoundAudit(
             number=self.round.number,
             function=self.round.function,
+            pixel_score=self.round.pixel_score,
             model_version=self.round.model_version,
             opened_at=self.round.opened_at,
             offers=len(ours),

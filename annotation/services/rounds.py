@@ -21,13 +21,18 @@ SLOT_SPACING = 20  # ranks between a tile's first and second ticket, so that two
 
 @dataclass(frozen=True, slots=True)
 class QueuedTile:
-    """A tile that a round wants labelled, in the order given; `probability` where it was drawn at random."""
+    """A tile that a round wants labelled, in the order given; `probability` where it was drawn at random.
+
+    Args: regions: windows of the tile that are asked for, (col, row, width, height) in its pixels, most wanted first;
+        none = the whole tile. The quarters of a tile that was split are asked for whole.
+    """
 
     row: int
     col: int
     kind: str
     score: float | None = None
     probability: float | None = None
+    regions: tuple[tuple[int, int, int, int], ...] = ()
 
 
 @transaction.atomic
@@ -40,8 +45,10 @@ def open_queue_round(
     seed: int = 0,
     random_share: float = 0.0,
     control_share: float | None = None,
+    pixel_score: str = "entropy",
 ) -> QueueRound:
-    """Close the campaign's round and open the next one with these tiles, best first.
+    """Close the campaign's round and open the next one with these tiles, best first; their scores are means over
+    pixels of `pixel_score`.
 
     Hold-out tiles that still lack labels are woven in at `control_share` (default: the campaign's). Tickets of
     earlier rounds that nobody holds are void, but for those of reported places, which go first here too; work under way
@@ -59,6 +66,7 @@ def open_queue_round(
         campaign=campaign,
         number=0 if last is None else last + 1,
         function=function,
+        pixel_score=pixel_score,
         model_version=model_version,
         random_share=random_share,
         control_share=share,
@@ -160,6 +168,7 @@ def _write_tickets(queue_round: QueueRound, wanted: Sequence[QueuedTile], tiles:
                 kind=item.kind,
                 score=item.score,
                 probability=item.probability,
+                regions=[] if tile.part else [list(window) for window in item.regions],
             )
             for rank, entries in by_rank
             for (*_place, slot, tile, item) in entries

@@ -91,6 +91,7 @@ class RoundSerializer(serializers.ModelSerializer[QueueRound]):
             "closed_at",
             "labelled_tiles",
             "function",
+            "pixel_score",
             "model_version",
             "candidate",
             "holdout_miou",

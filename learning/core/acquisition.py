@@ -7,7 +7,7 @@ it wants, best first. A round mixes one with tiles drawn at random and with tile
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -37,7 +37,7 @@ class Candidates:
         share: float (tile, class): part of the tile predicted as each class.
         embedding: float32 (tile, dimension), what each tile looks like; None where the map has none.
         known_embedding: float32 (labelled tile, dimension). known_share: float (labelled tile, class), of the labels.
-        gestures: (tile,), gestures that labelling each is expected to take; None = all alike.
+        seconds: (tile,), what labelling each is expected to take (see effort.Effort); None = all alike.
 
     Raises: InvalidScores: shapes that do not fit together.
     """
@@ -49,7 +49,7 @@ class Candidates:
     embedding: Embeddings | None = None
     known_embedding: Embeddings | None = None
     known_share: NDArray[np.floating[Any]] | None = None
-    gestures: NDArray[np.floating[Any]] | None = None
+    seconds: NDArray[np.floating[Any]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""
@@ -66,7 +66,7 @@ class Candidates:
                 self.known_embedding is not None
                 and self.known_share.shape == (len(self.known_embedding), self.doubt.shape[1])
             ),
-            "gestures": self.gestures is None or self.gestures.shape == (n_tiles,),
+            "seconds": self.seconds is None or self.seconds.shape == (n_tiles,),
         }
         for name, fits in shapes.items():
             if not fits:
@@ -91,7 +91,7 @@ class Candidates:
             embedding=None if self.embedding is None else self.embedding[positions],
             known_embedding=self.known_embedding,
             known_share=self.known_share,
-            gestures=None if self.gestures is None else self.gestures[positions],
+            seconds=None if self.seconds is None else self.seconds[positions],
         )
 
 
@@ -111,7 +111,7 @@ class Doubt:
 
     Args:
         rarity: how much more doubt about a rare class counts: predicted share of the class ** -rarity.
-        cost: how much what takes many gestures is put off: divided by gestures ** cost.
+        cost: how much what takes long is put off: divided by seconds ** cost, 0 = not at all, 1 = worth a second.
 
     Source: Settles 2009 (TR 1648), section 3.1; weighting by class, Cai et al. 2021 (CVPR, class-balanced sampling).
     """
@@ -201,12 +201,21 @@ ACQUISITIONS: dict[str, Acquisition] = {
 DEFAULT = "doubt_and_diversity"
 
 
-def acquisition_named(name: str) -> Acquisition:
-    """The function a policy names. Raises: UnknownAcquisition."""
+def acquisition_named(name: str, *, cost: float = 0.0) -> Acquisition:
+    """The function a policy names, with what it makes of costs, where it is one that does (see heeds_cost).
+
+    Raises: UnknownAcquisition.
+    """
     if name not in ACQUISITIONS:
         known = ", ".join(sorted(ACQUISITIONS))
         raise UnknownAcquisition(f"Acquisition function {name!r} is unknown; choose one of: {known}.")
-    return ACQUISITIONS[name]
+    function = ACQUISITIONS[name]
+    return replace(function, cost=cost) if isinstance(function, Doubt | DoubtAndDiversity) else function
+
+
+def heeds_cost(name: str) -> bool:
+    """Whether what a tile costs can matter to this function."""
+    return isinstance(acquisition_named(name), Doubt | DoubtAndDiversity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,8 +317,8 @@ def tile_worth(candidates: Candidates, *, rarity: float, cost: float) -> NDArray
     weights = np.maximum(frequency, _LEAST_SHARE) ** -rarity
     weights /= (weights * frequency).sum()
     worth: NDArray[np.float64] = np.asarray(candidates.doubt, np.float64) @ weights
-    if candidates.gestures is not None and cost > 0:
-        worth /= np.maximum(candidates.gestures, 1) ** cost
+    if candidates.seconds is not None and cost > 0:
+        worth /= np.maximum(candidates.seconds, 1) ** cost
     return worth
 
 
@@ -368,7 +377,7 @@ def _with_known(candidates: Candidates, positions: Positions) -> Candidates:
         embedding=candidates.embedding,
         known_embedding=taken if known is None else np.concatenate([known, taken]),
         known_share=None if labels is None else np.concatenate([labels, predicted]),
-        gestures=candidates.gestures,
+        seconds=candidates.seconds,
     )
 
 

@@ -10,24 +10,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from learning.core.map_files import FEATURE_LEVELS, random_projection
+from learning.core.map_tables import FEATURE_LEVELS, random_projection
 
 MAX_STAGE_FEATURES = 320  # of a wider stage of the encoder, random sums are kept
 
 
-def logits_and_features(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """One forward pass that also keeps what the encoder saw, from texture to objects.
+def decoded_and_features(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """A forward pass up to the head that also keeps what the encoder saw, from texture to objects.
 
     Args:    network: a segmentation network of network.build_network. images: float32 (batch, band, row, col).
-    Returns: logits (batch, class, row, col), and the features of every stage of the encoder but the image itself,
-             averaged over the cells of the coarsest one: float32 (batch, feature, row / s, col / s), s its stride.
+    Returns: what the head reads, (batch, channel, row, col), and the features of every stage of the encoder but the
+             image itself, averaged over the cells of the coarsest one: float32 (batch, feature, row / s, col / s), s
+             its stride.
     """
     parts: Any = network
     stages = parts.encoder(images)
-    logits: Tensor = parts.segmentation_head(parts.decoder(stages))
+    decoded: Tensor = parts.decoder(stages)
     size = stages[-1].shape[2:]
     seen = [functional.adaptive_avg_pool2d(stage, size).float() for stage in stages[1:] if stage.shape[1] > 0]
-    return logits, torch.cat([_narrowed(stage) for stage in seen], dim=1)
+    return decoded, torch.cat([_narrowed(stage) for stage in seen], dim=1)
 
 
 def _narrowed(stage: Tensor) -> Tensor:

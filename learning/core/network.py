@@ -23,6 +23,7 @@ STRIDE = 32  # every encoder below halves five times: inputs are multiples of 32
 MAX_BANDS = 16
 MAX_CLASSES = 254  # a class map is uint8 with 0 = nodata
 MAX_DECODER_WIDTH = 512
+MAX_DROPOUT = 0.9
 NEVER = -1e4  # score of a class that no row of the head says: its probability is exactly 0
 
 
@@ -86,6 +87,8 @@ class NetworkSpec:
         pretrained: whether training started from start weights of the encoder (see encoder_weights).
         head_rows: class code of each row of the head, where rows and classes are not one to one: a class's probability
             is the sum of its rows', a class without a row is never said. Empty = one row a class, in order.
+        dropout: share of the channels that the head reads which a training step leaves out (0 to MAX_DROPOUT). What it
+            then says without each of them are so many opinions (pixel_doubt.channel_masks).
 
     Raises: UnsupportedNetwork: with the value met.
     """
@@ -97,6 +100,7 @@ class NetworkSpec:
     decoder_channels: tuple[int, ...] = ()
     pretrained: bool = True
     head_rows: tuple[str, ...] = ()
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
@@ -128,6 +132,8 @@ class NetworkSpec:
                 f"{len(self.head_rows)} rows of the head, codes that are no class: {odd}; give at most {MAX_CLASSES} "
                 "rows of known classes."
             )
+        if type(self.dropout) not in (int, float) or not 0 <= self.dropout <= MAX_DROPOUT:
+            raise UnsupportedNetwork(f"Dropout {self.dropout!r}: give a number from 0 to {MAX_DROPOUT}.")
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -162,9 +168,24 @@ def build_network(spec: NetworkSpec, *, weights_dir: Path | None = None) -> nn.M
     if spec.head_rows:
         # Without weights of its own, so that the names of the others stay.
         network.get_submodule("segmentation_head").add_module("classes", RowsToClasses(spec))
+    if spec.dropout > 0:
+        _drop_before(network.get_submodule("segmentation_head"), spec.dropout)
     if spec.pretrained:
         _load_encoder(network, spec, weights_dir)
     return network
+
+
+def _drop_before(head: nn.Module, rate: float) -> None:
+    """Whole channels, since neighbouring pixels of one say the same (Tompson et al. 2015, arXiv:1411.4280).
+
+    It comes first in the head, whose layers keep the names of their weights.
+    """
+    layers = list(head.named_children())
+    for name, _layer in layers:
+        delattr(head, name)
+    head.add_module("dropout", nn.Dropout2d(rate))
+    for name, layer in layers:
+        head.add_module(name, layer)
 
 
 class RowsToClasses(nn.Module):

@@ -10,10 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rasterio
@@ -23,36 +20,19 @@ from rasterio.windows import Window
 from torch import Tensor
 
 from learning.core.dataset import mirror
-from learning.core.embedding import feature_sums, logits_and_features
 from learning.core.entropy import classes_and_entropy
-from learning.core.map_files import (
-    ENTROPY_LEVELS,
-    SUM_LEVELS,
-    MapPaths,
-    PredictionPlan,
-    PredictionResult,
-    RowSums,
-    assemble,
-    claim_work_dir,
-    finish_row,
-    row_profile,
-)
+from learning.core.forward import Seen, doubt_beside_entropy, see
+from learning.core.map_files import ENTROPY_LEVELS, assemble, finish_row, row_profile
+from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, claim_work_dir
 from learning.core.model_file import TrainedModel, match_imagery
 from learning.core.network import STRIDE
-from learning.core.precision import autocast, on_device, resolve_precision
-from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, PredictionStopped
-
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
-
-
-@dataclass(frozen=True, slots=True)
-class _Patch:
-    """One window as read: image and validity with margins, and where its core lies in the raster."""
-
-    image: Pixels
-    valid: NDArray[np.bool_]
-    left: int
-    width: int
+from learning.core.pixel_doubt import as_share
+from learning.core.precision import on_device, resolve_precision
+from learning.core.row_sums import WindowSums
+from learning.core.uncertainty import MOST_OPINIONS, OPINIONS
+from learning.core.uncertainty import pixel_score as score_named
+from learning.core.windows import Pixels, batches, round_up
+from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, NoSecondOpinion, PredictionStopped
 
 
 def predict_raster(
@@ -69,13 +49,16 @@ def predict_raster(
     batch_size: int = 1,
     device: str = "cpu",
     precision: str = "auto",
+    pixel_score: str = "entropy",
+    opinions: int = OPINIONS,
+    others: Sequence[TrainedModel] = (),
     work_dir: Path | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> PredictionResult:
     """Predict a raster on one worker; interrupted, it goes on from its last finished row of windows.
 
-    See map_files.MapPaths for what is written and plan_prediction for the other arguments. To share
+    See map_plan.MapPaths for what is written and plan_prediction for the other arguments. To share
     the work, call plan_prediction and claim_work_dir once, predict_core_row for each row anywhere, then
     map_files.assemble.
 
@@ -84,7 +67,8 @@ def predict_raster(
     """
     plan = plan_prediction(
         model, source, tile_px=tile_px, bands=bands, gsd_m=gsd_m, core_px=core_px, margin_px=margin_px,
-        batch_size=batch_size, device=device, precision=precision,
+        batch_size=batch_size, device=device, precision=precision, pixel_score=pixel_score, opinions=opinions,
+        others=others,
         work_dir=work_dir or out.classes.with_name(out.classes.name + ".rows"),
     )  # fmt: skip
     claim_work_dir(plan)
@@ -95,7 +79,9 @@ def predict_raster(
             def row_progress(share: float, before: int = before) -> None:
                 on_progress((before + share) / plan.n_core_rows)
 
-            predict_core_row(model, plan, core_row, device=device, on_progress=row_progress, should_stop=should_stop)
+            predict_core_row(
+                model, plan, core_row, others=others, device=device, on_progress=row_progress, should_stop=should_stop
+            )
         on_progress((core_row + 1) / plan.n_core_rows)
     return assemble(plan, out, colours=colours, tags={"MODEL_SHA256": model.sha256})
 
@@ -113,6 +99,9 @@ def plan_prediction(
     batch_size: int = 1,
     device: str = "cpu",
     precision: str = "auto",
+    pixel_score: str = "entropy",
+    opinions: int = OPINIONS,
+    others: Sequence[TrainedModel] = (),
 ) -> PredictionPlan:
     """Fix everything that decides the bytes of a prediction.
 
@@ -121,8 +110,12 @@ def plan_prediction(
         bands: names of the source's bands in file order; None = the file's own band descriptions.
         gsd_m: ground size of a source pixel; None = not checked.
         core_px: kept side of a window; margin_px: context, None = what the model asks for. Multiples of 32.
+        pixel_score: name of one of uncertainty.PIXEL_SCORES.
+        opinions: passes with dropout for a score that needs several, where the model was trained with it.
+        others: models with the same classes and bands, whose opinions are asked where it was not.
 
-    Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used.
+    Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used;
+            UnknownAcquisition: no such score; NoSecondOpinion: it needs several opinions, and there is one.
     """
     margin_px = model.metadata.margin_px if margin_px is None else margin_px
     for name, value, least in (("core_px", core_px, STRIDE), ("margin_px", margin_px, 0)):
@@ -137,6 +130,9 @@ def plan_prediction(
         indexes = match_imagery(model.metadata, bands=names, dtype=dataset.dtypes[0], gsd_m=gsd_m)
         width, height = dataset.width, dataset.height
     state = source.stat()
+    heard = _opinions(model, others, pixel_score=pixel_score, opinions=opinions)
+    asked = others if heard > 1 and not model.metadata.spec.dropout else ()
+    models = " ".join(f"{one.sha256} {one.temperature!r}" for one in (model, *asked))
     return PredictionPlan(
         source=source,
         width=width,
@@ -149,8 +145,31 @@ def plan_prediction(
         batch_size=batch_size,
         precision=resolve_precision(precision, torch.device(device)),
         work_dir=work_dir,
-        fingerprint=f"{model.sha256} {state.st_size} {state.st_mtime_ns} {model.temperature!r}",
+        fingerprint=f"{models} {state.st_size} {state.st_mtime_ns}",
+        pixel_score=pixel_score,
+        opinions=heard,
     )
+
+
+def _opinions(model: TrainedModel, others: Sequence[TrainedModel], *, pixel_score: str, opinions: int) -> int:
+    """How many opinions the score is made of."""
+    if score_named(pixel_score).members == 1:
+        return 1
+    if model.metadata.spec.dropout > 0:
+        if not 2 <= opinions <= MOST_OPINIONS:
+            raise InvalidPredictionGrid(f"opinions = {opinions}: give 2 to {MOST_OPINIONS}.")
+        return opinions
+    spec = model.metadata.spec
+    for other in others:
+        if (other.metadata.spec.class_codes, other.metadata.spec.bands) != (spec.class_codes, spec.bands):
+            raise NoSecondOpinion("A model with other classes or bands has no opinion on the same; leave it out.")
+    if not others:
+        raise NoSecondOpinion(
+            f"Pixel score {pixel_score!r} needs two opinions or more, and this model has one: it was trained without "
+            "dropout, and no earlier model with its classes and bands was published. Train with dropout (0.1, say) or "
+            "choose another pixel score."
+        )
+    return 1 + len(others)
 
 
 def predict_core_row(
@@ -158,79 +177,45 @@ def predict_core_row(
     plan: PredictionPlan,
     core_row: int,
     *,
+    others: Sequence[TrainedModel] = (),
     device: str = "cpu",
     on_progress: Callable[[float], None] = lambda share: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Predict one row of windows into the plan's work folder.
 
+    Args:   others: the models that the plan was made with.
     Raises: PredictionStopped: `should_stop` said so; the row is left unfinished and without trace.
     """
-    sums = _RowSums(plan, core_row)
+    sums = WindowSums(plan, core_row)
     target = torch.device(device)
     network = on_device(model.network, target)
     top, bottom = plan.core_rows_px(core_row)
     partial = plan.row_path(core_row).with_suffix(".partial.tif")
     with rasterio.open(partial, "w", **row_profile(plan, core_row)) as out, _forgotten_on_error(partial):
-        for batch in _batches(plan, core_row):
+        for batch in batches(plan, core_row):
             if should_stop():
                 raise PredictionStopped(f"Stopped in row {core_row} of {plan.n_core_rows}; start it again to go on.")
             images = torch.from_numpy(np.stack([p.image for p in batch])).to(target)
             valid = torch.from_numpy(np.stack([p.valid for p in batch])).to(target)
-            classes, nats, cells = _forward(network, images, valid, model, precision=plan.precision)
+            seen = see(network, images, valid, model, precision=plan.precision)
+            classes, nats = _classes_and_entropy(seen.logits, valid, model)
+            within = (slice(plan.margin_px, plan.margin_px + bottom - top),
+                      slice(plan.margin_px, plan.margin_px + batch[0].width))  # fmt: skip
+            doubt = _doubt(plan, model, others, seen, images, valid, within=within)
             for k, patch in enumerate(batch):
-                core = np.s_[k, plan.margin_px : plan.margin_px + bottom - top,
-                             plan.margin_px : plan.margin_px + patch.width]  # fmt: skip
+                core = (k, *within)
                 share = nats[core] / math.log(len(plan.class_codes))
                 class_map = classes[core].cpu().numpy()
-                sums.add(patch, classes[core], class_map, share, cells[k])
+                sums.add(
+                    patch, classes=classes[core], class_map=class_map, entropy=share,
+                    doubt=None if doubt is None else doubt[k], cells=seen.cells[k],
+                )  # fmt: skip
                 levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[core] > 0)
                 window = Window(patch.left, 0, patch.width, bottom - top)
                 out.write(np.stack([class_map, levels.to(torch.uint8).cpu().numpy()]), window=window)
             on_progress((batch[-1].left + batch[-1].width) / plan.width)
     finish_row(plan, core_row, partial=partial, sums=sums.total())
-
-
-class _RowSums:
-    """What a row of windows adds to the tiles it touches, window by window."""
-
-    def __init__(self, plan: PredictionPlan, core_row: int) -> None:
-        self.plan = plan
-        self.top, self.bottom = plan.core_rows_px(core_row)
-        self.first, last = self.top // plan.tile_px, (self.bottom - 1) // plan.tile_px
-        self.shape = (last - self.first + 1, plan.n_cols + 1)
-        self.entropy = np.zeros((*self.shape, len(plan.class_codes)), np.int64)
-        self.histogram = np.zeros_like(self.entropy)
-        self.features: NDArray[np.int64] | None = None  # how many, the first window says
-
-    def add(self, patch: _Patch, classes: Tensor, class_map: NDArray[np.uint8], share: Tensor, cells: Tensor) -> None:
-        """One window: classes and entropy (share of its maximum) of its core, features of all of it."""
-        rows = self._tile_rows(np.arange(self.top, self.bottom))
-        cols = self._tile_cols(np.arange(patch.left, patch.left + patch.width))
-        self.entropy += _tile_sums(share, classes, rows, cols, self.entropy.shape)
-        self.histogram += _tile_histogram(class_map, rows, cols, self.histogram.shape)
-        if self.features is None:
-            self.features = np.zeros((*self.shape, len(cells) + 1), np.int64)
-        margin = self.plan.margin_px
-        strides = [px // count for px, count in zip(patch.image.shape[1:], cells.shape[1:], strict=True)]
-        down = _cell_centres(self.bottom - self.top, margin=margin, stride=strides[0])
-        across = _cell_centres(patch.width, margin=margin, stride=strides[1])
-        first_row, first_col = (margin // stride for stride in strides)
-        core = cells[:, first_row : first_row + len(down), first_col : first_col + len(across)]
-        known = torch.from_numpy(patch.valid[np.ix_(margin + down, margin + across)]).to(core.device)
-        rows, cols = self._tile_rows(self.top + down), self._tile_cols(patch.left + across)
-        self.features += feature_sums(core, known, rows, cols, self.shape)
-
-    def total(self) -> RowSums:
-        """The sums, once every window was added."""
-        features = np.zeros((*self.shape, 1), np.int64) if self.features is None else self.features
-        return RowSums(self.first, self.entropy, self.histogram, features)
-
-    def _tile_rows(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        return rows // self.plan.tile_px - self.first
-
-    def _tile_cols(self, cols: NDArray[np.intp]) -> NDArray[np.intp]:
-        return np.minimum(cols // self.plan.tile_px, self.plan.n_cols)
 
 
 def predict_window(
@@ -254,9 +239,8 @@ def predict_window(
     Raises:  ModelCannotUseImagery: another number of bands or another data type than the model's.
     """
     network, images, inside = _as_batch(model, image, valid, device=device)
-    classes, nats, _cells = _forward(
-        network, images, inside, model, precision=resolve_precision(precision, images.device)
-    )
+    seen = see(network, images, inside, model, precision=resolve_precision(precision, images.device))
+    classes, nats = _classes_and_entropy(seen.logits, inside, model)
     core = np.s_[0, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
     return classes[core].cpu().numpy(), nats[core].cpu().numpy()
 
@@ -277,9 +261,9 @@ def window_logits(
     Raises: ModelCannotUseImagery, as predict_window.
     """
     network, images, inside = _as_batch(model, image, valid, device=device)
-    logits, _cells = _outputs(network, images, inside, model, precision=resolve_precision(precision, images.device))
+    seen = see(network, images, inside, model, precision=resolve_precision(precision, images.device))
     core = np.s_[0, :, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
-    outputs: NDArray[np.float32] = logits[core].float().cpu().numpy()
+    outputs: NDArray[np.float32] = seen.logits[core].float().cpu().numpy()
     return outputs
 
 
@@ -294,7 +278,7 @@ def _as_batch(
         )
     height, width = image.shape[1:]
     valid = np.ones((height, width), np.bool_) if valid is None else valid
-    rows, cols = (mirror(np.arange(_round_up(n)), n) for n in (height, width))
+    rows, cols = (mirror(np.arange(round_up(n)), n) for n in (height, width))
     grid = np.ix_(rows, cols)
     target = torch.device(device)
     images = torch.from_numpy(np.ascontiguousarray(image[:, grid[0], grid[1]]))[None].to(target)
@@ -302,102 +286,29 @@ def _as_batch(
 
 
 @torch.inference_mode()
-def _forward(
-    network: torch.nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), and what its encoder
-    saw (see embedding.logits_and_features), on the device."""
-    outputs, cells = _outputs(network, images, valid, model, precision=precision)
-    classes, entropy = classes_and_entropy(outputs, temperature=model.temperature)
-    return (classes + 1) * valid, entropy * valid, cells
+def _classes_and_entropy(logits: Tensor, valid: Tensor, model: TrainedModel) -> tuple[Tensor, Tensor]:
+    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), on the device."""
+    classes, entropy = classes_and_entropy(logits, temperature=model.temperature)
+    return (classes + 1) * valid, entropy * valid
 
 
-def _outputs(
-    network: torch.nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str
-) -> tuple[Tensor, Tensor]:
-    """The network's outputs for a batch (batch, class, row, col), on the device, in the arithmetic that they were
-    computed in; and what its encoder saw."""
-    norm = model.metadata.normalisation
-    mean, std = (
-        torch.tensor(v, dtype=torch.float32, device=images.device)[:, None, None] for v in (norm.mean, norm.std)
-    )
-    inputs = ((images.to(torch.float32) - mean) / std) * valid[:, None]
-    with autocast(precision, images.device):
-        return logits_and_features(network, inputs.contiguous(memory_format=torch.channels_last))
-
-
-def _batches(plan: PredictionPlan, core_row: int) -> Iterator[list[_Patch]]:
-    """Windows of a row, equal shapes together, the next batch read while the current one is computed."""
-    lefts = list(range(0, plan.width, plan.core_px))
-    groups = [lefts[:-1], lefts[-1:]] if plan.width % plan.core_px else [lefts]
-    chunks = [g[i : i + plan.batch_size] for g in groups for i in range(0, len(g), plan.batch_size)]
-    with contextlib.ExitStack() as stack:
-        dataset = stack.enter_context(rasterio.open(plan.source, driver="GTiff"))
-        pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
-
-        def read(chunk: list[int]) -> list[_Patch]:
-            return [_read_patch(dataset, plan, core_row, left) for left in chunk]
-
-        coming: Future[list[_Patch]] = pool.submit(read, chunks[0])
-        for following in [*chunks[1:], None]:
-            batch = coming.result()
-            if following is not None:
-                coming = pool.submit(read, following)
-            yield batch
-
-
-def _read_patch(dataset: Any, plan: PredictionPlan, core_row: int, left: int) -> _Patch:
-    """Read a window with its margins; what lies outside the raster is mirrored."""
-    top, bottom = plan.core_rows_px(core_row)
-    width = min(plan.core_px, plan.width - left)
-    rows = _mirrored_span(top, bottom - top, plan.margin_px, plan.height)
-    cols = _mirrored_span(left, width, plan.margin_px, plan.width)
-    window = Window.from_slices((int(rows.min()), int(rows.max()) + 1), (int(cols.min()), int(cols.max()) + 1))
-    image = dataset.read(list(plan.band_indexes), window=window)
-    valid = dataset.dataset_mask(window=window) > 0
-    grid = np.ix_(rows - rows.min(), cols - cols.min())
-    return _Patch(np.ascontiguousarray(image[:, grid[0], grid[1]]), valid[grid], left, width)
-
-
-def _mirrored_span(start: int, core: int, margin: int, length: int) -> NDArray[np.intp]:
-    """Raster positions of a core with margins, rounded up to whole network strides and mirrored at the
-    edges."""
-    begin = start - margin
-    return mirror(np.arange(begin, begin + _round_up(core + 2 * margin)), length)
-
-
-def _round_up(length: int) -> int:
-    return -(-length // STRIDE) * STRIDE
-
-
-def _cell_centres(length: int, *, margin: int, stride: int) -> NDArray[np.intp]:
-    """Centres of the cells that begin inside a core, in pixels from the core's edge; none beyond it."""
-    if margin % stride:
-        raise InvalidPredictionGrid(f"Margin {margin} is not a multiple of the network's stride {stride}.")
-    return np.minimum(np.arange(0, length, stride) + stride // 2, length - 1)
-
-
-def _tile_sums(
-    share: Tensor, classes: Tensor, rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
-) -> NDArray[np.int64]:
-    """Sum of entropy (share of its maximum) per tile and predicted class in whole 65,535ths: order cannot matter."""
-    whole = (share * SUM_LEVELS).round().to(torch.float64)
-    tiles = torch.from_numpy(rows)[:, None] * shape[1] + torch.from_numpy(cols)[None, :]
-    place = tiles.to(share.device) * (shape[2] + 1) + classes
-    size = shape[0] * shape[1] * (shape[2] + 1)
-    # Whole numbers far below 2 ** 53: exact in float64, whatever the order of the additions.
-    counted = torch.bincount(place.ravel(), weights=whole.ravel(), minlength=size)
-    sums: NDArray[np.int64] = counted.reshape(shape[0], shape[1], -1)[:, :, 1:].round().to(torch.int64).cpu().numpy()
-    return sums
-
-
-def _tile_histogram(
-    classes: NDArray[np.uint8], rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
-) -> NDArray[np.int64]:
-    n_values = shape[2] + 1
-    place = (rows[:, None] * shape[1] + cols[None, :]) * n_values + classes
-    counts = np.bincount(place.ravel(), minlength=shape[0] * shape[1] * n_values)
-    return counts.reshape(shape[0], shape[1], n_values)[:, :, 1:]
+@torch.inference_mode()
+def _doubt(
+    plan: PredictionPlan,
+    model: TrainedModel,
+    others: Sequence[TrainedModel],
+    seen: Seen,
+    images: Tensor,
+    valid: Tensor,
+    *,
+    within: tuple[slice, slice],
+) -> Tensor | None:
+    """The plan's pixel score of the windows' cores as a share of its largest value; None where it is the entropy."""
+    if plan.pixel_score == "entropy":
+        return None
+    core = np.s_[:, :, *within]
+    doubt = doubt_beside_entropy(plan, model, others, seen, images, valid, core=core)
+    return as_share(doubt, score=plan.pixel_score, n_classes=len(plan.class_codes)) * valid[core[1:]]
 
 
 @contextlib.contextmanager

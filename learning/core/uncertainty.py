@@ -1,6 +1,7 @@
 """How unsure a model is of a pixel: the functions an acquisition round may score with. numpy only.
 
-The same formulas run on the device in learning.core.predict, from logits; these are what they are held to.
+The same formulas run on the device, from logits, in learning.core.entropy and pixel_doubt; these are what they are
+held to.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.errors import NotProbabilities, UnknownAcquisition
+
+OPINIONS, MOST_OPINIONS = 4, 8  # members of a score that needs several: as many as are asked for by default, at most
 
 Probabilities = NDArray[np.floating[Any]]
 

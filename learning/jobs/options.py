@@ -7,18 +7,21 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from learning.core.acquisition import acquisition_named
+from learning.core.uncertainty import pixel_score
 from learning.errors import InvalidTrainConfig
 
 if TYPE_CHECKING:
     from learning.core.fit import TrainConfig
     from learning.core.network import NetworkSpec
 
-NETWORK_OPTIONS = frozenset({"architecture", "encoder", "decoder_channels", "pretrained"})
+NETWORK_SHAPE = frozenset({"architecture", "encoder", "decoder_channels", "pretrained"})
+NETWORK_OPTIONS = NETWORK_SHAPE | {"dropout"}
 OTHER_OPTIONS = {
     "warm_start": bool, "device": str, "devices": int, "core_px": int, "validated_weight": float,
     "acquisition": str, "suspect_share": float, "spread_tiles": int,
+    "pixel_score": str, "opinions": int, "cost": float,
 }  # fmt: skip
-MAY_BE_NONE = frozenset({"suspect_share"})
+MAY_BE_NONE = frozenset({"suspect_share", "cost"})
 EXPECTED = {
     bool: "true or false", str: "a text", int: "a whole number above 0", float: "a number above 0 and at most 1",
 }  # fmt: skip
@@ -48,6 +51,8 @@ def read_options(
             raise InvalidTrainConfig(f"{name} = {value!r} cannot be used: expected {EXPECTED[kind]}.")
     if "acquisition" in options:
         acquisition_named(options["acquisition"])
+    if "pixel_score" in options:
+        pixel_score(options["pixel_score"])
     network = {name: options[name] for name in NETWORK_OPTIONS if name in options}
     if isinstance(network.get("decoder_channels"), list):
         network["decoder_channels"] = tuple(network["decoder_channels"])
@@ -67,7 +72,7 @@ def going_on_from(previous: NetworkSpec | None, options: Mapping[str, Any]) -> d
     """The options, with the network of the model that a run goes on from where they name none: weights that were
     imported have another one than what is trained here by default.
     """
-    if previous is None or any(name in options for name in NETWORK_OPTIONS):
+    if previous is None or any(name in options for name in NETWORK_SHAPE):
         return dict(options)
     network = {name: getattr(previous, name) for name in NETWORK_OPTIONS}
     return {**network, "decoder_channels": list(previous.decoder_channels), **options}

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
 from learning.core.map_copies import write_hidden_copy
-from learning.core.map_files import MapPaths
+from learning.core.map_plan import MapPaths
+from learning.core.uncertainty import pixel_score
 from learning.errors import PredictionStopped
 from learning.jobs.options import CORE_PX, device_of
 from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
 from learning.services import acquisition, map_changes, predictions
 from learning.services.holdout import holdout_windows
+from learning.services.round_options import RoundOptions, other_opinions, round_options
+
+if TYPE_CHECKING:
+    from learning.core.model_file import TrainedModel as LoadedModel
 
 FILES = MapPaths.in_folder(Path()).names()
 # What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
@@ -39,7 +44,7 @@ def predict(context: JobContext) -> dict[str, Any]:
         prediction = predictions.finish_prediction(
             prediction=prediction,
             files={name: file_sha256(prediction.path(name)) for name in names},
-            scores=np.load(prediction.path("scores.npy"), allow_pickle=False),
+            tile_entropy=np.load(prediction.path("tile_entropy.npy"), allow_pickle=False),
             histogram=np.load(prediction.path("histogram.npy"), mmap_mode="r", allow_pickle=False),
             job=context.job,
         )
@@ -77,7 +82,8 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     work = prediction.path("rows")
     if not work.exists() and all(prediction.path(name).exists() for name in FILES):
         return  # the worker died between the last file and the row
-    loaded = loaded_model(model)
+    loaded, wanted = loaded_model(model), round_options(campaign)
+    predictions.begin_prediction(prediction, pixel_score=wanted.pixel_score)
     device = device_of(model.options)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     prediction.path("").mkdir(parents=True, exist_ok=True)
@@ -92,6 +98,9 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
             gsd_m=campaign.layer.gsd_m,
             core_px=int(model.options.get("core_px", CORE_PX.get(device.partition(":")[0], 1024))),
             device=device,
+            pixel_score=wanted.pixel_score,
+            opinions=wanted.opinions,
+            others=_others(model, loaded, wanted),
             work_dir=work,
             on_progress=lambda share: context.progress(MAP_END * share, "Mapping the imagery."),
             should_stop=context.should_stop,
@@ -99,6 +108,14 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     except PredictionStopped:
         context.progress(0.0)  # says why: cancelled, or taken over by another worker
         raise
+
+
+def _others(model: TrainedModel, loaded: LoadedModel, wanted: RoundOptions) -> list[LoadedModel]:
+    """Who else is heard: nobody where one opinion is enough, or the model gives several by itself."""
+    if pixel_score(wanted.pixel_score).members == 1 or loaded.metadata.spec.dropout > 0:
+        return []
+    others = [loaded_model(other) for other in other_opinions(model, count=wanted.opinions - 1)]
+    return [other for other in others if other.metadata.spec.bands == loaded.metadata.spec.bands]
 
 
 def _write_public_copies(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:

@@ -317,7 +317,10 @@ class Evaluation(models.Model):
 
 
 class Prediction(models.Model):
-    """A model's map of a whole layer: classes, entropy, and per-tile scores from the same pass."""
+    """A model's map of a whole layer: classes, entropy, and per-tile scores from the same pass.
+
+    The entropy map holds the entropy, whichever score was summed over the tiles.
+    """
 
     class State(models.TextChoices):
         RUNNING = "running"
@@ -330,6 +333,7 @@ class Prediction(models.Model):
         max_length=200
     )  # relative to PREDICTIONS_DIR: class.tif, entropy.tif, their public copies, scores.npy, histogram.npy
     files = models.JSONField(default=dict)  # name → sha256
+    pixel_score = models.CharField(max_length=32, default="entropy")  # what scores.npy and doubt.npy hold
     mean_entropy_nats = models.FloatField(null=True, blank=True)  # over the pool's tiles
     class_px = models.JSONField(null=True, blank=True)  # {class code: pixels of whole tiles}; null: not counted
     job = models.OneToOneField(

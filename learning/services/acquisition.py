@@ -11,7 +11,7 @@ from annotation.models import Campaign, Ticket
 from annotation.services.queue_front import priority_mask
 from annotation.services.rounds import QueuedTile, labelled_or_leased_tiles, open_queue_round
 from annotation.services.tiles import pool_mask
-from learning.core.acquisition import DEFAULT, AtRandom, Candidates, Mix, acquisition_named, rank_tiles
+from learning.core.acquisition import AtRandom, Candidates, Mix, acquisition_named, rank_tiles
 from learning.errors import NoPrediction
 from learning.models import (
     AcquisitionRound,
@@ -23,11 +23,10 @@ from learning.models import (
 )
 from learning.services.candidates import candidates_of
 from learning.services.promotion import published_model
+from learning.services.round_options import RoundOptions, round_options
 
 WITHOUT_MODEL = "random"
 DEFAULT_ROUND_SIZE = 200
-DEFAULT_SUSPECT_SHARE = 0.2
-DEFAULT_SPREAD_TILES = 1  # side of a spreading cell in tiles; 1 = as the acquisition function orders them
 
 
 @transaction.atomic
@@ -42,7 +41,8 @@ def open_acquisition_round(
     """Open the campaign's next round with the pool's tiles that are expected to teach most (learning.core.acquisition).
 
     Args:
-        prediction: the map by which the tiles are ranked. None while no model is published: the tiles are then drawn
+        prediction: the map by which the tiles are ranked, by the pixel score that it was made with, whatever the
+            policy says by now. None while no model is published: the tiles are then drawn
             at random, so that people can go on until there is one.
         training_run, candidate: what led here; the round shows the candidate's figures.
         after_round: number of the round that this one follows. When the campaign is past it, nothing is
@@ -63,12 +63,13 @@ def open_acquisition_round(
     if prediction is not None and prediction.mean_entropy_nats is None:
         raise NoPrediction(f"The map of {prediction.model.version} is not ready: wait for its job to end.")
     seed = (campaign.seed + latest + 1) % 2**31
-    policy = RetrainingPolicy.objects.filter(campaign=campaign).first()
+    options = round_options(campaign)
     queue_round = open_queue_round(
         campaign=campaign,
-        function=function_of(policy) if prediction else WITHOUT_MODEL,
+        function=options.acquisition if prediction else WITHOUT_MODEL,
+        pixel_score=prediction.pixel_score if prediction else "entropy",
         model_version=prediction.model.version if prediction else "",
-        tickets=_wanted_tiles(campaign, prediction, policy, seed=seed),
+        tickets=_wanted_tiles(campaign, prediction, options, seed=seed),
         seed=seed,
         random_share=campaign.random_share if prediction else 1.0,
         control_share=campaign.control_share,
@@ -88,28 +89,26 @@ def open_acquisition_round(
 
 
 def _wanted_tiles(
-    campaign: Campaign, prediction: Prediction | None, policy: RetrainingPolicy | None, *, seed: int
+    campaign: Campaign, prediction: Prediction | None, options: RoundOptions, *, seed: int
 ) -> list[QueuedTile]:
     """A round's pool tiles in the order they are asked for."""
-    options = policy.training if policy else {}
     eligible = eligible_tiles(campaign)
     rows, cols = np.nonzero(eligible)
     if prediction is None:
         same = np.ones((len(rows), 1))
         candidates, mix = Candidates(row=rows, col=cols, doubt=same, share=same), Mix(random=1.0, suspects=0.0)
     else:
-        candidates = candidates_of(prediction, eligible)
-        suspects = float(options.get("suspect_share", DEFAULT_SUSPECT_SHARE))
+        candidates = candidates_of(prediction, eligible, timed=options.cost > 0)
         mix = Mix(
             random=campaign.random_share,
-            suspects=min(suspects, 1 - campaign.random_share),
-            spatial_cell_tiles=int(options.get("spread_tiles", DEFAULT_SPREAD_TILES)),
+            suspects=min(options.suspect_share, 1 - campaign.random_share),
+            spatial_cell_tiles=options.spread_tiles,
         )
     ranked = rank_tiles(
         candidates,
-        acquisition=acquisition_named(function_of(policy)) if prediction else AtRandom(),
+        acquisition=acquisition_named(options.acquisition, cost=options.cost) if prediction else AtRandom(),
         mix=mix,
-        batch_size=policy.round_size if policy else DEFAULT_ROUND_SIZE,
+        batch_size=_round_size(campaign),
         rng=np.random.default_rng(seed),
         first=priority_mask(campaign)[rows, cols],
     )
@@ -125,9 +124,9 @@ def _wanted_tiles(
     ]
 
 
-def function_of(policy: RetrainingPolicy | None) -> str:
-    """Name of the acquisition function that a campaign's policy asks for."""
-    return str(policy.training.get("acquisition", DEFAULT)) if policy else DEFAULT
+def _round_size(campaign: Campaign) -> int:
+    size = RetrainingPolicy.objects.filter(campaign=campaign).values_list("round_size", flat=True).first()
+    return size or DEFAULT_ROUND_SIZE
 
 
 def latest_round_number(campaign: Campaign) -> int:
@@ -137,7 +136,7 @@ def latest_round_number(campaign: Campaign) -> int:
 
 
 def tile_scores(prediction: Prediction) -> NDArray[np.float32]:
-    """Mean entropy of every tile, in nats: float32 (n_rows, n_cols), NaN where there is no imagery."""
+    """Mean of the map's pixel score over every tile: float32 (n_rows, n_cols), NaN where there is no imagery."""
     scores: NDArray[np.float32] = np.load(prediction.path("scores.npy"), allow_pickle=False)
     return scores
 

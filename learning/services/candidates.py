@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from annotation.models import AnnotatedFeature
 from learning.core.acquisition import Candidates
 from learning.models import Prediction, TrainingSet, TrainingSetItem
+from learning.services.effort import expected_seconds
 
 MOST_KNOWN = 20_000  # labelled tiles that a round is held against; the latest, of more
 
 
-def candidates_of(prediction: Prediction, eligible: NDArray[np.bool_]) -> Candidates:
+def candidates_of(prediction: Prediction, eligible: NDArray[np.bool_], *, timed: bool = False) -> Candidates:
     """The eligible tiles as the map sees them, beside the tiles its model learnt from.
 
     Maps made before doubt was told by class and tiles had an embedding give their mean doubt alone.
 
-    Args: eligible: bool (n_rows, n_cols).
+    Args: eligible: bool (n_rows, n_cols). timed: whether to say what each is expected to take.
     """
     rows, cols = np.nonzero(eligible)
     scores = _array(prediction.path("scores.npy"))
@@ -43,6 +44,7 @@ def candidates_of(prediction: Prediction, eligible: NDArray[np.bool_]) -> Candid
         embedding=embedding[rows, cols].astype(np.float32),
         known_embedding=embedding[known_places[:, 0], known_places[:, 1]].astype(np.float32),
         known_share=known_share,
+        seconds=expected_seconds(prediction, rows, cols) if timed else None,
     )
 
 

@@ -69,17 +69,22 @@ def start_prediction(*, model: TrainedModel, training_run: TrainingRun | None = 
     )
 
 
+def begin_prediction(prediction: Prediction, *, pixel_score: str) -> None:
+    """Note what its tiles' scores will be of."""
+    Prediction.objects.filter(pk=prediction.pk).update(pixel_score=pixel_score)
+
+
 @transaction.atomic
 def finish_prediction(
     *,
     prediction: Prediction,
     files: dict[str, str],
-    scores: NDArray[np.float32],
+    tile_entropy: NDArray[np.float32],
     histogram: NDArray[np.int64],
     job: Job | None,
 ) -> Prediction:
-    """Mark a prediction ready. `files` are names with SHA-256, in place; `scores` as in scores.npy, `histogram` as in
-    histogram.npy.
+    """Mark a prediction ready. `files` are names with SHA-256, in place; `tile_entropy` as in tile_entropy.npy,
+    `histogram` as in histogram.npy.
     """
     prediction = (
         Prediction.objects.select_for_update(of=("self",))
@@ -89,7 +94,7 @@ def finish_prediction(
     if prediction.state == Prediction.State.READY:
         return prediction
     prediction.files = files
-    prediction.mean_entropy_nats = mean_pool_entropy(prediction.model.campaign, scores)
+    prediction.mean_entropy_nats = mean_pool_entropy(prediction.model.campaign, tile_entropy)
     prediction.class_px = dict(zip(prediction.model.class_codes, histogram.sum(axis=(0, 1)).tolist(), strict=True))
     prediction.job = job
     prediction.state = Prediction.State.READY
@@ -116,7 +121,7 @@ def classes_of_tile(prediction: Prediction, tile: Tile, values: Mapping[str, int
     return mapped
 
 
-def mean_pool_entropy(campaign: Campaign, scores: NDArray[np.float32]) -> float:
-    """Mean of the pool tiles' scores, in nats; 0 when no pool tile has one."""
-    values = scores[pool_mask(campaign) & np.isfinite(scores)]
+def mean_pool_entropy(campaign: Campaign, tile_entropy: NDArray[np.float32]) -> float:
+    """Mean over the pool's tiles, in nats; 0 when none has imagery."""
+    values = tile_entropy[pool_mask(campaign) & np.isfinite(tile_entropy)]
     return float(values.mean(dtype=np.float64)) if values.size else 0.0

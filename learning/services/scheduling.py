@@ -21,6 +21,7 @@ from learning.services.forecast import MORE_TILES, forecast_gain
 from learning.services.holdout import holdout_reference
 from learning.services.predictions import ready_prediction, start_prediction
 from learning.services.promotion import can_now_be_judged, published_model, start_judging
+from learning.services.round_options import check_round_options
 from learning.services.training import start_training_run
 from learning.services.training_sets import ground_accepted_since, newly_accepted
 
@@ -63,7 +64,8 @@ def refusal(code: str, **figures: Any) -> Refusal:
 def set_retraining_policy(*, campaign: Campaign, **values: Any) -> RetrainingPolicy:
     """Say when a campaign retrains by itself and what its models must be; fields left out keep their value.
 
-    Raises: InvalidPolicy (a number outside its bounds, or a floor of a class that the campaign does not have).
+    Raises: InvalidPolicy (a number outside its bounds, a floor of a class that the campaign does not have, an option of
+            rounds that could not be honoured), UnknownAcquisition.
     """
     _check_policy(campaign, values)
     policy, _created = RetrainingPolicy.objects.update_or_create(campaign=campaign, defaults=values)
@@ -211,6 +213,8 @@ def _check_policy(campaign: Campaign, values: Mapping[str, Any]) -> None:
             continue
         if not isinstance(value, int | float) or not math.isfinite(value) or not above < value <= most:
             raise InvalidPolicy(f"{name} is {value}: give a number above {above:g}, at most {most:g}.")
+    if "training" in values:
+        check_round_options(campaign, values["training"])
     known = selectable_codes(campaign)
     for code, floor in dict(values.get("class_floors") or {}).items():
         if code not in known:

@@ -725,3 +725,18 @@ def test_verdicts_on_two_quarters_at_once_leave_their_whole_in_the_right_state()
         assert at_once(lambda p=pair: accept(p[0], reviewer), lambda p=pair: accept(p[1], other)) == []
     assert Tile.objects.get(pk=lease.tile.whole_id).state == "accepted"
     assert pool_mask(campaign)[lease.tile.row, lease.tile.col]
+
+
+def test_a_round_keeps_which_parts_of_a_tile_it_asks_for_and_asks_for_quarters_whole(campaign: Any) -> None:
+    places = scored_round(campaign, 2)
+    ana = scenes.person("ana")
+    split(held(campaign, ana), ana)
+    asked = ((64, 0, 64, 64), (0, 128, 64, 64))
+    opened = open_queue_round(
+        campaign=campaign, function="entropy", pixel_score="margin", control_share=0.0,
+        tickets=[QueuedTile(row=row, col=col, kind="uncertainty", regions=asked) for row, col in places],
+    )  # fmt: skip
+    assert opened.pixel_score == "margin"
+    kept = dict(opened.tickets.exclude(state="void").values_list("part", "regions"))
+    assert kept[0] == [[64, 0, 64, 64], [0, 128, 64, 64]]
+    assert len(kept) > 1 and all(regions == [] for part, regions in kept.items() if part)

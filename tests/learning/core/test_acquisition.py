@@ -14,6 +14,7 @@ from learning.core.acquisition import (
     Mix,
     acquisition_named,
     disagreement,
+    heeds_cost,
     rank_tiles,
     tile_worth,
 )
@@ -33,7 +34,7 @@ def ranked(scores, *, batch, share=0.0, cell=1, eligible=None, seed=0):
     return rank_tiles(candidates, acquisition=Doubt(), mix=mix, batch_size=batch, rng=np.random.default_rng(seed))
 
 
-def looking(embedding, *, doubt=None, share=None, known=None, known_share=None, gestures=None) -> Candidates:
+def looking(embedding, *, doubt=None, share=None, known=None, known_share=None, seconds=None) -> Candidates:
     """Candidates in a row, of two classes, that look as given."""
     n_tiles = len(embedding)
     return Candidates(
@@ -44,7 +45,7 @@ def looking(embedding, *, doubt=None, share=None, known=None, known_share=None, 
         embedding=np.asarray(embedding, np.float32),
         known_embedding=None if known is None else np.asarray(known, np.float32),
         known_share=None if known_share is None else np.asarray(known_share, np.float64),
-        gestures=None if gestures is None else np.asarray(gestures, np.float64),
+        seconds=None if seconds is None else np.asarray(seconds, np.float64),
     )
 
 
@@ -129,8 +130,8 @@ def test_doubt_about_a_rare_class_counts_more():
     assert tile_worth(candidates, rarity=0.5, cost=0) == pytest.approx([0.4 * 0.83333, 0.3 * 1.66667], abs=1e-4)
 
 
-def test_what_takes_many_gestures_is_put_off_by_its_cost():
-    candidates = looking([[0.0]] * 2, doubt=[[0.6, 0.0], [0.4, 0.0]], gestures=[40, 10])
+def test_what_takes_long_is_put_off_by_its_cost():
+    candidates = looking([[0.0]] * 2, doubt=[[0.6, 0.0], [0.4, 0.0]], seconds=[40, 10])
     assert tile_worth(candidates, rarity=0, cost=1) == pytest.approx([0.6 / 40, 0.4 / 10])
     assert tile_worth(candidates, rarity=0, cost=0) == pytest.approx([0.6, 0.4])
 
@@ -214,3 +215,13 @@ def test_an_unknown_function_is_refused_with_those_there_are():
 def test_candidates_that_do_not_fit_together_are_refused():
     with pytest.raises(InvalidScores, match="share of the candidates does not fit 2 tiles"):
         looking([[0.0], [1.0]], share=[[1.0, 0.0]])
+
+
+def test_a_function_that_a_policy_names_heeds_cost_where_it_asks_what_a_tile_is_worth():
+    candidates = looking([[0.0], [9.0]], doubt=[[0.6, 0.0], [0.4, 0.0]], seconds=[400, 100])
+    rng = np.random.default_rng(0)
+    for name in ("entropy", "rare_doubt", "doubt_and_diversity"):
+        assert heeds_cost(name)
+        assert acquisition_named(name, cost=1.0)(candidates, count=1, rng=rng).tolist() == [1], name
+        assert acquisition_named(name)(candidates, count=1, rng=rng).tolist() == [0], name
+    assert not heeds_cost("diversity") and not heeds_cost("random")

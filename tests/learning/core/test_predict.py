@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import math
@@ -12,22 +13,32 @@ import torch
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
-from learning.core import map_files
+from learning.core import map_files, map_tables
 from learning.core.dataset import LabelledTile, Normalisation
-from learning.core.embedding import logits_and_features
+from learning.core.embedding import decoded_and_features
 from learning.core.fit import TrainConfig, fit
-from learning.core.map_files import MapPaths, claim_work_dir
+from learning.core.map_plan import MapPaths, claim_work_dir
 from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
 from learning.core.network import NetworkSpec, build_network
+from learning.core.pixel_doubt import channel_masks
 from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window, window_logits
-from learning.core.uncertainty import predictive_entropy
-from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, PredictionStopped
+from learning.core.uncertainty import PIXEL_SCORES, predictive_entropy
+from learning.errors import (
+    InvalidPredictionGrid,
+    ModelCannotUseImagery,
+    NoSecondOpinion,
+    PredictionStopped,
+    UnknownAcquisition,
+)
 
 torch.set_num_threads(1)
 COLOURS = {"field": "#80FF00", "roof": "#FF377A", "water": "#00CCF2"}
 BANDS = ("B", "R")
 SIZE = (330, 270)  # width, height: not multiples of anything
-OUT = ("class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy")
+OUT = (
+    "class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy", "tile_entropy.npy",
+    "edges.npy",
+)  # fmt: skip
 
 
 def scene(seed: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +146,7 @@ def test_overviews_hold_the_most_frequent_class_and_the_mean_entropy(model, tmp_
         assert np.abs(dataset.read(1) - levels.mean(axis=(1, 3))).max() <= 1
 
 
-def test_nothing_but_the_four_files_remains(predicted):
+def test_nothing_but_the_files_remains(predicted):
     assert sorted(p.name for p in predicted.iterdir()) == sorted(OUT)
 
 
@@ -250,12 +261,12 @@ def test_a_tiles_embedding_is_what_the_encoder_saw_there_among_the_tiles(model, 
     rows, cols = (-(-n // 32) * 32 - n for n in valid.shape)
     inputs = np.pad((image - mean) / std * valid, ((0, 0), (0, rows), (0, cols)), mode="reflect")
     with torch.inference_mode():
-        _logits, cells = logits_and_features(model.network, torch.from_numpy(inputs.astype(np.float32))[None])
+        _decoded, cells = decoded_and_features(model.network, torch.from_numpy(inputs.astype(np.float32))[None])
     tiles = cells[0, :, :8, :10].reshape(-1, 4, 2, 5, 2).numpy()
     known = valid[16:256:32, 16:320:32].reshape(4, 2, 5, 2)
     seen = (tiles * known).sum((2, 4)) / known.sum((1, 3))
     standard = (seen - seen.mean((1, 2), keepdims=True)) / seen.std((1, 2), keepdims=True) / len(seen) ** 0.5
-    expected = standard.transpose(1, 2, 0) @ map_files.random_projection(len(seen), 64)
+    expected = standard.transpose(1, 2, 0) @ map_tables.random_projection(len(seen), 64)
     assert embedding == pytest.approx(expected, abs=0.05)
     assert np.corrcoef(embedding.ravel(), expected.ravel())[0, 1] > 0.999
 
@@ -393,3 +404,138 @@ def test_every_architecture_maps_a_raster_and_says_what_its_encoder_saw(tmp_path
     predict(load_model(file), raster, tmp_path)
     with rasterio.open(tmp_path / "class.tif", driver="GTiff") as found:
         assert set(np.unique(found.read(1))) <= set(range(len(COLOURS) + 1))
+
+
+def with_dropout(model: TrainedModel, rate: float = 0.5) -> TrainedModel:
+    """The same weights as if they had been trained with it."""
+    spec = dataclasses.replace(model.metadata.spec, dropout=rate)
+    return dataclasses.replace(model, metadata=dataclasses.replace(model.metadata, spec=spec))
+
+
+@pytest.fixture(scope="module")
+def elder(model) -> TrainedModel:
+    """Another model of the same classes, with a temperature of its own."""
+    network = build_network(model.metadata.spec)
+    network.load_state_dict(model.network.state_dict())
+    with torch.no_grad():
+        weight = network.segmentation_head[0].weight
+        weight += torch.randn(weight.shape, generator=torch.Generator().manual_seed(5)) * weight.std()
+    return dataclasses.replace(model, network=network.eval(), sha256="e1de4", temperature=1.7)
+
+
+def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    scaled = logits.astype(np.float64) / temperature
+    exponential = np.exp(scaled - scaled.max(axis=0))
+    return exponential / exponential.sum(axis=0)
+
+
+def tile_means(values: np.ndarray, known: np.ndarray, side: int = 50) -> np.ndarray:
+    rows, cols = (n // side for n in known.shape)
+    cut = [np.where(known, a, 0)[: rows * side, : cols * side] for a in (values, known)]
+    total, count = (a.reshape(rows, side, cols, side).sum(axis=(1, 3)) for a in cut)
+    return total / count
+
+
+def whole_raster(model: TrainedModel, raster: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of one window over everything, and where there is imagery."""
+    with rasterio.open(raster, driver="GTiff") as source:
+        image, valid = source.read((2, 1)), source.dataset_mask() > 0
+    return window_logits(model, image, valid=valid, precision="fp32"), valid
+
+
+@pytest.mark.parametrize("score", ["margin", "least_confidence", "bald"])
+def test_the_score_a_plan_names_is_summed_over_the_tiles_and_the_entropy_map_stays_as_it_is(
+    model, elder, raster, predicted, tmp_path, score
+):
+    result = predict(model, raster, tmp_path / "small", pixel_score=score, others=(elder,))
+    for name in ("class.tif", "entropy.tif", "histogram.npy", "embedding.npy", "tile_entropy.npy"):
+        assert (tmp_path / "small" / name).read_bytes() == (predicted / name).read_bytes(), name
+    assert np.array_equal(np.load(predicted / "scores.npy"), np.load(predicted / "tile_entropy.npy"), equal_nan=True)
+    predict(model, raster, tmp_path, pixel_score=score, others=(elder,), core_px=352, margin_px=0)
+    scores, doubt = np.load(tmp_path / "scores.npy"), np.load(tmp_path / "doubt.npy")
+    logits, valid = whole_raster(model, raster)
+    members = [probabilities(logits)]
+    if score == "bald":
+        members.append(probabilities(whole_raster(elder, raster)[0], elder.temperature))
+    expected = PIXEL_SCORES[score].function(np.stack(members)[:, None])[0]
+    assert scores == pytest.approx(tile_means(expected, valid), abs=2e-5)
+    assert doubt.sum(axis=2) == pytest.approx(scores, abs=1e-6)
+    classes = read(tmp_path / "class.tif")
+    assert doubt[2, 3, 1] == pytest.approx((expected * (classes == 2))[100:150, 150:200].mean(), abs=2e-5)
+    small = np.load(tmp_path / "small" / "scores.npy")
+    assert np.corrcoef(small.ravel(), scores.ravel())[0, 1] > 0.95
+    assert result.mean_entropy_nats == pytest.approx(np.nanmean(np.load(predicted / "tile_entropy.npy")), abs=0.05)
+
+
+def test_opinions_by_dropout_are_the_heads_without_some_channels(model, raster, tmp_path):
+    dropped = with_dropout(model)
+    predict(dropped, raster, tmp_path, pixel_score="bald", opinions=3, core_px=352, margin_px=0)
+    with rasterio.open(raster, driver="GTiff") as source:
+        image, valid = source.read((2, 1)), source.dataset_mask() > 0
+    members = []
+    for mask in channel_masks(8, opinions=3, rate=0.5):
+        network = copy.deepcopy(model.network)
+        with torch.no_grad():
+            network.segmentation_head[0].weight *= mask[None, :, None, None]  # what is not read cannot be said
+        logits = window_logits(dataclasses.replace(model, network=network), image, valid=valid, precision="fp32")
+        members.append(probabilities(logits))
+    expected = PIXEL_SCORES["bald"].function(np.stack(members)[:, None])[0]
+    scores = np.load(tmp_path / "scores.npy")
+    assert expected.mean() > 0.01 and scores == pytest.approx(tile_means(expected, valid), abs=1e-4)
+
+
+def test_scores_of_several_opinions_have_the_same_bytes_however_the_rows_are_shared_out(model, elder, raster, tmp_path):
+    for name, one, others in (("dropout", with_dropout(model), ()), ("models", model, (elder,))):
+        whole = tmp_path / name
+        predict(one, raster, whole, pixel_score="bald", others=others)
+        for again, order in enumerate(((2, 0, 1), (1, 2, 0))):
+            plan = plan_prediction(
+                one, raster, tile_px=50, work_dir=whole / "rows", core_px=96, precision="fp32", pixel_score="bald",
+                others=others,
+            )  # fmt: skip
+            claim_work_dir(plan)
+            for core_row in order:
+                predict_core_row(one, plan, core_row, others=others)
+            shared = whole / f"{again}"
+            map_files.assemble(plan, MapPaths.in_folder(shared), colours=COLOURS, tags={"MODEL_SHA256": model.sha256})
+            assert digests(shared) == digests(whole)
+
+
+def test_a_score_of_several_opinions_is_refused_before_the_map_is_begun_where_there_is_one(
+    model, elder, raster, tmp_path
+):
+    with pytest.raises(NoSecondOpinion, match="Train with dropout"):
+        predict(model, raster, tmp_path / "out", pixel_score="bald")
+    spec = dataclasses.replace(model.metadata.spec, class_codes=("field", "roof", "pond"))
+    stranger = dataclasses.replace(elder, metadata=dataclasses.replace(elder.metadata, spec=spec))
+    with pytest.raises(NoSecondOpinion, match="other classes"):
+        predict(model, raster, tmp_path / "out", pixel_score="bald", others=(stranger,))
+    with pytest.raises(InvalidPredictionGrid, match="opinions = 9"):
+        predict(with_dropout(model), raster, tmp_path / "out", pixel_score="bald", opinions=9)
+    with pytest.raises(UnknownAcquisition, match="least_confidence"):
+        predict(model, raster, tmp_path / "out", pixel_score="doubt")
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_of_another_score_or_of_other_opinions_are_not_taken_up(model, elder, raster, tmp_path):
+    def card(one: TrainedModel, **options: object) -> str:
+        plan = plan_prediction(one, raster, tile_px=64, work_dir=tmp_path / "rows", **options)
+        claim_work_dir(plan)
+        return (tmp_path / "rows" / "plan.json").read_text()
+
+    cards = [
+        card(model), card(model, pixel_score="margin"), card(model, pixel_score="bald", others=(elder,)),
+        card(model, pixel_score="bald", others=(dataclasses.replace(elder, sha256="0"),)),
+        card(with_dropout(model), pixel_score="bald"), card(with_dropout(model), pixel_score="bald", opinions=3),
+    ]  # fmt: skip
+    assert len(set(cards)) == len(cards)
+    assert card(model) == card(model, others=(elder,)), "nobody is asked who is not heard"
+
+
+def test_borders_between_classes_are_counted_tile_by_tile(predicted):
+    edges, classes = np.load(predicted / "edges.npy"), read(predicted / "class.tif").astype(int)
+    assert edges.shape == (5, 6) and edges.dtype == np.int32
+    for row, col in ((0, 0), (1, 1), (4, 5)):  # rows of windows end at 96 and 192, within tiles 1 and 3
+        tile = classes[row * 50 : (row + 1) * 50, col * 50 : (col + 1) * 50]
+        pairs = ((tile[:, 1:], tile[:, :-1]), (tile[1:], tile[:-1]))
+        assert edges[row, col] == sum(((a != b) & (a > 0) & (b > 0)).sum() for a, b in pairs)

@@ -7,7 +7,8 @@ from pathlib import Path
 import learning.core
 
 NUMPY_ONLY = (
-    "acquisition", "area", "dataset", "durable", "evaluate", "gate", "map_copies", "map_files", "weights_source",
+    "acquisition", "area", "dataset", "durable", "edges", "effort", "evaluate", "gate", "map_copies", "map_files",
+    "map_plan", "map_tables", "weights_source",
 )  # fmt: skip
 ROOT = Path(learning.core.__file__).resolve().parents[2]
 

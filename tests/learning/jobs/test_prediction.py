@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
-from learning_rows import labelled_campaign
+import scenes
+import torch
+from django.utils import timezone
+from learning_rows import labelled_campaign, model_row
 from map_rows import halves_at, judged_model, map_of, retire
 
 from annotation.jobs.registry import run_job
-from learning.models import MapChange
+from annotation.models import Campaign
+from annotation.services.tiles import pool_mask
+from learning.core.dataset import Normalisation
+from learning.core.model_file import ModelMetadata, save_model
+from learning.core.network import NetworkSpec, build_network
+from learning.models import MapChange, Prediction, RetrainingPolicy
+from learning.services.acquisition import open_acquisition_round
 from learning.services.predictions import start_prediction
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
@@ -29,3 +42,63 @@ def test_a_map_is_held_against_the_labels_it_is_new_to_once_its_round_is_open() 
     change = MapChange.objects.get()
     assert (change.after, change.agreed_before_px, change.agreed_after_px) == (after, 64, 128)
     assert scene.campaign.rounds.filter(number=1, model_version=second.version).exists()
+
+
+def mapped_layer(folder: Path, *, number: int = 1, dropout: float = 0.0) -> Any:
+    """A published model with weights, untrained, of a campaign on a layer with pixels; by number, a later one."""
+    camp = Campaign.objects.first() or scenes.campaign(layer=scenes.real_layer(folder)[0], tile_px=64, first_round=4)
+    camp.trained_models.filter(state="promoted").update(state="retired")
+    model = model_row(camp, state="promoted", number=number)
+    spec = NetworkSpec(
+        bands=tuple(camp.layer.bands), class_codes=tuple(model.class_codes), encoder="resnet18", pretrained=False,
+        decoder_channels=(8, 8, 8, 8, 8), dropout=dropout,
+    )  # fmt: skip
+    torch.manual_seed(number)
+    norm = Normalisation("uint8", (100.0,) * len(spec.bands), (50.0,) * len(spec.bands))
+    metadata = ModelMetadata(spec, norm, "demo", "1", camp.layer.gsd_m, "5" * 64, margin_px=32)
+    model.sha256 = save_model(model.path, build_network(spec).eval(), metadata)
+    model.decided_at = timezone.now()
+    model.save()
+    return model
+
+
+def predicted(model: Any) -> Any:
+    job = start_prediction(model=model)
+    assert run_job(str(job.id))
+    job.refresh_from_db()
+    return job
+
+
+def policy(camp: Any, **training: Any) -> None:
+    RetrainingPolicy.objects.update_or_create(campaign=camp, defaults={"training": training})
+
+
+@pytest.mark.parametrize("by", ["dropout", "models"])
+def test_a_map_and_its_round_keep_the_pixel_score_they_were_made_with(tmp_path: Path, by: str) -> None:
+    if by == "models":
+        mapped_layer(tmp_path)
+    model = mapped_layer(tmp_path, number=2, dropout=0.3 if by == "dropout" else 0.0)
+    camp = model.campaign
+    policy(camp, pixel_score="bald", opinions=3)
+    job = predicted(model)
+    assert job.state == "succeeded", job.error
+    made = Prediction.objects.get(model=model)
+    scores, entropy = (np.load(made.path(name)) for name in ("scores.npy", "tile_entropy.npy"))
+    pool = pool_mask(camp)
+    assert made.pixel_score == "bald" and 0 < scores[pool].mean() < entropy[pool].mean()
+    assert made.mean_entropy_nats == pytest.approx(float(entropy[pool].mean(dtype=np.float64)))
+    opened = camp.rounds.latest("number")
+    ticket = opened.tickets.filter(kind="uncertainty").select_related("tile").first()
+    assert opened.pixel_score == "bald"
+    assert ticket.score == pytest.approx(float(scores[ticket.tile.row, ticket.tile.col]))
+
+    policy(camp, pixel_score="margin")  # the next map's: until it is there, rounds follow the one there is
+    assert open_acquisition_round(campaign=camp, prediction=made).queue_round.pixel_score == "bald"
+
+
+def test_a_map_that_wants_a_second_opinion_is_refused_where_there_is_none_and_says_what_to_do(tmp_path: Path) -> None:
+    model = mapped_layer(tmp_path)
+    policy(model.campaign, pixel_score="bald")
+    job = predicted(model)
+    assert job.state == "failed" and "Train with dropout" in job.error
+    assert Prediction.objects.get(model=model).state == "running" and model.campaign.rounds.count() == 1

@@ -7,7 +7,7 @@ import pytest
 from learning_rows import Labelled, imported_row, labelled_campaign, model_row, ready_map
 from scenes import TWO_CLASSES
 
-from annotation.models import Annotation
+from annotation.models import Annotation, AnnotationRevision
 from annotation.services.tiles import pool_mask
 from learning.core import acquisition
 from learning.errors import UnknownAcquisition
@@ -42,6 +42,16 @@ def mapped(model: Any, *, look: np.ndarray, doubt: np.ndarray, share: np.ndarray
     np.save(prediction.path("embedding.npy"), embedding)
     np.save(prediction.path("histogram.npy"), np.round(share * 4096).astype(np.int64))
     return prediction
+
+
+def took(annotation: Any, *seconds: float) -> None:
+    """The label's saves, each with the seconds since the one before; revisions never change."""
+    head = annotation.head
+    for one in seconds:
+        head = AnnotationRevision.objects.create(
+            annotation=annotation, number=head.number + 1, parent=head, author=head.author, features=head.features,
+            sha256=head.sha256, licence=head.licence, seconds_spent=one,
+        )  # fmt: skip
 
 
 def two_looks(scene: Labelled, model: Any) -> Any:
@@ -138,3 +148,41 @@ def test_a_policy_that_names_an_unknown_function_is_told_those_there_are() -> No
     RetrainingPolicy.objects.create(campaign=scene.campaign, training={"acquisition": "badge"})
     with pytest.raises(UnknownAcquisition, match="doubt_and_diversity"):
         open_acquisition_round(campaign=scene.campaign, prediction=two_looks(scene, learnt(scene)))
+
+
+def test_what_takes_people_long_is_put_off_where_the_policy_says_so() -> None:
+    scene = labelled_campaign(pool=22, random_share=0.0)
+    prediction = two_looks(scene, learnt(scene))
+    edges = np.arange(256, dtype=np.int32).reshape(16, 16)
+    np.save(prediction.path("edges.npy"), edges)
+    tiles = scene.pool_tiles()
+    for nth, tile in enumerate(tiles[:22]):
+        annotation = Annotation.objects.get(tile=tile)
+        seconds = 20.0 + 3 * float(edges[tile.row, tile.col])
+        took(annotation, seconds / 4, seconds * 3 / 4 if nth else 9_000.0)  # saved twice; the first left open
+    eligible = pool_mask(scene.campaign)
+    found = candidates_of(prediction, eligible, timed=True)
+    assert found.seconds == pytest.approx(20 + 3 * edges[found.row, found.col])
+    assert candidates_of(prediction, eligible).seconds is None
+
+    training = {"acquisition": "entropy", "cost": 1.0, "suspect_share": 0.0}
+    RetrainingPolicy.objects.create(campaign=scene.campaign, round_size=10, training=training)
+    opened = open_acquisition_round(campaign=scene.campaign, prediction=prediction)
+    assert opened is not None
+    first = opened.queue_round.tickets.exclude(kind="control").select_related("tile").order_by("rank").first()
+    doubt = np.where(np.arange(16)[:, None] >= 8, 0.41, 0.02)
+    worth = np.where(eligible, doubt / (20 + 3 * edges), 0)
+    for tile in tiles[:22]:
+        worth[tile.row, tile.col] = 0
+    assert (first.tile.row, first.tile.col) == np.unravel_index(worth.argmax(), worth.shape)
+
+
+def test_costs_do_not_count_before_enough_labels_say_what_they_are_or_on_a_map_without_borders() -> None:
+    scene = labelled_campaign(pool=3)
+    prediction = two_looks(scene, learnt(scene))
+    eligible = pool_mask(scene.campaign)
+    assert candidates_of(prediction, eligible, timed=True).seconds is None
+    np.save(prediction.path("edges.npy"), np.arange(256, dtype=np.int32).reshape(16, 16))
+    for annotation in Annotation.objects.filter(state="accepted"):
+        took(annotation, 60.0)
+    assert candidates_of(prediction, eligible, timed=True).seconds is None

@@ -23,7 +23,7 @@ SQUARE_M2 = (8 * 0.2) ** 2  # `label` draws squares of 8 px
 def mapped(model: Any, histogram: Any) -> Prediction:
     prediction = prediction_row(model)
     scores = np.zeros(histogram.shape[:2], np.float32)
-    return finish_prediction(prediction=prediction, files={}, scores=scores, histogram=histogram, job=None)
+    return finish_prediction(prediction=prediction, files={}, tile_entropy=scores, histogram=histogram, job=None)
 
 
 def test_a_campaign_that_never_trained_has_no_balance() -> None:

@@ -13,7 +13,7 @@ from scenes import TWO_CLASSES, person
 from annotation.errors import NotThere
 from annotation.models import Job, TrustAlarm
 from annotation.services.people import set_role
-from learning.errors import InvalidPolicy, SuspectBatch
+from learning.errors import InvalidPolicy, SuspectBatch, UnknownAcquisition
 from learning.models import RetrainingPolicy, TrainedModel, TrainingRun, TrainingSet
 from learning.services.scheduling import (
     consider_retraining,
@@ -242,6 +242,12 @@ def test_a_batch_mostly_by_people_with_an_open_alarm_is_refused_until_it_is_deci
         ({"drift_index": 101.0}, "at most 100"),
         ({"class_floors": {"lava": 0.5}}, "There is no class 'lava' to set a floor for; the classes are "),
         ({"class_floors": {TWO_CLASSES[0]: 50}}, "is 50: give an IoU above 0 and below 1"),
+        ({"training": {"pixel_score": "margin", "opinions": 9}}, "opinions = 9: give a whole number from 2 to 8"),
+        (
+            {"training": {"cost": 0.5, "acquisition": "diversity"}},
+            "cost = 0.5 means nothing to .*'diversity'",
+        ),
+        ({"training": {"pixel_score": "bald"}}, "several opinions disagree about, and there will be one: train with"),
     ],
 )
 def test_a_policy_that_cannot_be_kept_to_is_refused_with_the_value_and_the_bounds(
@@ -259,3 +265,13 @@ def test_thresholds_may_be_left_empty_and_what_is_not_named_stays() -> None:
     policy = set_retraining_policy(campaign=camp, drift_index=None, stop_below_points=None)
     assert (policy.round_size, policy.class_floors) == (7, {TWO_CLASSES[0]: 0.4})
     assert policy.drift_index is None and policy.stop_below_points is None
+
+
+def test_a_score_of_several_opinions_may_be_asked_for_with_dropout_or_once_a_model_is_published() -> None:
+    scene = labelled_campaign(pool=2)
+    set_retraining_policy(campaign=scene.campaign, training={"pixel_score": "bald", "dropout": 0.1})
+    with pytest.raises(UnknownAcquisition, match="bald, entropy, least_confidence, margin"):
+        set_retraining_policy(campaign=scene.campaign, training={"pixel_score": "doubt"})
+    model_row(scene.campaign, state="promoted")
+    policy = set_retraining_policy(campaign=scene.campaign, training={"pixel_score": "bald"})
+    assert policy.training == {"pixel_score": "bald"}

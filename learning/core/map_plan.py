@@ -1,0 +1,138 @@
+"""What is fixed of a prediction before it is begun, and where its files go. No torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+
+from learning.core.durable import write_durably
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionPlan:
+    """One prediction, fixed down to its bytes: same plan, same hardware and model, same files.
+
+    Args:
+        source: the imagery (GeoTIFF), width and height in px.
+        band_indexes: 1-based bands of the source, in the model's order.
+        core_px: side of the part of a window that is kept; margin_px: context on each side. Multiples of 32.
+        work_dir: finished rows are kept here until assembled.
+        fingerprint: models' digests and source file size and time, so that stale rows are never reused.
+        pixel_score: what is summed over tiles as the model's doubt, see uncertainty.PIXEL_SCORES; the entropy map
+            holds the entropy whichever it is.
+        opinions: how many it is made of; 1 for scores that one model gives.
+    """
+
+    source: Path
+    width: int
+    height: int
+    band_indexes: tuple[int, ...]
+    class_codes: tuple[str, ...]
+    tile_px: int
+    core_px: int
+    margin_px: int
+    batch_size: int
+    precision: str
+    work_dir: Path
+    fingerprint: str
+    pixel_score: str = "entropy"
+    opinions: int = 1
+
+    @property
+    def n_core_rows(self) -> int:
+        """Rows of windows, the unit of sharding and of resuming."""
+        return -(-self.height // self.core_px)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of whole campaign tiles."""
+        return self.height // self.tile_px
+
+    @property
+    def n_cols(self) -> int:
+        """Columns of whole campaign tiles."""
+        return self.width // self.tile_px
+
+    def core_rows_px(self, core_row: int) -> tuple[int, int]:
+        """First image row of a row of windows, and the one after its last."""
+        start = core_row * self.core_px
+        return start, min(start + self.core_px, self.height)
+
+    def is_done(self, core_row: int) -> bool:
+        """Whether a row of windows is finished."""
+        return self.sums_path(core_row).exists()
+
+    def row_path(self, core_row: int) -> Path:
+        """Class and entropy of a row of windows."""
+        return self.work_dir / f"row-{core_row:06d}.tif"
+
+    def sums_path(self, core_row: int) -> Path:
+        """Integer sums of a row of windows; exists once the row is finished."""
+        return self.work_dir / f"row-{core_row:06d}.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class MapPaths:
+    """Where a prediction's files go.
+
+    Args:
+        classes: COG uint8, k = class k - 1, 0 = no imagery, colour table, MODE overviews.
+        entropy: COG uint8, 0 = no imagery, else 1 + round(254 · H / ln K), AVERAGE overviews.
+        scores: .npy float32 (n_rows, n_cols), mean of the plan's pixel score over pixels with imagery, NaN without
+            any.
+        histogram: .npy int64 (n_rows, n_cols, class), pixels by predicted class.
+        doubt: .npy float32 (n_rows, n_cols, class), the pixel score summed over the pixels of each predicted class,
+            divided by the tile's pixels with imagery: sums over the classes to `scores`.
+        embedding: .npy float16 (n_rows, n_cols, EMBEDDING_SIZE), what each tile looks like to the network: the
+            encoder's features, each with mean 0 and deviation 1 over the map's tiles, projected at random; 0 where
+            there is no imagery.
+        tile_entropy: .npy float32 (n_rows, n_cols), mean entropy in nats: `scores` where that is the pixel score.
+        edges: .npy int32 (n_rows, n_cols), length of the borders between classes, see edges.EdgeCount.
+    """
+
+    classes: Path
+    entropy: Path
+    scores: Path
+    histogram: Path
+    doubt: Path
+    embedding: Path
+    tile_entropy: Path
+    edges: Path
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> MapPaths:
+        """The usual names."""
+        names = (
+            "class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy", "tile_entropy.npy",
+            "edges.npy",
+        )  # fmt: skip
+        return cls(*(folder / name for name in names))
+
+    def names(self) -> tuple[str, ...]:
+        """Every file's name, in the order above."""
+        return tuple(path.name for path in astuple(self))
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionResult:
+    """What a finished prediction holds over all pixels with imagery, also those outside whole tiles."""
+
+    class_pixels: tuple[int, ...]
+    mean_entropy_nats: float | None
+    n_rows: int
+    n_cols: int
+    precision: str
+
+
+def claim_work_dir(plan: PredictionPlan) -> None:
+    """Prepare the work folder; rows of any other plan are removed."""
+    card = plan.work_dir / "plan.json"
+    text = json.dumps(asdict(plan), default=str, sort_keys=True)
+    if card.exists() and card.read_text() == text:
+        return
+    if plan.work_dir.exists():
+        shutil.rmtree(plan.work_dir)
+    plan.work_dir.mkdir(parents=True)
+    write_durably(card, text.encode())

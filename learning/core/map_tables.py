@@ -1,0 +1,162 @@
+"""What a map says of each tile: integer sums of rows of windows, added up into tables. No torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.core.durable import publish
+from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult
+from learning.core.uncertainty import pixel_score
+
+SUM_LEVELS = 65_535  # scores are summed in whole 65,535ths of their bound: integer sums do not depend on their order
+FEATURE_LEVELS = 256  # the encoder's features are summed in whole 256ths, for the same reason
+EMBEDDING_SIZE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RowSums:
+    """Integer sums of one row of windows over the campaign tiles it touches.
+
+    Args:
+        first_tile_row: tile row of index 0.
+        doubt: int64 (tile row, tile column + 1, class), the plan's pixel score of the pixels of each predicted class,
+            in 65,535ths of its largest value; the last column is the remainder at the right, and tile rows at or beyond
+            n_rows the remainder at the bottom.
+        entropy: int64 (tile row, tile column + 1), of all pixels, in 65,535ths of ln K.
+        histogram: int64 (tile row, tile column + 1, class).
+        features: int64 (tile row, tile column + 1, feature + 1), see embedding.feature_sums.
+    """
+
+    first_tile_row: int
+    doubt: NDArray[np.int64]
+    entropy: NDArray[np.int64]
+    histogram: NDArray[np.int64]
+    features: NDArray[np.int64]
+
+
+def save_sums(plan: PredictionPlan, core_row: int, sums: RowSums) -> None:
+    """Keep a row's sums until the map is assembled; this marks the row finished."""
+    partial = plan.sums_path(core_row).with_suffix(".npz.partial")
+    with partial.open("wb") as stream:
+        np.savez(
+            stream,
+            first=sums.first_tile_row,
+            doubt=sums.doubt,
+            entropy=sums.entropy,
+            histogram=sums.histogram,
+            features=sums.features,
+        )
+    publish(partial, plan.sums_path(core_row))
+
+
+def write_tables(plan: PredictionPlan, out: MapPaths) -> PredictionResult:
+    """Add up the finished rows' sums into the tables of a prediction."""
+    n_classes = len(plan.class_codes)
+    most = math.log(n_classes) / SUM_LEVELS
+    highest = pixel_score(plan.pixel_score).upper_bound(n_classes) / SUM_LEVELS
+    doubt, entropy, histogram = _total_sums(plan)
+    pixels = histogram.sum(axis=2)
+    inside = np.s_[: plan.n_rows, : plan.n_cols]
+    write_npy(out.scores, _mean(doubt.sum(axis=2) * highest, pixels)[inside])
+    write_npy(out.tile_entropy, _mean(entropy * most, pixels)[inside])
+    write_npy(out.histogram, histogram[inside])
+    by_class = doubt * highest / np.maximum(pixels, 1)[..., None]
+    write_npy(out.doubt, by_class[inside].astype(np.float32))
+    _write_embedding(plan, out.embedding)
+    counted = int(pixels.sum())
+    average = float(entropy.sum() * most / counted) if counted else None
+    class_pixels = tuple(histogram.sum(axis=(0, 1)).tolist())
+    return PredictionResult(class_pixels, average, plan.n_rows, plan.n_cols, plan.precision)
+
+
+def random_projection(size: int, smaller: int) -> NDArray[np.float32]:
+    """A projection that nearly keeps distances: float32 (size, smaller), Gaussian, the same for the same sizes.
+
+    Source: Johnson & Lindenstrauss 1984.
+    """
+    values = np.random.default_rng([1984, size, smaller]).standard_normal((size, smaller))
+    projection: NDArray[np.float32] = (values / np.sqrt(smaller)).astype(np.float32)
+    return projection
+
+
+def _mean(total: NDArray[np.floating[Any]], pixels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Float32, NaN where there is no pixel."""
+    mean = np.full(pixels.shape, np.nan)
+    np.divide(total, pixels, out=mean, where=pixels > 0)
+    return mean.astype(np.float32)
+
+
+def _total_sums(plan: PredictionPlan) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Doubt by class, entropy and histogram of all rows of windows, remainders included."""
+    shape = (-(-plan.height // plan.tile_px), plan.n_cols + 1)
+    doubt = np.zeros((*shape, len(plan.class_codes)), np.int64)
+    histogram, entropy = np.zeros_like(doubt), np.zeros(shape, np.int64)
+    for core_row in range(plan.n_core_rows):
+        with np.load(plan.sums_path(core_row), allow_pickle=False) as sums:
+            rows = slice(int(sums["first"]), int(sums["first"]) + len(sums["doubt"]))
+            doubt[rows] += sums["doubt"]
+            entropy[rows] += sums["entropy"]
+            histogram[rows] += sums["histogram"]
+    return doubt, entropy, histogram
+
+
+def _write_embedding(plan: PredictionPlan, path: Path) -> None:
+    """Standardise and project the tiles' features, a row of tiles at a time: they may be larger than the memory."""
+    sums = _feature_sums(plan)
+    size = sums.shape[2] - 1
+    count, total, squares = 0, np.zeros(size), np.zeros(size)
+    for row in sums:
+        known = _mean_features(row)[row[:, size] > 0]
+        count, total, squares = count + len(known), total + known.sum(axis=0), squares + (known**2).sum(axis=0)
+    mean = total / max(count, 1)
+    deviation = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0))
+    scale = np.divide(1, deviation, out=np.zeros(size), where=deviation > 1e-6) / math.sqrt(size)
+    projection = random_projection(size, EMBEDDING_SIZE)
+    partial = path.with_suffix(".npy.partial")
+    shape = (*sums.shape[:2], EMBEDDING_SIZE)
+    with partial.open("wb") as stream:
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for row in sums:
+            known = (row[:, size] > 0)[:, None]
+            standard = ((_mean_features(row) - mean) * scale * known).astype(np.float32)
+            stream.write((standard @ projection).astype("<f2").tobytes())
+    publish(partial, path)
+
+
+def _feature_sums(plan: PredictionPlan) -> NDArray[np.int32]:
+    """Sums of all rows of windows over whole tiles, int32 (n_rows, n_cols, feature + 1), on disk."""
+    features = 0
+    for core_row in range(plan.n_core_rows):
+        with np.load(plan.sums_path(core_row), allow_pickle=False) as sums:
+            first, part = int(sums["first"]), sums["features"]
+        if core_row == 0:
+            features = part.shape[2]
+            shape = (plan.n_rows, plan.n_cols, features)
+            if 0 in shape:
+                return np.zeros(shape, np.int32)
+            total = np.memmap(plan.work_dir / "features.int32", np.int32, mode="w+", shape=shape)
+        rows = min(first + len(part), plan.n_rows) - first
+        if rows > 0:
+            total[first : first + rows] += part[:rows, : plan.n_cols].astype(np.int32)
+    return total
+
+
+def _mean_features(row: NDArray[np.int32]) -> NDArray[np.float64]:
+    means: NDArray[np.float64] = row[:, :-1] / (FEATURE_LEVELS * np.maximum(row[:, -1:], 1).astype(np.float64))
+    return means
+
+
+def write_npy(path: Path, array: NDArray[Any]) -> None:
+    """Write a table so that it is whole or absent after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+    publish(partial, path)

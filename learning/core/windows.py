@@ -1,0 +1,75 @@
+"""Windows of a raster as a network reads them: with margins, mirrored at the edges, in batches of one shape."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from learning.core.dataset import mirror
+from learning.core.map_plan import PredictionPlan
+from learning.core.network import STRIDE
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One window as read: image and validity with margins, and where its core lies in the raster."""
+
+    image: Pixels
+    valid: NDArray[np.bool_]
+    left: int
+    width: int
+
+
+def batches(plan: PredictionPlan, core_row: int) -> Iterator[list[Patch]]:
+    """Windows of a row, equal shapes together, the next batch read while the current one is computed."""
+    lefts = list(range(0, plan.width, plan.core_px))
+    groups = [lefts[:-1], lefts[-1:]] if plan.width % plan.core_px else [lefts]
+    chunks = [g[i : i + plan.batch_size] for g in groups for i in range(0, len(g), plan.batch_size)]
+    with contextlib.ExitStack() as stack:
+        dataset = stack.enter_context(rasterio.open(plan.source, driver="GTiff"))
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+
+        def read(chunk: list[int]) -> list[Patch]:
+            return [_read_patch(dataset, plan, core_row, left) for left in chunk]
+
+        coming: Future[list[Patch]] = pool.submit(read, chunks[0])
+        for following in [*chunks[1:], None]:
+            batch = coming.result()
+            if following is not None:
+                coming = pool.submit(read, following)
+            yield batch
+
+
+def _read_patch(dataset: Any, plan: PredictionPlan, core_row: int, left: int) -> Patch:
+    """Read a window with its margins; what lies outside the raster is mirrored."""
+    top, bottom = plan.core_rows_px(core_row)
+    width = min(plan.core_px, plan.width - left)
+    rows = _mirrored_span(top, bottom - top, plan.margin_px, plan.height)
+    cols = _mirrored_span(left, width, plan.margin_px, plan.width)
+    window = Window.from_slices((int(rows.min()), int(rows.max()) + 1), (int(cols.min()), int(cols.max()) + 1))
+    image = dataset.read(list(plan.band_indexes), window=window)
+    valid = dataset.dataset_mask(window=window) > 0
+    grid = np.ix_(rows - rows.min(), cols - cols.min())
+    return Patch(np.ascontiguousarray(image[:, grid[0], grid[1]]), valid[grid], left, width)
+
+
+def _mirrored_span(start: int, core: int, margin: int, length: int) -> NDArray[np.intp]:
+    """Raster positions of a core with margins, rounded up to whole network strides and mirrored at the
+    edges."""
+    begin = start - margin
+    return mirror(np.arange(begin, begin + round_up(core + 2 * margin)), length)
+
+
+def round_up(length: int) -> int:
+    """The next whole number of network strides."""
+    return -(-length // STRIDE) * STRIDE

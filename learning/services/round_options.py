@@ -1,0 +1,81 @@
+"""How a campaign's policy wants its rounds made: options beside those of the training, in the same mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from annotation.models import Campaign
+from learning.core.acquisition import DEFAULT, acquisition_named, heeds_cost
+from learning.core.uncertainty import MOST_OPINIONS, OPINIONS, pixel_score
+from learning.errors import InvalidPolicy
+from learning.models import RetrainingPolicy, TrainedModel
+
+DEFAULT_SUSPECT_SHARE = 0.2
+DEFAULT_SPREAD_TILES = 1  # side of a spreading cell in tiles; 1 = as the acquisition function orders them
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOptions:
+    """What a policy says of rounds and of the maps they are made from.
+
+    Args:
+        acquisition: name of the function, see core.acquisition.ACQUISITIONS.
+        suspect_share: part of a round that may be confidently wrong. spread_tiles: see acquisition.Mix.
+        pixel_score: what the next map sums as doubt, see core.uncertainty.PIXEL_SCORES; a round follows its map's own.
+        opinions: of how many a score is made that needs several.
+        cost: how much what takes long to label is put off, see acquisition.Doubt; 0 = not at all.
+    """
+
+    acquisition: str = DEFAULT
+    suspect_share: float = DEFAULT_SUSPECT_SHARE
+    spread_tiles: int = DEFAULT_SPREAD_TILES
+    pixel_score: str = "entropy"
+    opinions: int = OPINIONS
+    cost: float = 0.0
+
+
+def round_options(campaign: Campaign) -> RoundOptions:
+    """The campaign's; where its policy says nothing, or there is none, the defaults."""
+    training = RetrainingPolicy.objects.filter(campaign=campaign).values_list("training", flat=True).first()
+    return _options(training or {})
+
+
+def check_round_options(campaign: Campaign, training: Mapping[str, Any]) -> None:
+    """Refuse what could not be honoured when a round is due.
+
+    Raises: UnknownAcquisition, InvalidPolicy.
+    """
+    options = _options(training)
+    acquisition_named(options.acquisition)
+    if not 2 <= options.opinions <= MOST_OPINIONS:
+        raise InvalidPolicy(f"opinions = {options.opinions}: give a whole number from 2 to {MOST_OPINIONS}.")
+    if options.cost > 0 and not heeds_cost(options.acquisition):
+        raise InvalidPolicy(
+            f"cost = {options.cost:g} means nothing to acquisition {options.acquisition!r}, which does not ask what a "
+            f"tile is worth: leave one of them out, or choose {DEFAULT!r}."
+        )
+    needs_several = pixel_score(options.pixel_score).members > 1
+    if needs_several and not training.get("dropout") and not published_models(campaign).exists():
+        raise InvalidPolicy(
+            f"pixel_score {options.pixel_score!r} is what several opinions disagree about, and there will be one: "
+            "train with dropout=0.1, say, or wait until a model has been published, to be heard beside the next."
+        )
+
+
+def published_models(campaign: Campaign) -> Any:
+    """Models that are or were published, the latest first."""
+    states = [TrainedModel.State.PROMOTED, TrainedModel.State.RETIRED]
+    return campaign.trained_models.filter(state__in=states).order_by("-decided_at", "-number")
+
+
+def other_opinions(model: TrainedModel, *, count: int) -> list[TrainedModel]:
+    """The latest published models beside this one that say the same classes, and whose files are there."""
+    others = published_models(model.campaign).exclude(pk=model.pk).select_related("campaign", "run__training_set")
+    same = (other for other in others if other.class_codes == model.class_codes and other.path.exists())
+    return [other for other, _nth in zip(same, range(count), strict=False)]
+
+
+def _options(training: Mapping[str, Any]) -> RoundOptions:
+    return RoundOptions(**{name: training[name] for name in RoundOptions.__dataclass_fields__ if name in training})
