@@ -67,9 +67,9 @@ STRATEGIES = {
     "diversity": Strategy(_by(Diversity()), needs_model=False),
     "typiclust (scikit-activeml)": Strategy(_typiclust, needs_model=False),
     "ours": Strategy(_ours(Mix())),
+    "ours, suspects by looks": Strategy(_ours(Mix(by_looks=True))),
     "random regions": Strategy(_by(AtRandom()), parts=4, needs_model=False),
-    # Which labels lie in which part would have to be told before what looks like a part could speak against it.
-    "our regions": Strategy(_ours(Mix(suspects=0.0)), parts=4),
+    "our regions": Strategy(_ours(Mix()), parts=4),
 }
 
 

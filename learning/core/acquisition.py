@@ -165,13 +165,19 @@ class ConfidentErrors:
     that look most like it: half the sum of the differences between the predicted classes' shares and theirs, less what
     the model doubts anyway. Nobody is suspected before ENOUGH_KNOWN tiles are labelled.
 
+    Args: by_looks: whether looks are evidence. Off by default: on real imagery they cost more labels than they saved
+              (docs/adr/0030).
+
     Source: nearest neighbours of an embedding as a second opinion, Papernot & McDaniel 2018, arXiv:1803.04765.
     """
+
+    by_looks: bool = False
 
     def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
         """The largest disagreement first; none without enough labelled tiles."""
         known = candidates.known_embedding
-        suspicion = None if known is None or len(known) < ENOUGH_KNOWN else disagreement(candidates)
+        told = self.by_looks and known is not None and len(known) >= ENOUGH_KNOWN
+        suspicion = disagreement(candidates) if told else None
         if suspicion is None:
             return np.empty(0, np.intp)
         doubt = candidates.mean_doubt
@@ -224,7 +230,7 @@ class Mix:
 
     Args:
         random: drawn uniformly, with a probability that is written down: the sample that is not the model's choice.
-        suspects: may be confidently wrong (ConfidentErrors).
+        suspects: may be confidently wrong (ConfidentErrors), where there is evidence; `by_looks` is as there.
         spatial_cell_tiles: side of the cell by which the function's tiles are spread over the ground; 1 spreads
             nothing.
     """
@@ -232,6 +238,7 @@ class Mix:
     random: float = 0.1
     suspects: float = 0.2
     spatial_cell_tiles: int = 1
+    by_looks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +287,8 @@ def rank_tiles(
     n_random, n_suspects = (int(np.floor(share * size + 0.5)) for share in (mix.random, mix.suspects))
     drawn = rng.choice(usable, n_random, replace=False).astype(np.intp)
     left = np.setdiff1d(usable, drawn, assume_unique=True)
-    suspects = left[ConfidentErrors()(candidates.at(left), count=min(n_suspects, size - n_random), rng=rng)]
+    evidence = ConfidentErrors(by_looks=mix.by_looks)
+    suspects = left[evidence(candidates.at(left), count=min(n_suspects, size - n_random), rng=rng)]
     left = np.setdiff1d(left, suspects, assume_unique=True)
     wanted = np.empty(0, np.intp)
     for group in (left[is_first[left]], left[~is_first[left]]):

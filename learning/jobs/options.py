@@ -18,7 +18,7 @@ NETWORK_SHAPE = frozenset({"architecture", "encoder", "decoder_channels", "pretr
 NETWORK_OPTIONS = NETWORK_SHAPE | {"dropout"}
 OTHER_OPTIONS = {
     "warm_start": bool, "device": str, "devices": int, "core_px": int, "validated_weight": float,
-    "acquisition": str, "suspect_share": float, "spread_tiles": int,
+    "acquisition": str, "suspect_share": float, "suspect_by_looks": bool, "spread_tiles": int,
     "pixel_score": str, "opinions": int, "cost": float,
 }  # fmt: skip
 MAY_BE_NONE = frozenset({"suspect_share", "cost"})

@@ -103,6 +103,7 @@ def _wanted_tiles(
             random=campaign.random_share,
             suspects=min(options.suspect_share, 1 - campaign.random_share),
             spatial_cell_tiles=options.spread_tiles,
+            by_looks=options.suspect_by_looks,
         )
     ranked = rank_tiles(
         candidates,

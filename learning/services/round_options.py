@@ -22,7 +22,8 @@ class RoundOptions:
 
     Args:
         acquisition: name of the function, see core.acquisition.ACQUISITIONS.
-        suspect_share: part of a round that may be confidently wrong. spread_tiles: see acquisition.Mix.
+        suspect_share: part of a round that may be confidently wrong, where there is evidence. suspect_by_looks,
+            spread_tiles: see acquisition.Mix.
         pixel_score: what the next map sums as doubt, see core.uncertainty.PIXEL_SCORES; a round follows its map's own.
         opinions: of how many a score is made that needs several.
         cost: how much what takes long to label is put off, see acquisition.Doubt; 0 = not at all.
@@ -30,6 +31,7 @@ class RoundOptions:
 
     acquisition: str = DEFAULT
     suspect_share: float = DEFAULT_SUSPECT_SHARE
+    suspect_by_looks: bool = False
     spread_tiles: int = DEFAULT_SPREAD_TILES
     pixel_score: str = "entropy"
     opinions: int = OPINIONS

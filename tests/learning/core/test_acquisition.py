@@ -170,12 +170,15 @@ def test_a_sure_tile_whose_look_was_labelled_otherwise_is_a_suspect():
         doubtless = looking(many.embedding, doubt=[[0.0, 0.0], [0.0, 0.0]], share=many.share,
                             known=np.tile(many.known_embedding, (times, 1)),
                             known_share=np.tile(many.known_share, (times, 1)))  # fmt: skip
-        assert ConfidentErrors()(doubtless, count=2, rng=np.random.default_rng(0)).tolist() == suspects
+        suspected = ConfidentErrors(by_looks=True)(doubtless, count=2, rng=np.random.default_rng(0))
+        assert suspected.tolist() == suspects
+        assert len(ConfidentErrors()(doubtless, count=2, rng=np.random.default_rng(0))) == 0, "not asked to, by looks"
 
 
 def test_without_labelled_tiles_or_embeddings_nobody_is_a_suspect():
     assert disagreement(looking([[0.0]])) is None
-    assert len(ConfidentErrors()(on_a_grid([[0.1]]), count=1, rng=np.random.default_rng(0))) == 0
+    suspected = ConfidentErrors(by_looks=True)(on_a_grid([[0.1]]), count=1, rng=np.random.default_rng(0))
+    assert len(suspected) == 0
 
 
 def test_a_round_is_made_of_its_shares_at_evenly_spaced_ranks():
@@ -183,7 +186,7 @@ def test_a_round_is_made_of_its_shares_at_evenly_spaced_ranks():
     embedding = rng.standard_normal((200, 3))
     candidates = looking(embedding, doubt=rng.random((200, 2)), share=rng.dirichlet([1, 1], 200),
                          known=rng.standard_normal((120, 3)), known_share=rng.dirichlet([1, 1], 120))  # fmt: skip
-    tiles = rank_tiles(candidates, acquisition=DoubtAndDiversity(), mix=Mix(), batch_size=40, rng=rng)
+    tiles = rank_tiles(candidates, acquisition=DoubtAndDiversity(), mix=Mix(by_looks=True), batch_size=40, rng=rng)
     kinds = [tile.kind for tile in tiles]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {"uncertainty": 28, "suspect": 8, "random": 4}
     assert [rank for rank, kind in enumerate(kinds) if kind == "random"] == [5, 15, 25, 35]

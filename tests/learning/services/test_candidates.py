@@ -123,7 +123,8 @@ def test_a_round_asks_about_what_the_map_is_sure_of_and_people_labelled_otherwis
     scene = labelled_campaign(random_share=0.1)
     for tile in scene.pool_tiles()[:6]:
         scene.label(tile, scene_code(0))
-    RetrainingPolicy.objects.create(campaign=scene.campaign, round_size=20)
+    by_looks = {"suspect_by_looks": True}
+    RetrainingPolicy.objects.create(campaign=scene.campaign, round_size=20, training=by_looks)
     opened = open_acquisition_round(campaign=scene.campaign, prediction=two_looks(scene, learnt(scene)))
     assert opened is not None and opened.queue_round.function == "doubt_and_diversity"
     tickets = list(opened.queue_round.tickets.exclude(kind="control").select_related("tile").order_by("rank"))
