@@ -16,7 +16,7 @@ import numpy as np
 from _platform import REPOSITORY
 from assemble_dubai import read_scene
 
-from learning.core.acquisition import Candidates, Doubt, Mix, rank_tiles
+from learning.core.acquisition import Candidates, Doubt
 from learning.core.dataset import LabelledTile
 from learning.core.fit import StepReport, TrainConfig, fit
 from learning.core.map_files import ENTROPY_LEVELS
@@ -24,6 +24,7 @@ from learning.core.model_file import ModelMetadata, TrainedModel, load_model, sa
 from learning.core.network import NetworkSpec
 from learning.core.precision import cpu_has_bf16
 from learning.core.predict import predict_window
+from learning.core.rounds import Mix, rank_tiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

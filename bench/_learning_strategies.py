@@ -16,9 +16,9 @@ from learning.core.acquisition import (
     Diversity,
     Doubt,
     DoubtAndDiversity,
-    Mix,
-    rank_tiles,
 )
+from learning.core.regions import MOST_PARTS, PARTS, rank_parts
+from learning.core.rounds import Mix, rank_tiles
 
 Choice = Callable[[Candidates, int, np.random.Generator], NDArray[np.intp]]
 
@@ -41,6 +41,26 @@ def _ours(mix: Mix) -> Choice:
         return np.array([one.col for one in ranked], np.intp)
 
     return choose
+
+
+def _asked_regions(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Parts as the platform asks for them: tiles by their best part, of each what was ranked, four at most.
+
+    Rounds follow each other until there is as much ground as is wanted; a tile is asked for once.
+    """
+    # A candidate's column is its position among all parts of all tiles, which lie here in one row.
+    tile, part = np.divmod(candidates.col, PARTS**2)
+    placed = replace(candidates, row=part // PARTS, col=tile * PARTS + part % PARTS)
+    left, chosen = np.arange(len(candidates)), np.empty(0, np.intp)
+    while len(chosen) < count and len(left):
+        wanted = -(-(count - len(chosen)) // MOST_PARTS)
+        ranked = rank_parts(
+            placed.at(left), acquisition=DoubtAndDiversity(), mix=Mix(suspects=0.0), batch_size=wanted, rng=rng
+        )
+        numbers = [one.col * PARTS**2 + row * PARTS + col for one in ranked for row, col in one.parts]
+        chosen = np.r_[chosen, np.searchsorted(candidates.col, numbers)]
+        left = left[~np.isin(tile[left], [one.col for one in ranked])]
+    return chosen[:count]
 
 
 def _typiclust(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -70,6 +90,7 @@ STRATEGIES = {
     "ours, suspects by looks": Strategy(_ours(Mix(by_looks=True))),
     "random regions": Strategy(_by(AtRandom()), parts=4, needs_model=False),
     "our regions": Strategy(_ours(Mix()), parts=4),
+    "asked regions": Strategy(_asked_regions, parts=PARTS),
 }
 
 

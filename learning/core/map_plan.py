@@ -23,6 +23,7 @@ class PredictionPlan:
         pixel_score: what is summed over tiles as the model's doubt, see uncertainty.PIXEL_SCORES; the entropy map
             holds the entropy whichever it is.
         opinions: how many it is made of; 1 for scores that one model gives.
+        parts: side of a tile in parts that are told apart, see regions.PARTS; 1 = none are.
     """
 
     source: Path
@@ -39,6 +40,7 @@ class PredictionPlan:
     fingerprint: str
     pixel_score: str = "entropy"
     opinions: int = 1
+    parts: int = 1
 
     @property
     def n_core_rows(self) -> int:
@@ -54,6 +56,16 @@ class PredictionPlan:
     def n_cols(self) -> int:
         """Columns of whole campaign tiles."""
         return self.width // self.tile_px
+
+    @property
+    def part_px(self) -> int:
+        """Side of a part of a tile; of the tile where none are told apart."""
+        return self.tile_px // self.parts
+
+    @property
+    def n_part_cols(self) -> int:
+        """Columns of parts of whole tiles."""
+        return self.n_cols * self.parts
 
     def core_rows_px(self, core_row: int) -> tuple[int, int]:
         """First image row of a row of windows, and the one after its last."""
@@ -90,6 +102,9 @@ class MapPaths:
             there is no imagery.
         tile_entropy: .npy float32 (n_rows, n_cols), mean entropy in nats: `scores` where that is the pixel score.
         edges: .npy int32 (n_rows, n_cols), length of the borders between classes, see edges.EdgeCount.
+        parts_doubt, parts_histogram, parts_embedding: where the plan tells parts apart, the same of each of them, by
+            rows of parts of the whole grid: .npy float16 (n_rows · parts, n_cols · parts, class), NaN where there is no
+            imagery; int32; float16 (…, EMBEDDING_SIZE).
     """
 
     classes: Path
@@ -100,19 +115,22 @@ class MapPaths:
     embedding: Path
     tile_entropy: Path
     edges: Path
+    parts_doubt: Path
+    parts_histogram: Path
+    parts_embedding: Path
 
     @classmethod
     def in_folder(cls, folder: Path) -> MapPaths:
         """The usual names."""
         names = (
             "class.tif", "entropy.tif", "scores.npy", "histogram.npy", "doubt.npy", "embedding.npy", "tile_entropy.npy",
-            "edges.npy",
+            "edges.npy", "parts_doubt.npy", "parts_histogram.npy", "parts_embedding.npy",
         )  # fmt: skip
         return cls(*(folder / name for name in names))
 
-    def names(self) -> tuple[str, ...]:
-        """Every file's name, in the order above."""
-        return tuple(path.name for path in astuple(self))
+    def names(self, *, parts: int = 1) -> tuple[str, ...]:
+        """Every file's name, in the order above, of a map that tells so many parts of a tile's side apart."""
+        return tuple(path.name for path in astuple(self)[: None if parts > 1 else -3])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,19 +22,19 @@ EMBEDDING_SIZE = 64
 
 @dataclass(frozen=True, slots=True)
 class RowSums:
-    """Integer sums of one row of windows over the campaign tiles it touches.
+    """Integer sums of one row of windows over the parts of tiles it touches (whole tiles, where a plan has one a tile).
 
     Args:
-        first_tile_row: tile row of index 0.
-        doubt: int64 (tile row, tile column + 1, class), the plan's pixel score of the pixels of each predicted class,
-            in 65,535ths of its largest value; the last column is the remainder at the right, and tile rows at or beyond
-            n_rows the remainder at the bottom.
-        entropy: int64 (tile row, tile column + 1), of all pixels, in 65,535ths of ln K.
-        histogram: int64 (tile row, tile column + 1, class).
-        features: int64 (tile row, tile column + 1, feature + 1), see embedding.feature_sums.
+        first_row: row of parts of index 0.
+        doubt: int64 (part row, part column + 1, class), the plan's pixel score of the pixels of each predicted class,
+            in 65,535ths of its largest value; the last column is the remainder at the right, and rows beyond the last
+            tile's are the remainder at the bottom.
+        entropy: int64 (part row, part column + 1), of all pixels, in 65,535ths of ln K.
+        histogram: int64 (part row, part column + 1, class).
+        features: int64 (part row, part column + 1, feature + 1), see embedding.feature_sums.
     """
 
-    first_tile_row: int
+    first_row: int
     doubt: NDArray[np.int64]
     entropy: NDArray[np.int64]
     histogram: NDArray[np.int64]
@@ -46,7 +47,7 @@ def save_sums(plan: PredictionPlan, core_row: int, sums: RowSums) -> None:
     with partial.open("wb") as stream:
         np.savez(
             stream,
-            first=sums.first_tile_row,
+            first=sums.first_row,
             doubt=sums.doubt,
             entropy=sums.entropy,
             histogram=sums.histogram,
@@ -60,7 +61,8 @@ def write_tables(plan: PredictionPlan, out: MapPaths) -> PredictionResult:
     n_classes = len(plan.class_codes)
     most = math.log(n_classes) / SUM_LEVELS
     highest = pixel_score(plan.pixel_score).upper_bound(n_classes) / SUM_LEVELS
-    doubt, entropy, histogram = _total_sums(plan)
+    of_parts = _total_sums(plan)
+    doubt, entropy, histogram = (_by_tile(total, plan.parts) for total in of_parts)
     pixels = histogram.sum(axis=2)
     inside = np.s_[: plan.n_rows, : plan.n_cols]
     write_npy(out.scores, _mean(doubt.sum(axis=2) * highest, pixels)[inside])
@@ -68,11 +70,32 @@ def write_tables(plan: PredictionPlan, out: MapPaths) -> PredictionResult:
     write_npy(out.histogram, histogram[inside])
     by_class = doubt * highest / np.maximum(pixels, 1)[..., None]
     write_npy(out.doubt, by_class[inside].astype(np.float32))
-    _write_embedding(plan, out.embedding)
+    features = _feature_sums(plan)
+    _write_embedding(features, plan.parts, out.embedding)
+    if plan.parts > 1:
+        _write_parts(plan, out, doubt=of_parts[0] * highest, histogram=of_parts[2])
+        _write_embedding(features, 1, out.parts_embedding)
     counted = int(pixels.sum())
     average = float(entropy.sum() * most / counted) if counted else None
     class_pixels = tuple(histogram.sum(axis=(0, 1)).tolist())
     return PredictionResult(class_pixels, average, plan.n_rows, plan.n_cols, plan.precision)
+
+
+def _write_parts(
+    plan: PredictionPlan, out: MapPaths, *, doubt: NDArray[np.floating[Any]], histogram: NDArray[np.int64]
+) -> None:
+    inside = np.s_[: plan.n_rows * plan.parts, : plan.n_part_cols]
+    pixels = histogram[inside].sum(axis=2, keepdims=True)
+    by_class = np.where(pixels > 0, doubt[inside] / np.maximum(pixels, 1), np.nan)
+    write_npy(out.parts_doubt, by_class.astype(np.float16))
+    write_npy(out.parts_histogram, histogram[inside].astype(np.int32))
+
+
+def _by_tile(total: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
+    """Sums over the parts of each tile; remainders at the right and at the bottom stay apart."""
+    for axis in (0, 1):
+        total = np.add.reduceat(total, np.arange(0, total.shape[axis], parts), axis=axis)
+    return total
 
 
 def random_projection(size: int, smaller: int) -> NDArray[np.float32]:
@@ -93,8 +116,8 @@ def _mean(total: NDArray[np.floating[Any]], pixels: NDArray[np.int64]) -> NDArra
 
 
 def _total_sums(plan: PredictionPlan) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Doubt by class, entropy and histogram of all rows of windows, remainders included."""
-    shape = (-(-plan.height // plan.tile_px), plan.n_cols + 1)
+    """Doubt by class, entropy and histogram of parts over all rows of windows, remainders included."""
+    shape = (-(-plan.height // plan.part_px), plan.n_part_cols + 1)
     doubt = np.zeros((*shape, len(plan.class_codes)), np.int64)
     histogram, entropy = np.zeros_like(doubt), np.zeros(shape, np.int64)
     for core_row in range(plan.n_core_rows):
@@ -106,12 +129,14 @@ def _total_sums(plan: PredictionPlan) -> tuple[NDArray[np.int64], NDArray[np.int
     return doubt, entropy, histogram
 
 
-def _write_embedding(plan: PredictionPlan, path: Path) -> None:
-    """Standardise and project the tiles' features, a row of tiles at a time: they may be larger than the memory."""
-    sums = _feature_sums(plan)
+def _write_embedding(sums: NDArray[np.int32], parts: int, path: Path) -> None:
+    """Standardise and project features, a row at a time, since they may be larger than the memory.
+
+    Args: sums: see _feature_sums. parts: of so many a side one place is made.
+    """
     size = sums.shape[2] - 1
     count, total, squares = 0, np.zeros(size), np.zeros(size)
-    for row in sums:
+    for row in _rows(sums, parts):
         known = _mean_features(row)[row[:, size] > 0]
         count, total, squares = count + len(known), total + known.sum(axis=0), squares + (known**2).sum(axis=0)
     mean = total / max(count, 1)
@@ -119,36 +144,45 @@ def _write_embedding(plan: PredictionPlan, path: Path) -> None:
     scale = np.divide(1, deviation, out=np.zeros(size), where=deviation > 1e-6) / math.sqrt(size)
     projection = random_projection(size, EMBEDDING_SIZE)
     partial = path.with_suffix(".npy.partial")
-    shape = (*sums.shape[:2], EMBEDDING_SIZE)
+    shape = (sums.shape[0] // parts, sums.shape[1] // parts, EMBEDDING_SIZE)
     with partial.open("wb") as stream:
         header = {"descr": "<f2", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(stream, header)
-        for row in sums:
-            known = (row[:, size] > 0)[:, None]
-            standard = ((_mean_features(row) - mean) * scale * known).astype(np.float32)
+        for row in _rows(sums, parts):
+            has_imagery = (row[:, size] > 0)[:, None]
+            standard = ((_mean_features(row) - mean) * scale * has_imagery).astype(np.float32)
             stream.write((standard @ projection).astype("<f2").tobytes())
     publish(partial, path)
 
 
+def _rows(sums: NDArray[np.int32], parts: int) -> Iterator[NDArray[np.int64]]:
+    """Rows of places made of `parts` × `parts` each: int64 (place, feature + 1)."""
+    n_rows, n_cols = sums.shape[0] // parts, sums.shape[1] // parts
+    for row in range(n_rows if n_cols else 0):
+        lines = sums[row * parts : (row + 1) * parts].sum(axis=0, dtype=np.int64)
+        yield lines.reshape(n_cols, parts, -1).sum(axis=1)
+
+
 def _feature_sums(plan: PredictionPlan) -> NDArray[np.int32]:
-    """Sums of all rows of windows over whole tiles, int32 (n_rows, n_cols, feature + 1), on disk."""
+    """Sums of all rows of windows over parts of whole tiles, int32 (part row, part column, feature + 1), on disk."""
+    n_rows = plan.n_rows * plan.parts
     features = 0
     for core_row in range(plan.n_core_rows):
         with np.load(plan.sums_path(core_row), allow_pickle=False) as sums:
             first, part = int(sums["first"]), sums["features"]
         if core_row == 0:
             features = part.shape[2]
-            shape = (plan.n_rows, plan.n_cols, features)
+            shape = (n_rows, plan.n_part_cols, features)
             if 0 in shape:
                 return np.zeros(shape, np.int32)
             total = np.memmap(plan.work_dir / "features.int32", np.int32, mode="w+", shape=shape)
-        rows = min(first + len(part), plan.n_rows) - first
+        rows = min(first + len(part), n_rows) - first
         if rows > 0:
-            total[first : first + rows] += part[:rows, : plan.n_cols].astype(np.int32)
+            total[first : first + rows] += part[:rows, : plan.n_part_cols].astype(np.int32)
     return total
 
 
-def _mean_features(row: NDArray[np.int32]) -> NDArray[np.float64]:
+def _mean_features(row: NDArray[np.int64]) -> NDArray[np.float64]:
     means: NDArray[np.float64] = row[:, :-1] / (FEATURE_LEVELS * np.maximum(row[:, -1:], 1).astype(np.float64))
     return means
 

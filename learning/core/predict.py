@@ -28,6 +28,7 @@ from learning.core.model_file import TrainedModel, match_imagery
 from learning.core.network import STRIDE
 from learning.core.pixel_doubt import as_share
 from learning.core.precision import on_device, resolve_precision
+from learning.core.regions import check_parts
 from learning.core.row_sums import WindowSums
 from learning.core.uncertainty import MOST_OPINIONS, OPINIONS
 from learning.core.uncertainty import pixel_score as score_named
@@ -52,6 +53,7 @@ def predict_raster(
     pixel_score: str = "entropy",
     opinions: int = OPINIONS,
     others: Sequence[TrainedModel] = (),
+    parts: int = 1,
     work_dir: Path | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -68,7 +70,7 @@ def predict_raster(
     plan = plan_prediction(
         model, source, tile_px=tile_px, bands=bands, gsd_m=gsd_m, core_px=core_px, margin_px=margin_px,
         batch_size=batch_size, device=device, precision=precision, pixel_score=pixel_score, opinions=opinions,
-        others=others,
+        others=others, parts=parts,
         work_dir=work_dir or out.classes.with_name(out.classes.name + ".rows"),
     )  # fmt: skip
     claim_work_dir(plan)
@@ -102,6 +104,7 @@ def plan_prediction(
     pixel_score: str = "entropy",
     opinions: int = OPINIONS,
     others: Sequence[TrainedModel] = (),
+    parts: int = 1,
 ) -> PredictionPlan:
     """Fix everything that decides the bytes of a prediction.
 
@@ -113,6 +116,7 @@ def plan_prediction(
         pixel_score: name of one of uncertainty.PIXEL_SCORES.
         opinions: passes with dropout for a score that needs several, where the model was trained with it.
         others: models with the same classes and bands, whose opinions are asked where it was not.
+        parts: side of a tile in parts that are told apart, see regions.check_parts; 1 = none.
 
     Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used;
             UnknownAcquisition: no such score; NoSecondOpinion: it needs several opinions, and there is one.
@@ -123,6 +127,7 @@ def plan_prediction(
             raise InvalidPredictionGrid(f"{name} = {value}: give a multiple of {STRIDE}, at least {least}.")
     if tile_px < 1 or batch_size < 1:
         raise InvalidPredictionGrid(f"tile_px = {tile_px}, batch_size = {batch_size}: give 1 or more.")
+    check_parts(tile_px, parts)
     with rasterio.open(source, driver="GTiff") as dataset:
         names = tuple(bands) if bands is not None else tuple(d or "" for d in dataset.descriptions)
         if len(names) != dataset.count:
@@ -148,6 +153,7 @@ def plan_prediction(
         fingerprint=f"{models} {state.st_size} {state.st_mtime_ns}",
         pixel_score=pixel_score,
         opinions=heard,
+        parts=parts,
     )
 
 

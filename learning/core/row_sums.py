@@ -1,4 +1,4 @@
-"""Integer sums of a row of windows over the tiles it touches, counted on the device. Imports torch."""
+"""Integer sums of a row of windows over the tiles, or parts of tiles, it touches, on the device. Imports torch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from learning.errors import InvalidPredictionGrid
 
 
 class WindowSums:
-    """What a row of windows adds to the tiles it touches, window by window."""
+    """What a row of windows adds to the parts it touches, window by window: whole tiles, unless the plan has more."""
 
     def __init__(self, plan: PredictionPlan, core_row: int) -> None:
         self.plan = plan
         self.top, self.bottom = plan.core_rows_px(core_row)
-        self.first, last = self.top // plan.tile_px, (self.bottom - 1) // plan.tile_px
-        self.shape = (last - self.first + 1, plan.n_cols + 1)
+        self.first, last = self.top // plan.part_px, (self.bottom - 1) // plan.part_px
+        self.shape = (last - self.first + 1, plan.n_part_cols + 1)
         self.doubt = np.zeros((*self.shape, len(plan.class_codes)), np.int64)
         self.histogram = np.zeros_like(self.doubt)
         self.entropy = np.zeros(self.shape, np.int64)
@@ -41,12 +41,12 @@ class WindowSums:
 
         Without doubt, the entropy is it.
         """
-        rows = self._tile_rows(np.arange(self.top, self.bottom))
-        cols = self._tile_cols(np.arange(patch.left, patch.left + patch.width))
-        of_entropy = _tile_sums(entropy, classes, rows, cols, self.doubt.shape)
+        rows = self._part_rows(np.arange(self.top, self.bottom))
+        cols = self._part_cols(np.arange(patch.left, patch.left + patch.width))
+        of_entropy = _part_sums(entropy, classes, rows, cols, self.doubt.shape)
         self.entropy += of_entropy.sum(axis=2)
-        self.doubt += of_entropy if doubt is None else _tile_sums(doubt, classes, rows, cols, self.doubt.shape)
-        self.histogram += _tile_histogram(class_map, rows, cols, self.histogram.shape)
+        self.doubt += of_entropy if doubt is None else _part_sums(doubt, classes, rows, cols, self.doubt.shape)
+        self.histogram += _part_histogram(class_map, rows, cols, self.histogram.shape)
         if self.features is None:
             self.features = np.zeros((*self.shape, len(cells) + 1), np.int64)
         margin = self.plan.margin_px
@@ -56,7 +56,7 @@ class WindowSums:
         first_row, first_col = (margin // stride for stride in strides)
         core = cells[:, first_row : first_row + len(down), first_col : first_col + len(across)]
         known = torch.from_numpy(patch.valid[np.ix_(margin + down, margin + across)]).to(core.device)
-        rows, cols = self._tile_rows(self.top + down), self._tile_cols(patch.left + across)
+        rows, cols = self._part_rows(self.top + down), self._part_cols(patch.left + across)
         self.features += feature_sums(core, known, rows, cols, self.shape)
 
     def total(self) -> RowSums:
@@ -64,11 +64,11 @@ class WindowSums:
         features = np.zeros((*self.shape, 1), np.int64) if self.features is None else self.features
         return RowSums(self.first, self.doubt, self.entropy, self.histogram, features)
 
-    def _tile_rows(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        return rows // self.plan.tile_px - self.first
+    def _part_rows(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return rows // self.plan.part_px - self.first
 
-    def _tile_cols(self, cols: NDArray[np.intp]) -> NDArray[np.intp]:
-        return np.minimum(cols // self.plan.tile_px, self.plan.n_cols)
+    def _part_cols(self, cols: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.minimum(cols // self.plan.part_px, self.plan.n_part_cols)
 
 
 def _cell_centres(length: int, *, margin: int, stride: int) -> NDArray[np.intp]:
@@ -78,13 +78,13 @@ def _cell_centres(length: int, *, margin: int, stride: int) -> NDArray[np.intp]:
     return np.minimum(np.arange(0, length, stride) + stride // 2, length - 1)
 
 
-def _tile_sums(
+def _part_sums(
     share: Tensor, classes: Tensor, rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
-    """A score (share of its largest value) summed per tile and class in whole 65,535ths: order cannot matter."""
+    """A score (share of its largest value) summed per part and class in whole 65,535ths: order cannot matter."""
     whole = (share * SUM_LEVELS).round().to(torch.float64)
-    tiles = torch.from_numpy(rows)[:, None] * shape[1] + torch.from_numpy(cols)[None, :]
-    place = tiles.to(share.device) * (shape[2] + 1) + classes
+    parts = torch.from_numpy(rows)[:, None] * shape[1] + torch.from_numpy(cols)[None, :]
+    place = parts.to(share.device) * (shape[2] + 1) + classes
     size = shape[0] * shape[1] * (shape[2] + 1)
     # Whole numbers far below 2 ** 53: exact in float64, whatever the order of the additions.
     counted = torch.bincount(place.ravel(), weights=whole.ravel(), minlength=size)
@@ -92,7 +92,7 @@ def _tile_sums(
     return sums
 
 
-def _tile_histogram(
+def _part_histogram(
     classes: NDArray[np.uint8], rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
     n_values = shape[2] + 1

@@ -19,7 +19,7 @@ NETWORK_OPTIONS = NETWORK_SHAPE | {"dropout"}
 OTHER_OPTIONS = {
     "warm_start": bool, "device": str, "devices": int, "core_px": int, "validated_weight": float,
     "acquisition": str, "suspect_share": float, "suspect_by_looks": bool, "spread_tiles": int,
-    "pixel_score": str, "opinions": int, "cost": float,
+    "pixel_score": str, "opinions": int, "cost": float, "ask_for": str,
 }  # fmt: skip
 MAY_BE_NONE = frozenset({"suspect_share", "cost"})
 EXPECTED = {

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from learning.core.model_file import TrainedModel as LoadedModel
 
 FILES = MapPaths.in_folder(Path()).names()
+PARTS_FILES = MapPaths.in_folder(Path()).names(parts=2)[len(FILES) :]
 # What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
 PUBLIC_COPIES = (("class_public.tif", "class.tif", "MODE"), ("entropy_public.tif", "entropy.tif", "AVERAGE"))
 MAP_END, COPIES_END = 0.9, 0.98  # shares of the progress bar
@@ -40,7 +41,7 @@ def predict(context: JobContext) -> dict[str, Any]:
     if prediction.state != Prediction.State.READY:
         _write_map(model, prediction, context)
         _write_public_copies(model, prediction, context)
-        names = [*FILES, *(name for name, *_made_of in PUBLIC_COPIES)]
+        names = [*_files(prediction), *(name for name, *_made_of in PUBLIC_COPIES)]
         prediction = predictions.finish_prediction(
             prediction=prediction,
             files={name: file_sha256(prediction.path(name)) for name in names},
@@ -84,6 +85,8 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
         return  # the worker died between the last file and the row
     loaded, wanted = loaded_model(model), round_options(campaign)
     predictions.begin_prediction(prediction, pixel_score=wanted.pixel_score)
+    for name in PARTS_FILES:  # of an attempt that was given up, under another policy
+        prediction.path(name).unlink(missing_ok=True)
     device = device_of(model.options)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     prediction.path("").mkdir(parents=True, exist_ok=True)
@@ -101,6 +104,7 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
             pixel_score=wanted.pixel_score,
             opinions=wanted.opinions,
             others=_others(model, loaded, wanted),
+            parts=wanted.parts,
             work_dir=work,
             on_progress=lambda share: context.progress(MAP_END * share, "Mapping the imagery."),
             should_stop=context.should_stop,
@@ -108,6 +112,11 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     except PredictionStopped:
         context.progress(0.0)  # says why: cancelled, or taken over by another worker
         raise
+
+
+def _files(prediction: Prediction) -> list[str]:
+    """Names of the map's files: those of parts where it tells them apart."""
+    return [*FILES, *(name for name in PARTS_FILES if prediction.path(name).exists())]
 
 
 def _others(model: TrainedModel, loaded: LoadedModel, wanted: RoundOptions) -> list[LoadedModel]:

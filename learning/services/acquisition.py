@@ -11,7 +11,9 @@ from annotation.models import Campaign, Ticket
 from annotation.services.queue_front import priority_mask
 from annotation.services.rounds import QueuedTile, labelled_or_leased_tiles, open_queue_round
 from annotation.services.tiles import pool_mask
-from learning.core.acquisition import AtRandom, Candidates, Mix, acquisition_named, rank_tiles
+from learning.core.acquisition import AtRandom, Candidates, acquisition_named
+from learning.core.regions import PARTS, rank_parts
+from learning.core.rounds import Mix, rank_tiles
 from learning.errors import NoPrediction
 from learning.models import (
     AcquisitionRound,
@@ -22,6 +24,7 @@ from learning.models import (
     TrainingRun,
 )
 from learning.services.candidates import candidates_of
+from learning.services.part_candidates import part_candidates, told_apart
 from learning.services.promotion import published_model
 from learning.services.round_options import RoundOptions, round_options
 
@@ -92,25 +95,22 @@ def _wanted_tiles(
     campaign: Campaign, prediction: Prediction | None, options: RoundOptions, *, seed: int
 ) -> list[QueuedTile]:
     """A round's pool tiles in the order they are asked for."""
-    eligible = eligible_tiles(campaign)
+    eligible, rng = eligible_tiles(campaign), np.random.default_rng(seed)
+    if prediction is not None and options.ask_for == "regions" and told_apart(prediction):
+        return _wanted_parts(campaign, prediction, options, eligible, rng)
     rows, cols = np.nonzero(eligible)
     if prediction is None:
         same = np.ones((len(rows), 1))
         candidates, mix = Candidates(row=rows, col=cols, doubt=same, share=same), Mix(random=1.0, suspects=0.0)
     else:
         candidates = candidates_of(prediction, eligible, timed=options.cost > 0)
-        mix = Mix(
-            random=campaign.random_share,
-            suspects=min(options.suspect_share, 1 - campaign.random_share),
-            spatial_cell_tiles=options.spread_tiles,
-            by_looks=options.suspect_by_looks,
-        )
+        mix = _mix(campaign, options)
     ranked = rank_tiles(
         candidates,
         acquisition=acquisition_named(options.acquisition, cost=options.cost) if prediction else AtRandom(),
         mix=mix,
         batch_size=_round_size(campaign),
-        rng=np.random.default_rng(seed),
+        rng=rng,
         first=priority_mask(campaign)[rows, cols],
     )
     return [
@@ -123,6 +123,45 @@ def _wanted_tiles(
         )
         for tile in ranked
     ]
+
+
+def _wanted_parts(
+    campaign: Campaign,
+    prediction: Prediction,
+    options: RoundOptions,
+    eligible: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> list[QueuedTile]:
+    """The same of a round that asks for parts of tiles (docs/adr/0035)."""
+    candidates = part_candidates(prediction, eligible)
+    ranked = rank_parts(
+        candidates,
+        acquisition=acquisition_named(options.acquisition),
+        mix=_mix(campaign, options),
+        batch_size=_round_size(campaign),
+        rng=rng,
+        first=priority_mask(campaign)[candidates.row // PARTS, candidates.col // PARTS],
+    )
+    return [
+        QueuedTile(
+            row=tile.row,
+            col=tile.col,
+            kind=Ticket.Kind(tile.kind),
+            score=tile.score,
+            probability=tile.probability,
+            regions=tile.windows(campaign.tile_px // PARTS),
+        )
+        for tile in ranked
+    ]
+
+
+def _mix(campaign: Campaign, options: RoundOptions) -> Mix:
+    return Mix(
+        random=campaign.random_share,
+        suspects=min(options.suspect_share, 1 - campaign.random_share),
+        spatial_cell_tiles=options.spread_tiles,
+        by_looks=options.suspect_by_looks,
+    )
 
 
 def _round_size(campaign: Campaign) -> int:

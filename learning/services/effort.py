@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
 from numpy.typing import NDArray
 
-from annotation.models import Annotation
+from annotation.models import Annotation, Ticket
 from learning.core.effort import MOST_TIMED, fit_effort
 from learning.models import Prediction
 
@@ -30,11 +30,18 @@ def expected_seconds(
 def _timed(prediction: Prediction) -> NDArray[np.float64]:
     """Row, column and seconds of the latest accepted labels of whole tiles, float64 (label, 3).
 
-    Each save tells the seconds since the one before: a label took their sum.
+    Each save tells the seconds since the one before: a label took their sum. Where parts of a tile were asked for, it
+    says nothing of a whole one.
     """
     accepted = Annotation.objects.filter(
         tile__campaign=prediction.model.campaign, tile__part=0, state=Annotation.State.ACCEPTED
     )
-    timed = accepted.annotate(seconds=Sum("revisions__seconds_spent")).filter(seconds__gt=0).order_by("-pk")
+    in_parts = Ticket.objects.filter(tile=OuterRef("tile")).exclude(regions=[])
+    timed = (
+        accepted.exclude(Exists(in_parts))
+        .annotate(seconds=Sum("revisions__seconds_spent"))
+        .filter(seconds__gt=0)
+        .order_by("-pk")
+    )
     found = list(timed.values_list("tile__row", "tile__col", "seconds")[:MOST_TIMED])
     return np.array(found, np.float64).reshape(-1, 3)

@@ -8,10 +8,12 @@ from typing import Any
 
 from annotation.models import Campaign
 from learning.core.acquisition import DEFAULT, acquisition_named, heeds_cost
+from learning.core.regions import PARTS, check_parts
 from learning.core.uncertainty import MOST_OPINIONS, OPINIONS, pixel_score
-from learning.errors import InvalidPolicy
+from learning.errors import InvalidPolicy, InvalidPredictionGrid
 from learning.models import RetrainingPolicy, TrainedModel
 
+ASK_FOR = ("tiles", "regions")
 DEFAULT_SUSPECT_SHARE = 0.2
 DEFAULT_SPREAD_TILES = 1  # side of a spreading cell in tiles; 1 = as the acquisition function orders them
 
@@ -27,6 +29,7 @@ class RoundOptions:
         pixel_score: what the next map sums as doubt, see core.uncertainty.PIXEL_SCORES; a round follows its map's own.
         opinions: of how many a score is made that needs several.
         cost: how much what takes long to label is put off, see acquisition.Doubt; 0 = not at all.
+        ask_for: "tiles", or "regions": parts of tiles, once a map tells them apart (docs/adr/0035).
     """
 
     acquisition: str = DEFAULT
@@ -36,6 +39,12 @@ class RoundOptions:
     pixel_score: str = "entropy"
     opinions: int = OPINIONS
     cost: float = 0.0
+    ask_for: str = "tiles"
+
+    @property
+    def parts(self) -> int:
+        """Side of a tile in parts that the next map has to tell apart."""
+        return PARTS if self.ask_for == "regions" else 1
 
 
 def round_options(campaign: Campaign) -> RoundOptions:
@@ -58,6 +67,17 @@ def check_round_options(campaign: Campaign, training: Mapping[str, Any]) -> None
             f"cost = {options.cost:g} means nothing to acquisition {options.acquisition!r}, which does not ask what a "
             f"tile is worth: leave one of them out, or choose {DEFAULT!r}."
         )
+    if options.ask_for not in ASK_FOR:
+        raise InvalidPolicy(f"ask_for = {options.ask_for!r}: choose one of {', '.join(ASK_FOR)}.")
+    if options.ask_for == "regions" and options.cost > 0:
+        raise InvalidPolicy(
+            f"cost = {options.cost:g} cannot be told for parts of tiles: labels say how long a whole tile took. Ask "
+            "for tiles, or leave the cost out."
+        )
+    try:
+        check_parts(campaign.tile_px, options.parts)
+    except InvalidPredictionGrid as error:
+        raise InvalidPolicy(f"ask_for = {options.ask_for!r}: {error}") from None
     needs_several = pixel_score(options.pixel_score).members > 1
     if needs_several and not training.get("dropout") and not published_models(campaign).exists():
         raise InvalidPolicy(

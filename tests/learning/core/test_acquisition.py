@@ -11,13 +11,12 @@ from learning.core.acquisition import (
     ConfidentErrors,
     Doubt,
     DoubtAndDiversity,
-    Mix,
     acquisition_named,
     disagreement,
     heeds_cost,
-    rank_tiles,
     tile_worth,
 )
+from learning.core.rounds import Mix, rank_tiles
 from learning.errors import InvalidScores, UnknownAcquisition
 
 

@@ -539,3 +539,58 @@ def test_borders_between_classes_are_counted_tile_by_tile(predicted):
         tile = classes[row * 50 : (row + 1) * 50, col * 50 : (col + 1) * 50]
         pairs = ((tile[:, 1:], tile[:, :-1]), (tile[1:], tile[:-1]))
         assert edges[row, col] == sum(((a != b) & (a > 0) & (b > 0)).sum() for a, b in pairs)
+
+
+@pytest.fixture(scope="module")
+def in_parts(model, raster, tmp_path_factory) -> tuple[Path, Path]:
+    """Tiles of 128 px: a map that tells 16 parts of each apart, and one that tells none."""
+    folders = tmp_path_factory.mktemp("parts"), tmp_path_factory.mktemp("whole")
+    for folder, parts in zip(folders, (4, 1), strict=True):
+        predict(model, raster, folder, tile_px=128, parts=parts)
+    return folders
+
+
+def test_a_map_that_tells_parts_apart_has_the_same_bytes_for_its_tiles(in_parts):
+    with_parts, whole = in_parts
+    assert digests(with_parts) == digests(whole)
+    own = {"parts_doubt.npy", "parts_histogram.npy", "parts_embedding.npy"}
+    assert {p.name for p in with_parts.iterdir()} - {p.name for p in whole.iterdir()} == own
+    assert {p.name for p in whole.iterdir()} == set(OUT) == set(MapPaths.in_folder(whole).names())
+    assert set(MapPaths.in_folder(whole).names(parts=4)) == set(OUT) | own
+
+
+def test_parts_say_of_themselves_what_tiles_do(in_parts, model, raster, tmp_path):
+    folder, _whole = in_parts
+    doubt, histogram, embedding = (np.load(folder / f"parts_{n}.npy") for n in ("doubt", "histogram", "embedding"))
+    assert doubt.shape == histogram.shape == (8, 8, 3) and embedding.shape == (8, 8, 64)
+    assert (doubt.dtype, histogram.dtype, embedding.dtype) == (np.float16, np.int32, np.float16)
+    # Tiles as small as those parts, of the same windows: there are two columns more of them in the raster.
+    predict(model, raster, tmp_path, tile_px=32)
+    small = {name: np.load(tmp_path / f"{name}.npy")[:8, :8] for name in ("scores", "doubt", "histogram", "embedding")}
+    assert np.array_equal(histogram, small["histogram"])
+    known = np.isfinite(small["scores"])
+    assert not known[0, 0] and np.isnan(doubt[0, 0]).all() and np.isfinite(doubt[known]).all()
+    assert doubt[known] == pytest.approx(small["doubt"][known], rel=2e-3, abs=1e-6)
+    assert not embedding[0, 0].any()
+    assert np.corrcoef(embedding[known].ravel(), small["embedding"][known].ravel())[0, 1] > 0.98
+    tiles = np.load(folder / "histogram.npy")
+    assert np.array_equal(histogram.reshape(2, 4, 2, 4, 3).sum(axis=(1, 3)), tiles)
+
+
+def test_parts_have_the_same_bytes_however_the_rows_are_shared_out(model, raster, in_parts, tmp_path):
+    plan = plan_prediction(
+        model, raster, tile_px=128, work_dir=tmp_path / "rows", core_px=96, precision="fp32", parts=4
+    )
+    claim_work_dir(plan)
+    for core_row in (1, 2, 0):
+        predict_core_row(model, plan, core_row)
+    out = MapPaths.in_folder(tmp_path)
+    map_files.assemble(plan, out, colours=COLOURS, tags={"MODEL_SHA256": model.sha256})
+    for name in out.names(parts=4):
+        assert (tmp_path / name).read_bytes() == (in_parts[0] / name).read_bytes(), name
+
+
+def test_tiles_whose_parts_would_be_too_small_are_refused_before_the_map_is_begun(model, raster, tmp_path):
+    with pytest.raises(InvalidPredictionGrid, match="4 × 4 parts"):
+        predict(model, raster, tmp_path / "out", tile_px=96, parts=4)
+    assert not (tmp_path / "out").exists()

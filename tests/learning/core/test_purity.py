@@ -8,7 +8,7 @@ import learning.core
 
 NUMPY_ONLY = (
     "acquisition", "area", "dataset", "durable", "edges", "effort", "evaluate", "gate", "map_copies", "map_files",
-    "map_plan", "map_tables", "weights_source",
+    "map_plan", "map_tables", "regions", "rounds", "weights_source",
 )  # fmt: skip
 ROOT = Path(learning.core.__file__).resolve().parents[2]
 

@@ -44,9 +44,11 @@ def test_a_map_is_held_against_the_labels_it_is_new_to_once_its_round_is_open() 
     assert scene.campaign.rounds.filter(number=1, model_version=second.version).exists()
 
 
-def mapped_layer(folder: Path, *, number: int = 1, dropout: float = 0.0) -> Any:
+def mapped_layer(folder: Path, *, number: int = 1, dropout: float = 0.0, tile_px: int = 64) -> Any:
     """A published model with weights, untrained, of a campaign on a layer with pixels; by number, a later one."""
-    camp = Campaign.objects.first() or scenes.campaign(layer=scenes.real_layer(folder)[0], tile_px=64, first_round=4)
+    camp = Campaign.objects.first()
+    if camp is None:
+        camp = scenes.campaign(layer=scenes.real_layer(folder)[0], tile_px=tile_px, first_round=4, blind_share=0)
     camp.trained_models.filter(state="promoted").update(state="retired")
     model = model_row(camp, state="promoted", number=number)
     spec = NetworkSpec(
@@ -102,3 +104,15 @@ def test_a_map_that_wants_a_second_opinion_is_refused_where_there_is_none_and_sa
     job = predicted(model)
     assert job.state == "failed" and "Train with dropout" in job.error
     assert Prediction.objects.get(model=model).state == "running" and model.campaign.rounds.count() == 1
+
+
+def test_a_map_is_made_in_parts_where_the_policy_asks_for_regions_and_its_round_does(tmp_path: Path) -> None:
+    model = mapped_layer(tmp_path, tile_px=128)
+    policy(model.campaign, ask_for="regions")
+    job = predicted(model)
+    assert job.state == "succeeded", job.error
+    made = Prediction.objects.get(model=model)
+    assert {"parts_doubt.npy", "parts_histogram.npy", "parts_embedding.npy"} <= made.files.keys()
+    tickets = model.campaign.rounds.latest("number").tickets.exclude(kind="control")
+    assert tickets and all(1 <= len(ticket.regions) <= 4 for ticket in tickets)
+    assert {side for ticket in tickets for window in ticket.regions for side in window[2:]} == {32}

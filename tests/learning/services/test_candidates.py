@@ -187,3 +187,18 @@ def test_costs_do_not_count_before_enough_labels_say_what_they_are_or_on_a_map_w
     for annotation in Annotation.objects.filter(state="accepted"):
         took(annotation, 60.0)
     assert candidates_of(prediction, eligible, timed=True).seconds is None
+
+
+def test_how_long_parts_of_a_tile_took_says_nothing_of_whole_tiles() -> None:
+    scene = labelled_campaign(pool=24)
+    prediction = two_looks(scene, learnt(scene))
+    edges = np.arange(256, dtype=np.int32).reshape(16, 16)
+    np.save(prediction.path("edges.npy"), edges)
+    for nth, annotation in enumerate(Annotation.objects.filter(state="accepted")):
+        took(annotation, 5.0 if nth < 3 else 20.0 + 3 * float(edges[annotation.tile.row, annotation.tile.col]))
+        if nth < 3:
+            annotation.tile.tickets.update(regions=[[0, 0, 16, 16]])
+    found = candidates_of(prediction, pool_mask(scene.campaign), timed=True)
+    assert found.seconds == pytest.approx(20 + 3 * edges[found.row, found.col])
+    scene.campaign.tickets.filter(tile__state="accepted").update(regions=[[0, 0, 16, 16]])
+    assert candidates_of(prediction, pool_mask(scene.campaign), timed=True).seconds is None

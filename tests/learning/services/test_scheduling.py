@@ -247,6 +247,12 @@ def test_a_batch_mostly_by_people_with_an_open_alarm_is_refused_until_it_is_deci
             {"training": {"cost": 0.5, "acquisition": "diversity"}},
             "cost = 0.5 means nothing to .*'diversity'",
         ),
+        ({"training": {"ask_for": "quarters"}}, "ask_for = 'quarters': choose one of tiles, regions"),
+        (
+            {"training": {"ask_for": "regions"}},
+            "Tiles of 64 px cannot be asked for in 4 × 4 parts: .* of 128 px",
+        ),
+        ({"training": {"ask_for": "regions", "cost": 0.5}}, "cannot be told for parts of tiles"),
         ({"training": {"pixel_score": "bald"}}, "several opinions disagree about, and there will be one: train with"),
     ],
 )
