@@ -20,6 +20,7 @@ from rasterio.windows import Window
 from learning.core.map_files import ENTROPY_LEVELS, NODATA
 from learning.errors import InvalidPredictionGrid
 
+FILE = "other_vintage.npy"
 SURE_BELOW = 0.25  # share of the largest entropy below which a map is sure of a pixel
 _STRIP_PX = 2048  # columns handled at once: constant memory whatever the layer
 
