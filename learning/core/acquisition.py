@@ -187,12 +187,13 @@ class ConfidentErrors:
         found = [np.asarray(one, np.float64) for one in evidence if one is not None]
         if not found:
             return np.empty(0, np.intp)
-        suspicion = np.fmax.reduce(found)  # NaN where there is no evidence of any kind
+        suspicion: NDArray[np.float64] = np.fmax.reduce(found)  # NaN where there is no evidence of any kind
         doubt = candidates.mean_doubt
         highest = float(doubt.max(initial=0))
         sure = 1 - doubt / highest if highest > 0 else np.ones(len(doubt))
-        order = _descending(suspicion * sure, rng)
-        return order[(suspicion * sure)[order] > 0][:count]
+        suspicion = suspicion * sure
+        order = _descending(suspicion, rng)
+        return order[suspicion[order] > 0][:count]
 
 
 @dataclass(frozen=True, slots=True)
