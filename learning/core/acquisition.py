@@ -37,6 +37,8 @@ class Candidates:
         embedding: float32 (tile, dimension), what each tile looks like; None where the map has none.
         known_embedding: float32 (labelled tile, dimension). known_share: float (labelled tile, class), of the labels.
         seconds: (tile,), what labelling each is expected to take (see effort.Effort); None = all alike.
+        contradicted: (tile,), share on which another vintage's map says otherwise (see other_vintage), NaN where there
+            is nothing to compare; None = no other vintage.
 
     Raises: InvalidScores: shapes that do not fit together.
     """
@@ -49,6 +51,7 @@ class Candidates:
     known_embedding: Embeddings | None = None
     known_share: NDArray[np.floating[Any]] | None = None
     seconds: NDArray[np.floating[Any]] | None = None
+    contradicted: NDArray[np.floating[Any]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""
@@ -66,6 +69,7 @@ class Candidates:
                 and self.known_share.shape == (len(self.known_embedding), self.doubt.shape[1])
             ),
             "seconds": self.seconds is None or self.seconds.shape == (n_tiles,),
+            "contradicted": self.contradicted is None or self.contradicted.shape == (n_tiles,),
         }
         for name, fits in shapes.items():
             if not fits:
@@ -91,6 +95,7 @@ class Candidates:
             known_embedding=self.known_embedding,
             known_share=self.known_share,
             seconds=None if self.seconds is None else self.seconds[positions],
+            contradicted=None if self.contradicted is None else self.contradicted[positions],
         )
 
 
@@ -158,11 +163,12 @@ class DoubtAndDiversity:
 
 @dataclass(frozen=True, slots=True)
 class ConfidentErrors:
-    """Tiles where the model is sure, and what looks like them was labelled as something else.
+    """Tiles where the model is sure, and something speaks against it.
 
-    A model's doubt cannot show what it is wrongly sure of. Each tile is held against the labels of the labelled tiles
-    that look most like it: half the sum of the differences between the predicted classes' shares and theirs, less what
-    the model doubts anyway. Nobody is suspected before ENOUGH_KNOWN tiles are labelled.
+    A model's doubt cannot show what it is wrongly sure of. Evidence is the share of a tile on which the map of another
+    vintage contradicts this one, and with `by_looks`, how far the predicted classes are from the labels of the labelled
+    tiles that look most like the tile (see disagreement), once ENOUGH_KNOWN are labelled. Suspicion is the strongest
+    evidence there is, times how sure the model is.
 
     Args: by_looks: whether looks are evidence. Off by default: on real imagery they cost more labels than they saved
               (docs/adr/0030).
@@ -173,17 +179,20 @@ class ConfidentErrors:
     by_looks: bool = False
 
     def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
-        """The largest disagreement first; none without enough labelled tiles."""
+        """The highest suspicion first; none without evidence."""
         known = candidates.known_embedding
         told = self.by_looks and known is not None and len(known) >= ENOUGH_KNOWN
-        suspicion = disagreement(candidates) if told else None
-        if suspicion is None:
+        evidence = [candidates.contradicted, disagreement(candidates) if told else None]
+        found = [np.asarray(one, np.float64) for one in evidence if one is not None]
+        if not found:
             return np.empty(0, np.intp)
+        suspicion: NDArray[np.float64] = np.fmax.reduce(found)  # NaN where there is no evidence of any kind
         doubt = candidates.mean_doubt
         highest = float(doubt.max(initial=0))
         sure = 1 - doubt / highest if highest > 0 else np.ones(len(doubt))
-        order = _descending(suspicion * sure, rng)
-        return order[(suspicion * sure)[order] > 0][:count]
+        suspicion = suspicion * sure
+        order = _descending(suspicion, rng)
+        return order[suspicion[order] > 0][:count]
 
 
 @dataclass(frozen=True, slots=True)

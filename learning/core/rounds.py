@@ -122,6 +122,7 @@ def with_known(candidates: Candidates, positions: Positions) -> Candidates:
         known_embedding=taken if known is None else np.concatenate([known, taken]),
         known_share=None if labels is None else np.concatenate([labels, predicted]),
         seconds=candidates.seconds,
+        contradicted=candidates.contradicted,
     )
 
 

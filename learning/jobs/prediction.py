@@ -12,6 +12,7 @@ from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
 from learning.core.map_copies import write_hidden_copy
 from learning.core.map_plan import MapPaths
+from learning.core.other_vintage import FILE as OTHER_VINTAGE_FILE
 from learning.core.uncertainty import pixel_score
 from learning.errors import PredictionStopped
 from learning.jobs.options import CORE_PX, device_of
@@ -19,6 +20,7 @@ from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
 from learning.services import acquisition, map_changes, predictions
 from learning.services.holdout import holdout_windows
+from learning.services.other_vintage import write_other_vintage
 from learning.services.round_options import RoundOptions, other_opinions, round_options
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ def predict(context: JobContext) -> dict[str, Any]:
         _write_map(model, prediction, context)
         _write_public_copies(model, prediction, context)
         names = [*_files(prediction), *(name for name, *_made_of in PUBLIC_COPIES)]
+        context.progress(COPIES_END, "Comparing the map with that of another vintage.")
+        names += [OTHER_VINTAGE_FILE] if write_other_vintage(prediction) else []
         prediction = predictions.finish_prediction(
             prediction=prediction,
             files={name: file_sha256(prediction.path(name)) for name in names},

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from annotation.models import AnnotatedFeature
 from learning.core.acquisition import Candidates
+from learning.core.other_vintage import FILE as OTHER_VINTAGE_FILE
 from learning.models import Prediction, TrainingSet, TrainingSetItem
 from learning.services.effort import expected_seconds
 
@@ -19,6 +20,7 @@ MOST_KNOWN = 20_000  # labelled tiles that a round is held against; the latest, 
 def candidates_of(prediction: Prediction, eligible: NDArray[np.bool_], *, timed: bool = False) -> Candidates:
     """The eligible tiles as the map sees them, beside the tiles its model learnt from.
 
+    Maps without another vintage beside them, and those made before it was asked, contradict nothing.
     Maps made before doubt was told by class and tiles had an embedding give their mean doubt alone.
 
     Args: eligible: bool (n_rows, n_cols). timed: whether to say what each is expected to take.
@@ -29,6 +31,7 @@ def candidates_of(prediction: Prediction, eligible: NDArray[np.bool_], *, timed:
     if doubt is None or embedding is None:
         mean = np.asarray(scores[rows, cols], np.float64)[:, None]
         return Candidates(row=rows, col=cols, doubt=mean, share=np.ones_like(mean))
+    contradicted = _array_or_none(prediction.path(OTHER_VINTAGE_FILE))
     histogram = _array(prediction.path("histogram.npy"))[rows, cols].astype(np.float64)
     by_class = np.where(np.isfinite(scores[rows, cols])[:, None], doubt[rows, cols], np.nan)
     training_set = prediction.model.training_set
@@ -45,6 +48,7 @@ def candidates_of(prediction: Prediction, eligible: NDArray[np.bool_], *, timed:
         known_embedding=embedding[known_places[:, 0], known_places[:, 1]].astype(np.float32),
         known_share=known_share,
         seconds=expected_seconds(prediction, rows, cols) if timed else None,
+        contradicted=None if contradicted is None else contradicted[rows, cols].astype(np.float64),
     )
 
 

@@ -19,7 +19,7 @@ function whyWords(why: Why): Words {
     case "suspect":
       return {
         title: gettext("The model may be wrong here"),
-        text: gettext("It is sure of itself, yet places that look like this one were labelled as something else. What do you see?"),
+        text: gettext("It is sure of itself, yet something speaks against it: the map of another year, or labels of places that look like this one. What do you see?"),
       };
     case "random":
       return {

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -172,6 +173,21 @@ def test_a_sure_tile_whose_look_was_labelled_otherwise_is_a_suspect():
         suspected = ConfidentErrors(by_looks=True)(doubtless, count=2, rng=np.random.default_rng(0))
         assert suspected.tolist() == suspects
         assert len(ConfidentErrors()(doubtless, count=2, rng=np.random.default_rng(0))) == 0, "not asked to, by looks"
+
+
+def test_the_strongest_evidence_against_a_sure_tile_makes_it_a_suspect():
+    # Doubts 0.0, 0.2 and 0.4 of at most 0.4: sure by 1, 0.5 and 0. The fourth tile has nothing to be held against.
+    candidates = replace(on_a_grid([[0.0, 0.2, 0.4, 0.0, 0.0]]), contradicted=np.array([0.3, 0.8, 1.0, np.nan, 0.0]))
+    suspected = ConfidentErrors()(candidates, count=5, rng=np.random.default_rng(0))
+    assert suspected.tolist() == [1, 0]  # 0.4 before 0.3; what is doubted, unknown or agreed upon is no suspect
+    looks = replace(
+        looking([[0.0], [9.0]], doubt=[[0.0, 0.0]] * 2, share=[[1.0, 0.0]] * 2,
+                known=[[0.0]] * 50 + [[9.0]] * 50, known_share=[[0.25, 0.75]] * 50 + [[1.0, 0.0]] * 50),
+        contradicted=np.array([0.5, 0.6]),
+    )  # fmt: skip
+    # By looks 0.75 and 0, by the other vintage 0.5 and 0.6: the larger of the two counts, if looks are asked.
+    order = [ConfidentErrors(by_looks=asked)(looks, count=2, rng=np.random.default_rng(0)) for asked in (True, False)]
+    assert [one.tolist() for one in order] == [[0, 1], [1, 0]]
 
 
 def test_without_labelled_tiles_or_embeddings_nobody_is_a_suspect():

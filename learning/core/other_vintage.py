@@ -1,0 +1,140 @@
+"""Where a map is contradicted by the map of another vintage of the same ground. numpy and rasterio.
+
+A model's doubt cannot show what it is wrongly sure of. Two maps of one place that are both sure and differ are either
+a change of the ground or an error of one of them: worth a look in both cases.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from learning.core.map_files import ENTROPY_LEVELS, NODATA
+from learning.errors import InvalidPredictionGrid
+
+FILE = "other_vintage.npy"
+SURE_BELOW = 0.25  # share of the largest entropy below which a map is sure of a pixel
+_STRIP_PX = 2048  # columns handled at once: constant memory whatever the layer
+
+
+@dataclass(frozen=True, slots=True)
+class MapPair:
+    """A class map and its entropy map, on one grid (see map_files).
+
+    Args: classes: uint8 GeoTIFF whose tag CLASS_CODES names values 1, 2, …. entropy: uint8 GeoTIFF. 0 = no imagery.
+    """
+
+    classes: Path
+    entropy: Path
+
+
+def contradicted_share(
+    this: MapPair, other: MapPair, *, tile_px: int, n_rows: int, n_cols: int, sure_below: float = SURE_BELOW
+) -> NDArray[np.float32]:
+    """The share of each tile on which the other vintage's map says another class, where the two can be compared.
+
+    Pixels of this map are held against the other's pixel in which their centre lies. Compared are those on which both
+    maps are sure and whose two classes both maps' models know, by code.
+
+    Args:
+        tile_px: side of a tile in this map's pixels; tile (0, 0) starts at its first pixel. n_rows, n_cols: tiles.
+        sure_below: share of the largest entropy, 0 to 1, below which a pixel is sure.
+    Returns: float32 (n_rows, n_cols), 0 to 1, of all the pixels of a tile, so that a few of them are little evidence;
+             NaN where nothing can be compared.
+    Raises:  InvalidPredictionGrid: another CRS, a grid that is not north up, or a map without its class codes.
+    """
+    share = np.full((n_rows, n_cols), np.nan, np.float32)
+    with ExitStack() as stack:
+        maps = [stack.enter_context(rasterio.open(pair.classes, driver="GTiff")) for pair in (this, other)]
+        entropies = [stack.enter_context(rasterio.open(pair.entropy, driver="GTiff")) for pair in (this, other)]
+        _check_grids(*maps)
+        tables = _common_values(*(_codes(dataset) for dataset in maps))
+        # Whole tiles at a time, so that a tile's pixels are counted at once.
+        per_strip = max(1, _STRIP_PX // tile_px)
+        for row in range(n_rows):
+            for col in range(0, n_cols, per_strip):
+                window = _clipped(maps[0], row * tile_px, col * tile_px, tile_px, per_strip * tile_px)
+                if window is None:
+                    continue
+                here = _sure_classes(maps[0], entropies[0], tables[0], window, sure_below)
+                there = _sampled(maps, entropies[1], tables[1], window, sure_below)
+                both = (here > 0) & (there > 0)
+                starts = np.arange(0, here.shape[1], tile_px)
+                compared = np.add.reduceat(both.sum(axis=0), starts)
+                differ = np.add.reduceat((both & (here != there)).sum(axis=0), starts)
+                known = np.flatnonzero(compared)
+                known = known[col + known < n_cols]
+                share[row, col + known] = differ[known] / tile_px**2
+    return share
+
+
+def _check_grids(this: Any, other: Any) -> None:
+    if this.crs != other.crs:
+        raise InvalidPredictionGrid(f"Maps in {this.crs} and {other.crs}: only maps in the same CRS can be compared.")
+    for dataset in (this, other):
+        place = dataset.transform
+        if place.b or place.d or place.a <= 0 or place.e >= 0:
+            raise InvalidPredictionGrid(f"{dataset.name} is not north up ({tuple(place)[:6]}): warp it first.")
+
+
+def _codes(dataset: Any) -> list[str]:
+    tag = dataset.tags().get("CLASS_CODES")
+    if tag is None:
+        raise InvalidPredictionGrid(f"{dataset.name} does not say which classes its values are; make the map again.")
+    codes: list[str] = json.loads(tag)
+    return codes
+
+
+def _common_values(this: list[str], other: list[str]) -> list[NDArray[np.uint8]]:
+    """For each map, uint8 (256,): the same number for the same code, 0 for what only one of them has."""
+    number = {code: position for position, code in enumerate(sorted(set(this) & set(other)), start=1)}
+    tables = [np.zeros(256, np.uint8), np.zeros(256, np.uint8)]
+    for table, codes in zip(tables, (this, other), strict=True):
+        table[1 : len(codes) + 1] = [number.get(code, 0) for code in codes]
+    return tables
+
+
+def _sure_classes(
+    classes: Any, entropy: Any, table: NDArray[np.uint8], window: Window, sure_below: float
+) -> NDArray[np.uint8]:
+    """uint8 (row, col): the common number of each pixel's class, 0 where it is unknown, not shared, or doubted."""
+    levels = entropy.read(1, window=window)
+    sure = (levels != NODATA) & (levels.astype(np.float32) - 1 < sure_below * (ENTROPY_LEVELS - 1))
+    found: NDArray[np.uint8] = np.where(sure, table[classes.read(1, window=window)], 0).astype(np.uint8)
+    return found
+
+
+def _sampled(
+    maps: list[Any], entropy: Any, table: NDArray[np.uint8], window: Window, sure_below: float
+) -> NDArray[np.uint8]:
+    """The other map's sure classes at the centres of this map's pixels; 0 outside it."""
+    this, other = maps
+    place, there = this.transform, other.transform
+    xs = place.c + (window.col_off + np.arange(window.width) + 0.5) * place.a
+    ys = place.f + (window.row_off + np.arange(window.height) + 0.5) * place.e
+    cols = np.floor((xs - there.c) / there.a + 1e-6).astype(np.intp)
+    rows = np.floor((ys - there.f) / there.e + 1e-6).astype(np.intp)
+    in_cols, in_rows = (cols >= 0) & (cols < other.width), (rows >= 0) & (rows < other.height)
+    found = np.zeros((len(ys), len(xs)), np.uint8)
+    if not (in_cols.any() and in_rows.any()):
+        return found
+    cols, rows = cols[in_cols], rows[in_rows]
+    left, top = int(cols[0]), int(rows[0])
+    part = Window(left, top, int(cols[-1]) - left + 1, int(rows[-1]) - top + 1)
+    classes = _sure_classes(other, entropy, table, part, sure_below)
+    found[np.ix_(in_rows, in_cols)] = classes[np.ix_(rows - top, cols - left)]
+    return found
+
+
+def _clipped(dataset: Any, top: int, left: int, height: int, width: int) -> Window | None:
+    """The window inside the raster; None where nothing of it is."""
+    height, width = min(height, dataset.height - top), min(width, dataset.width - left)
+    return Window(left, top, width, height) if height > 0 and width > 0 else None

@@ -1,0 +1,83 @@
+"""Another vintage's map as evidence, with two campaigns on two layers of the same ground."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from learning_rows import labelled_campaign, model_row, ready_map
+from rasterio import Affine
+
+from annotation.services.tiles import pool_mask
+from learning.core.other_vintage import FILE
+from learning.services.acquisition import open_acquisition_round
+from learning.services.candidates import candidates_of
+from learning.services.other_vintage import other_vintages_map, write_other_vintage
+
+pytestmark = pytest.mark.django_db
+
+
+def mapped(slug: str, *, vintage: int, east: int, state: str = "promoted") -> Any:
+    """A map of a campaign on a layer of its own: the first class in the west, in the east the class `east`."""
+    campaign = labelled_campaign(slug, pool=1).campaign
+    layer = campaign.layer
+    layer.vintage = vintage
+    layer.save()
+    prediction = ready_map(model_row(campaign, state=state), np.full((16, 16), 0.1, np.float32))
+    classes = np.ones((1024, 1024), np.uint8)
+    classes[:, 512:] = east
+    for name, array in (("class.tif", classes), ("entropy.tif", np.ones_like(classes))):
+        with rasterio.open(
+            prediction.path(name), "w", driver="GTiff", width=1024, height=1024, count=1, dtype="uint8",
+            crs=layer.crs, transform=Affine(*layer.transform),
+        ) as out:  # fmt: skip
+            out.write(array, 1)
+            out.update_tags(CLASS_CODES=json.dumps(prediction.model.class_codes))
+    np.save(prediction.path("doubt.npy"), np.full((16, 16, 2), 0.001, np.float32))
+    np.save(prediction.path("embedding.npy"), np.zeros((16, 16, 64), np.float16))
+    np.save(prediction.path("histogram.npy"), np.full((16, 16, 2), 2048, np.int64))
+    return prediction
+
+
+def test_the_newest_published_map_of_another_vintage_contradicts_and_makes_suspects() -> None:
+    mapped("oldest", vintage=2001, east=1)
+    newest = mapped("newest", vintage=2015, east=1)
+    mapped("unpublished", vintage=2018, east=1, state="rejected")
+    this = mapped("this", vintage=2021, east=2)
+    scores = np.full((16, 16), 0.002, np.float32)
+    scores[0, 0] = 0.01
+    np.save(this.path("scores.npy"), scores)
+    doubt = np.repeat(scores[..., None] / 2, 2, axis=2)
+    np.save(this.path("doubt.npy"), doubt)
+    assert other_vintages_map(this) == newest
+    assert write_other_vintage(this)
+    found = np.load(this.path(FILE))
+    assert not found[:, :8].any() and (found[:, 8:] == 1).all()
+    candidates = candidates_of(this, pool_mask(this.model.campaign))
+    assert candidates.contradicted is not None
+    assert candidates.contradicted.tolist() == (candidates.col >= 8).astype(float).tolist()
+    opened = open_acquisition_round(
+        campaign=this.model.campaign, prediction=this, training_run=None, candidate=this.model
+    )
+    assert opened is not None
+    suspects = opened.queue_round.tickets.filter(kind="suspect").select_related("tile")
+    assert suspects and all(ticket.tile.col >= 8 for ticket in suspects)
+
+
+def test_without_another_vintage_nothing_is_written_and_a_round_opens_all_the_same() -> None:
+    this = mapped("this", vintage=2021, east=2)
+    this.path(FILE).write_bytes(b"left by an attempt before")
+    assert not write_other_vintage(this)
+    assert not this.path(FILE).exists()
+    assert candidates_of(this, pool_mask(this.model.campaign)).contradicted is None
+
+
+def test_a_map_that_cannot_be_compared_does_not_stand_in_the_way() -> None:
+    other, this = mapped("other", vintage=2015, east=1), mapped("this", vintage=2021, east=2)
+    with rasterio.open(other.path("class.tif"), "r+", driver="GTiff") as dataset:
+        dataset.update_tags(CLASS_CODES=json.dumps(["nothing in common"]))
+    assert not write_other_vintage(this)
+    assert not this.path(FILE).exists()
