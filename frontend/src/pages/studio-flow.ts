@@ -120,6 +120,7 @@ export class StudioFlow {
     this.app.suggestionDesk.reset(null, null);
     this.app.segmentDesk.reset(null, false);
     this.app.view.showFeatures([]);
+    this.app.view.showAsked([]);
     this.app.view.showSuggestions([], 0);
     this.app.look.applyDoubt();
   }
@@ -133,6 +134,7 @@ export class StudioFlow {
     this.clock.take();
     if (lease) this.lease = new LeaseKeeper(this.api, lease, () => this.clock.idleFor, () => { app.update({ leaseLost: true }); }).start();
     session.noteView(app.state.view);
+    app.askedDesk.reset();
     app.view.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px);
     const imagery = app.view.showImagery(app.state.view);
     app.suggestionDesk.reset(data, assignment);
@@ -149,7 +151,7 @@ export class StudioFlow {
     await imagery;
     if (this.session !== session) return;
     app.root.dataset["ready"] = "true";
-    app.announce(interpolate(gettext("%(tile)s is open."), { tile: tileWords(tile) }));
+    app.announce(`${interpolate(gettext("%(tile)s is open."), { tile: tileWords(tile) })} ${app.askedDesk.openingWords()}`.trim());
     if (lease) void this.prepareNext();
     this.warm(data, assignment);
   }
@@ -293,6 +295,10 @@ export class StudioFlow {
     if (session.draft.features.size === 0) {
       app.update({ phase: "working" });
       app.notify(gettext("Nothing is labelled yet: draw at least one area, or skip the tile with a reason."));
+      return;
+    }
+    if (!app.correction && !(await app.askedDesk.mayBeHandedIn())) {
+      app.update({ phase: "working" });
       return;
     }
     try {
