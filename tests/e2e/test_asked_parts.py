@@ -39,7 +39,7 @@ def draw(hands: Studio, col: float, row: float, width: float, height: float) -> 
 def test_parts_are_bordered_where_they_lie_and_drawing_in_one_marks_it_done(open_studio: Any, asked_tile: Any) -> None:
     hands = open_studio(tile=asked_tile)
     assert hands.page.locator(BORDERS).count() == 3
-    assert "Parts to label: 0 of 3 done" in hands.page.inner_text("[data-testid='parts-count']")
+    assert "Parts to label: 0 of 3 done" in hands.page.inner_text("[data-testid='section-parts'] summary")
     assert "Only parts of the tile are asked for" in hands.page.inner_text("[data-testid='why-parts']")
     for (col, row, width, height), border in zip(ASKED, hands.page.locator(BORDERS).all(), strict=True):
         seen = border.bounding_box()
@@ -62,7 +62,7 @@ def test_what_is_labelled_beside_the_parts_is_kept_and_counts_for_none(open_stud
     hands = open_studio(tile=asked_tile)
     draw(hands, 2, 2, 20, 20)
     assert hands.saved(1).ground(BUILT).equals(rectangle(2, 2, 22, 22))
-    assert "0 of 3" in hands.page.inner_text("[data-testid='parts-count']")
+    assert "0 of 3" in hands.page.inner_text("[data-testid='section-parts'] summary")
     assert "0% of the parts labelled" in hands.page.inner_text("footer")
 
 
@@ -70,7 +70,7 @@ def test_a_tile_with_an_empty_part_is_handed_in_only_when_its_person_says_so(ope
     hands = open_studio([box(BUILT, 40, 4, 56, 20, "one"), box(GRASS, 4, 36, 20, 52, "two")], tile=asked_tile)
     hands.page.click("[data-testid='submit']")
     dialog = hands.page.locator("dialog")
-    assert "1 of the 3 parts" in dialog.inner_text() and dialog.locator("li").all_inner_texts() == ["Part 3"]
+    assert "1 of 3" in dialog.inner_text() and dialog.locator("li").all_inner_texts() == ["Part 3"]
     hands.page.keyboard.press("Enter")  # to go on is what is offered first
     dialog.wait_for(state="detached")
     assert Annotation.objects.get(tile=asked_tile, annotator=hands.user).state == "draft"
@@ -161,6 +161,6 @@ def test_in_french_the_parts_are_told_too(world: Any, open_page: Any, asked_tile
     page = open_page(locale="fr-FR")
     sign_in(page, someone)
     Studio(page, asked_tile, someone).open()
-    assert "Parties à étiqueter : 0 sur 3 terminées" in page.inner_text("[data-testid='parts-count']").replace(
-        "\u00a0", " "
-    )
+    assert "Parties à étiqueter : 0 sur 3 terminées" in page.inner_text(
+        "[data-testid='section-parts'] summary"
+    ).replace("\u00a0", " ")

@@ -297,10 +297,7 @@ export class StudioFlow {
       app.notify(gettext("Nothing is labelled yet: draw at least one area, or skip the tile with a reason."));
       return;
     }
-    if (!app.correction && !(await app.askedDesk.mayBeHandedIn())) {
-      app.update({ phase: "working" });
-      return;
-    }
+    if (!app.correction && !(await this.confirmParts(session))) return;
     try {
       const answer = await session.submit();
       if (!answer) {
@@ -323,6 +320,14 @@ export class StudioFlow {
     if (!this.onSubmitted) return this.next();
     app.update({ phase: "empty" });
     this.onSubmitted();
+  }
+
+  /** Whether the tile may be handed in as far as its parts go; nothing is sent while that is asked. */
+  private async confirmParts(session: TileSession): Promise<boolean> {
+    this.app.update({ phase: "working" });
+    if (!(await this.app.askedDesk.mayBeHandedIn()) || this.session !== session) return false;
+    this.app.update({ phase: "sending" });
+    return true;
   }
 
   /** Has the tile given out in quarters, once all that was drawn is on the server, and goes on with one of them. */

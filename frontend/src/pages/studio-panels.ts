@@ -53,8 +53,7 @@ function whySection(model: StudioModel): TemplateResult {
 /** The parts that are asked for, and how far each is. */
 function partsSection({ parts, actions }: StudioModel): TemplateResult {
   const isDone = parts.every(({ state }) => state === "done");
-  return html`<p class="parts-count" data-testid="parts-count">${partsWords(parts)}</p>
-    <ul class="part-list">
+  return html`<ul class="part-list">
       ${parts.map((part) => html`<li><button type="button" class="part" data-testid=${`part-${part.number}`} @click=${() => { actions.goToPart(part); }}>
         ${icon(part.state === "done" ? "check" : "target")}<span>${partWords(part)}</span></button></li>`)}
     </ul>
@@ -201,7 +200,7 @@ export function panel(model: StudioModel): TemplateResult {
     <button type="button" class="panel-close" aria-label=${gettext("Close the panel")} @click=${() => { actions.command("panel"); }}>${icon("close")}</button>
     ${toolInHand(model)}
     <div class="panel-scroll">
-    ${model.parts.length > 0 ? fold("parts", gettext("Parts to label"), partsSection(model)) : nothing}
+    ${model.parts.length > 0 ? fold("parts", partsWords(model.parts), partsSection(model)) : nothing}
     ${session && hasSelection ? fold("shape", gettext("Selected shape"), shapeSection(model, session.draft)) : nothing}
     ${model.isPractice || model.correction ? nothing : fold("why", gettext("Why this tile"), whySection(model))}
     ${fold("class", hasSelection ? gettext("Class of the selected shape") : gettext("Class to draw"), classSection(model))}

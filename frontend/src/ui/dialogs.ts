@@ -76,7 +76,7 @@ export async function splitDialog(): Promise<boolean> {
 export async function emptyPartsDialog(empty: readonly number[], count: number): Promise<boolean> {
   const { answer } = await ask(
     gettext("Submit with parts left empty?"),
-    html`<p>${count === 1 ? gettext("One part of this tile is asked for, and nothing is labelled in it yet.") : interpolate(gettext("%(n)s of the %(count)s parts asked for have no label yet:"), { n: empty.length, count })}</p>
+    html`<p>${count === 1 ? gettext("One part of this tile is asked for, and nothing is labelled in it yet.") : interpolate(gettext("Parts asked for that have no label yet, %(n)s of %(count)s:"), { n: empty.length, count })}</p>
       ${count === 1 ? nothing : html`<ul data-testid="empty-parts">${empty.map((n) => html`<li>${interpolate(gettext("Part %(n)s"), { n })}</li>`)}</ul>`}
       <p>${gettext("You may leave out ground that the image does not let you tell.")}</p>`,
     html`<button type="submit" value="yes" data-testid="dialog-confirm">${gettext("Submit anyway")}</button>
