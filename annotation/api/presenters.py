@@ -186,7 +186,7 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
         "lease": lease_body(lease) if lease is not None and lease.state == Lease.State.ACTIVE else None,
         "tile": tile_body(tile, campaign) | {"state": _state_to_show(tile, annotation)},
         "why": _why_of_gold(gold, annotation) or why_body(ticket, annotation),
-        "asked": asked_by(ticket, gold),
+        "asked": asked_by(lease, gold),
         "annotation": annotation_body(annotation),
         "draft_available": draft_is_offered(tile, of=ticket),
         "blind": is_blind_tile(tile),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ from annotation.core.stored_labels import class_index, label_rasters
 from annotation.models import Annotation, GoldLease, Lease, Ticket
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.asked import asked_of
+from annotation.services.clock import database_now
 from annotation.services.coverage import seen_tiles
 from annotation.services.people import set_role
 from annotation.services.queue import claim_next_tile
+from annotation.services.queue_pick import pick_tile
 from annotation.services.report_queue import queue_reported_tile
 from annotation.services.reviews import record_review
 from annotation.services.rounds import QueuedTile, open_queue_round
@@ -149,6 +152,21 @@ def test_work_sent_back_is_asked_for_the_same_parts_again(campaign: Any) -> None
     )  # fmt: skip
     again = held(campaign, ana)
     assert again.tile == annotation.tile and body_of(again)["asked"] == [list(one) for one in ASKED]
+
+
+def test_whoever_goes_on_after_losing_the_tile_to_others_goes_on_with_the_same_parts(campaign: Any) -> None:
+    ana = scenes.person("ana")
+    lease = held(campaign, ana)
+    tile = lease.tile
+    saved = save_annotation(
+        tile=tile, annotator=ana, features=in_parts(ASKED[0]), operation_id=uuid.uuid4(), expected_version=0
+    )
+    Lease.objects.filter(pk=lease.pk).update(expires_at=database_now() - timedelta(hours=1))
+    Ticket.objects.filter(pk=lease.ticket_id).update(leased_until=database_now() - timedelta(hours=1))
+    assert held(campaign, scenes.person("luc")).tile == tile
+    extra = pick_tile(campaign=campaign, annotator=ana, row=tile.row, col=tile.col)
+    assert extra.extra and extra.ticket is None
+    assert body_of(extra)["asked"] == [list(one) for one in ASKED] == asked_of(saved.annotation)
 
 
 def test_a_tile_whose_ticket_asks_for_no_parts_is_asked_for_whole() -> None:
