@@ -87,6 +87,13 @@ export function askedParts(draft: Draft, windows: readonly AskedWindow[]): reado
   return parts;
 }
 
+/** Of some shapes, those that have ground in a part; all of them where the whole tile is asked for. */
+export function meeting<T extends { readonly rings: Rings }>(shapes: readonly T[], windows: readonly AskedWindow[]): readonly T[] {
+  if (windows.length === 0) return shapes;
+  const boxes = windows.map(boxOfWindow);
+  return shapes.filter(({ rings }) => boxes.some((box) => within(rings, box).doubled > 0));
+}
+
 /** The most wanted part that is not done, of those after the part `last` was gone to; from the first again at the end. */
 export function nextPart(parts: readonly AskedPart[], last = 0): AskedPart | null {
   const left = parts.filter(({ state }) => state !== "done");

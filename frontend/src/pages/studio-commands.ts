@@ -105,9 +105,11 @@ export class StudioCommands {
   private async turn(way: "undo" | "redo"): Promise<void> {
     const { session } = this.app.flow;
     if (!session || this.app.state.phase !== "working" || this.app.state.isReadOnly) return;
+    const before = session.draft;
     try {
       const done = await session[way]();
-      this.app.announce(done ? { undo: gettext("Undone."), redo: gettext("Done again.") }[way] : { undo: gettext("Nothing to undo."), redo: gettext("Nothing to redo.") }[way]);
+      const words = done ? { undo: gettext("Undone."), redo: gettext("Done again.") } : { undo: gettext("Nothing to undo."), redo: gettext("Nothing to redo.") };
+      this.app.announce(`${words[way]} ${this.app.askedDesk.changeWords(before, session.draft)}`.trim());
     } catch (error) {
       if (!(error instanceof CommandRefused)) throw error;
       this.app.notify(refusalOfCommand(error.code));
