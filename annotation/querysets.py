@@ -104,6 +104,13 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         """Submitted or accepted labels of people who held the tile."""
         return self.filter(state__in=["submitted", "accepted"], head__isnull=False, is_extra=False)
 
+    def of_whole_tiles(self) -> AnnotationQuerySet:
+        """But for those whose author was asked for parts of the tile only."""
+        leases = apps.get_model("annotation", "Lease").objects.filter(
+            tile=OuterRef("tile"), annotator=OuterRef("annotator"), purpose="draw"
+        )
+        return self.exclude(Exists(leases.exclude(ticket__isnull=True).exclude(ticket__regions=[])))
+
     def usable_as_labels(self) -> AnnotationQuerySet:
         """Accepted annotations of people who held the tile, but for those that an accepted correction stands in for;
         extra contributions are kept but do not count, and what was set aside is not accepted any more.

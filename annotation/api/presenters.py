@@ -18,6 +18,7 @@ from annotation.models import (
     Ticket,
     Tile,
 )
+from annotation.services.asked import asked_by, asked_of
 from annotation.services.people import contributor_of
 from annotation.services.tiles import is_blind_tile
 from annotation.services.vintages import OtherVintage, has_other_vintages
@@ -89,6 +90,7 @@ def submission_body(annotation: Annotation, tile: Tile, risk: Annotation) -> dic
         "author": contributor_of(annotation.annotator).public_id,
         "submitted_at": annotation.submitted_at,
         "annotation": annotation_body(annotation),
+        "asked": asked_of(annotation),
         "draft_available": draft_is_offered(tile),
         "opinions": [
             {
@@ -115,6 +117,7 @@ def correction_body(annotation: Annotation, correction: Correction | None) -> di
         "version": correction.version if correction else 0,
         "features": correction.features if correction else head.features if head else [],
         "saved_at": correction.saved_at if correction else None,
+        "asked": asked_of(annotation),
         "draft_available": draft_is_offered(annotation.tile),
         "blind": is_blind_tile(annotation.tile),
     }
@@ -129,6 +132,7 @@ def why_body(ticket: Ticket | None, annotation: Annotation | None) -> dict[str, 
         "kind": "sent_back" if sent_back or ticket is None else ticket.kind,
         "function": ticket.round.function if ticket else "",
         "score": ticket.score if ticket else None,
+        "pixel_score": ticket.round.pixel_score if ticket else "",
         "rank": ticket.rank if ticket and ticket.rank >= 0 else None,
         "round": ticket.round.number if ticket else None,
         "model_version": ticket.round.model_version if ticket else "",
@@ -177,10 +181,12 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
     ticket = None if lease is None else lease.ticket
     if ticket is not None:
         ticket.tile = tile
+    gold = None if lease is None or lease.ticket_id is not None else GoldLease.objects.filter(lease=lease).first()
     return {
         "lease": lease_body(lease) if lease is not None and lease.state == Lease.State.ACTIVE else None,
         "tile": tile_body(tile, campaign) | {"state": _state_to_show(tile, annotation)},
-        "why": _why_of_gold(lease, annotation) or why_body(ticket, annotation),
+        "why": _why_of_gold(gold, annotation) or why_body(ticket, annotation),
+        "asked": asked_by(lease, gold),
         "annotation": annotation_body(annotation),
         "draft_available": draft_is_offered(tile, of=ticket),
         "blind": is_blind_tile(tile),
@@ -188,13 +194,13 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
     }
 
 
-def _why_of_gold(lease: Lease | None, annotation: Annotation | None) -> dict[str, Any] | None:
+def _why_of_gold(given: GoldLease | None, annotation: Annotation | None) -> dict[str, Any] | None:
     """The reason shown with a gold tile, which has no ticket."""
-    given = None if lease is None or lease.ticket_id is not None else GoldLease.objects.filter(lease=lease).first()
     if given is None:
         return None
     is_sent_back = annotation is not None and annotation.state == Annotation.State.SENT_BACK
-    return {**given.why, "reports": [], **({"kind": "sent_back"} if is_sent_back else {})}
+    why = {name: value for name, value in given.why.items() if name != "asked"}
+    return {"pixel_score": "entropy", **why, "reports": [], **({"kind": "sent_back"} if is_sent_back else {})}
 
 
 def _state_to_show(tile: Tile, annotation: Annotation | None) -> str:

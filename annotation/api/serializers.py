@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from annotation.models import Annotation, Campaign, Job, Lease, Review, Ticket, Tile
@@ -134,6 +136,19 @@ class ReleaseLeaseSerializer(serializers.Serializer):
     )
 
 
+class AskedField(serializers.ListField):
+    """Parts of a tile that its labels are asked for."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault(
+            "help_text",
+            "Windows that are asked for, [col, row, width, height] in pixels of the tile, most wanted first; "
+            "none: all of it.",
+        )
+        window = serializers.ListField(child=serializers.IntegerField(min_value=0), min_length=4, max_length=4)
+        super().__init__(child=window, **options)
+
+
 class TileSerializer(serializers.Serializer):
     """A tile's place."""
 
@@ -167,6 +182,9 @@ class WhySerializer(serializers.Serializer):
     kind = serializers.ChoiceField([*Ticket.Kind.values, "sent_back"])
     function = serializers.CharField(allow_blank=True)
     score = serializers.FloatField(allow_null=True)
+    pixel_score = serializers.CharField(
+        allow_blank=True, help_text="What the score is the mean of: entropy, margin, least_confidence or bald."
+    )
     rank = serializers.IntegerField(allow_null=True)
     round = serializers.IntegerField(allow_null=True)
     model_version = serializers.CharField(allow_blank=True)
@@ -208,6 +226,7 @@ class AssignmentSerializer(serializers.Serializer):
     lease = LeaseSerializer(allow_null=True)
     tile = TileSerializer()
     why = WhySerializer(allow_null=True)
+    asked = AskedField()
     annotation = AnnotationSerializer()
     draft_available = serializers.BooleanField()
     blind = serializers.BooleanField(help_text="Labelled without a model's draft or other vintages' labels.")
@@ -281,6 +300,7 @@ class SubmissionSerializer(serializers.Serializer):
     author = serializers.CharField()
     submitted_at = serializers.DateTimeField()
     annotation = AnnotationSerializer()
+    asked = AskedField()
     draft_available = serializers.BooleanField()
     opinions = OpinionSerializer(many=True)
     is_new_author = serializers.BooleanField()
@@ -346,6 +366,7 @@ class CorrectionSerializer(serializers.Serializer):
     version = serializers.IntegerField()
     features = serializers.JSONField()
     saved_at = serializers.DateTimeField(allow_null=True)
+    asked = AskedField()
     draft_available = serializers.BooleanField()
     blind = serializers.BooleanField()
 

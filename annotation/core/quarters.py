@@ -34,6 +34,23 @@ def quarter_at(x: float, y: float, *, side: float) -> int:
     return 1 + (x >= side / 2) + 2 * (y >= side / 2)
 
 
+def windows_in_quarter(windows: Iterable[Sequence[int]], *, part: int, tile_px: int) -> list[tuple[int, int, int, int]]:
+    """What of some windows of a tile lies in one of its quarters, in the quarter's own pixels.
+
+    Args:    windows: (col, row, width, height) in pixels of the tile; `tile_px` is the whole's, even.
+    Returns: in the order of `windows`, cut at the quarter's edges; those that lie beside it are left out.
+    """
+    half = tile_px // 2
+    right, down = (place // SUBPIXELS for place in corner(part, tile_px=tile_px))
+    found = []
+    for col, row, width, height in windows:
+        left, top = max(0, col - right), max(0, row - down)
+        wide, high = min(half, col + width - right) - left, min(half, row + height - down) - top
+        if wide > 0 and high > 0:
+            found.append((left, top, wide, high))
+    return found
+
+
 def on_whole(features: Iterable[dict[str, Any]], *, part: int, tile_px: int) -> list[dict[str, Any]]:
     """Features as a quarter's revision stores them, in the units of the whole tile; `tile_px` is the whole's."""
     right, down = corner(part, tile_px=tile_px)

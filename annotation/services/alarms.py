@@ -168,6 +168,12 @@ def _work(campaign: Campaign) -> Any:
     )
 
 
+def _alike(campaign: Campaign) -> list[Any]:
+    """The campaign's work in lots that compare: on whole tiles, and on parts of them, small and often of one class."""
+    whole = _work(campaign).of_whole_tiles()
+    return [whole, _work(campaign).exclude(pk__in=whole.values("pk"))]
+
+
 def _counts(forgiven: Forgiven, subject: int, kind: str, at: datetime | None) -> bool:
     since = forgiven.get((subject, kind))
     return since is None or (at is not None and at > since)
@@ -234,18 +240,7 @@ def _copy_evidence(
 
 
 def _one_class(campaign: Campaign, forgiven: Forgiven) -> list[Finding]:
-    work = {
-        head: (annotator, at)
-        for head, annotator, at in _work(campaign).values_list("head_id", "annotator_id", "submitted_at")
-        if _counts(forgiven, annotator, Kind.ONE_CLASS, at)
-    }
-    areas: dict[int, dict[str, float]] = defaultdict(dict)
-    drawn = AnnotatedFeature.objects.filter(revision__in=_work(campaign).values("head_id"))
-    for revision, code, area in drawn.values_list("revision_id", "class_code").annotate(area=Sum("area_m2")):
-        areas[revision][code] = area
-    tiles: dict[int, list[dict[str, float]]] = defaultdict(list)
-    for revision, (annotator, _at) in work.items():
-        tiles[annotator].append(areas.get(revision, {}))
+    found = {one.person: one for lot in _alike(campaign) for one in core.find_one_class(_areas(lot, forgiven))}
     return [
         Finding(
             one.person,
@@ -258,8 +253,25 @@ def _one_class(campaign: Campaign, forgiven: Forgiven) -> list[Finding]:
                 "p_value": float(f"{one.p_value:.2g}"),
             },
         )
-        for one in core.find_one_class(tiles)
+        for one in found.values()
     ]
+
+
+def _areas(lot: Any, forgiven: Forgiven) -> dict[int, list[dict[str, float]]]:
+    """By person, the labelled area of each of their tiles by class."""
+    work = {
+        head: (annotator, at)
+        for head, annotator, at in lot.values_list("head_id", "annotator_id", "submitted_at")
+        if _counts(forgiven, annotator, Kind.ONE_CLASS, at)
+    }
+    areas: dict[int, dict[str, float]] = defaultdict(dict)
+    drawn = AnnotatedFeature.objects.filter(revision__in=lot.values("head_id"))
+    for revision, code, area in drawn.values_list("revision_id", "class_code").annotate(area=Sum("area_m2")):
+        areas[revision][code] = area
+    tiles: dict[int, list[dict[str, float]]] = defaultdict(list)
+    for revision, (annotator, _at) in work.items():
+        tiles[annotator].append(areas.get(revision, {}))
+    return tiles
 
 
 def _too_fast(campaign: Campaign, forgiven: Forgiven) -> list[Finding]:
@@ -270,20 +282,21 @@ def _too_fast(campaign: Campaign, forgiven: Forgiven) -> list[Finding]:
             tile__campaign=campaign, purpose=Lease.Purpose.DRAW, state=Lease.State.DONE
         ).values_list("tile_id", "annotator_id", "granted_at")
     }
-    seconds: dict[int, list[float]] = defaultdict(list)
-    for tile, annotator, created, at in _work(campaign).values_list(
-        "tile_id", "annotator_id", "created_at", "submitted_at"
-    ):
-        if _counts(forgiven, annotator, Kind.SPEED, at):
-            begun = min(created, given.get((tile, annotator), created))
-            seconds[annotator].append(max(0.0, (at - begun).total_seconds()))
+    found: dict[int, core.TooFast] = {}
+    for lot in _alike(campaign):
+        seconds: dict[int, list[float]] = defaultdict(list)
+        for tile, annotator, created, at in lot.values_list("tile_id", "annotator_id", "created_at", "submitted_at"):
+            if _counts(forgiven, annotator, Kind.SPEED, at):
+                begun = min(created, given.get((tile, annotator), created))
+                seconds[annotator].append(max(0.0, (at - begun).total_seconds()))
+        found |= {one.person: one for one in core.find_too_fast(seconds)}
     return [
         Finding(
             one.person,
             Kind.SPEED,
             {"tiles": one.tiles, "seconds": round(one.seconds, 1), "others_seconds": round(one.others_seconds, 1)},
         )
-        for one in core.find_too_fast(seconds)
+        for one in found.values()
     ]
 
 

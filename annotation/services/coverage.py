@@ -30,7 +30,10 @@ class Seen:
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """Labelled and accepted, or judged to the end. A report alone is a question, not an answer."""
+        """Labelled and accepted, or judged to the end. A report alone is a question, not an answer.
+
+        Labels that were asked for on parts of a tile say nothing of the rest of it.
+        """
         return self.labelled | self.judged
 
 
@@ -68,7 +71,7 @@ class Cell:
 
 def seen_tiles(campaign: Campaign) -> Seen:
     """What people did on each tile of a campaign; five queries whatever the size."""
-    accepted = Annotation.objects.usable_as_labels().filter(tile__campaign=campaign)
+    accepted = Annotation.objects.usable_as_labels().of_whole_tiles().filter(tile__campaign=campaign)
     judged = ValidationBatch.objects.filter(tile__campaign=campaign, finished=True)
     reported = PlaceReport.objects.filter(campaign=campaign)
     usable = usable_tiles(campaign)

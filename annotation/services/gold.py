@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, QuerySet
 
 from annotation.core.agreement import confusion_counts
+from annotation.core.asked import asked_mask
 from annotation.core.gold import gold_is_due, gold_order, share_of_gold, uniform
 from annotation.core.reliability import gold_passed
 from annotation.core.stored_labels import class_index, label_rasters
@@ -28,14 +29,17 @@ from annotation.models import (
     Ticket,
     Tile,
 )
+from annotation.services.asked import asked_by
 from annotation.services.clock import database_now
 from annotation.services.newcomers import easy_first
 from annotation.services.nomenclatures import selectable_codes
 from annotation.services.rounds import lock_campaign
-from annotation.services.tiles import refresh_tile_state
+from annotation.services.tiles import is_blind_tile, refresh_tile_state
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+LEAST_KNOWN = 0.5  # of the ground that is asked for of a gold tile
 
 # --- marking ------------------------------------------------------------------------------------------------
 
@@ -167,6 +171,8 @@ def gold_lease_if_due(
     )
     if why["score"] is not None and gold.tile.priority is not None:
         why["score"] = gold.tile.priority  # what the map shows of the tile
+    if not _can_ask_for(why["asked"], gold):
+        why["asked"] = []
     GoldLease.objects.create(lease=lease, gold=gold, why=why)
     return lease
 
@@ -201,6 +207,7 @@ def _reason_of_choice(campaign: Campaign) -> dict[str, Any]:
         "kind": Ticket.Kind.PICKED.value,
         "function": queue_round.function,
         "score": None,
+        "pixel_score": queue_round.pixel_score,
         "rank": 0 if last is None else max(0, last + 1),
         "round": queue_round.number,
         "model_version": queue_round.model_version,
@@ -272,10 +279,12 @@ def _reason_to_show(
         "kind": shown.kind,
         "function": queued.round.function,
         "score": shown.score,
+        "pixel_score": queued.round.pixel_score,
         "rank": between[place] if between else queued.rank,
         "round": queued.round.number,
         "model_version": queued.round.model_version,
         "probability": shown.probability,
+        "asked": [] if shown.part else shown.regions,
     }
 
 
@@ -286,6 +295,19 @@ def _kind_to_show(queued: Ticket) -> Ticket:
     randomly = queued.round.tickets.filter(kind__in=[Ticket.Kind.RANDOM, Ticket.Kind.INITIAL])
     after = randomly.filter(rank__gte=queued.rank).order_by("rank").first()
     return after or randomly.order_by("-rank").first() or queued
+
+
+def _can_ask_for(windows: list[list[int]], gold: GoldTile) -> bool:
+    """Whether these parts of a gold tile can be asked for, as they are of the tiles around it: half of their ground is
+    labelled for certain. Blind tiles are whole, be they gold or not.
+    """
+    if not windows or is_blind_tile(gold.tile):
+        return False
+    tile_px = gold.tile.px
+    [reference] = label_rasters(
+        [gold.revision.features], tile_px=tile_px, values=class_index(selectable_codes(gold.tile.campaign))
+    )
+    return float(np.mean(reference[asked_mask(windows, tile_px=tile_px)] > 0)) >= LEAST_KNOWN
 
 
 def _ranks_told(queue_round: QueueRound, annotator: User) -> set[int]:
@@ -304,7 +326,8 @@ def _ranks_told(queue_round: QueueRound, annotator: User) -> set[int]:
 def record_gold_outcome(annotation: Annotation) -> GoldOutcome | None:
     """Compare what was just handed in with the tile's gold labels, if it has any. Called inside the submission.
 
-    Whoever drew the gold labels is not compared with themselves.
+    Whoever drew the gold labels is not compared with themselves. Whoever was asked for parts of the tile is compared
+    there alone.
     """
     gold = GoldTile.objects.filter(tile=annotation.tile_id, retired_at__isnull=True).select_related("revision").first()
     if gold is None or annotation.head is None or gold.revision.author_id == annotation.annotator_id:
@@ -314,6 +337,8 @@ def record_gold_outcome(annotation: Annotation) -> GoldOutcome | None:
     reference, said = label_rasters(
         [gold.revision.features, annotation.head.features], tile_px=annotation.tile.px, values=values
     )
+    given = GoldLease.objects.filter(lease__tile=annotation.tile_id, lease__annotator=annotation.annotator_id).first()
+    reference = np.where(asked_mask(asked_by(None, given), tile_px=annotation.tile.px), reference, np.uint8(0))
     confusion = confusion_counts(reference, said, class_codes={value: code for code, value in values.items()})
     both = (reference > 0) & (said > 0)
     outcome, _created = GoldOutcome.objects.get_or_create(

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Count, Max
 from django.db.models.functions import Now
 
+from annotation.core.blind import is_blind
 from annotation.errors import CampaignClosed
 from annotation.models import Campaign, QueueMark, QueueRound, Ticket, Tile
 from annotation.services.report_queue import carry_reports
@@ -24,7 +25,7 @@ class QueuedTile:
     """A tile that a round wants labelled, in the order given; `probability` where it was drawn at random.
 
     Args: regions: windows of the tile that are asked for, (col, row, width, height) in its pixels, most wanted first;
-        none = the whole tile. The quarters of a tile that was split are asked for whole.
+        none = the whole tile. The quarters of a tile that was split are asked for whole, and so are blind tiles.
     """
 
     row: int
@@ -168,13 +169,19 @@ def _write_tickets(queue_round: QueueRound, wanted: Sequence[QueuedTile], tiles:
                 kind=item.kind,
                 score=item.score,
                 probability=item.probability,
-                regions=[] if tile.part else [list(window) for window in item.regions],
+                regions=_regions_of(item, tile, campaign),
             )
             for rank, entries in by_rank
             for (*_place, slot, tile, item) in entries
         ],
         batch_size=2000,
     )
+
+
+def _regions_of(item: QueuedTile, tile: Tile, campaign: Campaign) -> list[list[int]]:
+    """Which parts of a blind tile are wanted would be a model's opinion of them."""
+    blind = is_blind(seed=campaign.seed, row=tile.row, col=tile.col, share=campaign.blind_share)
+    return [] if tile.part or blind else [list(window) for window in item.regions]
 
 
 def _score_tiles(wanted: Sequence[QueuedTile], tiles: Mapping[Place, Tile]) -> None:

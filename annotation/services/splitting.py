@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib.gis.geos import Polygon
 from django.db import transaction
 
-from annotation.core.quarters import QUARTERS, cut_in_quarters, quarter_at
+from annotation.core.quarters import QUARTERS, cut_in_quarters, quarter_at, windows_in_quarter
 from annotation.core.tile_geometry import Feature, parse_features
 from annotation.core.trust import NEWCOMER
 from annotation.errors import (
@@ -49,7 +49,8 @@ def split_tile(*, tile: Tile, actor: User, expected_version: int | None) -> Leas
     In place of each ticket of the tile, at its rank, each quarter gets one: as many people as wanted draw each quarter,
     and one person may draw several, one after the other. What the holder has saved is cut along the lines between the
     quarters and waits for them there: those quarters are kept for them for BEGUN_KEPT. They go on with the quarter
-    that holds most of it. Whoever passed the tile over has passed over its quarters.
+    that holds most of it. Whoever passed the tile over has passed over its quarters. Where a ticket asks for parts of
+    the tile, a quarter is asked for those that lie in it; one in which none does gets no ticket, but where it is begun.
 
     What is refused counts against the hour as well: whoever asks it of every tile to learn which ones nobody else has
     begun, or are gold, learns it slowly.
@@ -113,7 +114,7 @@ def _split(tile: Tile, actor: User, expected_version: int) -> Lease | None:
         lower_mark(campaign, min(ticket.rank for ticket in tickets))
     if held is None:
         return None
-    most = max(QUARTERS, key=lambda part: _corners(pieces[part]))
+    most = max(QUARTERS, key=lambda part: (_corners(pieces[part]), part in ours, -part))
     ticket = ours.get(most) or open_ticket(quarters[most])
     return grant(
         tile=quarters[most],
@@ -256,10 +257,12 @@ def _share_tickets(
                 kind=ticket.kind,
                 score=ticket.score,
                 probability=ticket.probability,
+                regions=regions,
             ),
         )
         for ticket in tickets
         for part, quarter in quarters.items()
+        if (regions := _regions_of(ticket, part, tile_px=campaign.tile_px)) or not ticket.regions or part in begun
     ]
     ours = {ticket.part: ticket for of, ticket in made if held is not None and of == held.ticket_id}
     for part in begun:
@@ -267,6 +270,10 @@ def _share_tickets(
             ours[part].state, ours[part].leased_until = Ticket.State.LEASED, kept_until
     Ticket.objects.bulk_create([ticket for _of, ticket in made])
     return ours
+
+
+def _regions_of(ticket: Ticket, part: int, *, tile_px: int) -> list[list[int]]:
+    return [list(window) for window in windows_in_quarter(ticket.regions, part=part, tile_px=tile_px)]
 
 
 def _carry_leases(drawing: list[Lease], quarters: dict[int, Tile], *, begun: int | None, pieces: list[int]) -> None:

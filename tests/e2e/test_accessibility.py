@@ -130,6 +130,24 @@ def test_no_state_of_an_open_tile_has_a_fault(world: Any, open_page: Any, faults
     faults.look(page, "tool tip")
 
 
+@pytest.mark.parametrize("look", LOOKS)
+def test_no_state_of_a_tile_asked_for_by_parts_has_a_fault(
+    world: Any, open_page: Any, faults: Faults, look: str
+) -> None:
+    from annotation.models import Ticket
+
+    tile = world.tile()
+    Ticket.objects.filter(tile=tile).update(regions=[[4, 4, 16, 16], [40, 36, 16, 16]])
+    hands = open_studio(world, open_page, SHAPES, tile=tile, **LOOKS[look])
+    if hands.page.is_hidden("#studio-panel"):
+        hands.page.click(".studio-bar [data-testid='panel']")
+    faults.look(hands.page, "parts")
+    hands.page.click("[data-testid='next-part']")
+    hands.page.click("[data-testid='submit']")
+    hands.page.wait_for_selector("dialog[open]")
+    faults.look(hands.page, "parts left empty")
+
+
 @pytest.mark.parametrize("size", [(1024, 768), (390, 844)])
 def test_no_state_under_a_finger_has_a_fault(world: Any, open_page: Any, faults: Faults, size: tuple[int, int]) -> None:
     device = {"viewport": {"width": size[0], "height": size[1]}, "has_touch": True, "is_mobile": True}

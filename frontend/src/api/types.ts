@@ -1,5 +1,6 @@
 /** What the server says, as the API v1 writes it. */
 
+import type { AskedWindow } from "../domain/asked";
 import type { Feature } from "../domain/draft";
 import type { Rings } from "../domain/geometry";
 
@@ -80,6 +81,8 @@ export interface Why {
   readonly kind: "uncertainty" | "suspect" | "random" | "control" | "initial" | "reported" | "area" | "picked" | "sent_back";
   readonly function: string | null;
   readonly score: number | null;
+  /** What the score is the mean of, pixel by pixel. */
+  readonly pixel_score?: string;
   readonly rank: number | null;
   readonly round: number | null;
   readonly model_version: string | null;
@@ -117,6 +120,8 @@ export interface Assignment {
   readonly lease: Lease | null;
   readonly tile: Tile;
   readonly why: Why | null;
+  /** Parts of the tile that are asked for, the most wanted first; none, or not said: all of it. */
+  readonly asked?: readonly AskedWindow[];
   readonly annotation: Annotation;
   readonly draft_available: boolean;
   /** The tile takes a fresh eye: no draft, no doubt, no other vintage is shown on it. */
@@ -199,6 +204,8 @@ export interface ReviewTask {
   readonly author: string;
   readonly submitted_at: string;
   readonly annotation: Annotation;
+  /** Parts of the tile that its author was asked for; none: all of it. */
+  readonly asked?: readonly AskedWindow[];
   readonly draft_available: boolean;
   readonly opinions: readonly Opinion[];
   readonly is_new_author: boolean;
@@ -225,6 +232,7 @@ export interface CorrectionTask {
   readonly version: number;
   readonly features: readonly Feature[];
   readonly saved_at: string | null;
+  readonly asked?: readonly AskedWindow[];
   readonly draft_available: boolean;
   readonly blind: boolean;
 }

@@ -1,9 +1,11 @@
 import L from "leaflet";
 import type { Layer } from "../api/types";
+import type { AskedPart } from "../domain/asked";
 import type { Feature } from "../domain/draft";
 import { boxOf, type Point, type Rings, SUBPIXELS } from "../domain/geometry";
 import type { Segments } from "../domain/raster";
 import type { Suggestion } from "../domain/suggestion";
+import { AskedLayer } from "./asked-layer";
 import { CodeLayer } from "./code-layer";
 import { CoverageLayer } from "./coverage-layer";
 import { CursorLayer } from "./cursor-layer";
@@ -31,7 +33,7 @@ const MOVE_SECONDS = 0.3;
 const DRAWN_MS = 500;
 
 /** From the lowest to the highest. */
-const PANES = ["surroundings", "coverage", "gaps", "doubt", "segments", "codes", "suggestions", "sketch", "cursor"] as const;
+const PANES = ["surroundings", "coverage", "gaps", "doubt", "segments", "codes", "asked", "suggestions", "sketch", "cursor"] as const;
 const FIRST_PANE_ORDER = 405;
 
 const prefers = (feature: string): boolean => window.matchMedia(feature).matches;
@@ -49,6 +51,7 @@ export class MapView {
   private readonly codes: CodeLayer;
   private readonly suggestions: SuggestionLayer;
   private readonly surroundings = new SurroundingsLayer();
+  private readonly asked = new AskedLayer();
   private readonly doubt = new DoubtLayer();
   private readonly segments = new SegmentLayer();
   private readonly cursor = new CursorLayer();
@@ -76,7 +79,7 @@ export class MapView {
     this.codes = new CodeLayer(this.painter);
     this.suggestions = new SuggestionLayer(this.painter);
     this.setUpSheets(colours);
-    for (const below of [this.surroundings, this.coverage, this.gaps, this.doubt]) below.addTo(this.map);
+    for (const below of [this.surroundings, this.asked, this.coverage, this.gaps, this.doubt]) below.addTo(this.map);
     for (const above of [this.segments.boundaries, this.segments.chosen, this.codes, this.suggestions, this.sketch, this.cursor, this.marks]) above.addTo(this.map);
     new ScaleBar(layer.gsd_m).addTo(this.map);
     this.map.on("zoomend", () => {
@@ -155,9 +158,9 @@ export class MapView {
   showTile(originX: number, originY: number, tilePx: number): TileFrame {
     const frame = new TileFrame(originX, originY, tilePx);
     this.frame = frame;
-    const { surroundings, sketch, doubt, segments, cursor } = this;
+    const { surroundings, asked, sketch, doubt, segments, cursor } = this;
     for (const sheet of this.sheets()) sheet.setFrame(frame);
-    for (const placed of [surroundings, sketch, doubt, segments.boundaries, segments.chosen, cursor]) placed.setFrame(frame);
+    for (const placed of [surroundings, asked, sketch, doubt, segments.boundaries, segments.chosen, cursor]) placed.setFrame(frame);
     this.marks.setFrame(frame);
     this.showSegments(null, new Set(), new Set());
     // Under the previous tile's limits the map would slide back while it is being placed.
@@ -179,9 +182,10 @@ export class MapView {
     else this.map.setMaxBounds();
   }
 
-  showFeatures(features: readonly Feature[]): void {
+  /** Shows labels; ground that is `notAsked` for is no gap. */
+  showFeatures(features: readonly Feature[], notAsked: readonly Feature[] = []): void {
     this.coverage.setFeatures(features);
-    this.gaps.setFeatures(features);
+    this.gaps.setFeatures([...features, ...notAsked]);
     this.codes.setFeatures(features);
   }
 
@@ -212,6 +216,16 @@ export class MapView {
   /** The model's doubt as the server sends it, one byte a pixel of the tile; null for nothing. */
   showDoubt(doubt: Uint8Array | null): void {
     this.doubt.setDoubt(doubt);
+  }
+
+  /** The parts of the tile that are asked for, as far as they are done; none: the whole tile is. */
+  showAsked(parts: readonly AskedPart[]): void {
+    this.asked.setParts(parts);
+  }
+
+  /** Shows the parts asked for, or the tile without them. */
+  setAsked(isShown: boolean): void {
+    this.asked.setOn(isShown);
   }
 
   /** Stripes on the tile's ground that has no label. */

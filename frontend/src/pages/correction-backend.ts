@@ -34,7 +34,7 @@ export class CorrectionBackend implements StudioApi {
     // Another version of the submission is another tile to the browser's storage.
     const id = `${PREFIX}${task.annotation_id}-${task.submitted_version}`;
     return {
-      lease: null, tile: { ...task.tile, id }, why: null, annotation: annotationOf(task), draft_available: task.draft_available, blind: task.blind,
+      lease: null, tile: { ...task.tile, id }, why: null, asked: task.asked ?? [], annotation: annotationOf(task), draft_available: task.draft_available, blind: task.blind,
       other_vintages: false,
     };
   };

@@ -67,6 +67,7 @@ function view(): Group {
     ["F", gettext("Zoom to the tile")],
     ["T", gettext("Next view of the image: colour, infrared, height…")],
     ["H", gettext("Show or hide labels")],
+    ["⇧ W", gettext("Show or hide the parts that are asked for")],
     ["+ -", gettext("Zoom")],
   ]];
 }
@@ -87,6 +88,7 @@ function keyboard(): Group {
 
 function tile(): Group {
   return [gettext("Tile"), [
+    ["W", gettext("Next part to label, where parts of the tile are asked for")],
     ["Ctrl ↵", gettext("Submit and open the next tile")],
     ["Q", gettext("Split a tile with too much on it in four")],
     ["?", gettext("This page")],

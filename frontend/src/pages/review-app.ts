@@ -2,6 +2,7 @@ import type { LatLng, LeafletMouseEvent } from "leaflet";
 import { render } from "lit";
 import { api, ApiError } from "../api/client";
 import type { Boot, Campaign, Mark, ModelDraft, ReviewReason, ReviewTask } from "../api/types";
+import { type AskedPart, askedParts } from "../domain/asked";
 import { type Draft, draftOf } from "../domain/draft";
 import { type Point, SUBPIXELS } from "../domain/geometry";
 import { featureAt } from "../domain/hittest";
@@ -26,10 +27,11 @@ export class ReviewApp implements ReviewActions {
   private task: ReviewTask | null = null;
   private draft: ModelDraft | null = null;
   private wanted: number | null;
+  private submitted: Draft | null = null;
   private shown: Draft | null = null;
   private operation: { key: string; id: string } | null = null;
   private readonly state: ReviewState = {
-    phase: "loading", failure: "", notice: "", view: "rgb", opacity: 0.45, labels: true, sideBySide: !isNarrow(), draft: false, hasDraft: false,
+    phase: "loading", failure: "", notice: "", view: "rgb", opacity: 0.45, labels: true, asked: true, sideBySide: !isNarrow(), draft: false, hasDraft: false,
     isMarking: false, marks: [], hoveredClass: null, panel: !isNarrow(),
   };
 
@@ -60,7 +62,12 @@ export class ReviewApp implements ReviewActions {
   private update(change: Partial<ReviewState>): void {
     Object.assign(this.state, change);
     const { campaign, state, task, boot } = this;
-    render(reviewTemplate({ campaign, state, task, language: boot.language, actions: this }), this.root);
+    render(reviewTemplate({ campaign, state, task, parts: this.parts(), language: boot.language, actions: this }), this.root);
+  }
+
+  /** Of the submission, whatever is shown in its place. */
+  private parts(): readonly AskedPart[] {
+    return this.submitted ? askedParts(this.submitted, this.task?.asked ?? []) : [];
   }
 
   private hover(event: LeafletMouseEvent): void {
@@ -71,14 +78,17 @@ export class ReviewApp implements ReviewActions {
 
   async next(): Promise<void> {
     this.root.dataset["ready"] = "false";
-    [this.task, this.draft] = [null, null];
+    [this.task, this.draft, this.submitted] = [null, null, null];
     this.update({ phase: "loading", draft: false, hasDraft: false, isMarking: false, marks: [] });
     try {
       const { wanted } = this;
       this.wanted = null;
       const task = await api.nextReview(this.campaign.slug, wanted);
       if (!task) {
-        this.eachView((view) => { view.showFeatures([]); });
+        this.eachView((view) => {
+          view.showFeatures([]);
+          view.showAsked([]);
+        });
         this.update({ phase: "empty" });
         return;
       }
@@ -91,6 +101,7 @@ export class ReviewApp implements ReviewActions {
   private async show(task: ReviewTask): Promise<void> {
     this.task = task;
     const { tile } = task;
+    this.submitted = draftOf(tile.tile_px * SUBPIXELS, task.annotation.features);
     if (task.draft_available) this.draft = await api.modelDraft(tile.id).catch(() => null);
     if (this.task !== task) return;
     this.update({ phase: "working", hasDraft: this.draft !== null });
@@ -98,6 +109,7 @@ export class ReviewApp implements ReviewActions {
     this.eachView((view) => {
       view.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px);
       view.marks.setReported(task.reports.map(({ at }) => at));
+      view.showAsked(this.parts());
     });
     const images: Promise<void>[] = [];
     this.eachView((view) => { images.push(view.showImagery(this.state.view)); });
@@ -254,7 +266,7 @@ export class ReviewApp implements ReviewActions {
     this.update({ panel: !this.state.panel });
   }
 
-  setLook({ view, opacity, labels }: Partial<ViewSettings>): void {
+  setLook({ view, opacity, labels, asked }: Partial<ViewSettings>): void {
     if (view !== undefined) {
       this.update({ view });
       this.eachView((one) => void one.showImagery(view));
@@ -266,6 +278,10 @@ export class ReviewApp implements ReviewActions {
     if (labels !== undefined) {
       this.update({ labels });
       this.eachView((one) => { one.setLabels(labels); });
+    }
+    if (asked !== undefined) {
+      this.update({ asked });
+      this.eachView((one) => { one.setAsked(asked); });
     }
   }
 

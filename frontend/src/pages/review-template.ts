@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { Campaign, Mark, NomenclatureClass, ReviewTask } from "../api/types";
+import { type AskedPart, askedShare } from "../domain/asked";
 import { doubleArea, SUBPIXELS } from "../domain/geometry";
 import { dateLocale, decimal, gettext, interpolate, percent } from "../i18n";
 import { viewsOf } from "../map/imagery";
@@ -17,6 +18,8 @@ export interface ReviewState {
   view: string;
   opacity: number;
   labels: boolean;
+  /** Whether the parts that were asked for are shown. */
+  asked: boolean;
   /** The image alone and the model's drawing beside the submission, all on the same place. */
   sideBySide: boolean;
   /** Whether the model's draft is shown in place of the submission. */
@@ -49,6 +52,8 @@ export interface ReviewModel {
   readonly language: "fr" | "en";
   readonly state: Readonly<ReviewState>;
   readonly task: ReviewTask | null;
+  /** Parts of the tile that its author was asked for, as far as they are labelled; none: all of it. */
+  readonly parts: readonly AskedPart[];
   readonly actions: ReviewActions;
 }
 
@@ -78,7 +83,7 @@ function shares(task: ReviewTask): Map<string, number> {
   return found;
 }
 
-function legend({ campaign, task, language }: ReviewModel): TemplateResult {
+function legend({ campaign, task, language, parts }: ReviewModel): TemplateResult {
   const found = task ? shares(task) : new Map<string, number>();
   const rows = campaign.nomenclature.classes.filter((c) => found.has(c.code)).sort((a, b) => (found.get(b.code) ?? 0) - (found.get(a.code) ?? 0));
   const total = [...found.values()].reduce((sum, share) => sum + share, 0);
@@ -87,7 +92,11 @@ function legend({ campaign, task, language }: ReviewModel): TemplateResult {
     <span class="class-count">${percent(found.get(c.code) ?? 0, 1)}</span>
   </li>`;
   return html`<ul class="class-list">${rows.map(row)}</ul>
-    <p class="quiet">${interpolate(gettext("%(share)s of the tile is labelled"), { share: percent(total, 1) })}</p>`;
+    <p class="quiet">${interpolate(gettext("%(share)s of the tile is labelled"), { share: percent(total, 1) })}</p>
+    ${parts.length > 0
+      ? html`<p data-testid="asked-note">${gettext("The author was asked for the bordered parts only: the rest may stay without a label.")}
+          ${interpolate(gettext("%(share)s of the parts is labelled."), { share: percent(askedShare(parts), 1) })}</p>`
+      : nothing}`;
 }
 
 /** What a reviewer should know before looking. */
@@ -146,6 +155,7 @@ function panel(model: ReviewModel): TemplateResult {
           </div>`
         : nothing}
       <sc-view-panel .views=${viewsOf(campaign.layer.bands)} .view=${state.view} .opacity=${state.opacity} .labels=${state.labels}
+        .asked=${state.asked} .askedOffered=${model.parts.length > 0}
         @look=${(event: CustomEvent<Partial<ViewSettings>>) => { actions.setLook(event.detail); }}></sc-view-panel>
       <button type="button" class="wide" @click=${() => { actions.fit(); }}>${icon("fit")} ${gettext("Zoom to the tile")} <kbd>F</kbd></button>
     </details>

@@ -5,7 +5,7 @@ import type { ToolName } from "../map/tools/tool";
 export type StudioCommand =
   | `tool-${ToolName}` | "tool-delete" | "undo" | "redo" | "submit" | "skip" | "fit" | "labels" | "zoom-in" | "zoom-out" | "help"
   | "search" | "next-shape" | "previous-shape" | "take" | "take-all" | "next-gap" | "next-doubt" | "doubt" | "next-view"
-  | "finer" | "coarser" | "draft" | "panel" | "patterns" | "describe" | "quarter";
+  | "finer" | "coarser" | "draft" | "panel" | "patterns" | "describe" | "quarter" | "next-part" | "asked";
 
 interface Press {
   readonly key: string;
@@ -59,6 +59,7 @@ export function commandOf(press: Press): StudioCommand | null {
   }
   if (press.altKey) return null;
   if (key === "n") return press.shiftKey ? "previous-shape" : "next-shape";
+  if (key === "w") return press.shiftKey ? "asked" : "next-part";
   if (key === "a") return press.shiftKey ? "take-all" : "take";
   return plainKeys[key] ?? null;
 }

@@ -1,6 +1,7 @@
 import { render } from "lit";
 import { api } from "../api/client";
 import type { Boot, Campaign, SegmentLevel, Vintage } from "../api/types";
+import type { AskedPart } from "../domain/asked";
 import { type Command, CommandRefused } from "../domain/command";
 import { type Draft, newFeatureId } from "../domain/draft";
 import { featureAt } from "../domain/hittest";
@@ -11,6 +12,7 @@ import { gettext, interpolate } from "../i18n";
 import { MapView } from "../map/map-view";
 import type { ScreenKey, ToolHost, ToolName } from "../map/tools/tool";
 import type { Journal } from "../save/journal";
+import { AskedDesk } from "./asked-desk";
 import { commandWords, refusalOfCommand, shapeWords } from "./announcer";
 import { coloursOf, paletteOf } from "./boot";
 import type { LeftBehind } from "./courier";
@@ -52,6 +54,7 @@ export class StudioApp implements ToolHost, StudioActions {
   readonly state: StudioState;
   readonly suggestionDesk: SuggestionDesk;
   readonly segmentDesk: SegmentDesk;
+  readonly askedDesk = new AskedDesk(this);
   readonly belt: ToolBelt;
   readonly flow: StudioFlow;
   readonly look: StudioLook;
@@ -110,7 +113,7 @@ export class StudioApp implements ToolHost, StudioActions {
     const { session } = this.flow;
     render(studioTemplate({
       campaign, classes, language: boot.language, state, session, assignment: session?.assignment ?? null, suggestions: this.suggestionDesk,
-      segments: this.segmentDesk, hint: this.belt?.hint() ?? "", screenKeys: this.screenKeys(), isPractice: this.isPractice,
+      segments: this.segmentDesk, parts: this.askedDesk.parts(), hint: this.belt?.hint() ?? "", screenKeys: this.screenKeys(), isPractice: this.isPractice,
       correction: this.correction, area: boot.area ?? null, actions: this,
     }), this.root);
     this.root.dataset["hand"] = state.hand;
@@ -219,7 +222,7 @@ export class StudioApp implements ToolHost, StudioActions {
     try {
       if ((await session.run(command)) === "nothing") return false;
       if ("class_code" in command) this.update({ recent: remember(this.state.recent, command.class_code) });
-      this.announce(commandWords(command, before, this.className));
+      this.announce(`${commandWords(command, before, this.className)} ${this.askedDesk.changeWords(before, session.draft)}`.trim());
       this.warnOfMany(before.features.size, session.draft.features.size);
       if (command.kind === "take" && command.features.length === 1) this.goToNextSuggestion();
       return true;
@@ -248,7 +251,8 @@ export class StudioApp implements ToolHost, StudioActions {
   draftChanged(): void {
     const { session } = this.flow;
     if (!session) return;
-    this.view.showFeatures(session.features);
+    this.view.showFeatures(session.features, this.askedDesk.notAsked);
+    this.view.showAsked(this.askedDesk.parts());
     this.showSuggestionsOnMap();
     this.update({ selected: this.state.selected.filter((id) => session.draft.features.has(id)) });
     this.belt.current.refresh();
@@ -330,6 +334,10 @@ export class StudioApp implements ToolHost, StudioActions {
   fillGaps(): void {
     const code = this.classCode();
     if (code !== null) void this.run({ kind: "fill_all", class_code: code, id: newFeatureId() });
+  }
+
+  goToPart(part: AskedPart): void {
+    this.askedDesk.goTo(part);
   }
 
   // What the panels ask for

@@ -1,6 +1,4 @@
 import { CommandRefused } from "../domain/command";
-import { gapsOf } from "../domain/gaps";
-import { doubleArea } from "../domain/geometry";
 import { labelPoint } from "../domain/labelpoint";
 import { classOfKey } from "../domain/palette";
 import { above } from "../domain/suggestion";
@@ -93,6 +91,8 @@ export class StudioCommands {
     "next-doubt": () => void this.nextDoubt(),
     finer: () => { this.size(-1); },
     coarser: () => { this.size(1); },
+    "next-part": () => { this.app.askedDesk.goToNext(); },
+    asked: () => { this.toggleAsked(); },
     describe: () => { this.app.belt.describe(); },
   };
 
@@ -105,9 +105,11 @@ export class StudioCommands {
   private async turn(way: "undo" | "redo"): Promise<void> {
     const { session } = this.app.flow;
     if (!session || this.app.state.phase !== "working" || this.app.state.isReadOnly) return;
+    const before = session.draft;
     try {
       const done = await session[way]();
-      this.app.announce(done ? { undo: gettext("Undone."), redo: gettext("Done again.") }[way] : { undo: gettext("Nothing to undo."), redo: gettext("Nothing to redo.") }[way]);
+      const words = done ? { undo: gettext("Undone."), redo: gettext("Done again.") } : { undo: gettext("Nothing to undo."), redo: gettext("Nothing to redo.") };
+      this.app.announce(`${words[way]} ${this.app.askedDesk.changeWords(before, session.draft)}`.trim());
     } catch (error) {
       if (!(error instanceof CommandRefused)) throw error;
       this.app.notify(refusalOfCommand(error.code));
@@ -129,6 +131,16 @@ export class StudioCommands {
     const { app } = this;
     app.setLook({ labels: !app.state.labels });
     app.announce(app.state.labels ? gettext("Labels are shown.") : gettext("Labels are hidden."));
+  }
+
+  private toggleAsked(): void {
+    const { app } = this;
+    if (app.askedDesk.parts().length === 0) {
+      app.notify(gettext("The whole tile is to be labelled."));
+      return;
+    }
+    app.setLook({ asked: !app.state.asked });
+    app.announce(app.state.asked ? gettext("The parts to label are shown.") : gettext("The parts to label are hidden."));
   }
 
   private search(): void {
@@ -214,16 +226,16 @@ export class StudioCommands {
     const { app } = this;
     if (!app.flow.session) return;
     if (!app.state.gaps) app.setLook({ gaps: true });
-    const gaps = gapsOf(app.draft());
+    const gaps = app.askedDesk.gaps(app.draft());
     if (gaps.length === 0) {
-      app.notify(gettext("All of the tile is labelled."));
+      app.notify(app.askedDesk.parts().length > 0 ? gettext("All that is asked for is labelled.") : gettext("All of the tile is labelled."));
       return;
     }
     this.gap = (this.gap + 1) % gaps.length;
     const gap = gaps[this.gap];
     if (!gap) return;
-    app.belt.goTo(labelPoint(gap).at, interpolate(gettext("Gap %(n)s of %(count)s: %(area)s m² not labelled. G, then Space, fills it with the class in hand."), {
-      n: this.gap + 1, count: gaps.length, area: decimal(squareMetres(doubleArea(gap), app.campaign.layer.gsd_m), 1),
+    app.belt.goTo(labelPoint(gap.rings).at, interpolate(gettext("Gap %(n)s of %(count)s: %(area)s m² not labelled. G, then Space, fills it with the class in hand."), {
+      n: this.gap + 1, count: gaps.length, area: decimal(squareMetres(gap.doubled, app.campaign.layer.gsd_m), 1),
     }));
   }
 

@@ -120,6 +120,7 @@ export class StudioFlow {
     this.app.suggestionDesk.reset(null, null);
     this.app.segmentDesk.reset(null, false);
     this.app.view.showFeatures([]);
+    this.app.view.showAsked([]);
     this.app.view.showSuggestions([], 0);
     this.app.look.applyDoubt();
   }
@@ -133,6 +134,7 @@ export class StudioFlow {
     this.clock.take();
     if (lease) this.lease = new LeaseKeeper(this.api, lease, () => this.clock.idleFor, () => { app.update({ leaseLost: true }); }).start();
     session.noteView(app.state.view);
+    app.askedDesk.reset();
     app.view.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px);
     const imagery = app.view.showImagery(app.state.view);
     app.suggestionDesk.reset(data, assignment);
@@ -149,7 +151,7 @@ export class StudioFlow {
     await imagery;
     if (this.session !== session) return;
     app.root.dataset["ready"] = "true";
-    app.announce(interpolate(gettext("%(tile)s is open."), { tile: tileWords(tile) }));
+    app.announce(`${interpolate(gettext("%(tile)s is open."), { tile: tileWords(tile) })} ${app.askedDesk.openingWords()}`.trim());
     if (lease) void this.prepareNext();
     this.warm(data, assignment);
   }
@@ -295,6 +297,7 @@ export class StudioFlow {
       app.notify(gettext("Nothing is labelled yet: draw at least one area, or skip the tile with a reason."));
       return;
     }
+    if (!app.correction && !(await this.confirmParts(session))) return;
     try {
       const answer = await session.submit();
       if (!answer) {
@@ -317,6 +320,14 @@ export class StudioFlow {
     if (!this.onSubmitted) return this.next();
     app.update({ phase: "empty" });
     this.onSubmitted();
+  }
+
+  /** Whether the tile may be handed in as far as its parts go; nothing is sent while that is asked. */
+  private async confirmParts(session: TileSession): Promise<boolean> {
+    this.app.update({ phase: "working" });
+    if (!(await this.app.askedDesk.mayBeHandedIn()) || this.session !== session) return false;
+    this.app.update({ phase: "sending" });
+    return true;
   }
 
   /** Has the tile given out in quarters, once all that was drawn is on the server, and goes on with one of them. */

@@ -12,8 +12,8 @@ export class StudioLook {
   constructor(private readonly app: StudioApp) {}
 
   applyAll(): void {
-    const { opacity, labels, brightness, contrast, surroundings, patterns, gaps, doubt } = this.app.state;
-    this.apply({ opacity, labels, brightness, contrast, surroundings, patterns, gaps, doubt });
+    const { opacity, labels, brightness, contrast, surroundings, patterns, gaps, doubt, asked } = this.app.state;
+    this.apply({ opacity, labels, brightness, contrast, surroundings, patterns, gaps, doubt, asked });
   }
 
   private apply(change: Partial<Look>): void {
@@ -26,6 +26,7 @@ export class StudioLook {
     if (change.patterns !== undefined) view.setPatterns(change.patterns);
     if (change.gaps !== undefined) view.showGaps(change.gaps);
     if (change.doubt !== undefined) this.applyDoubt();
+    if (change.asked !== undefined) view.setAsked(change.asked);
   }
 
   set(change: Partial<Look>): void {

@@ -1,4 +1,5 @@
 import type { Assignment, Campaign, SegmentLevel, Vintage } from "../api/types";
+import type { AskedPart } from "../domain/asked";
 import type { PaletteClass } from "../domain/palette";
 import type { ScreenKey } from "../map/tools/tool";
 import type { LeftBehind } from "./courier";
@@ -19,6 +20,7 @@ export interface Look {
   patterns: boolean;
   gaps: boolean;
   doubt: boolean;
+  asked: boolean;
 }
 
 /** What the panels ask for. */
@@ -39,6 +41,7 @@ export interface StudioActions {
   openVintages(): void;
   chooseVintage(vintage: Vintage): void;
   fillGaps(): void;
+  goToPart(part: AskedPart): void;
   goOnHere(): void;
   showSplitWork(left: LeftBehind): void;
   dismissPractice(): void;
@@ -59,6 +62,8 @@ export interface StudioModel {
   readonly assignment: Assignment | null;
   readonly suggestions: SuggestionDesk;
   readonly segments: SegmentDesk;
+  /** Parts of the tile that are asked for; none where all of it is. */
+  readonly parts: readonly AskedPart[];
   readonly hint: string;
   /** Keys of the tool in hand, for hands that have none. */
   readonly screenKeys: readonly (ScreenKey & { readonly isHeld: boolean })[];

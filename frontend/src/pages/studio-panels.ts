@@ -6,6 +6,7 @@ import { dateLocale, decimal, gettext, interpolate, percent } from "../i18n";
 import { viewsOf } from "../map/imagery";
 import { icon, swatch } from "../ui/icons";
 import type { ViewSettings } from "../ui/view-panel";
+import { partsWords, partWords } from "./asked-desk";
 import { figuresOf, squareMetres } from "./figures";
 import { preferred, prefer } from "./preferences";
 import type { StudioModel } from "./studio-model";
@@ -34,7 +35,7 @@ function whySection(model: StudioModel): TemplateResult {
     const found = campaign.nomenclature.classes.find((one) => one.code === code);
     return found ? found.name[language] || found.name.en : code;
   };
-  return html`<sc-why-card .why=${assignment?.why ?? null} .review=${assignment?.annotation.review ?? null} .nameOf=${nameOf}></sc-why-card>
+  return html`<sc-why-card .why=${assignment?.why ?? null} .review=${assignment?.annotation.review ?? null} .nameOf=${nameOf} .parts=${model.parts.length}></sc-why-card>
     ${assignment?.blind === true && assignment.why?.kind !== "control"
       ? html`<p class="quiet" data-testid="blind">${gettext("On a share of the tiles nothing of the model is shown, so that one sees what people say without it.")}</p>`
       : nothing}
@@ -47,6 +48,18 @@ function whySection(model: StudioModel): TemplateResult {
           <button type="button" class="wide" data-testid="quarter" ?disabled=${state.isReadOnly || state.phase !== "working"} aria-keyshortcuts="Q"
             @click=${() => { actions.command("quarter"); }}>${gettext("Split in four…")} <kbd>Q</kbd></button>`
       : nothing}`;
+}
+
+/** The parts that are asked for, and how far each is. */
+function partsSection({ parts, actions }: StudioModel): TemplateResult {
+  const isDone = parts.every(({ state }) => state === "done");
+  return html`<ul class="part-list">
+      ${parts.map((part) => html`<li><button type="button" class="part" data-testid=${`part-${part.number}`} @click=${() => { actions.goToPart(part); }}>
+        ${icon(part.state === "done" ? "check" : "target")}<span>${partWords(part)}</span></button></li>`)}
+    </ul>
+    ${isDone
+      ? html`<p class="quiet" data-testid="parts-done">${gettext("All parts are done: submit the tile.")}</p>`
+      : html`<button type="button" class="wide" data-testid="next-part" aria-keyshortcuts="W" @click=${() => { actions.command("next-part"); }}>${gettext("Next part to label")} <kbd>W</kbd></button>`}`;
 }
 
 function provenanceWords(provenance: Provenance): string {
@@ -126,7 +139,7 @@ function viewSection(model: StudioModel): TemplateResult {
   const { campaign, state, segments, actions } = model;
   return html`<sc-view-panel extended .views=${viewsOf(campaign.layer.bands)} .view=${state.view} .opacity=${state.opacity} .labels=${state.labels}
       .brightness=${state.brightness} .contrast=${state.contrast} .surroundings=${state.surroundings} .patterns=${state.patterns} .gaps=${state.gaps}
-      .doubt=${state.doubt} .doubtOffered=${segments.doubtPhase !== "none"}
+      .doubt=${state.doubt} .doubtOffered=${segments.doubtPhase !== "none"} .asked=${state.asked} .askedOffered=${model.parts.length > 0}
       @look=${(event: CustomEvent<Partial<ViewSettings>>) => { actions.setLook(event.detail); }}></sc-view-panel>
     ${state.doubt && segments.doubtPhase === "loading" ? html`<p class="quiet busy">${gettext("Bringing the model's doubt…")}</p>` : nothing}
     ${segments.doubtPhase === "failed"
@@ -135,7 +148,7 @@ function viewSection(model: StudioModel): TemplateResult {
       : nothing}
     ${state.gaps
       ? html`<div class="button-row"><button type="button" @click=${() => { actions.command("next-gap"); }}>${gettext("Next gap")} <kbd>U</kbd></button>
-          <button type="button" data-testid="fill-all" ?disabled=${state.isReadOnly || state.phase !== "working"} @click=${() => { actions.fillGaps(); }}>${gettext("Fill all gaps")}</button></div>`
+          ${model.parts.length > 0 ? nothing : html`<button type="button" data-testid="fill-all" ?disabled=${state.isReadOnly || state.phase !== "working"} @click=${() => { actions.fillGaps(); }}>${gettext("Fill all gaps")}</button>`}</div>`
       : nothing}`;
 }
 
@@ -187,6 +200,7 @@ export function panel(model: StudioModel): TemplateResult {
     <button type="button" class="panel-close" aria-label=${gettext("Close the panel")} @click=${() => { actions.command("panel"); }}>${icon("close")}</button>
     ${toolInHand(model)}
     <div class="panel-scroll">
+    ${model.parts.length > 0 ? fold("parts", partsWords(model.parts), partsSection(model)) : nothing}
     ${session && hasSelection ? fold("shape", gettext("Selected shape"), shapeSection(model, session.draft)) : nothing}
     ${model.isPractice || model.correction ? nothing : fold("why", gettext("Why this tile"), whySection(model))}
     ${fold("class", hasSelection ? gettext("Class of the selected shape") : gettext("Class to draw"), classSection(model))}

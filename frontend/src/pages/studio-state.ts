@@ -31,6 +31,8 @@ export interface StudioState {
   patterns: boolean;
   gaps: boolean;
   doubt: boolean;
+  /** Whether the parts of the tile that are asked for are shown. */
+  asked: boolean;
   brushPx: number;
   panel: boolean;
   status: SaveStatus;
@@ -54,7 +56,7 @@ export function firstState(activeClass: PaletteClass | null, isPractice: boolean
   return {
     phase: "loading", failure: "", isReadOnly: false, tool: "polygon", hand: firstHand(), activeClass, recent: [], selected: [], hoveredClass: null,
     view: "rgb", brightness: 1, contrast: 1, surroundings: preferred("surroundings", 0.5), opacity: preferred("opacity", 0.45), labels: true,
-    patterns: preferred("patterns", false), gaps: preferred("gaps", false), doubt: false, brushPx: preferred("brush", FIRST_BRUSH_PX),
+    patterns: preferred("patterns", false), gaps: preferred("gaps", false), doubt: false, asked: true, brushPx: preferred("brush", FIRST_BRUSH_PX),
     panel: !isNarrow() && preferred("panel", true), notice: "", leaseLost: false, leftBehind: [], offersPractice: !isPractice && preferred("practice", true),
     status: NOTHING_SAVED,
   };

@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
+import { askedShare } from "../domain/asked";
 import { decimal, gettext, interpolate, percent } from "../i18n";
 import { icon, swatch } from "../ui/icons";
 import { languageSwitch } from "../ui/language";
@@ -58,6 +59,13 @@ function classInHand({ state, actions }: StudioModel): TemplateResult | typeof n
   </button>`;
 }
 
+/** How much is labelled of what is asked for: of the tile, or of parts of it. */
+function labelledWords({ session, parts }: StudioModel): string {
+  const labelled = parts.length > 0 ? askedShare(parts) : session ? figuresOf(session.draft).labelled : 0;
+  const share = percent(Math.floor(labelled * 1000) / 1000, 1);
+  return interpolate(parts.length > 0 ? gettext("%(share)s of the parts labelled") : gettext("%(share)s labelled"), { share });
+}
+
 function footer(model: StudioModel): TemplateResult {
   const { state, session, campaign, classes, hint } = model;
   const shown = classes.find((c) => c.code === state.hoveredClass);
@@ -69,7 +77,7 @@ function footer(model: StudioModel): TemplateResult {
     ${shown ? html`<span class="status-class">${swatch(shown.colour)} <b>${shown.code}</b> ${shown.name}</span>` : nothing}
     ${session
       ? html`<span class="status-figure">${interpolate(gettext("Shapes: %(n)s"), { n: session.draft.features.size })}</span>
-          <span class="status-figure">${interpolate(gettext("%(share)s labelled"), { share: percent(Math.floor(figuresOf(session.draft).labelled * 1000) / 1000, 1) })}</span>`
+          <span class="status-figure">${labelledWords(model)}</span>`
       : nothing}
     <span class="status-source">${layer.title} · ${interpolate(gettext("%(gsd)s m per pixel"), { gsd: decimal(layer.gsd_m, 3) })} · ${layer.attribution}</span>
   </footer>`;

@@ -1,5 +1,6 @@
 import { ApiError } from "../api/client";
 import type { Assignment, Vintage } from "../api/types";
+import { type AskedWindow, meeting } from "../domain/asked";
 import type { Draft } from "../domain/draft";
 import { openSuggestions, type Suggestion } from "../domain/suggestion";
 import { gettext } from "../i18n";
@@ -39,11 +40,14 @@ export class SuggestionDesk {
   private all: readonly Suggestion[] = [];
   private cache: { draft: Draft; all: readonly Suggestion[]; open: Suggestion[] } | null = null;
   private data: TileData | null = null;
+  /** Parts of the tile that are asked for; none: all of it. */
+  private asked: readonly AskedWindow[] = [];
 
   constructor(private readonly onChange: () => void) {}
 
   reset(data: TileData | null, assignment: Assignment | null): void {
     this.data = data;
+    this.asked = assignment?.asked ?? [];
     this.source = "none";
     this.all = [];
     this.isShown = false;
@@ -115,7 +119,8 @@ export class SuggestionDesk {
 
   private offer(source: "model" | "vintage", all: readonly Suggestion[]): void {
     this.source = source;
-    this.all = all;
+    // What lies beside the parts asked for is not offered: it would be taken with the rest, and not looked at.
+    this.all = meeting(all, this.asked);
     this.currentId = null;
     this.isShown = true;
   }

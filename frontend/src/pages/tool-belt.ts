@@ -186,6 +186,7 @@ export class ToolBelt {
     const feature = featureAt(session.draft, at);
     const metres = (units: number): string => decimal((units / SUBPIXELS) * app.campaign.layer.gsd_m, 1);
     const place = interpolate(gettext("%(x)s m from the left, %(y)s m from the top."), { x: metres(at[0]), y: metres(at[1]) });
-    return `${feature ? `${app.className(feature.class_code)}.` : gettext("Not labelled.")} ${place}`;
+    const asked = app.askedDesk.placeWords(at);
+    return `${feature ? `${app.className(feature.class_code)}.` : gettext("Not labelled.")} ${asked}${asked ? " " : ""}${place}`;
   }
 }

@@ -35,6 +35,7 @@ export interface ViewSettings {
   patterns: boolean;
   gaps: boolean;
   doubt: boolean;
+  asked: boolean;
 }
 
 /** The overlay's colours from sure to hesitating. */
@@ -45,7 +46,7 @@ function legend(): TemplateResult {
 }
 
 type Slider = "brightness" | "contrast" | "surroundings" | "opacity";
-type Switch = "labels" | "patterns" | "gaps" | "doubt";
+type Switch = "labels" | "patterns" | "gaps" | "doubt" | "asked";
 
 /** Settings of the image and the labels; `extended` shows all of them. Fires "look" with what changed. */
 export class ViewPanel extends LightElement {
@@ -62,6 +63,8 @@ export class ViewPanel extends LightElement {
     gaps: { attribute: false },
     doubt: { attribute: false },
     doubtOffered: { attribute: false },
+    asked: { attribute: false },
+    askedOffered: { attribute: false },
   };
 
   declare extended: boolean;
@@ -76,12 +79,14 @@ export class ViewPanel extends LightElement {
   declare gaps: boolean;
   declare doubt: boolean;
   declare doubtOffered: boolean;
+  declare asked: boolean;
+  declare askedOffered: boolean;
 
   constructor() {
     super();
     Object.assign(this, {
       extended: false, views: [], view: "rgb", opacity: 0.45, labels: true, brightness: 1, contrast: 1, surroundings: 0.5,
-      patterns: false, gaps: false, doubt: false, doubtOffered: false,
+      patterns: false, gaps: false, doubt: false, doubtOffered: false, asked: true, askedOffered: false,
     });
   }
 
@@ -130,6 +135,7 @@ export class ViewPanel extends LightElement {
       </div>
       ${this.range("opacity", gettext("Label opacity"), [0, 100])}
       ${this.switch("labels", gettext("Show labels"), "H")}
+      ${this.askedOffered ? this.switch("asked", gettext("Show the parts to label"), this.extended ? "⇧W" : "") : nothing}
       ${this.extended ? this.more() : nothing}`;
   }
 }

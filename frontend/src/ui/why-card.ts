@@ -72,10 +72,22 @@ export function functionWords(name: string): string {
   return words[name] ?? name;
 }
 
+/** What a round's scores are the mean of, pixel by pixel; one that an operator added keeps its name. */
+export function scoreWords(name: string): string {
+  const words: Record<string, string> = {
+    "": gettext("Mean entropy (nats)"),
+    entropy: gettext("Mean entropy (nats)"),
+    margin: gettext("Closeness of the two likeliest classes"),
+    least_confidence: gettext("Doubt in the likeliest class"),
+    bald: gettext("Disagreement of repeated answers (nats)"),
+  };
+  return words[name] ?? interpolate(gettext("Mean of %(name)s"), { name });
+}
+
 function figures(why: Why): [string, string][] {
   const rows: [string, string | number | null][] = [
     [gettext("Chosen by"), why.function === null ? null : functionWords(why.function)],
-    [gettext("Mean entropy (nats)"), why.score === null ? null : why.score.toFixed(3)],
+    [scoreWords(why.pixel_score ?? ""), why.score === null ? null : why.score.toFixed(3)],
     [gettext("Rank in the queue"), why.rank],
     [gettext("Round"), why.round],
     [gettext("Model"), why.model_version],
@@ -86,18 +98,21 @@ function figures(why: Why): [string, string][] {
 
 /** Why this tile came up, in plain words; the figures are one click away. */
 export class WhyCard extends LightElement {
-  static override properties = { why: { attribute: false }, review: { attribute: false }, nameOf: { attribute: false } };
+  static override properties = { why: { attribute: false }, review: { attribute: false }, nameOf: { attribute: false }, parts: { attribute: false } };
 
   declare why: Why | null;
   declare review: ReviewOutcome | null;
   /** A class's name in the page's language. */
   declare nameOf: (code: string) => string;
+  /** How many parts of the tile are asked for; none: all of it. */
+  declare parts: number;
 
   constructor() {
     super();
     this.why = null;
     this.review = null;
     this.nameOf = (code) => code;
+    this.parts = 0;
   }
 
   protected override render(): TemplateResult | typeof nothing {
@@ -108,6 +123,7 @@ export class WhyCard extends LightElement {
     return html`<div class="why-card">
       <h2>${title}</h2>
       <p>${text}</p>
+      ${this.parts > 0 ? html`<p data-testid="why-parts">${gettext("Only parts of the tile are asked for: they are bordered on the image. The rest may stay as it is.")}</p>` : nothing}
       ${review
         ? html`<blockquote>
             <p><strong>${reasonWords(review.reason)}</strong></p>

@@ -40,6 +40,18 @@ describe("the desk of suggestions", () => {
     expect(desk.step(empty, 1)?.id).toBe("r1");
   });
 
+  it("offers only what has ground in the parts that are asked for", async () => {
+    modelDraft.mockResolvedValue(drawing);
+    const desk = new SuggestionDesk(() => undefined);
+    // Two pixels of the tile's eight: the strip in the middle, and the edge of the one to its right.
+    desk.reset(new TileData(api, 7, 8), { ...assignment, asked: [[2, 0, 2, 8]] });
+    await desk.showModel();
+    expect(desk.open(empty).map((s) => s.id)).toEqual(["r1"]);
+    desk.reset(new TileData(api, 7, 8), { ...assignment, asked: [[3, 0, 2, 8]] });
+    await desk.showModel();
+    expect(desk.open(empty).map((s) => s.id)).toEqual(["r1", "r2"]);
+  });
+
   it("goes on with the one that follows when the one in hand is taken", async () => {
     modelDraft.mockResolvedValue(drawing);
     const desk = open();

@@ -5,7 +5,7 @@ import { ClassPalette } from "../../src/ui/palette";
 import { saveWords } from "../../src/ui/save-state";
 import { ToolBar } from "../../src/ui/toolbar";
 import { ViewPanel } from "../../src/ui/view-panel";
-import { WhyCard } from "../../src/ui/why-card";
+import { scoreWords, WhyCard } from "../../src/ui/why-card";
 
 beforeEach(() => {
   document.body.replaceChildren();
@@ -41,6 +41,40 @@ describe("the reason of a tile", () => {
     expect(text).toContain("the bank");
     expect(text).toContain("1.235");
     expect(text).not.toContain("Round");
+  });
+});
+
+describe("parts of a tile", () => {
+  it("are spoken of with the reason, and the score is called what it is", async () => {
+    const card = new WhyCard();
+    const why = { kind: "uncertainty", function: "entropy", rank: 3, round: 1, model_version: "m", probability: null } as const;
+    card.why = { ...why, score: 0.5, pixel_score: "margin" };
+    card.parts = 2;
+    document.body.append(card);
+    await card.updateComplete;
+    expect(card.textContent).toContain("Only parts of the tile are asked for");
+    expect(card.textContent).toContain("Closeness of the two likeliest classes");
+    expect(card.textContent).not.toContain("entropy");
+    card.parts = 0;
+    card.why = { ...why, score: 0.5 };
+    await card.updateComplete;
+    expect(card.textContent).not.toContain("Only parts");
+    expect(["", "entropy", "bald", "own_score"].map(scoreWords)).toEqual([
+      "Mean entropy (nats)", "Mean entropy (nats)", "Disagreement of repeated answers (nats)", "Mean of own_score",
+    ]);
+  });
+
+  it("are turned on and off where there are some", async () => {
+    const panel = new ViewPanel();
+    document.body.append(panel);
+    await panel.updateComplete;
+    expect(panel.querySelector("[data-testid='switch-asked']")).toBeNull();
+    panel.askedOffered = true;
+    await panel.updateComplete;
+    const told: unknown[] = [];
+    panel.addEventListener("look", (event) => told.push((event as CustomEvent).detail));
+    panel.querySelector<HTMLInputElement>("[data-testid='switch-asked']")?.click();
+    expect(told).toEqual([{ asked: false }]);
   });
 });
 

@@ -16,7 +16,7 @@ from trust_rows import World, hand_in, world
 
 from annotation.errors import AlreadyResolved, NotAllowed, NotThere, ReasonRequired
 from annotation.jobs.registry import run_job
-from annotation.models import Annotation, Job, LabelComparison, Lease, Standing, TrustAlarm
+from annotation.models import Annotation, Job, LabelComparison, Lease, Standing, Ticket, TrustAlarm
 from annotation.services.alarms import (
     compare_labels_of,
     dismiss_alarm,
@@ -26,6 +26,7 @@ from annotation.services.alarms import (
 )
 from annotation.services.clock import database_now
 from annotation.services.people import contributor_of, set_role
+from annotation.services.rounds import QueuedTile, open_queue_round
 from annotation.services.standing import level_in, vouch_for
 from annotation.services.tiles import materialise_tiles
 
@@ -105,6 +106,20 @@ def test_one_class_on_everything_and_haste_are_found_by_the_databases_clock(here
     evidence = {alarm.kind: alarm.evidence for alarm in opened}
     assert (evidence["one_class"]["class_code"], evidence["one_class"]["filled"]) == (GRASS, 12)
     assert evidence["speed"]["seconds"] == 4.0 and 60 < evidence["speed"]["others_seconds"] < 180
+
+
+def test_work_on_parts_of_tiles_is_held_against_work_on_parts(here: World) -> None:
+    honest_work(here, [person(name) for name in ("ana", "ben", "cleo")], tiles=12)
+    asked = [QueuedTile(row=r, col=c, kind="uncertainty", regions=((0, 0, 16, 16),)) for r, c in here.places()[12:24]]
+    open_queue_round(campaign=here.campaign, function="entropy", control_share=0.0, tickets=asked)
+    careful, hasty = [person(name) for name in ("dan", "eve", "fay")], person("hasty")
+    for nth in range(12, 24):
+        for slot, who in enumerate([*careful, hasty]):
+            annotation = drawn(here, who, nth, code="filled", seconds=1.0 if who == hasty else 9.0 + slot)
+            ticket = Ticket.objects.get(tile=annotation.tile, slot=slot, round__number=1)
+            Lease.objects.filter(tile=annotation.tile, annotator=who).update(ticket=ticket)
+    opened = raise_alarms(campaign=here.campaign)
+    assert {(alarm.subject, alarm.kind) for alarm in opened} == {(hasty, "speed")}
 
 
 def filled_by(here: World, who: Any, *, tiles: range) -> None:

@@ -1,0 +1,274 @@
+"""A ticket that asks for parts of a tile: what is drawn there alone is a contribution like any other."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+import scenes
+from gold_rows import GREEN, GREY, gold_campaign, halves, rectangle
+from gold_rows import hand_in as hand_in_gold
+from queue_rows import pool_places
+from rest_framework.test import APIClient
+
+from annotation.api.presenters import assignment_body, correction_body
+from annotation.core.stored_labels import class_index, label_rasters
+from annotation.models import Annotation, GoldLease, Lease, Ticket
+from annotation.services.annotations import save_annotation, submit_annotation
+from annotation.services.asked import asked_of
+from annotation.services.clock import database_now
+from annotation.services.coverage import seen_tiles
+from annotation.services.people import set_role
+from annotation.services.queue import claim_next_tile
+from annotation.services.queue_pick import pick_tile
+from annotation.services.report_queue import queue_reported_tile
+from annotation.services.reviews import record_review
+from annotation.services.rounds import QueuedTile, open_queue_round
+from annotation.services.splitting import split_tile
+from annotation.services.tiles import is_blind_tile
+from learning.services.training_sets import freeze_training_set
+
+pytestmark = pytest.mark.django_db
+
+V1 = "/api/v1"
+ASKED = ((64, 0, 32, 32), (0, 96, 32, 32))  # upper right, then lower left, of tiles of 128 px
+
+
+def asking_round(campaign: Any, count: int = 3, *, asked: Any = ASKED, **more: Any) -> None:
+    """A round whose tiles are all asked for by parts."""
+    tickets = [
+        QueuedTile(row=row, col=col, kind="uncertainty", score=0.4, regions=asked)
+        for row, col in pool_places(campaign, count)
+    ]
+    open_queue_round(
+        campaign=campaign, function="doubt_and_diversity", model_version="m1", control_share=0.0, tickets=tickets,
+        **{"pixel_score": "margin", **more},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def campaign() -> Any:
+    made = scenes.campaign(tile_px=128, first_reviewed=0)
+    asking_round(made)
+    return made
+
+
+def held(campaign: Any, someone: Any) -> Lease:
+    lease = claim_next_tile(campaign=campaign, annotator=someone)
+    assert lease is not None
+    return lease
+
+
+def body_of(lease: Lease) -> dict[str, Any]:
+    return assignment_body(lease.tile, lease.annotator, lease)
+
+
+def in_parts(*windows: Any, code: str = GREY) -> list[dict[str, Any]]:
+    """One rectangle for each window, drawn to its edges."""
+    return [rectangle(code, *window) for window in windows]
+
+
+def hand_in(lease: Lease, features: list[dict[str, Any]]) -> Annotation:
+    saved = save_annotation(
+        tile=lease.tile, annotator=lease.annotator, features=features, operation_id=uuid.uuid4(), expected_version=0
+    )
+    submit_annotation(
+        tile=lease.tile, annotator=lease.annotator, operation_id=uuid.uuid4(), expected_version=saved.version
+    )
+    saved.annotation.refresh_from_db()
+    return saved.annotation
+
+
+def accept(annotation: Annotation, reviewer: Any) -> None:
+    set_role(campaign=annotation.tile.campaign, user=reviewer, role="reviewer")
+    record_review(
+        annotation_id=annotation.pk, reviewer=reviewer, verdict="accept", operation_id=uuid.uuid4(),
+        expected_version=annotation.version,
+    )  # fmt: skip
+    annotation.refresh_from_db()
+
+
+def signed_in(user: Any) -> APIClient:
+    client = APIClient()
+    client.force_login(user)
+    return client
+
+
+# --- from claim to training set -------------------------------------------------------------------------------
+
+
+def test_two_parts_are_claimed_drawn_reviewed_and_learnt_from_through_the_api(campaign: Any) -> None:
+    client, desk = signed_in(scenes.person("ana")), scenes.person("rene")
+    set_role(campaign=campaign, user=desk, role="reviewer")
+    given = client.post(f"{V1}/campaigns/camp/claim/", {}, format="json").json()
+    assert given["asked"] == [[64, 0, 32, 32], [0, 96, 32, 32]]
+    assert given["why"]["pixel_score"] == "margin"
+    tile = given["tile"]["id"]
+    assert client.get(f"{V1}/tiles/{tile}/").json()["asked"] == given["asked"]
+    drawn = in_parts(*ASKED)
+    body = {"operation_id": str(uuid.uuid4()), "features": drawn, "seconds_spent": 20}
+    url = f"{V1}/tiles/{tile}/annotation/"
+    assert client.put(url, body, format="json", headers={"If-Match": '"0"'}).status_code == 200
+    submitted = client.post(
+        f"{url}submit/", {"operation_id": str(uuid.uuid4())}, format="json", headers={"If-Match": '"1"'}
+    )
+    assert submitted.status_code == 200 and submitted.json()["state"] == "submitted"
+    waiting = signed_in(desk).get(f"{V1}/campaigns/camp/reviews/next/").json()
+    assert waiting["asked"] == given["asked"]
+    correction = signed_in(desk).get(f"{V1}/annotations/{waiting['annotation_id']}/correction/").json()
+    assert correction["asked"] == given["asked"]
+    verdict = {"operation_id": str(uuid.uuid4()), "verdict": "accept"}
+    accepted = signed_in(desk).post(
+        f"{V1}/annotations/{waiting['annotation_id']}/reviews/", verdict, format="json", headers={"If-Match": '"1"'}
+    )
+    assert accepted.json()["state"] == "accepted"
+    assert Ticket.objects.exclude(state="void").get(tile=tile).state == "done"
+
+
+def test_a_training_set_takes_what_was_drawn_in_the_parts_and_nothing_beside(campaign: Any) -> None:
+    rene = scenes.person("rene")
+    for name, code in (("ana", GREY), ("luc", GREEN)):
+        accept(hand_in(held(campaign, scenes.person(name)), in_parts(*ASKED, code=code)), rene)
+    frozen = freeze_training_set(campaign=campaign, actor=None, force=True)
+    assert frozen.items.count() == 2
+    values = class_index([GREY, GREEN])
+    for item in frozen.items.select_related("revision"):
+        [raster] = label_rasters([item.revision.features], tile_px=128, values=values)
+        labelled = np.zeros((128, 128), np.bool_)
+        labelled[0:32, 64:96] = labelled[96:128, 0:32] = True
+        assert np.array_equal(raster > 0, labelled)
+
+
+def test_work_sent_back_is_asked_for_the_same_parts_again(campaign: Any) -> None:
+    ana, rene = scenes.person("ana"), scenes.person("rene")
+    annotation = hand_in(held(campaign, ana), in_parts(ASKED[0]))
+    set_role(campaign=campaign, user=rene, role="reviewer")
+    record_review(
+        annotation_id=annotation.pk, reviewer=rene, verdict="send_back", reason="incomplete", comment="",
+        operation_id=uuid.uuid4(), expected_version=annotation.version,
+    )  # fmt: skip
+    again = held(campaign, ana)
+    assert again.tile == annotation.tile and body_of(again)["asked"] == [list(one) for one in ASKED]
+
+
+def test_whoever_goes_on_after_losing_the_tile_to_others_goes_on_with_the_same_parts(campaign: Any) -> None:
+    ana = scenes.person("ana")
+    lease = held(campaign, ana)
+    tile = lease.tile
+    saved = save_annotation(
+        tile=tile, annotator=ana, features=in_parts(ASKED[0]), operation_id=uuid.uuid4(), expected_version=0
+    )
+    Lease.objects.filter(pk=lease.pk).update(expires_at=database_now() - timedelta(hours=1))
+    Ticket.objects.filter(pk=lease.ticket_id).update(leased_until=database_now() - timedelta(hours=1))
+    assert held(campaign, scenes.person("luc")).tile == tile
+    extra = pick_tile(campaign=campaign, annotator=ana, row=tile.row, col=tile.col)
+    assert extra.extra and extra.ticket is None
+    assert body_of(extra)["asked"] == [list(one) for one in ASKED] == asked_of(saved.annotation)
+
+
+def test_a_tile_whose_ticket_asks_for_no_parts_is_asked_for_whole() -> None:
+    campaign = scenes.campaign(tile_px=128, first_round=2)
+    lease = held(campaign, scenes.person("ana"))
+    assert body_of(lease)["asked"] == []
+    annotation = hand_in(lease, in_parts(ASKED[0]))
+    assert asked_of(annotation) == [] and correction_body(annotation, None)["asked"] == []
+
+
+def test_a_reported_place_is_asked_for_with_the_whole_tile_around_it(campaign: Any) -> None:
+    tile = campaign.tickets.get(rank=0, round__number=1).tile
+    queue_reported_tile(tile)
+    lease = held(campaign, scenes.person("ana"))
+    assert lease.tile == tile and body_of(lease)["why"]["kind"] == "reported" and body_of(lease)["asked"] == []
+
+
+def test_blind_tiles_are_drawn_whole_since_their_parts_are_a_model_s_opinion() -> None:
+    campaign = scenes.campaign(tile_px=128, blind_share=0.5, seed=4)
+    asking_round(campaign, 20)
+    tickets = list(campaign.tickets.filter(round__number=1).select_related("tile__campaign"))
+    blind = [ticket for ticket in tickets if is_blind_tile(ticket.tile)]
+    assert 0 < len(blind) < len(tickets)
+    assert all((ticket.regions == []) == (ticket in blind) for ticket in tickets)
+
+
+# --- split in four ----------------------------------------------------------------------------------------------
+
+
+def test_each_quarter_is_asked_for_the_parts_that_lie_in_it_and_the_others_for_nothing(campaign: Any) -> None:
+    lease = held(campaign, scenes.person("ana"))
+    quarter = split_tile(tile=lease.tile, actor=lease.annotator, expected_version=0)
+    assert quarter is not None and quarter.tile.part == 2 and not quarter.extra
+    assert body_of(quarter)["asked"] == [[0, 0, 32, 32]]
+    tickets = Ticket.objects.filter(tile__whole=lease.tile).exclude(state="void")
+    assert dict(tickets.values_list("part", "regions")) == {2: [[0, 0, 32, 32]], 3: [[0, 32, 32, 32]]}
+
+
+def test_a_quarter_that_was_begun_though_nothing_in_it_was_asked_for_goes_on_as_a_whole(campaign: Any) -> None:
+    lease = held(campaign, scenes.person("ana"))
+    save_annotation(
+        tile=lease.tile, annotator=lease.annotator, features=in_parts((2, 2, 40, 40)), operation_id=uuid.uuid4(),
+        expected_version=0,
+    )  # fmt: skip
+    quarter = split_tile(tile=lease.tile, actor=lease.annotator, expected_version=1)
+    assert quarter is not None and quarter.tile.part == 1 and not quarter.extra
+    assert body_of(quarter)["asked"] == []
+    tickets = Ticket.objects.filter(tile__whole=lease.tile).exclude(state="void")
+    assert sorted(tickets.values_list("part", flat=True)) == [1, 2, 3]
+
+
+# --- what is counted ----------------------------------------------------------------------------------------------
+
+
+def test_a_tile_labelled_in_parts_is_not_shown_as_ground_that_people_have_seen(campaign: Any) -> None:
+    rene = scenes.person("rene")
+    lease = held(campaign, scenes.person("ana"))
+    accept(hand_in(lease, in_parts(*ASKED)), rene)
+    assert not seen_tiles(campaign).labelled.any()
+    Ticket.objects.filter(pk=lease.ticket_id).update(regions=[])
+    assert seen_tiles(campaign).labelled.sum() == 1
+
+
+# --- gold -----------------------------------------------------------------------------------------------------------
+
+
+def gold_given(asked: Any, **options: Any) -> tuple[Lease, Any]:
+    """A gold tile as it comes in a round whose tickets ask for these parts."""
+    scene, _maintainer, [gold] = gold_campaign(gold_share=0.5, **options)
+    asking_round(scene.campaign, 8, asked=asked)
+    someone = scenes.person("ana")
+    for _claim in range(8):
+        lease = held(scene.campaign, someone)
+        if GoldLease.objects.filter(lease=lease).exists():
+            return lease, gold
+        hand_in(lease, in_parts((0, 0, 8, 8)))
+    raise AssertionError("no gold tile was given")
+
+
+def test_a_gold_tile_is_asked_for_by_parts_as_its_neighbours_are_and_compared_there_alone() -> None:
+    lease, _gold = gold_given(((16, 0, 32, 16),))
+    body = body_of(lease)
+    assert body["asked"] == [[16, 0, 32, 16]] and body["why"]["pixel_score"] == "margin" and "asked" not in body["why"]
+    # Right in the part, wrong beside it, nothing on the rest.
+    drawn = [
+        rectangle(GREY, 16, 0, 16, 16), rectangle(GREEN, 32, 0, 16, 16), rectangle(GREEN, 0, 0, 16, 16),
+    ]  # fmt: skip
+    annotation = hand_in_gold(lease.tile, lease.annotator, drawn)
+    outcome = annotation.annotator.gold_outcomes.get()
+    assert outcome.passed and outcome.agreement == 1.0
+    assert outcome.confusion == {GREY: {GREY: 256}, GREEN: {GREEN: 256}}
+    assert asked_of(annotation) == [[16, 0, 32, 16]]
+
+
+def test_a_part_of_a_gold_tile_left_empty_counts_as_left_out() -> None:
+    lease, _gold = gold_given(((16, 0, 32, 16),))
+    annotation = hand_in_gold(lease.tile, lease.annotator, [rectangle(GREY, 16, 0, 8, 16)])
+    assert annotation.annotator.gold_outcomes.get().confusion == {GREY: {GREY: 128, "": 128}, GREEN: {"": 256}}
+    assert not annotation.annotator.gold_outcomes.get().passed
+
+
+def test_a_gold_tile_of_which_too_little_is_known_in_the_parts_is_given_whole(monkeypatch: Any) -> None:
+    monkeypatch.setattr("gold_rows.halves", lambda: halves()[1:])  # the left half is not known
+    lease, _gold = gold_given(((0, 0, 32, 16), (48, 48, 8, 8)))
+    assert body_of(lease)["asked"] == []
