@@ -32,12 +32,14 @@ class Strategy:
     needs_model: bool = True
 
 
-def _ours(mix: Mix) -> Choice:
-    """Rounds as the platform makes them, by its default function. What is ranked has no place but its position."""
+def _ours(mix: Mix, function: DoubtAndDiversity | None = None) -> Choice:
+    """Rounds as the platform makes them, by its default function if by no other. What is ranked has no place but its
+    position."""
+    acquisition = function or DoubtAndDiversity()
 
     def choose(candidates: Candidates, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
         placed = replace(candidates, row=np.zeros(len(candidates), np.intp), col=np.arange(len(candidates)))
-        ranked = rank_tiles(placed, acquisition=DoubtAndDiversity(), mix=mix, batch_size=count, rng=rng)
+        ranked = rank_tiles(placed, acquisition=acquisition, mix=mix, batch_size=count, rng=rng)
         return np.array([one.col for one in ranked], np.intp)
 
     return choose
@@ -81,15 +83,18 @@ def _by(function: Any) -> Choice:
     return lambda candidates, count, rng: function(candidates, count=count, rng=rng)
 
 
+_ODD_TOO = DoubtAndDiversity(typical=0)
 STRATEGIES = {
     "random": Strategy(_by(AtRandom()), needs_model=False),
     "entropy": Strategy(_by(Doubt())),
     "diversity": Strategy(_by(Diversity()), needs_model=False),
     "typiclust (scikit-activeml)": Strategy(_typiclust, needs_model=False),
     "ours": Strategy(_ours(Mix())),
-    "ours, suspects by looks": Strategy(_ours(Mix(by_looks=True))),
+    "ours, odd tiles too": Strategy(_ours(Mix(), _ODD_TOO)),
+    "ours, odd tiles and suspects by looks": Strategy(_ours(Mix(by_looks=True), _ODD_TOO)),
     "random regions": Strategy(_by(AtRandom()), parts=4, needs_model=False),
     "our regions": Strategy(_ours(Mix()), parts=4),
+    "our regions, odd ones too": Strategy(_ours(Mix(), _ODD_TOO), parts=4),
     "asked regions": Strategy(_asked_regions, parts=PARTS),
 }
 

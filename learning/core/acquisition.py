@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.core.diversity import Embeddings, farthest_first
+from learning.core.diversity import Embeddings, farthest_first, typicality
 from learning.errors import InvalidScores, UnknownAcquisition
 
 Positions = NDArray[np.intp]
@@ -142,9 +142,15 @@ class Diversity:
 
 @dataclass(frozen=True, slots=True)
 class DoubtAndDiversity:
-    """Doubtful tiles unlike each other and unlike what is labelled: worth times squared distance, one after another.
+    """Doubtful tiles unlike each other and unlike what is labelled, but like many others.
 
-    Args: rarity, cost: as in Doubt. power: of the worth; 0 is Diversity among the doubtful, large is Doubt alone.
+    One after another, the largest of worth times squared distance times typicality.
+
+    Args:
+        rarity, cost: as in Doubt.
+        power: of the worth; 0 is Diversity among the doubtful, large is Doubt alone.
+        typical: power of the typicality; 2 measures distances by those that are usual around a tile, so that odd tiles
+            are not chosen for being odd; 0 does not ask.
 
     Source: the product follows Ash et al. 2020, arXiv:1906.03671 (BADGE: gradients are long where a model doubts, and
             k-means++ keeps them apart), with the two factors kept apart, so that each can be explained.
@@ -153,12 +159,16 @@ class DoubtAndDiversity:
     rarity: float = 0.25
     cost: float = 0.0
     power: float = 0.5
+    typical: float = 2.0
 
     def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
         """Farthest first among a short list, weighted."""
         worth = tile_worth(candidates, rarity=self.rarity, cost=self.cost)
         short = short_list(worth, count=count, rng=rng)
-        return _varied(candidates, short, count=count, weights=np.maximum(worth[short], 0) ** self.power, rng=rng)
+        weights = np.maximum(worth[short], 0) ** self.power
+        if candidates.embedding is not None and self.typical > 0:
+            weights *= typicality(candidates.embedding[short]) ** self.typical
+        return _varied(candidates, short, count=count, weights=weights, rng=rng)
 
 
 @dataclass(frozen=True, slots=True)

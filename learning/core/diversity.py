@@ -11,6 +11,7 @@ from learning.errors import InvalidScores
 
 # Beyond so many rows at once the table of distances to what was taken before would no longer fit a processor's cache.
 _CHUNK = 1024
+_LEAST_DISTANCE = 1e-3  # of points that are the same, about: none is more typical than this makes it
 
 Embeddings = NDArray[np.float32]
 
@@ -70,6 +71,33 @@ def distances_to(points: Embeddings, taken: Embeddings | None) -> NDArray[np.flo
         squared = lengths[:, None] + np.einsum("ij,ij->i", block, block) - 2 * (points @ block.T)
         np.minimum(nearest, squared.min(axis=1), out=nearest)
     return np.maximum(nearest, 0, out=nearest)
+
+
+def typicality(points: Embeddings, *, neighbours: int = 20, sample: int = 1024) -> NDArray[np.float32]:
+    """How much each point is like others: one over its mean distance to those nearest to it.
+
+    Of more than `sample` points, distances are to as many of them, evenly spaced, and to as few of these as
+    `neighbours` would be: a density is told by a sample as well.
+
+    Returns: float32 (point,), positive and finite; 1 for all where there is one point, or none.
+    Source:  Hacohen, Dekel & Weinshall 2022, arXiv:2202.02794 (TypiClust), equation 4.
+    """
+    n_points = len(points)
+    if n_points < 2:
+        return np.ones(n_points, np.float32)
+    lengths = np.einsum("ij,ij->i", points, points)
+    some = np.unique(np.linspace(0, n_points - 1, min(sample, n_points)).astype(np.intp))
+    count = min(max(1, round(neighbours * len(some) / n_points)), len(some) - 1)
+    block = np.ascontiguousarray(points[some])
+    typical = np.empty(n_points, np.float32)
+    for start in range(0, n_points, _CHUNK):
+        part = np.s_[start : start + _CHUNK]
+        squared = lengths[part, None] + lengths[some] - 2 * (points[part] @ block.T)
+        own = (some >= start) & (some < start + _CHUNK)
+        squared[some[own] - start, np.flatnonzero(own)] = np.inf
+        nearest = np.partition(squared, count - 1, axis=1)[:, :count]
+        typical[part] = np.sqrt(np.maximum(nearest, 0)).mean(axis=1)
+    return 1 / np.maximum(typical, _LEAST_DISTANCE)
 
 
 def covering_radius(points: Embeddings, chosen: NDArray[np.intp]) -> float:

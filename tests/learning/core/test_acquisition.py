@@ -139,8 +139,17 @@ def test_what_takes_long_is_put_off_by_its_cost():
 def test_of_two_tiles_that_look_the_same_the_second_is_not_asked_for_next():
     candidates = looking([[0.0], [0.1], [3.0]], doubt=[[0.9, 0], [0.85, 0], [0.5, 0]])
     rng = np.random.default_rng(0)
-    assert DoubtAndDiversity(rarity=0)(candidates, count=2, rng=rng).tolist() == [0, 2]
+    assert DoubtAndDiversity(rarity=0, typical=0)(candidates, count=2, rng=rng).tolist() == [0, 2]
     assert Doubt()(candidates, count=2, rng=rng).tolist() == [0, 1]
+
+
+def test_an_odd_tile_is_not_asked_for_just_because_it_is_far_from_all_others():
+    # two crowds and a stray; beside the known first crowd the stray is farthest, the second crowd typical
+    look = [[x] for x in (0.0, 0.1, 0.2, 5.0, 5.1, 5.2, 11.0)]
+    candidates = looking(look, doubt=[[0.5, 0]] * 7, known=[[0.1]])
+    rng = np.random.default_rng(0)
+    assert DoubtAndDiversity(typical=0)(candidates, count=1, rng=rng).tolist() == [6]
+    assert DoubtAndDiversity(typical=2)(candidates, count=1, rng=rng)[0] in (3, 4, 5)
 
 
 def test_what_looks_like_a_labelled_tile_is_asked_for_last():

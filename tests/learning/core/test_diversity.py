@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from learning.core.diversity import covering_radius, distances_to, farthest_first
+from learning.core.diversity import covering_radius, distances_to, farthest_first, typicality
 from learning.errors import InvalidScores
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0]], np.float32)
@@ -52,3 +52,18 @@ def test_what_does_not_fit_is_refused(change, met):
     arguments = {"embeddings": LINE, "count": 1, **change}
     with pytest.raises(InvalidScores, match=met):
         farthest_first(arguments.pop("embeddings"), **arguments)
+
+
+def test_what_lies_among_many_is_more_typical():
+    # mean distances to the two nearest: (1 + 2) / 2, (1 + 1) / 2, (2 + 1) / 2, (8 + 9) / 2
+    assert typicality(LINE, neighbours=2) == pytest.approx([1 / 1.5, 1, 1 / 1.5, 1 / 8.5], rel=1e-4)
+    assert typicality(LINE[:1]).tolist() == [1]
+    assert np.isfinite(typicality(np.zeros((5, 3), np.float32))).all(), "tiles that are the same"
+
+
+def test_typicality_told_by_a_sample_orders_sparse_and_dense_ground_alike():
+    rng = np.random.default_rng(5)
+    points = np.concatenate([rng.normal(0, 1, (3000, 4)), rng.normal(30, 6, (600, 4))]).astype(np.float32)
+    whole, sampled = (typicality(points, neighbours=60, sample=size) for size in (3600, 600))
+    assert sampled[:3000].min() > np.median(sampled[3000:])
+    assert np.corrcoef(np.log(whole), np.log(sampled))[0, 1] > 0.95
