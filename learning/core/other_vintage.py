@@ -21,7 +21,7 @@ from rasterio.windows import Window
 from learning.core.map_files import ENTROPY_LEVELS, NODATA
 from learning.errors import InvalidPredictionGrid
 
-FILE = "other_vintage.npy"
+FILE, PARTS_FILE = "other_vintage.npy", "parts_other_vintage.npy"  # by tile, and by part of a tile
 SURE_BELOW = 0.25  # share of the largest entropy below which a map is sure of a pixel
 _BLOCK_PX = 2048  # side of what is read at once of either map, in its own pixels: constant memory whatever the layers
 
