@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.shortcuts import redirect
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from annotation.core.nomenclature import Mapping as ClassMapping
 from annotation.errors import UserError
 from annotation.models import Campaign, Job
 from annotation.page_errors import refusal_in_words
@@ -19,6 +21,7 @@ from annotation.services.nomenclatures import selectable_codes
 from annotation.views import in_words
 from learning.core.weights_source import Recipe, SourceVariant, WeightsSource, known_sources, shipped_source
 from learning.decision_words import gate_in_words
+from learning.errors import UnusableWeights
 from learning.models import TrainedModel
 from learning.services import imports
 from learning.services.promotion import RULE, published_model, start_judging
@@ -101,16 +104,23 @@ def model_row(model: TrainedModel, names: dict[str, str]) -> dict[str, Any]:
 
 def source_row(campaign: Campaign, source: WeightsSource, names: dict[str, str]) -> dict[str, Any]:
     """A source and each of its files: what would become of every class, or why it cannot be used here."""
+    mapping = None
+    with suppress(UnusableWeights):  # each file says why
+        mapping = imports.loaded_mapping(campaign, source)
     return {
         "source": source,
         "title": in_words(dict(source.title)),
         "seen": in_words(dict(source.seen)),
-        "variants": [variant_row(campaign, source, variant, names) for variant in source.variants],
+        "variants": [variant_row(campaign, source, variant, names, mapping) for variant in source.variants],
     }
 
 
 def variant_row(
-    campaign: Campaign, source: WeightsSource, variant: SourceVariant, names: dict[str, str]
+    campaign: Campaign,
+    source: WeightsSource,
+    variant: SourceVariant,
+    names: dict[str, str],
+    mapping: ClassMapping | None,
 ) -> dict[str, Any]:
     """One file. Where the imagery names its bands otherwise, the form's own field says so."""
     row: dict[str, Any] = {"variant": variant, "bands": source.bands_of(variant)}
@@ -120,7 +130,9 @@ def variant_row(
     any_bands = list(campaign.layer.bands)[: len(variant.bands)]
     bands = any_bands if row["missing"] and len(any_bands) == len(variant.bands) else None
     try:
-        recipe = imports.recipe_for(campaign=campaign, source=source, variant=variant.code, bands=bands)
+        recipe = imports.recipe_for(
+            campaign=campaign, source=source, variant=variant.code, bands=bands, mapping=mapping
+        )
     except UserError as error:
         return {**row, "refusal": refusal_in_words(error)}
     return {**row, "classes": class_rows(campaign, recipe, names), "left_out": sorted(recipe.why_left_out)}

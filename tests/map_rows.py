@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import rasterio
-from learning_rows import model_row, ready_map
+from learning_rows import labelled_campaign, model_row, ready_map
 from numpy.typing import NDArray
 from scenes import TWO_CLASSES
 
@@ -45,6 +46,28 @@ def map_of(model: Any, tiles: dict[Any, NDArray[np.uint8]], *, everywhere: int =
         width=camp.layer.width, height=camp.layer.height, transform=rasterio.Affine(*camp.layer.transform),
     ) as out:  # fmt: skip
         out.write(classes, 1)
+    return prediction
+
+
+def map_of_vintage(slug: str, *, vintage: int, east: int, state: str = "promoted") -> Any:
+    """A ready, sure map of a campaign on a layer of its own: the first class in the west, `east` in the east."""
+    campaign = labelled_campaign(slug, pool=1).campaign
+    layer = campaign.layer
+    layer.vintage = vintage
+    layer.save()
+    prediction = ready_map(model_row(campaign, state=state), np.full((16, 16), 0.1, np.float32))
+    classes = np.ones((1024, 1024), np.uint8)
+    classes[:, 512:] = east
+    for name, array in (("class.tif", classes), ("entropy.tif", np.ones_like(classes))):
+        with rasterio.open(
+            prediction.path(name), "w", driver="GTiff", width=1024, height=1024, count=1, dtype="uint8",
+            crs=layer.crs, transform=rasterio.Affine(*layer.transform),
+        ) as out:  # fmt: skip
+            out.write(array, 1)
+            out.update_tags(CLASS_CODES=json.dumps(prediction.model.class_codes))
+    np.save(prediction.path("doubt.npy"), np.full((16, 16, 2), 0.001, np.float32))
+    np.save(prediction.path("embedding.npy"), np.zeros((16, 16, 64), np.float16))
+    np.save(prediction.path("histogram.npy"), np.full((16, 16, 2), 2048, np.int64))
     return prediction
 
 

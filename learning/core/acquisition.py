@@ -22,6 +22,7 @@ SHORT_LIST = 10_000  # tiles among which a varied choice is made: the most doubt
 SHORT_LIST_FACTOR = 10  # and never fewer than so many times the tiles wanted
 NEIGHBOURS = 5
 ENOUGH_KNOWN = 100  # labelled tiles below which the nearest of them are too far away to contradict a map
+LEAST_CONTRADICTED = 0.01  # of a tile; where two vintages differ on less of it, that is no evidence
 _LEAST_SHARE = 0.01  # a class with less of the map than this weighs no more than one with this
 
 
@@ -176,9 +177,9 @@ class ConfidentErrors:
     """Tiles where the model is sure, and something speaks against it.
 
     A model's doubt cannot show what it is wrongly sure of. Evidence is the share of a tile on which the map of another
-    vintage contradicts this one, and with `by_looks`, how far the predicted classes are from the labels of the labelled
-    tiles that look most like the tile (see disagreement), once ENOUGH_KNOWN are labelled. Suspicion is the strongest
-    evidence there is, times how sure the model is.
+    vintage contradicts this one (LEAST_CONTRADICTED or more), and with `by_looks`, how far the predicted classes are
+    from the labels of the labelled tiles that look most like the tile (see disagreement), once ENOUGH_KNOWN are
+    labelled. Suspicion is the strongest evidence there is, times how sure the model is.
 
     Args: by_looks: whether looks are evidence. Off by default: on real imagery they cost more labels than they saved
               (docs/adr/0030).
@@ -192,7 +193,7 @@ class ConfidentErrors:
         """The highest suspicion first; none without evidence."""
         known = candidates.known_embedding
         told = self.by_looks and known is not None and len(known) >= ENOUGH_KNOWN
-        evidence = [candidates.contradicted, disagreement(candidates) if told else None]
+        evidence = [_told(candidates.contradicted), disagreement(candidates) if told else None]
         found = [np.asarray(one, np.float64) for one in evidence if one is not None]
         if not found:
             return np.empty(0, np.intp)
@@ -282,6 +283,14 @@ def disagreement(candidates: Candidates) -> NDArray[np.float64] | None:
         nearest = np.argpartition(squared, count - 1, axis=1)[:, :count]
         result[part] = 0.5 * np.abs(candidates.share[part] - labels[nearest].mean(axis=1)).sum(axis=1)
     return result
+
+
+def _told(contradicted: NDArray[np.floating[Any]] | None) -> NDArray[np.float64] | None:
+    """What another vintage says against each tile; NaN where it is too little to send somebody there."""
+    if contradicted is None:
+        return None
+    share = np.asarray(contradicted, np.float64)
+    return np.where(share >= LEAST_CONTRADICTED, share, np.nan)
 
 
 def _varied(

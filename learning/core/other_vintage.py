@@ -7,6 +7,7 @@ a change of the ground or an error of one of them: worth a look in both cases.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,9 @@ from rasterio.windows import Window
 from learning.core.map_files import ENTROPY_LEVELS, NODATA
 from learning.errors import InvalidPredictionGrid
 
-FILE = "other_vintage.npy"
+FILE, PARTS_FILE = "other_vintage.npy", "parts_other_vintage.npy"  # by tile, and by part of a tile
 SURE_BELOW = 0.25  # share of the largest entropy below which a map is sure of a pixel
-_STRIP_PX = 2048  # columns handled at once: constant memory whatever the layer
+_BLOCK_PX = 2048  # side of what is read at once of either map, in its own pixels: constant memory whatever the layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,14 @@ class MapPair:
 
 
 def contradicted_share(
-    this: MapPair, other: MapPair, *, tile_px: int, n_rows: int, n_cols: int, sure_below: float = SURE_BELOW
+    this: MapPair,
+    other: MapPair,
+    *,
+    tile_px: int,
+    n_rows: int,
+    n_cols: int,
+    sure_below: float = SURE_BELOW,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> NDArray[np.float32]:
     """The share of each tile on which the other vintage's map says another class, where the two can be compared.
 
@@ -47,33 +55,55 @@ def contradicted_share(
     Args:
         tile_px: side of a tile in this map's pixels; tile (0, 0) starts at its first pixel. n_rows, n_cols: tiles.
         sure_below: share of the largest entropy, 0 to 1, below which a pixel is sure.
+        on_progress: share done, from 0 to 1, after every block.
     Returns: float32 (n_rows, n_cols), 0 to 1, of all the pixels of a tile, so that a few of them are little evidence;
              NaN where nothing can be compared.
     Raises:  InvalidPredictionGrid: another CRS, a grid that is not north up, or a map without its class codes.
     """
-    share = np.full((n_rows, n_cols), np.nan, np.float32)
+    compared, differ = (np.zeros((n_rows, n_cols), np.int64) for _ in range(2))
     with ExitStack() as stack:
         maps = [stack.enter_context(rasterio.open(pair.classes, driver="GTiff")) for pair in (this, other)]
         entropies = [stack.enter_context(rasterio.open(pair.entropy, driver="GTiff")) for pair in (this, other)]
         _check_grids(*maps)
         tables = _common_values(*(_codes(dataset) for dataset in maps))
-        # Whole tiles at a time, so that a tile's pixels are counted at once.
-        per_strip = max(1, _STRIP_PX // tile_px)
-        for row in range(n_rows):
-            for col in range(0, n_cols, per_strip):
-                window = _clipped(maps[0], row * tile_px, col * tile_px, tile_px, per_strip * tile_px)
-                if window is None:
-                    continue
-                here = _sure_classes(maps[0], entropies[0], tables[0], window, sure_below)
-                there = _sampled(maps, entropies[1], tables[1], window, sure_below)
-                both = (here > 0) & (there > 0)
-                starts = np.arange(0, here.shape[1], tile_px)
-                compared = np.add.reduceat(both.sum(axis=0), starts)
-                differ = np.add.reduceat((both & (here != there)).sum(axis=0), starts)
-                known = np.flatnonzero(compared)
-                known = known[col + known < n_cols]
-                share[row, col + known] = differ[known] / tile_px**2
+        height, width = min(n_rows * tile_px, maps[0].height), min(n_cols * tile_px, maps[0].width)
+        for rows, cols in _blocks(height, width, side=_side(*maps)):
+            window = Window(cols.start, rows.start, len(cols), len(rows))
+            here = _sure_classes(maps[0], entropies[0], tables[0], window, sure_below)
+            there = _sampled(maps, entropies[1], tables[1], window, sure_below)
+            both = (here > 0) & (there > 0)
+            tiles = tuple(slice(part.start // tile_px, (part.stop - 1) // tile_px + 1) for part in (rows, cols))
+            compared[tiles] += _by_tile(both, rows, cols, tile_px=tile_px)
+            differ[tiles] += _by_tile(both & (here != there), rows, cols, tile_px=tile_px)
+            on_progress((rows.start * width + cols.stop * len(rows)) / (height * width))
+    share = np.full((n_rows, n_cols), np.nan, np.float32)
+    np.divide(differ, tile_px**2, out=share, where=compared > 0)
     return share
+
+
+def _side(this: Any, other: Any) -> int:
+    """Side of a block of this map under which no more than _BLOCK_PX of the other's pixels lie."""
+    finer = max(this.transform.a / other.transform.a, this.transform.e / other.transform.e, 1.0)
+    return max(1, int(_BLOCK_PX / finer))
+
+
+def _blocks(height: int, width: int, *, side: int) -> Iterator[tuple[range, range]]:
+    """Rows and columns of pixels, row of blocks by row of blocks."""
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            yield range(top, min(top + side, height)), range(left, min(left + side, width))
+
+
+def _by_tile(counted: NDArray[np.bool_], rows: range, cols: range, *, tile_px: int) -> NDArray[np.int64]:
+    """How many pixels of a block count, in each tile that it touches: int64 (tile, tile)."""
+    lines = np.add.reduceat(counted, _tile_starts(rows, tile_px), axis=0, dtype=np.int64)
+    total: NDArray[np.int64] = np.add.reduceat(lines, _tile_starts(cols, tile_px), axis=1)
+    return total
+
+
+def _tile_starts(part: range, tile_px: int) -> list[int]:
+    """Where in a part of an axis each tile that it touches begins."""
+    return [0, *range(tile_px - part.start % tile_px, len(part), tile_px)]
 
 
 def _check_grids(this: Any, other: Any) -> None:
@@ -107,7 +137,7 @@ def _sure_classes(
 ) -> NDArray[np.uint8]:
     """uint8 (row, col): the common number of each pixel's class, 0 where it is unknown, not shared, or doubted."""
     levels = entropy.read(1, window=window)
-    sure = (levels != NODATA) & (levels.astype(np.float32) - 1 < sure_below * (ENTROPY_LEVELS - 1))
+    sure = (levels != NODATA) & (levels.astype(np.float32) - 1 < sure_below * ENTROPY_LEVELS)
     found: NDArray[np.uint8] = np.where(sure, table[classes.read(1, window=window)], 0).astype(np.uint8)
     return found
 
@@ -132,9 +162,3 @@ def _sampled(
     classes = _sure_classes(other, entropy, table, part, sure_below)
     found[np.ix_(in_rows, in_cols)] = classes[np.ix_(rows - top, cols - left)]
     return found
-
-
-def _clipped(dataset: Any, top: int, left: int, height: int, width: int) -> Window | None:
-    """The window inside the raster; None where nothing of it is."""
-    height, width = min(height, dataset.height - top), min(width, dataset.width - left)
-    return Window(left, top, width, height) if height > 0 and width > 0 else None

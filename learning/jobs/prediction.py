@@ -12,7 +12,6 @@ from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
 from learning.core.map_copies import write_hidden_copy
 from learning.core.map_plan import MapPaths
-from learning.core.other_vintage import FILE as OTHER_VINTAGE_FILE
 from learning.core.uncertainty import pixel_score
 from learning.errors import PredictionStopped
 from learning.jobs.options import CORE_PX, device_of
@@ -30,7 +29,7 @@ FILES = MapPaths.in_folder(Path()).names()
 PARTS_FILES = MapPaths.in_folder(Path()).names(parts=2)[len(FILES) :]
 # What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
 PUBLIC_COPIES = (("class_public.tif", "class.tif", "MODE"), ("entropy_public.tif", "entropy.tif", "AVERAGE"))
-MAP_END, COPIES_END = 0.9, 0.98  # shares of the progress bar
+MAP_END, COPIES_END, COMPARED_END = 0.9, 0.95, 0.98  # shares of the progress bar
 
 
 @job("predict")
@@ -44,8 +43,7 @@ def predict(context: JobContext) -> dict[str, Any]:
         _write_map(model, prediction, context)
         _write_public_copies(model, prediction, context)
         names = [*_files(prediction), *(name for name, *_made_of in PUBLIC_COPIES)]
-        context.progress(COPIES_END, "Comparing the map with that of another vintage.")
-        names += [OTHER_VINTAGE_FILE] if write_other_vintage(prediction) else []
+        names += write_other_vintage(prediction, on_progress=lambda share: _compared(context, share))
         prediction = predictions.finish_prediction(
             prediction=prediction,
             files={name: file_sha256(prediction.path(name)) for name in names},
@@ -53,7 +51,7 @@ def predict(context: JobContext) -> dict[str, Any]:
             histogram=np.load(prediction.path("histogram.npy"), mmap_mode="r", allow_pickle=False),
             job=context.job,
         )
-    context.progress(COPIES_END, "Opening the next round.")
+    context.progress(COMPARED_END, "Opening the next round.")
     run_id = context.payload.get("training_run")
     run = TrainingRun.objects.select_related("training_set").get(pk=run_id) if run_id else None
     candidate = TrainedModel.objects.filter(run=run).first() if run else _first_shown(model, prediction)
@@ -66,7 +64,7 @@ def predict(context: JobContext) -> dict[str, Any]:
     )
     # After the round is open: people go on meanwhile.
     for share in map_changes.count_map_changes(prediction):
-        context.progress(COPIES_END + (1 - COPIES_END) * share, "Comparing the map with what people drew.")
+        context.progress(COMPARED_END + (1 - COMPARED_END) * share, "Comparing the map with what people drew.")
     return {
         "prediction": prediction.pk,
         "mean_entropy_nats": prediction.mean_entropy_nats,
@@ -139,6 +137,11 @@ def _write_public_copies(model: TrainedModel, prediction: Prediction, context: J
         context.progress(share, "Leaving the control tiles out of the map that is shown.")
         if not prediction.path(name).exists():
             write_hidden_copy(prediction.path(source), prediction.path(name), hidden=hidden, overviews=overviews)
+
+
+def _compared(context: JobContext, share: float) -> None:
+    done = COPIES_END + (COMPARED_END - COPIES_END) * share
+    context.progress(done, "Comparing the map with that of another vintage.")
 
 
 def file_sha256(path: Path) -> str:

@@ -31,7 +31,6 @@ def candidates_of(prediction: Prediction, eligible: NDArray[np.bool_], *, timed:
     if doubt is None or embedding is None:
         mean = np.asarray(scores[rows, cols], np.float64)[:, None]
         return Candidates(row=rows, col=cols, doubt=mean, share=np.ones_like(mean))
-    contradicted = _array_or_none(prediction.path(OTHER_VINTAGE_FILE))
     histogram = _array(prediction.path("histogram.npy"))[rows, cols].astype(np.float64)
     by_class = np.where(np.isfinite(scores[rows, cols])[:, None], doubt[rows, cols], np.nan)
     training_set = prediction.model.training_set
@@ -48,8 +47,20 @@ def candidates_of(prediction: Prediction, eligible: NDArray[np.bool_], *, timed:
         known_embedding=embedding[known_places[:, 0], known_places[:, 1]].astype(np.float32),
         known_share=known_share,
         seconds=expected_seconds(prediction, rows, cols) if timed else None,
-        contradicted=None if contradicted is None else contradicted[rows, cols].astype(np.float64),
+        contradicted=contradicted_on(prediction, OTHER_VINTAGE_FILE, rows, cols),
     )
+
+
+def contradicted_on(
+    prediction: Prediction, name: str, rows: NDArray[np.intp], cols: NDArray[np.intp]
+) -> NDArray[np.float64] | None:
+    """What another vintage's map says otherwise of tiles, or of parts of them, by the file's name: float64 (place,).
+
+    None where the map was compared with none. Places are eligible ones, in the pool: what the file says of control
+    tiles is not looked at.
+    """
+    share = _array_or_none(prediction.path(name))
+    return None if share is None else share[rows, cols].astype(np.float64)
 
 
 def drawn_shares(training_set: TrainingSet) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

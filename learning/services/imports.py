@@ -227,25 +227,25 @@ def sweep_uploads() -> None:
             path.unlink(missing_ok=True)
 
 
-def _entries(campaign: Campaign, source: WeightsSource, mapping: ClassMapping | None) -> list[MappingEntry]:
+def loaded_mapping(campaign: Campaign, source: WeightsSource) -> ClassMapping | None:
+    """The mapping loaded last from the source's nomenclature to the campaign's; None where both speak the same.
+
+    Raises: UnusableWeights (none is loaded).
+    """
     target = campaign.nomenclature
-    if mapping is not None:
-        if (mapping.source, mapping.target) != (source.nomenclature, target.code):
-            raise UnusableWeights(
-                f"The mapping goes from {mapping.source} to {mapping.target}; one from {source.nomenclature} to "
-                f"{target.code} is needed."
-            )
-        return list(mapping.entries)
+    if target.code == source.nomenclature:
+        return None
     known = NomenclatureMapping.objects.filter(source__code=source.nomenclature, target=target).order_by("-pk").first()
     if known is None:
         raise UnusableWeights(
             f"No mapping from {source.nomenclature} to {target} is loaded: run manage.py load_nomenclatures, or give "
             "one with --mapping."
         )
-    return [
+    entries = [
         MappingEntry(entry.source_code, entry.target_code or None, entry.note, entry.is_default)
         for entry in known.entries.order_by("pk")
     ]
+    return ClassMapping(source.nomenclature, target.code, known.note, tuple(entries))
 
 
 def _said_of_channels(
@@ -254,12 +254,17 @@ def _said_of_channels(
     """Class by channel (the same where the campaign speaks the source's nomenclature, else the mapping's default), and
     what the mapping notes of each channel.
     """
-    if mapping is None and campaign.nomenclature.code == source.nomenclature:
+    mapping = mapping or loaded_mapping(campaign, source)
+    if mapping is None:
         return {channel: channel for channel in source.channels}, {}
-    entries = _entries(campaign, source, mapping)
+    if (mapping.source, mapping.target) != (source.nomenclature, campaign.nomenclature.code):
+        raise UnusableWeights(
+            f"The mapping goes from {mapping.source} to {mapping.target}; one from {source.nomenclature} to "
+            f"{campaign.nomenclature.code} is needed."
+        )
     told: dict[str, list[str]] = {}
-    for entry in entries:
+    for entry in mapping.entries:
         if entry.note:
             told.setdefault(entry.source, []).append(entry.note)
-    counterparts = {entry.source: entry.target for entry in entries if entry.default}
+    counterparts = {entry.source: entry.target for entry in mapping.entries if entry.default}
     return counterparts, {code: " ".join(dict.fromkeys(notes)) for code, notes in told.items()}

@@ -3,55 +3,78 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
 
-from annotation.models import ImageryLayer
+from annotation.models import Campaign, ImageryLayer
 from learning.core.map_tables import write_npy
-from learning.core.other_vintage import FILE, MapPair, contradicted_share
+from learning.core.other_vintage import FILE, PARTS_FILE, MapPair, contradicted_share
+from learning.core.regions import PARTS
 from learning.errors import InvalidPredictionGrid
-from learning.models import Prediction, TrainedModel
+from learning.models import Prediction
+from learning.services.predictions import shown_prediction
 
 log = logging.getLogger(__name__)
 
 
 def other_vintages_map(prediction: Prediction) -> Prediction | None:
-    """The map of a published model on another layer of this ground, in the same CRS: of the newest imagery."""
-    layer = prediction.layer
-    maps = (
-        Prediction.objects.filter(
-            state=Prediction.State.READY, model__state=TrainedModel.State.PROMOTED, layer__crs=layer.crs
-        )
-        .exclude(layer=layer)
+    """The map that people see of this ground in another year's imagery, in the same CRS: of the newest imagery.
+
+    A map with fewer than two of this one's class codes could contradict nothing; an older one may.
+    """
+    layer, codes = prediction.layer, set(prediction.model.class_codes)
+    others = (
+        Campaign.objects.filter(layer__crs=layer.crs)
         .exclude(layer__vintage=layer.vintage)
         .select_related("layer")
-        .order_by("-layer__vintage", "-finished_at", "pk")
+        .order_by("-layer__vintage", "-pk")
     )
-    return next((one for one in maps if _share_ground(layer, one.layer)), None)
+    for campaign in others:
+        other = shown_prediction(campaign) if _share_ground(layer, campaign.layer) else None
+        if other is not None and len(codes.intersection(other.model.class_codes)) > 1:
+            return other
+    return None
 
 
-def write_other_vintage(prediction: Prediction) -> bool:
-    """Write what another vintage's map contradicts of a map whose files are in place; whether there is one.
+def write_other_vintage(
+    prediction: Prediction, *, on_progress: Callable[[float], None] = lambda share: None
+) -> list[str]:
+    """Write what another vintage's map contradicts of a map whose files are in place; the names of the files written.
 
-    Evidence never stands in the way of a map: another campaign's map that cannot be compared is logged and left out.
+    Parts of tiles are told apart where the map tells them. Evidence never stands in the way of a map: another
+    campaign's map that cannot be read or compared is logged and left out.
+
+    Args: on_progress: share done, from 0 to 1.
     """
-    target = prediction.path(FILE)
-    target.unlink(missing_ok=True)  # of an attempt before, when there was another vintage
+    for name in (FILE, PARTS_FILE):  # of an attempt before, when there was another vintage
+        prediction.path(name).unlink(missing_ok=True)
     other = other_vintages_map(prediction)
     if other is None:
-        return False
+        return []
     this, that = (MapPair(one.path("class.tif"), one.path("entropy.tif")) for one in (prediction, other))
-    campaign = prediction.model.campaign
-    rows, cols = np.load(prediction.path("scores.npy"), mmap_mode="r", allow_pickle=False).shape
+    tile_px = prediction.model.campaign.tile_px
+    tables = {"scores.npy": (FILE, tile_px), "parts_histogram.npy": (PARTS_FILE, tile_px // PARTS)}
+    grids = [(prediction.path(name), *wanted) for name, wanted in tables.items() if prediction.path(name).exists()]
+    shares: dict[str, NDArray[np.float32]] = {}
     try:
-        share = contradicted_share(this, that, tile_px=campaign.tile_px, n_rows=rows, n_cols=cols)
-    except InvalidPredictionGrid as error:
+        for number, (like, name, side) in enumerate(grids):
+            rows, cols = np.load(like, mmap_mode="r", allow_pickle=False).shape[:2]
+
+            def told(done: float, before: int = number) -> None:
+                on_progress((before + done) / len(grids))
+
+            shares[name] = contradicted_share(this, that, tile_px=side, n_rows=rows, n_cols=cols, on_progress=told)
+    except (InvalidPredictionGrid, RasterioError) as error:
         log.warning("The map of %s is not compared with that of %s: %s", prediction.layer, other.layer, error)
-        return False
-    if np.isnan(share).all():
-        return False
-    write_npy(target, share)
-    return True
+        return []
+    if np.isnan(shares[FILE]).all():
+        return []
+    for name, share in shares.items():
+        write_npy(prediction.path(name), share)
+    return list(shares)
 
 
 def _share_ground(layer: ImageryLayer, other: ImageryLayer) -> bool:

@@ -9,8 +9,10 @@ from annotation.core.quarters import on_whole
 from annotation.core.stored_labels import class_index, label_rasters
 from annotation.models import AnnotationRevision
 from learning.core.acquisition import Candidates
+from learning.core.other_vintage import PARTS_FILE as OTHER_VINTAGE_FILE
 from learning.core.regions import PARTS
 from learning.models import Prediction, TrainingSet, TrainingSetItem
+from learning.services.candidates import contradicted_on
 
 MOST_KNOWN_TILES = 5_000  # labelled tiles whose parts a round is held against; the latest, of more
 LEAST_LABELLED = 0.5  # of a part's ground, for the part to be known
@@ -47,6 +49,7 @@ def part_candidates(prediction: Prediction, eligible: NDArray[np.bool_]) -> Cand
         embedding=embedding[rows, cols].astype(np.float32),
         known_embedding=embedding[places[:, 0], places[:, 1]].astype(np.float32),
         known_share=shares,
+        contradicted=contradicted_on(prediction, OTHER_VINTAGE_FILE, rows, cols),
     )
 
 

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from learning_rows import UNJUDGED, imported_row, labelled_campaign, model_row, ready_map, with_weights
 from safetensors.numpy import save
 from scenes import TWO_CLASSES
 
 from annotation.models import Job
 from annotation.services.people import set_role
+from learning.core.weights_source import shipped_source
 
 pytestmark = pytest.mark.django_db
 FILE = save({"segmentation_head.0.weight": np.zeros((19, 16, 3, 3), np.float32)})
@@ -152,6 +155,14 @@ def test_the_page_says_what_each_file_would_make_and_what_was_imported(scene: An
     assert "the imagery has no band named nDSM" in shown
     client.force_login(scene.author)
     assert client.get("/campaigns/camp/import-model/").status_code == 404
+
+
+def test_the_page_reads_a_sources_mapping_once_however_many_files_it_describes(scene: Any, client: Any) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        text = page(client, scene.reviewer)
+    files = shipped_source("flair_inc").variants
+    assert len(files) > 2 and all(f"<summary><code>{file.code}</code>" in text for file in files)
+    assert sum("mapping" in query["sql"].partition(" FROM ")[2] for query in queries) == 2, "it, and its entries"
 
 
 def test_the_page_speaks_french(scene: Any, client: Any) -> None:

@@ -189,6 +189,8 @@ def test_the_strongest_evidence_against_a_sure_tile_makes_it_a_suspect():
     candidates = replace(on_a_grid([[0.0, 0.2, 0.4, 0.0, 0.0]]), contradicted=np.array([0.3, 0.8, 1.0, np.nan, 0.0]))
     suspected = ConfidentErrors()(candidates, count=5, rng=np.random.default_rng(0))
     assert suspected.tolist() == [1, 0]  # 0.4 before 0.3; what is doubted, unknown or agreed upon is no suspect
+    little = replace(on_a_grid([[0.0, 0.0]]), contradicted=np.array([0.009, 0.01]))
+    assert ConfidentErrors()(little, count=2, rng=np.random.default_rng(0)).tolist() == [1], "a hundredth, or nothing"
     looks = replace(
         looking([[0.0], [9.0]], doubt=[[0.0, 0.0]] * 2, share=[[1.0, 0.0]] * 2,
                 known=[[0.0]] * 50 + [[9.0]] * 50, known_share=[[0.25, 0.75]] * 50 + [[1.0, 0.0]] * 50),

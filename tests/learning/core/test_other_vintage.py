@@ -11,6 +11,7 @@ import pytest
 import rasterio
 from rasterio import Affine
 
+from learning.core import other_vintage
 from learning.core.other_vintage import MapPair, contradicted_share
 from learning.errors import InvalidPredictionGrid
 
@@ -64,7 +65,7 @@ def test_pixels_of_another_size_are_found_by_their_place(tmp_path: Path, repeat:
 
 
 def test_what_either_map_doubts_is_not_compared(tmp_path: Path) -> None:
-    sure, doubted = 63, 65  # levels 1 … 254: a quarter of the largest entropy is 1 + 253 / 4 = 64.25
+    sure, doubted = 64, 65  # levels 1 … 255: a quarter of the largest entropy is 1 + 254 / 4 = 64.5
     this = write_map(tmp_path / "a", [[1, 1, 1, 1]], levels=[[sure, doubted, sure, sure]])
     other = write_map(tmp_path / "b", [[2, 2, 2, 1]], levels=[[sure, sure, doubted, sure]])
     # The second and third pixels are left out, the fourth agrees: one pixel of the tile's sixteen differs.
@@ -95,6 +96,29 @@ def test_tiles_beyond_the_first_strip_are_counted_alike(tmp_path: Path) -> None:
     found = contradicted_share(this, other, tile_px=2, n_rows=1, n_cols=1300)
     assert found[0, -1] == 0.25
     assert not found[0, :-1].any()
+
+
+@pytest.mark.parametrize("pixel", [0.05, 0.4, 1.0, 2.5])
+def test_no_more_than_a_block_of_either_map_is_read_at_once_and_it_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pixel: float
+) -> None:
+    rng = np.random.default_rng(1)
+    ours, theirs = (23, 31), (int(23 / pixel), int(28 / pixel))
+    this = write_map(tmp_path / "a", rng.integers(0, 3, ours), levels=rng.integers(0, 90, ours), top=23.0)
+    other = write_map(tmp_path / "b", rng.integers(0, 3, theirs), levels=rng.integers(0, 90, theirs),
+                      left=2.3, top=21.0, pixel=pixel)  # fmt: skip
+    grid = {"tile_px": 6, "n_rows": 3, "n_cols": 5}
+    whole = contradicted_share(this, other, **grid)
+    assert np.nanmax(whole) > 0.1
+    read, sides = other_vintage._sure_classes, []
+    monkeypatch.setattr(other_vintage, "_BLOCK_PX", 50)
+    monkeypatch.setattr(
+        other_vintage, "_sure_classes", lambda *args: sides.extend([args[3].width, args[3].height]) or read(*args)
+    )
+    shares: list[float] = []
+    np.testing.assert_array_equal(contradicted_share(this, other, **grid, on_progress=shares.append), whole)
+    assert max(sides) <= 50 + 1, "a pixel more where the grids are not flush"
+    assert shares == sorted(shares) and shares[-1] == 1.0
 
 
 @pytest.mark.parametrize(

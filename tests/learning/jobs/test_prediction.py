@@ -11,7 +11,7 @@ import scenes
 import torch
 from django.utils import timezone
 from learning_rows import labelled_campaign, model_row
-from map_rows import halves_at, judged_model, map_of, retire
+from map_rows import halves_at, judged_model, map_of, map_of_vintage, retire
 
 from annotation.jobs.registry import run_job
 from annotation.models import Campaign
@@ -19,6 +19,7 @@ from annotation.services.tiles import pool_mask
 from learning.core.dataset import Normalisation
 from learning.core.model_file import ModelMetadata, save_model
 from learning.core.network import NetworkSpec, build_network
+from learning.jobs.prediction import file_sha256
 from learning.models import MapChange, Prediction, RetrainingPolicy
 from learning.services.acquisition import open_acquisition_round
 from learning.services.predictions import start_prediction
@@ -44,9 +45,14 @@ def test_a_map_is_held_against_the_labels_it_is_new_to_once_its_round_is_open() 
     assert scene.campaign.rounds.filter(number=1, model_version=second.version).exists()
 
 
-def mapped_layer(folder: Path, *, number: int = 1, dropout: float = 0.0, tile_px: int = 64) -> Any:
-    """A published model with weights, untrained, of a campaign on a layer with pixels; by number, a later one."""
-    camp = Campaign.objects.first()
+def mapped_layer(
+    folder: Path, *, number: int = 1, dropout: float = 0.0, tile_px: int = 64, sure_of: int | None = None
+) -> Any:
+    """A published model with weights, untrained, of a campaign on a layer with pixels; by number, a later one.
+
+    It may be made sure of one class everywhere.
+    """
+    camp = Campaign.objects.order_by("pk").first()
     if camp is None:
         camp = scenes.campaign(layer=scenes.real_layer(folder)[0], tile_px=tile_px, first_round=4, blind_share=0)
     camp.trained_models.filter(state="promoted").update(state="retired")
@@ -56,9 +62,14 @@ def mapped_layer(folder: Path, *, number: int = 1, dropout: float = 0.0, tile_px
         decoder_channels=(8, 8, 8, 8, 8), dropout=dropout,
     )  # fmt: skip
     torch.manual_seed(number)
+    network = build_network(spec).eval()
+    if sure_of is not None:
+        head = list(network.parameters())[-1]
+        assert head.shape == (2,)
+        head.data[sure_of] += 50
     norm = Normalisation("uint8", (100.0,) * len(spec.bands), (50.0,) * len(spec.bands))
     metadata = ModelMetadata(spec, norm, "demo", "1", camp.layer.gsd_m, "5" * 64, margin_px=32)
-    model.sha256 = save_model(model.path, build_network(spec).eval(), metadata)
+    model.sha256 = save_model(model.path, network, metadata)
     model.decided_at = timezone.now()
     model.save()
     return model
@@ -116,3 +127,27 @@ def test_a_map_is_made_in_parts_where_the_policy_asks_for_regions_and_its_round_
     tickets = model.campaign.rounds.latest("number").tickets.exclude(kind="control")
     assert tickets and all(1 <= len(ticket.regions) <= 4 for ticket in tickets)
     assert {side for ticket in tickets for window in ticket.regions for side in window[2:]} == {32}
+
+
+def test_a_map_is_held_against_another_vintages_where_there_is_one_and_its_round_asks_what_that_contradicts(
+    tmp_path: Path,
+) -> None:
+    alone = mapped_layer(tmp_path, sure_of=1)
+    camp = alone.campaign
+    job = predicted(alone)
+    assert job.state == "succeeded", job.error
+    assert "other_vintage.npy" not in Prediction.objects.get(model=alone).files
+    assert not camp.rounds.latest("number").tickets.filter(kind="suspect").exists()
+
+    map_of_vintage("other", vintage=2015, east=1)  # of twice the ground, the first class all over ours
+    model = mapped_layer(tmp_path, number=2, sure_of=1)
+    assert model.campaign == camp
+    job = predicted(model)
+    assert job.state == "succeeded", job.error
+    made = Prediction.objects.get(model=model)
+    assert made.files["other_vintage.npy"] == file_sha256(made.path("other_vintage.npy"))
+    found = np.load(made.path("other_vintage.npy"))
+    assert found.shape == (camp.n_rows, camp.n_cols) and (found == 1).all()
+    asked = camp.rounds.latest("number").tickets
+    assert asked.filter(kind="suspect").count() == round(0.2 * asked.exclude(kind="control").count()) > 0
+    assert not asked.filter(kind="suspect").exclude(tile__role="pool").exists()
