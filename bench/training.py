@@ -97,9 +97,8 @@ def resident_batches(
         drawn = draw_augmentation(config.batch_size, options=config.augmentation, rng=last)
         cut = draw_batch(tiles, labelled_tiles=summary.labelled_tiles, crop_px=config.crop_px, rngs=rngs)
         images, valid = torch.from_numpy(cut.images), torch.from_numpy(cut.valid)
-        inputs, labels = augmented(
-            normalised(images, valid, summary.normalisation), torch.from_numpy(cut.labels), drawn
-        )
+        inputs = normalised(images, valid, summary.normalisation)
+        inputs, labels, _weights = augmented(inputs, torch.from_numpy(cut.labels), torch.from_numpy(cut.weights), drawn)
         inputs = inputs.to(device).contiguous(memory_format=torch.channels_last)
         found.append((inputs, labels.to(device).long() - 1))
     weights = class_weights(summary.class_pixels, power=config.class_weight_power)

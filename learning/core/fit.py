@@ -395,7 +395,8 @@ class _Run:
             tensor.to(self.device, non_blocking=True)
             for tensor in (batch.images, batch.labels, batch.valid, batch.weights)
         )
-        inputs, labels = augmented(normalised(images, valid, self.normalisation), labels, batch.augmentation)
+        inputs = normalised(images, valid, self.normalisation)
+        inputs, labels, weights = augmented(inputs, labels, weights, batch.augmentation)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self._seeded(), self.ranks.batch_norm(), autocast(self.precision, self.device):
             logits = self._logits(inputs)
