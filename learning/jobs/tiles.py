@@ -50,9 +50,11 @@ class PlacedLabels:
         flat = zlib.decompress(self.deflated)
         if not isinstance(self.weight, tuple):
             return np.frombuffer(flat, np.uint8).reshape(side, side), self.weight
-        places = np.frombuffer(flat, _place_type(len(self.weight))).reshape(side, side)
+        stored: NDArray[Any] = np.frombuffer(flat, _place_type(len(self.weight)))
+        places = stored.reshape(side, side)
         classes, weights = zip(*self.weight, strict=True)
-        return np.asarray(classes, np.uint8)[places], np.asarray(weights, np.float32)[places]
+        # For each patch drawn: `take` is faster than an index.
+        return np.asarray(classes, np.uint8).take(places), np.asarray(weights, np.float32).take(places)
 
 
 class CampaignTiles(Sequence[LabelledTile]):
