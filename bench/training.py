@@ -38,9 +38,10 @@ import _training_selection  # noqa: E402 (the path must be set first)
 from learning.core.augment import augmented, normalised  # noqa: E402
 from learning.core.dataset import LabelledTile, class_weights, draw_augmentation, draw_batch, summarise  # noqa: E402
 from learning.core.entropy import classes_and_entropy  # noqa: E402
-from learning.core.fit import TrainConfig, fit, learning_rate_at  # noqa: E402
+from learning.core.fit import fit, learning_rate_at  # noqa: E402
 from learning.core.network import NetworkSpec, build_network  # noqa: E402
 from learning.core.precision import autocast, on_device, resolve_precision, training_precision  # noqa: E402
+from learning.core.train_config import TrainConfig  # noqa: E402
 
 CLASSES = tuple(f"c{number}" for number in range(1, 9))
 SPEC = NetworkSpec(bands=("R", "G", "B"), class_codes=CLASSES)

@@ -23,8 +23,9 @@ from safetensors.torch import load_file, save
 
 from learning.core.dataset import LabelledTile, Normalisation
 from learning.core.durable import write_durably
-from learning.core.fit import FittedModel, TrainConfig
+from learning.core.fit import FittedModel
 from learning.core.network import NetworkSpec, build_network
+from learning.core.train_config import TrainConfig
 
 
 @dataclass(frozen=True, slots=True)

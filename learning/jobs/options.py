@@ -10,8 +10,8 @@ from learning.core.acquisition import acquisition_named
 from learning.errors import InvalidTrainConfig
 
 if TYPE_CHECKING:
-    from learning.core.fit import TrainConfig
     from learning.core.network import NetworkSpec
+    from learning.core.train_config import TrainConfig
 
 NETWORK_OPTIONS = frozenset({"architecture", "encoder", "decoder_channels", "pretrained"})
 OTHER_OPTIONS = {
@@ -34,8 +34,8 @@ def read_options(
 
     Raises: InvalidTrainConfig (an unknown option, or a value of another type), UnsupportedNetwork, UnknownAcquisition.
     """
-    from learning.core.fit import TrainConfig
     from learning.core.network import NetworkSpec
+    from learning.core.train_config import TrainConfig
 
     training = [field.name for field in fields(TrainConfig)]
     known = {*training, *NETWORK_OPTIONS, *OTHER_OPTIONS}

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from learning.core.dataset import LabelledTile, Normalisation
-from learning.core.fit import TrainConfig, fit, learning_rate_at
+from learning.core.fit import fit, learning_rate_at
 from learning.core.model_file import ModelMetadata, TrainedModel
 from learning.core.network import NetworkSpec, build_network
 from learning.core.precision import cpu_has_bf16, resolve_precision, training_precision
 from learning.core.predict import predict_window
+from learning.core.train_config import TrainConfig
 from learning.errors import (
     CheckpointMismatch,
     IncompatibleInitialWeights,

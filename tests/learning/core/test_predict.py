@@ -15,11 +15,12 @@ from rio_cogeo.cogeo import cog_validate
 from learning.core import map_files
 from learning.core.dataset import LabelledTile, Normalisation
 from learning.core.embedding import logits_and_features
-from learning.core.fit import TrainConfig, fit
+from learning.core.fit import fit
 from learning.core.map_files import MapPaths, claim_work_dir
 from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
 from learning.core.network import NetworkSpec, build_network
 from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window, window_logits
+from learning.core.train_config import TrainConfig
 from learning.core.uncertainty import predictive_entropy
 from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, PredictionStopped
 

@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from learning.core.dataset import LabelledTile
-from learning.core.fit import FittedModel, StepReport, TrainConfig, fit
+from learning.core.fit import FittedModel, StepReport, fit
 from learning.core.frozen_run import FrozenTiles, TrainRequest, freeze_tiles, read_request, write_request
 from learning.core.network import NetworkSpec
+from learning.core.train_config import TrainConfig
 from learning.errors import InvalidTrainConfig, NothingToLearn, TrainingProcessFailed, TrainingStopped
 from learning.jobs.processes import fit_in_processes, processes_of
 
