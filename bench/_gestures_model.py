@@ -18,13 +18,14 @@ from assemble_dubai import read_scene
 
 from learning.core.acquisition import Candidates, Doubt
 from learning.core.dataset import LabelledTile
-from learning.core.fit import StepReport, TrainConfig, fit
+from learning.core.fit import StepReport, fit
 from learning.core.map_files import ENTROPY_LEVELS
 from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
 from learning.core.network import NetworkSpec
 from learning.core.precision import cpu_has_bf16
 from learning.core.predict import predict_window
 from learning.core.rounds import Mix, rank_tiles
+from learning.core.train_config import TrainConfig
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

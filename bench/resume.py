@@ -34,8 +34,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from learning.core.dataset import LabelledTile  # noqa: E402 (the path must be set first)
-from learning.core.fit import StepReport, TrainConfig, fit  # noqa: E402
+from learning.core.fit import StepReport, fit  # noqa: E402
 from learning.core.network import NetworkSpec  # noqa: E402
+from learning.core.train_config import TrainConfig  # noqa: E402
 
 # Every part of a checkpoint has something in it: moments, a running average, drop-out by steps, two losses.
 SPEC = NetworkSpec(

@@ -94,11 +94,12 @@ def miou_of(images: UInt8Array, merged: UInt8Array, test: list[Any], *, steps: i
     """Train the platform's network on merged labels and judge it on the test tiles, once a seed."""
     from learning.core.dataset import LabelledTile
     from learning.core.evaluate import mean_iou, tile_confusion
-    from learning.core.fit import TrainConfig, fit
+    from learning.core.fit import fit
     from learning.core.model_file import ModelMetadata, load_model, save_model
     from learning.core.network import NetworkSpec
     from learning.core.precision import cpu_has_bf16
     from learning.core.predict import predict_window
+    from learning.core.train_config import TrainConfig
 
     tiles = [
         LabelledTile(image=image, labels=labels) for image, labels in zip(images, merged, strict=True) if labels.any()

@@ -38,9 +38,10 @@ import _training_selection  # noqa: E402 (the path must be set first)
 from learning.core.augment import augmented, normalised  # noqa: E402
 from learning.core.dataset import LabelledTile, class_weights, draw_augmentation, draw_batch, summarise  # noqa: E402
 from learning.core.entropy import classes_and_entropy  # noqa: E402
-from learning.core.fit import TrainConfig, fit, learning_rate_at  # noqa: E402
+from learning.core.fit import fit, learning_rate_at  # noqa: E402
 from learning.core.network import NetworkSpec, build_network  # noqa: E402
 from learning.core.precision import autocast, on_device, resolve_precision, training_precision  # noqa: E402
+from learning.core.train_config import TrainConfig  # noqa: E402
 
 CLASSES = tuple(f"c{number}" for number in range(1, 9))
 SPEC = NetworkSpec(bands=("R", "G", "B"), class_codes=CLASSES)
@@ -97,9 +98,8 @@ def resident_batches(
         drawn = draw_augmentation(config.batch_size, options=config.augmentation, rng=last)
         cut = draw_batch(tiles, labelled_tiles=summary.labelled_tiles, crop_px=config.crop_px, rngs=rngs)
         images, valid = torch.from_numpy(cut.images), torch.from_numpy(cut.valid)
-        inputs, labels = augmented(
-            normalised(images, valid, summary.normalisation), torch.from_numpy(cut.labels), drawn
-        )
+        inputs = normalised(images, valid, summary.normalisation)
+        inputs, labels, _weights = augmented(inputs, torch.from_numpy(cut.labels), torch.from_numpy(cut.weights), drawn)
         inputs = inputs.to(device).contiguous(memory_format=torch.channels_last)
         found.append((inputs, labels.to(device).long() - 1))
     weights = class_weights(summary.class_pixels, power=config.class_weight_power)

@@ -17,7 +17,7 @@ Weights = Sequence[float | Mapping[int, float]]
 
 _VALUES = 256
 # Weights count in thousandths, as whole numbers: sums then do not depend on who comes first, and a tie is a tie.
-_WEIGHT_UNIT = 1000
+WEIGHT_UNIT = 1000
 
 
 def majority_vote(rasters: Sequence[UInt8Array], *, unlabelled: int = 0) -> UInt8Array:
@@ -59,24 +59,21 @@ def weighted_vote(rasters: Sequence[UInt8Array], *, weights: Weights, unlabelled
     return best.astype(np.uint8)
 
 
-def support(rasters: Sequence[UInt8Array], merged: UInt8Array, *, weights: Weights, unlabelled: int = 0) -> float:
-    """How far what was merged is to be believed: the mean over its pixels of the largest weight among those who gave
-    the class that won, each at most 1.
-
-    With weights of 1 it is exactly 1, and so it is where nothing is labelled.
+def support_map(
+    rasters: Sequence[UInt8Array], merged: UInt8Array, *, weights: Weights, unlabelled: int = 0
+) -> NDArray[np.uint16]:
+    """How far each pixel of what was merged is to be believed: the largest weight among those who gave the class that
+    won, at most 1.
 
     Args:    as weighted_vote; merged: what it returned, uint8 (row, col).
-    Returns: 0 to 1, in ten-thousandths.
+    Returns: uint16 (row, col), 0 to 1000 thousandths, 0 where unlabelled.
+    Raises:  UnusableLabels: weights do not fit.
     """
-    tables = np.minimum(_weight_tables(weights, n_people=len(rasters)), _WEIGHT_UNIT)
-    labelled = merged != unlabelled
-    pixels = int(labelled.sum())
-    if pixels == 0:
-        return 1.0
-    largest = np.zeros(merged.shape, np.int64)
+    tables = np.minimum(_weight_tables(weights, n_people=len(rasters)), WEIGHT_UNIT).astype(np.uint16)
+    largest = np.zeros(merged.shape, np.uint16)
     for raster, table in zip(rasters, tables, strict=True):
-        largest = np.maximum(largest, np.where(raster == merged, table[raster], 0))
-    return round(int(largest[labelled].sum()) / (pixels * _WEIGHT_UNIT), 4)
+        largest = np.maximum(largest, np.where(raster == merged, table[raster], np.uint16(0)))
+    return np.where(merged == unlabelled, np.uint16(0), largest)
 
 
 def staple(rasters: Sequence[UInt8Array], *, unlabelled: int = 0, max_iterations: int = 50) -> UInt8Array:
@@ -117,7 +114,7 @@ def _weight_tables(weights: Weights, *, n_people: int) -> IntArray:
     """Weight of each raster value for each person, in thousandths: int64 (person, 256)."""
     if len(weights) != n_people or n_people == 0:
         raise UnusableLabels(f"{len(weights)} weight(s) for {n_people} raster(s): one a person is needed.")
-    tables = np.full((n_people, _VALUES), _WEIGHT_UNIT, np.int64)
+    tables = np.full((n_people, _VALUES), WEIGHT_UNIT, np.int64)
     for person, weight in enumerate(weights):
         by_value: Mapping[int, float] = (
             dict.fromkeys(range(_VALUES), float(weight)) if isinstance(weight, float | int) else weight
@@ -125,5 +122,5 @@ def _weight_tables(weights: Weights, *, n_people: int) -> IntArray:
         for value, number in by_value.items():
             if not (np.isfinite(number) and number >= 0):
                 raise UnusableLabels(f"The weight {number} of person {person} is not a number from 0.")
-            tables[person, value] = round(number * _WEIGHT_UNIT)
+            tables[person, value] = round(number * WEIGHT_UNIT)
     return tables

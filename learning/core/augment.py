@@ -19,14 +19,19 @@ def normalised(images: Tensor, valid: Tensor, normalisation: Normalisation) -> T
     return images.to(torch.float32).sub_(mean).div_(std).mul_(valid[:, None])
 
 
-def augmented(images: Tensor, labels: Tensor, drawn: Augmentation) -> tuple[Tensor, Tensor]:
+def augmented(images: Tensor, labels: Tensor, weights: Tensor, drawn: Augmentation) -> tuple[Tensor, Tensor, Tensor]:
     """Change each patch as it was drawn.
 
-    Args:    images: float32 (batch, band, side, side); labels: uint8 (batch, side, side), 0 = unlabelled.
+    Args:
+        images: float32 (batch, band, side, side).
+        labels: uint8 (batch, side, side), 0 = unlabelled.
+        weights: float32 (batch,), which stays as it is, or (batch, side, side), which goes where the labels go.
+
     Returns: the same shapes. Ground from outside the patch is mirrored and unlabelled.
     """
-    device = images.device
-    stack = labels[:, None]
+    device, by_pixel = images.device, weights.ndim == 3
+    # Labels are whole numbers up to 255, which float32 holds exactly.
+    stack = torch.stack([labels.to(weights.dtype), weights], 1) if by_pixel else labels[:, None]
     for chosen, axes in ((drawn.transposed, None), (drawn.rows_flipped, 2), (drawn.cols_flipped, 3)):
         if chosen.any():
             which = torch.from_numpy(np.ascontiguousarray(chosen)).to(device)[:, None, None, None]
@@ -35,7 +40,7 @@ def augmented(images: Tensor, labels: Tensor, drawn: Augmentation) -> tuple[Tens
     if (drawn.zoom != 1).any() or (drawn.radians != 0).any():
         images, stack = _resampled(images, stack, drawn)
     gain, shift = (torch.from_numpy(values).to(device)[:, None, None, None] for values in (drawn.gain, drawn.shift))
-    return images * gain + shift, stack[:, 0]
+    return images * gain + shift, stack[:, 0].to(labels.dtype), stack[:, 1] if by_pixel else weights
 
 
 def _resampled(images: Tensor, labels: Tensor, drawn: Augmentation) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ class LabelledTile:
     Args:
         image: uint8 or uint16 (band, row, col), raw sensor values, bands in the network's order.
         labels: uint8 (row, col): 0 = unlabelled (ignored), k = class_codes[k - 1].
-        weight: how much its pixels count, > 0 (reliability of who labelled it).
+        weight: how much its pixels count in the loss: one number > 0 for all of them, or float32 (row, col) from 0;
+            a pixel of weight 0 counts as unlabelled.
         valid: bool (row, col), False where the imagery has no data; None = all valid.
 
     Raises: InvalidTrainingTile: with the shapes or values met.
@@ -30,7 +32,7 @@ class LabelledTile:
 
     image: NDArray[np.uint8] | NDArray[np.uint16]
     labels: NDArray[np.uint8]
-    weight: float = 1.0
+    weight: float | NDArray[np.float32] = 1.0
     valid: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
@@ -45,7 +47,9 @@ class LabelledTile:
             )
         if self.valid is not None and (self.valid.dtype != np.bool_ or self.valid.shape != self.labels.shape):
             raise InvalidTrainingTile(f"Valid mask {self.valid.shape}: expected bool {self.labels.shape}.")
-        if not (np.isfinite(self.weight) and self.weight > 0):
+        if isinstance(self.weight, np.ndarray):
+            _check_weights(self.weight, self.labels.shape)
+        elif not (np.isfinite(self.weight) and self.weight > 0):
             raise InvalidTrainingTile(f"Tile weight {self.weight}: expected a positive number.")
 
 
@@ -83,7 +87,7 @@ class PatchBatch:
         images: uint8 or uint16 (batch, band, crop, crop), raw values.
         labels: uint8 (batch, crop, crop), 0 = unlabelled.
         valid: bool (batch, crop, crop), False where there is no imagery.
-        weights: float32 (batch,), of each patch's tile.
+        weights: float32 (batch,), of each patch's tile, or (batch, crop, crop) where pixels of a tile differ.
     """
 
     images: NDArray[np.uint8] | NDArray[np.uint16]
@@ -159,10 +163,12 @@ def summarise(tiles: Sequence[LabelledTile], *, n_bands: int, n_classes: int) ->
 
 
 def usable_labels(tile: LabelledTile) -> NDArray[np.uint8]:
-    """Labels with pixels that have no imagery set to unlabelled."""
-    if tile.valid is None:
-        return tile.labels
-    return np.where(tile.valid, tile.labels, np.uint8(UNLABELLED)).astype(np.uint8)
+    """Labels with pixels that have no imagery, or no weight, set to unlabelled."""
+    labels = tile.labels
+    for known in (tile.valid, tile.weight > 0 if isinstance(tile.weight, np.ndarray) else None):
+        if known is not None:
+            labels = np.where(known, labels, np.uint8(UNLABELLED)).astype(np.uint8)
+    return labels
 
 
 def class_weights(class_pixels: NDArray[np.int64], *, power: float) -> NDArray[np.float32]:
@@ -191,23 +197,25 @@ def draw_batch(
 
     A patch depends on its own generator alone: processes that share a batch draw theirs and no other.
     """
-    patches, weights = [], []
+    patches = []
     for rng in rngs:
         tile = tiles[labelled_tiles[int(rng.integers(len(labelled_tiles)))]]
         patches.append(draw_patch(tile, crop_px=crop_px, rng=rng))
-        weights.append(tile.weight)
-    images, labels, valid = zip(*patches, strict=True)
+    images, labels, valid, weights = zip(*patches, strict=True)
+    if any(isinstance(weight, np.ndarray) for weight in weights):
+        weights = tuple(np.broadcast_to(weight, (crop_px, crop_px)) for weight in weights)
     return PatchBatch(np.stack(images), np.stack(labels), np.stack(valid), np.asarray(weights, np.float32))
 
 
 def draw_patch(
     tile: LabelledTile, *, crop_px: int, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], NDArray[np.uint8], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], NDArray[np.uint8], NDArray[np.bool_], float | NDArray[np.float32]]:
     """Cut a square patch that holds at least one labelled pixel of the tile.
 
     A tile smaller than the crop is mirrored outwards, and the mirrored part is unlabelled.
 
-    Returns: image (band, crop, crop) as in the tile, labels uint8 (crop, crop), valid bool (crop, crop).
+    Returns: image (band, crop, crop) as in the tile, labels uint8 (crop, crop), valid bool (crop, crop), weight as in
+        the tile: a number, or float32 (crop, crop).
     """
     labels = usable_labels(tile)
     # Placing the crop around a labelled pixel keeps sparse labels from yielding empty patches.
@@ -218,13 +226,13 @@ def draw_patch(
     if min(labels.shape) >= crop_px:
         window = np.s_[top : top + crop_px, left : left + crop_px]
         valid = np.ones((crop_px, crop_px), np.bool_) if tile.valid is None else tile.valid[window]
-        return tile.image[:, *window], labels[window], valid
+        return tile.image[:, *window], labels[window], valid, _cut(tile.weight, window)
     rows, cols = np.arange(top, top + crop_px), np.arange(left, left + crop_px)
     inside = _inside(rows, labels.shape[0])[:, None] & _inside(cols, labels.shape[1])[None, :]
     mirrored = np.ix_(mirror(rows, labels.shape[0]), mirror(cols, labels.shape[1]))
     patch = np.where(inside, labels[mirrored], np.uint8(UNLABELLED)).astype(np.uint8)
     valid = np.ones_like(inside) if tile.valid is None else tile.valid[mirrored]
-    return tile.image[:, mirrored[0], mirrored[1]], patch, valid
+    return tile.image[:, mirrored[0], mirrored[1]], patch, valid, _cut(tile.weight, mirrored)
 
 
 def draw_augmentation(batch_size: int, *, options: AugmentOptions, rng: np.random.Generator) -> Augmentation:
@@ -246,6 +254,18 @@ def mirror(positions: NDArray[np.intp], length: int) -> NDArray[np.intp]:
     period = 2 * (length - 1)
     folded = np.abs(positions) % period
     return np.where(folded < length, folded, period - folded)
+
+
+def _check_weights(weights: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    if weights.dtype != np.float32 or weights.shape != shape:
+        raise InvalidTrainingTile(f"Weights {weights.dtype} {weights.shape}: expected float32 {shape}.")
+    low, high = weights.min(initial=0), weights.max(initial=0)
+    if not (low >= 0 and high < np.inf):  # neither holds of what is not a number
+        raise InvalidTrainingTile(f"Weights of pixels go from {low} to {high}: expected finite numbers from 0.")
+
+
+def _cut(weight: float | NDArray[np.float32], window: tuple[Any, ...]) -> float | NDArray[np.float32]:
+    return weight[window] if isinstance(weight, np.ndarray) else weight
 
 
 def _start(around: int, *, length: int, crop: int, rng: np.random.Generator) -> int:
@@ -276,8 +296,10 @@ def _normalisation(moments: NDArray[np.float64], dtype: np.dtype[np.generic]) ->
 
 
 def _update_digest(digest: hashlib._Hash, tile: LabelledTile) -> None:
-    digest.update(f"{tile.image.dtype}{tile.image.shape}{tile.weight!r}{tile.valid is None}".encode())
-    for array in (tile.image, tile.labels, tile.valid):
+    mapped = tile.weight if isinstance(tile.weight, np.ndarray) else None
+    weight = "by pixel" if mapped is not None else repr(tile.weight)
+    digest.update(f"{tile.image.dtype}{tile.image.shape}{weight}{tile.valid is None}".encode())
+    for array in (tile.image, tile.labels, tile.valid, mapped):
         if array is not None:
             digest.update(np.ascontiguousarray(array).tobytes())
 

@@ -25,7 +25,6 @@ from learning.core import checkpoint as checkpoints
 from learning.core.augment import augmented, normalised
 from learning.core.dataset import (
     Augmentation,
-    AugmentOptions,
     LabelledTile,
     Normalisation,
     PatchBatch,
@@ -35,11 +34,12 @@ from learning.core.dataset import (
     draw_batch,
     summarise,
 )
-from learning.core.losses import LossMix, segmentation_loss
+from learning.core.losses import segmentation_loss
 from learning.core.model_file import TrainedModel
-from learning.core.network import STRIDE, NetworkSpec, build_network, spec_from, warm_network
-from learning.core.precision import PRECISIONS, autocast, on_device, training_precision
+from learning.core.network import NetworkSpec, build_network, spec_from, warm_network
+from learning.core.precision import autocast, on_device, training_precision
 from learning.core.ranks import Ranks
+from learning.core.train_config import TrainConfig
 from learning.errors import (
     CheckpointMismatch,
     InvalidTrainConfig,
@@ -49,92 +49,6 @@ from learning.errors import (
 
 # How a step's draws follow from (seed, step). Checkpoints of another way are refused: resumed, they would fit neither.
 DRAWS = 2
-NO_AUGMENTATION = AugmentOptions(turns=False, contrast=0.0, brightness=0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """How long and how to train.
-
-    Args:
-        steps: optimiser steps in all.
-        batch_size: patches a step, of all processes together.
-        crop_px: side of a training patch, a multiple of 32, at least 64.
-        warmup_share: share of the steps over which the rate rises linearly, before the cosine.
-        class_weight_power: 0 = natural frequencies, 1 = classes equal; see dataset.class_weights.
-        dice_share, lovasz_share, focal_share: shares of these losses in the sum, which cross-entropy fills up to 1.
-        focal_gamma: how much less the focal loss (Lin et al. 2017) makes of what is already right.
-        ema_decay: decay of the running average of the weights that is returned, 0 = the last weights.
-        checkpoint_every: steps between checkpoints.
-        precision: "auto" = bf16 where it is native and pays, else fp16 with loss scaling on a GPU, fp32 on a CPU.
-        augment: whether patches are turned and jittered; zoom, rotation: see dataset.AugmentOptions.
-        compile: compile the network first (needs a C++ compiler on a CPU): a minute, then 10 to 20 % in fp32.
-
-    Raises: InvalidTrainConfig: with the value met.
-    """
-
-    steps: int = 400
-    batch_size: int = 8
-    crop_px: int = 128
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    warmup_share: float = 0.1
-    class_weight_power: float = 0.5
-    dice_share: float = 0.0
-    lovasz_share: float = 0.0
-    focal_share: float = 0.0
-    focal_gamma: float = 2.0
-    ema_decay: float = 0.0
-    gradient_clip: float = 5.0
-    seed: int = 2022
-    checkpoint_every: int = 100
-    precision: str = "auto"
-    augment: bool = True
-    zoom: float = 0.0
-    rotation: float = 0.0
-    compile: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what the loop cannot honour."""
-        shares = (self.dice_share, self.lovasz_share, self.focal_share)
-        bounds = {
-            "steps": self.steps >= 1,
-            "batch_size": self.batch_size >= 1,
-            "crop_px": self.crop_px >= 64 and self.crop_px % STRIDE == 0,
-            "learning_rate": 0 < self.learning_rate < 1,
-            "weight_decay": 0 <= self.weight_decay < 1,
-            "warmup_share": 0 <= self.warmup_share < 1,
-            "class_weight_power": 0 <= self.class_weight_power <= 1,
-            "dice_share": 0 <= self.dice_share <= 1,
-            "lovasz_share": 0 <= self.lovasz_share <= 1,
-            "focal_share": 0 <= self.focal_share <= 1,
-            "focal_gamma": 0 <= self.focal_gamma <= 10,
-            "ema_decay": 0 <= self.ema_decay < 1,
-            "gradient_clip": self.gradient_clip > 0,
-            "seed": self.seed >= 0,
-            "checkpoint_every": self.checkpoint_every >= 1,
-            "precision": self.precision in PRECISIONS,
-            "zoom": 0 <= self.zoom <= 1,
-            "rotation": 0 <= self.rotation <= 45,
-        }
-        for name, good in bounds.items():
-            if not good:
-                raise InvalidTrainConfig(f"{name} = {getattr(self, name)!r} cannot be used; see TrainConfig.")
-        if sum(shares) > 1 + 1e-9:
-            raise InvalidTrainConfig(
-                f"dice_share, lovasz_share and focal_share are {shares!r} and add up to {sum(shares):g}; "
-                "at most 1 is possible, cross-entropy has the rest."
-            )
-
-    @property
-    def losses(self) -> LossMix:
-        """The losses' shares."""
-        return LossMix(self.dice_share, self.lovasz_share, self.focal_share, self.focal_gamma)
-
-    @property
-    def augmentation(self) -> AugmentOptions:
-        """What is done to patches."""
-        return AugmentOptions(zoom=self.zoom, rotation=self.rotation) if self.augment else NO_AUGMENTATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +309,8 @@ class _Run:
             tensor.to(self.device, non_blocking=True)
             for tensor in (batch.images, batch.labels, batch.valid, batch.weights)
         )
-        inputs, labels = augmented(normalised(images, valid, self.normalisation), labels, batch.augmentation)
+        inputs = normalised(images, valid, self.normalisation)
+        inputs, labels, weights = augmented(inputs, labels, weights, batch.augmentation)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with self._seeded(), self.ranks.batch_norm(), autocast(self.precision, self.device):
             logits = self._logits(inputs)

@@ -23,8 +23,9 @@ from safetensors.torch import load_file, save
 
 from learning.core.dataset import LabelledTile, Normalisation
 from learning.core.durable import write_durably
-from learning.core.fit import FittedModel, TrainConfig
+from learning.core.fit import FittedModel
 from learning.core.network import NetworkSpec, build_network
+from learning.core.train_config import TrainConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,10 @@ class FrozenTiles(Sequence[LabelledTile]):
         if not 0 <= index < self._count:
             raise IndexError(f"tile {index} of {self._count}")
         with np.load(self._folder / f"{index:06d}.npz", allow_pickle=False) as stored:
-            valid = stored.get("valid")
-            return LabelledTile(stored["image"], stored["labels"], float(stored["weight"]), valid)
+            weight = stored["weight"]
+            return LabelledTile(
+                stored["image"], stored["labels"], weight if weight.ndim else float(weight), stored.get("valid")
+            )
 
 
 def freeze_tiles(folder: Path, tiles: Sequence[LabelledTile], *, made_of: str) -> None:
@@ -83,7 +86,7 @@ def freeze_tiles(folder: Path, tiles: Sequence[LabelledTile], *, made_of: str) -
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(len(tiles)):
         tile = tiles[number]
-        arrays: dict[str, Any] = {"image": tile.image, "labels": tile.labels, "weight": np.float64(tile.weight)}
+        arrays: dict[str, Any] = {"image": tile.image, "labels": tile.labels, "weight": np.asarray(tile.weight)}
         if tile.valid is not None:
             arrays["valid"] = tile.valid
         np.savez(folder / f"{number:06d}.npz", **arrays)

@@ -11,8 +11,8 @@ from learning.core.uncertainty import pixel_score
 from learning.errors import InvalidTrainConfig
 
 if TYPE_CHECKING:
-    from learning.core.fit import TrainConfig
     from learning.core.network import NetworkSpec
+    from learning.core.train_config import TrainConfig
 
 NETWORK_SHAPE = frozenset({"architecture", "encoder", "decoder_channels", "pretrained"})
 NETWORK_OPTIONS = NETWORK_SHAPE | {"dropout"}
@@ -37,8 +37,8 @@ def read_options(
 
     Raises: InvalidTrainConfig (an unknown option, or a value of another type), UnsupportedNetwork, UnknownAcquisition.
     """
-    from learning.core.fit import TrainConfig
     from learning.core.network import NetworkSpec
+    from learning.core.train_config import TrainConfig
 
     training = [field.name for field in fields(TrainConfig)]
     known = {*training, *NETWORK_OPTIONS, *OTHER_OPTIONS}

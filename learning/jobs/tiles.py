@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from annotation.core.consensus import support, weighted_vote
+from annotation.core.consensus import WEIGHT_UNIT, support_map, weighted_vote
 from annotation.core.grid import PixelWindow
 from annotation.core.quarters import on_whole
 from annotation.core.stored_labels import class_index, label_rasters
@@ -28,16 +28,33 @@ from learning.services.training_sets import training_set_sha256
 from learning.services.validations import frozen_features
 
 IMAGE_CACHE_BYTES = 512 * 1024 * 1024
+Kinds = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedLabels:
-    """A tile's place and its label raster, deflated: label rasters are mostly runs; `weight` as in LabelledTile."""
+    """A tile's place, its labels and what they weigh, small: rasters of labels are mostly runs.
+
+    Args:
+        deflated: the label raster; where pixels weigh differently, the raster of their places in `weight`.
+        weight: of each labelled pixel, or the pairs of class and weight that occur.
+    """
 
     row: int
     col: int
     deflated: bytes
-    weight: float = 1.0
+    weight: float | Kinds = 1.0
+
+    def unpacked(self, side: int) -> tuple[NDArray[np.uint8], float | NDArray[np.float32]]:
+        """Labels and weight as LabelledTile has them, of a tile `side` pixels wide."""
+        flat = zlib.decompress(self.deflated)
+        if not isinstance(self.weight, tuple):
+            return np.frombuffer(flat, np.uint8).reshape(side, side), self.weight
+        stored: NDArray[Any] = np.frombuffer(flat, _place_type(len(self.weight)))
+        places = stored.reshape(side, side)
+        classes, weights = zip(*self.weight, strict=True)
+        # For each patch drawn: `take` is faster than an index.
+        return np.asarray(classes, np.uint8).take(places), np.asarray(weights, np.float32).take(places)
 
 
 class CampaignTiles(Sequence[LabelledTile]):
@@ -66,9 +83,8 @@ class CampaignTiles(Sequence[LabelledTile]):
             return [self[position] for position in range(*index.indices(len(self)))]
         placed = self._labels[index]
         image, valid = self._pixels(index, placed)
-        flat = np.frombuffer(zlib.decompress(placed.deflated), np.uint8)
-        labels = flat.reshape(self._tile_px, self._tile_px)
-        return LabelledTile(image=image, labels=labels, weight=placed.weight, valid=valid)
+        labels, weight = placed.unpacked(self._tile_px)
+        return LabelledTile(image=image, labels=labels, weight=weight, valid=valid)
 
     def _pixels(self, index: int, placed: PlacedLabels) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         with self._lock:
@@ -132,34 +148,47 @@ def training_tiles(
         of_tile = revisions.get(tile_id, [])
         drawn = label_rasters(features_of(of_tile), tile_px=tile_px, values=values)
         if drawn:
-            placed += _drawn_part(tile, drawn, [_by_value(weights[revision], values) for revision in of_tile])
+            placed.append(_drawn_part(tile, drawn, [_by_value(weights[revision], values) for revision in of_tile]))
         if tile_id in judged:
             agreed = label_raster(frozen_features(judged[tile_id]), tile_px=tile_px, values=values)
             rest = undrawn_part(agreed, drawn)
             if rest.any():
-                placed.append(_placed(tile, rest, weight=validated_weight))
+                agreed_on = zlib.compress(rest.tobytes(), 1)
+                placed.append(PlacedLabels(tile.row, tile.col, agreed_on, validated_weight))
         on_progress(done / len(wholes))
     return CampaignTiles(image_path=campaign.layer.path("analysis.tif"), tile_px=tile_px, labels=placed)
 
 
-def _drawn_part(
-    tile: Tile, drawn: Sequence[NDArray[np.uint8]], weights: Sequence[Mapping[int, float]]
-) -> list[PlacedLabels]:
-    """People's labels merged by weighted vote; they weigh as much as those who carried the vote are believed.
-
-    Nothing where nobody is believed.
-    """
+def _drawn_part(tile: Tile, drawn: Sequence[NDArray[np.uint8]], weights: Sequence[Mapping[int, float]]) -> PlacedLabels:
+    """People's labels merged by weighted vote; each pixel weighs as much as those who carried its vote are believed,
+    and is unlabelled where nobody is."""
     merged = weighted_vote(drawn, weights=weights)
-    believed = support(drawn, merged, weights=weights)
-    return [_placed(tile, merged, weight=believed)] if believed > 0 else []
+    return PlacedLabels(tile.row, tile.col, *packed_labels(merged, support_map(drawn, merged, weights=weights)))
+
+
+def packed_labels(labels: NDArray[np.uint8], thousandths: NDArray[np.uint16]) -> tuple[bytes, float | Kinds]:
+    """Labels and what each weighs as PlacedLabels keeps them: its `deflated` and `weight`.
+
+    A label that weighs nothing is left out, and where all others weigh the same, one number says so.
+
+    Args: labels: uint8 (row, col), 0 = unlabelled; thousandths: uint16 (row, col), weights in thousandths.
+    """
+    labels = np.where(thousandths > 0, labels, np.uint8(0)).astype(np.uint8)
+    distinct = np.unique(thousandths[labels > 0]).tolist()
+    if len(distinct) <= 1:
+        return zlib.compress(labels.tobytes(), 1), distinct[0] / WEIGHT_UNIT if distinct else 1.0
+    kinds, places = np.unique(np.where(labels > 0, thousandths.astype(np.uint32) << 8 | labels, 0), return_inverse=True)
+    pairs = tuple((kind & 255, (kind >> 8) / WEIGHT_UNIT) for kind in kinds.tolist())
+    return zlib.compress(places.astype(_place_type(len(kinds))).tobytes(), 1), pairs
+
+
+def _place_type(n_kinds: int) -> type[np.uint8] | type[np.uint16]:
+    """Many people with many classes give more kinds of pixels than a byte can tell apart."""
+    return np.uint8 if n_kinds <= 256 else np.uint16
 
 
 def _by_value(weights: Mapping[str, float], values: Mapping[str, int]) -> dict[int, float]:
     return {values[code]: weight for code, weight in weights.items() if code in values}
-
-
-def _placed(tile: Tile, labels: NDArray[np.uint8], *, weight: float = 1.0) -> PlacedLabels:
-    return PlacedLabels(tile.row, tile.col, zlib.compress(labels.tobytes(), 1), weight)
 
 
 def features_of(revision_ids: Sequence[int]) -> list[list[dict[str, Any]]]:

@@ -249,8 +249,8 @@ def _validated_words(training: TrainingSummary) -> str:
     return (
         f"On {training.validated_tiles} of these tiles the model also learnt polygons drawn by an earlier model of "
         "this campaign whose class volunteers confirmed or corrected "
-        f"(weight of their pixels: {weight}, drawn ones: 1); they are not counted in the labelled pixels and are "
-        "not in the dataset of this release. "
+        f"(weight of their pixels: {weight}, drawn ones: at most 1); they are not counted in the labelled pixels and "
+        "are not in the dataset of this release. "
     )
 
 

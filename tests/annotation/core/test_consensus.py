@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import annotation.core
-from annotation.core.consensus import majority_vote, staple, support, weighted_vote
+from annotation.core.consensus import majority_vote, staple, support_map, weighted_vote
 from annotation.errors import UnusableLabels
 
 ROOT = Path(annotation.core.__file__).resolve().parents[2]
@@ -71,15 +71,29 @@ def test_weights_that_do_not_fit_are_refused():
         majority_vote([raster("1"), raster("1 2")])
 
 
+def thousandths(people, merged, weights):
+    return support_map(people, merged, weights=weights).ravel().tolist()
+
+
 def test_support_is_one_with_weights_of_one_and_else_the_best_believed_supporter_of_each_pixel():
     people = [raster("1 1 2 ."), raster("1 2 2 .")]
     merged = weighted_vote(people, weights=[1.0, 1.0])
     assert values(merged) == "1 . 2 ."
-    assert support(people, merged, weights=[1.0, 1.0]) == 1.0
+    assert support_map(people, merged, weights=[1.0, 1.0]).dtype == np.uint16
+    assert thousandths(people, merged, [1.0, 1.0]) == [1000, 0, 1000, 0]
     # First and third pixel: the second person's 0.8 and 0.4 in class 2 against the first's 0.5 throughout.
-    assert support(people, merged, weights=[{1: 0.5, 2: 0.5}, {1: 0.8, 2: 0.4}]) == pytest.approx((0.8 + 0.5) / 2)
-    assert support([raster("1 2")], raster("1 2"), weights=[3.0]) == 1.0
-    assert support([raster(". .")], raster(". ."), weights=[0.0]) == 1.0
+    assert thousandths(people, merged, [{1: 0.5, 2: 0.5}, {1: 0.8, 2: 0.4}]) == [800, 0, 500, 0]
+
+
+def test_support_is_at_most_one_and_counts_nobody_who_gave_another_class_or_none():
+    people = [raster("1 1 2"), raster("2 . 1"), raster("1 . .")]
+    weights = [{1: 0.3, 2: 1.8}, {1: 0.9, 2: 0.4}, 0.2]
+    merged = weighted_vote(people, weights=weights)
+    assert values(merged) == "1 1 2"  # 0.3 + 0.2 against 0.4; alone; 1.8 against 0.9
+    assert thousandths(people, merged, weights) == [300, 300, 1000]
+    assert thousandths([raster("1 2 .")], raster("1 2 ."), [{1: 3.0, 2: 0.0}]) == [1000, 0, 0]
+    with pytest.raises(UnusableLabels, match="1 weight"):
+        thousandths(people, merged, [1.0])
 
 
 # --- STAPLE -------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import dataclasses
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from learning.core.dataset import LabelledTile, Normalisation
-from learning.core.fit import TrainConfig, fit, learning_rate_at
+from learning.core.fit import fit, learning_rate_at
 from learning.core.model_file import ModelMetadata, TrainedModel
 from learning.core.network import NetworkSpec, build_network
 from learning.core.precision import cpu_has_bf16, resolve_precision, training_precision
 from learning.core.predict import predict_window
+from learning.core.train_config import TrainConfig
 from learning.errors import (
     CheckpointMismatch,
     IncompatibleInitialWeights,
@@ -133,6 +134,67 @@ def test_a_torn_last_checkpoint_falls_back_to_the_one_before(tmp_path, finished_
     assert states_equal(resumed.network, uninterrupted.network)
 
 
+def weighed(tile: LabelledTile, **changes) -> LabelledTile:
+    """The tile with a weight for each pixel: half at the left, none in the last columns."""
+    weights = np.ones(tile.labels.shape, np.float32)
+    weights[:, :40], weights[:, 80:] = 0.5, 0
+    return replace(tile, weight=weights, **changes)
+
+
+def test_a_run_with_weights_by_pixel_resumes_to_the_same_bits(tmp_path):
+    tiles = [weighed(TILES[0]), *TILES[1:]]
+    whole = fit(tiles, SPEC, QUICK, checkpoint_dir=tmp_path / "a")
+    with pytest.raises(TrainingStopped):
+        seen = []
+        fit(
+            tiles, SPEC, QUICK, checkpoint_dir=tmp_path / "b", on_step=seen.append,
+            should_stop=lambda: len(seen) == 3,
+        )  # fmt: skip
+    resumed = fit(tiles, SPEC, QUICK, checkpoint_dir=tmp_path / "b")
+    assert states_equal(whole.network, resumed.network) and whole.losses == resumed.losses
+
+
+def test_weights_by_pixel_that_are_all_the_same_train_as_one_weight_does(tmp_path, uninterrupted):
+    tiles = [replace(tile, weight=np.ones(tile.labels.shape, np.float32)) for tile in TILES]
+    fitted = fit(tiles, SPEC, QUICK, checkpoint_dir=tmp_path)
+    assert states_equal(fitted.network, uninterrupted.network)
+    assert fitted.losses == uninterrupted.losses
+
+
+def test_what_pixels_of_weight_zero_are_called_has_no_influence_and_that_of_others_has(tmp_path):
+    def fitted(name, changed_columns):
+        tiles = []
+        for tile in TILES:
+            labels = tile.labels.copy()
+            labels[:, changed_columns] = 3 - labels[:, changed_columns]
+            labels[tile.labels == 0] = 0
+            tiles.append(weighed(replace(tile, labels=labels)))
+        config = replace(QUICK, dice_share=0.3, lovasz_share=0.3, focal_share=0.2, rotation=20, zoom=0.2)
+        return fit(tiles, SPEC, config, checkpoint_dir=tmp_path / name)
+
+    one, same, other = fitted("one", np.s_[:0]), fitted("same", np.s_[80:]), fitted("other", np.s_[70:80])
+    assert same.training_set_sha256 != one.training_set_sha256
+    assert states_equal(same.network, one.network) and not states_equal(other.network, one.network)
+
+
+def test_weights_by_pixel_stay_with_their_pixels_through_the_augmentation_of_a_run(tmp_path):
+    config = replace(QUICK, steps=1, batch_size=8, class_weight_power=0.0)
+
+    def first_loss(name, half):
+        tiles = []
+        for tile in TILES:
+            weights = np.ones(tile.labels.shape, np.float32)
+            weights[:, :48] = 1e-6  # labelled, and next to nothing
+            labels = tile.labels.copy()
+            labels[:, half] = np.where(labels[:, half] > 0, 3 - labels[:, half], 0)
+            tiles.append(replace(tile, labels=labels, weight=weights))
+        return fit(tiles, SPEC, config, checkpoint_dir=tmp_path / name).losses[0]
+
+    one = first_loss("one", np.s_[:0])
+    assert first_loss("light", np.s_[:48]) == pytest.approx(one, rel=1e-4)
+    assert first_loss("heavy", np.s_[48:]) != pytest.approx(one, rel=1e-2)
+
+
 def test_a_finished_run_started_again_takes_no_step(finished_folder, uninterrupted):
     again = []
     result = fit(TILES, SPEC, QUICK, checkpoint_dir=finished_folder, on_step=again.append)
@@ -141,19 +203,19 @@ def test_a_finished_run_started_again_takes_no_step(finished_folder, uninterrupt
 
 
 def test_another_seed_draws_another_first_batch(tmp_path, uninterrupted):
-    other = fit(TILES, SPEC, dataclasses.replace(QUICK, seed=4, steps=1), checkpoint_dir=tmp_path)
+    other = fit(TILES, SPEC, replace(QUICK, seed=4, steps=1), checkpoint_dir=tmp_path)
     assert other.losses[0] != uninterrupted.losses[0]
 
 
 def test_training_leaves_the_callers_random_generators_alone(tmp_path):
     torch.manual_seed(11)
     before = torch.get_rng_state()
-    fit(TILES, SPEC, dataclasses.replace(QUICK, steps=1), checkpoint_dir=tmp_path)
+    fit(TILES, SPEC, replace(QUICK, steps=1), checkpoint_dir=tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_checkpoints_of_another_training_set_are_refused_unless_started_anew(tmp_path):
-    short = dataclasses.replace(QUICK, steps=1)
+    short = replace(QUICK, steps=1)
     fit(TILES, SPEC, short, checkpoint_dir=tmp_path)
     with pytest.raises(CheckpointMismatch, match="training_set"):
         fit(TILES[:2], SPEC, short, checkpoint_dir=tmp_path)
@@ -173,8 +235,8 @@ def test_a_set_with_a_single_class_is_refused_before_anything_is_written(tmp_pat
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    config = dataclasses.replace(QUICK, learning_rate=0.9, gradient_clip=1e30, steps=40)
-    broken = build_network(dataclasses.replace(SPEC, pretrained=False))
+    config = replace(QUICK, learning_rate=0.9, gradient_clip=1e30, steps=40)
+    broken = build_network(replace(SPEC, pretrained=False))
     with torch.no_grad():
         broken.segmentation_head[0].bias.fill_(float("nan"))
     initial = TrainedModel(broken, as_model_metadata(SPEC), sha256="1")
@@ -183,21 +245,21 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
 
 
 def test_a_warm_start_begins_where_the_previous_model_ended(tmp_path, learnt, uninterrupted):
-    one = dataclasses.replace(QUICK, steps=1)
+    one = replace(QUICK, steps=1)
     warm = fit(TILES, SPEC, one, checkpoint_dir=tmp_path, initial=as_model(learnt))
     assert warm.losses[0] < 0.5 * uninterrupted.losses[0]  # same seed, so the same first batch
     assert warm.normalisation == learnt.normalisation
 
 
 def test_a_warm_start_from_another_architecture_is_refused(tmp_path):
-    other = dataclasses.replace(SPEC, decoder_channels=(16, 16, 16, 16, 16), pretrained=False)
+    other = replace(SPEC, decoder_channels=(16, 16, 16, 16, 16), pretrained=False)
     initial = TrainedModel(build_network(other), as_model_metadata(other), sha256="1")
     with pytest.raises(IncompatibleInitialWeights, match="decoder_channels"):
         fit(TILES, SPEC, QUICK, checkpoint_dir=tmp_path, initial=initial)
 
 
 def test_the_running_average_resumes_to_the_same_bits_and_differs_from_the_last_weights(tmp_path, uninterrupted):
-    config = dataclasses.replace(QUICK, ema_decay=0.9, steps=3)
+    config = replace(QUICK, ema_decay=0.9, steps=3)
     whole = fit(TILES, SPEC, config, checkpoint_dir=tmp_path / "a")
     steps = []
     with pytest.raises(TrainingStopped):
@@ -207,7 +269,7 @@ def test_the_running_average_resumes_to_the_same_bits_and_differs_from_the_last_
         )  # fmt: skip
     resumed = fit(TILES, SPEC, config, checkpoint_dir=tmp_path / "b")
     assert states_equal(whole.network, resumed.network)
-    plain = fit(TILES, SPEC, dataclasses.replace(config, ema_decay=0.0), checkpoint_dir=tmp_path / "c")
+    plain = fit(TILES, SPEC, replace(config, ema_decay=0.0), checkpoint_dir=tmp_path / "c")
     assert plain.losses == whole.losses and not states_equal(whole.network, plain.network)
 
 
@@ -254,7 +316,7 @@ def test_precision_follows_what_the_processor_says_of_itself(tmp_path: Path):
 
 
 def test_a_run_in_bf16_resumes_to_the_same_bits_too(tmp_path):
-    config = dataclasses.replace(QUICK, precision="bf16", steps=4)
+    config = replace(QUICK, precision="bf16", steps=4)
     whole = fit(TILES, SPEC, config, checkpoint_dir=tmp_path / "a")
     steps = []
     with pytest.raises(TrainingStopped):
@@ -266,9 +328,9 @@ def test_a_run_in_bf16_resumes_to_the_same_bits_too(tmp_path):
 
 
 def test_a_network_that_normalises_an_average_over_the_image_is_refused_a_single_patch(tmp_path):
-    spec = NetworkSpec(**{**dataclasses.asdict(SPEC), "architecture": "upernet", "decoder_channels": ()})
+    spec = NetworkSpec(**{**asdict(SPEC), "architecture": "upernet", "decoder_channels": ()})
     with pytest.raises(InvalidTrainConfig, match="batch_size = 1 is too small for 'upernet'"):
-        fit(TILES, spec, dataclasses.replace(QUICK, batch_size=1), checkpoint_dir=tmp_path)
+        fit(TILES, spec, replace(QUICK, batch_size=1), checkpoint_dir=tmp_path)
 
 
 def test_a_training_by_all_losses_with_every_augmentation_learns(tmp_path):

@@ -12,11 +12,12 @@ from flair_weights import PREFIX, REWARDED_15, published_state, saved_safely
 from annotation.core.nomenclature import NOMENCLATURES_DIR, load_mapping, load_nomenclature
 from annotation.raster.sandbox import run_in_sandbox
 from learning.core.dataset import LabelledTile
-from learning.core.fit import TrainConfig, fit
+from learning.core.fit import fit
 from learning.core.foreign_weights import HEAD, convert_weights
 from learning.core.model_file import load_model
 from learning.core.network import NetworkSpec, spec_from, warm_network
 from learning.core.predict import predict_window
+from learning.core.train_config import TrainConfig
 from learning.core.weights_source import Recipe, make_recipe, shipped_source
 from learning.errors import UnusableWeights
 from learning.jobs.imports import LIMITS

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from learning.core.augment import augmented
+from learning.core.dataset import AugmentOptions, LabelledTile, draw_augmentation, draw_batch
 from learning.core.losses import LossMix, segmentation_loss
 
 torch.set_num_threads(1)
@@ -67,6 +70,26 @@ def test_class_and_tile_weights_weigh_the_cross_entropy():
 def test_a_weight_for_each_pixel_weighs_it():
     loss = loss_of(logits_of(0.75, 0.75), [1, 2], LossMix(), pixel_weight=torch.tensor([[[1.0, 3.0]]]))
     assert loss == pytest.approx((0.28768 + 3 * 1.38629) / 4, abs=1e-4)
+
+
+def test_weights_of_two_pixels_reach_the_loss_from_the_tile_on_by_way_of_patch_and_augmentation():
+    # Two labelled pixels beside each other, of weights .25 and .75, and a third of weight 0 that nobody learns from.
+    labels, weights = np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.float32)
+    labels[30, 30:33] = 1, 2, 1
+    weights[30, 30:32] = 0.25, 0.75
+    image = np.zeros((1, 64, 64), np.uint8)
+    tile = LabelledTile(image, labels, weight=weights)
+    drawn = draw_batch([tile], labelled_tiles=[0], crop_px=64, rngs=[np.random.default_rng(0)])
+    turned = draw_augmentation(1, options=AugmentOptions(), rng=np.random.default_rng(2))
+    assert turned.transposed.any() or turned.rows_flipped.any() or turned.cols_flipped.any()
+    _inputs, moved, weight = augmented(
+        torch.from_numpy(drawn.images).float(), torch.from_numpy(drawn.labels), torch.from_numpy(drawn.weights), turned
+    )
+    assert sorted(moved[moved > 0].tolist()) == [1, 2] and not torch.equal(moved, torch.from_numpy(drawn.labels))
+    # Probabilities .8/.2 everywhere: -ln .8 = .22314 of weight .25, -ln .2 = 1.60944 of weight .75.
+    logits = torch.log(torch.tensor([0.8, 0.2])).reshape(1, 2, 1, 1).expand(1, 2, 64, 64)
+    loss = segmentation_loss(logits, moved.long(), class_weight=torch.ones(2), pixel_weight=weight)
+    assert loss.item() == pytest.approx(0.25 * 0.22314 + 0.75 * 1.60944, abs=1e-4)
 
 
 def test_the_focal_loss_makes_little_of_what_is_already_right():

@@ -16,12 +16,13 @@ from rio_cogeo.cogeo import cog_validate
 from learning.core import map_files, map_tables
 from learning.core.dataset import LabelledTile, Normalisation
 from learning.core.embedding import decoded_and_features
-from learning.core.fit import TrainConfig, fit
+from learning.core.fit import fit
 from learning.core.map_plan import MapPaths, claim_work_dir
 from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
 from learning.core.network import NetworkSpec, build_network
 from learning.core.pixel_doubt import channel_masks
 from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window, window_logits
+from learning.core.train_config import TrainConfig
 from learning.core.uncertainty import PIXEL_SCORES, predictive_entropy
 from learning.errors import (
     InvalidPredictionGrid,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
-from gold_rows import GREEN, GREY, gold_campaign, halves, hand_in
+from gold_rows import GREEN, GREY, gold_campaign, halves, hand_in, rectangle
 from learning_rows import labelled_campaign
 from scenes import accepted, person
 
@@ -191,3 +191,24 @@ def test_one_persons_tile_weighs_as_much_as_they_are_believed() -> None:
     tiles = training_tiles(frozen, on_progress=lambda _share: None)
     found = {(one.row, one.col): one.weight for one in tiles._labels}
     assert found == {(first.row, first.col): believed, (second.row, second.col): 1.0}
+
+
+@pytest.mark.django_db
+def test_what_one_person_calls_two_classes_weighs_as_much_as_they_are_believed_in_each() -> None:
+    scene, _maintainer, golds = gold_campaign(golds=6)
+    poor, good = person("poor"), person("good")
+    for gold in golds:
+        # Of what they call grey half is, of what they call green all is.
+        hand_in(gold.tile, poor, [rectangle(GREY, 0, 0, 48, 64), rectangle(GREEN, 48, 0, 16, 64)])
+        hand_in(gold.tile, good, halves())
+    tile, other = scene.pool_tiles()[6:8]
+    accepted(scene.campaign, other, good, scene.reviewer, halves())
+    accepted(scene.campaign, tile, poor, scene.reviewer, halves())
+    frozen = freeze_training_set(campaign=scene.campaign, actor=None, force=True)
+    believed = frozen.items.get(tile=tile).weights
+    by_class = [min(1.0, believed[code]) for code in (GREY, GREEN)]
+    assert 0 < by_class[0] < by_class[1]
+    tiles = training_tiles(frozen, on_progress=lambda _share: None)
+    [placed] = [one for one in tiles._labels if (one.row, one.col) == (tile.row, tile.col)]
+    _labels, weights = placed.unpacked(64)
+    assert np.array_equal(weights, np.broadcast_to(np.repeat(np.float32(by_class), 32), (64, 64)))
