@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
+from annotation.compiled import Compiled
 from annotation.core.grid import SUBPIXELS
 from annotation.models import (
     Annotation,
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
     from django.contrib.gis.geos import Point
 
 MOST_WORDS = 5  # of reports on one tile that are shown to who draws it
+
+
+def _labels_on_tile(tile: int, annotator: int) -> QuerySet[Annotation]:
+    return Annotation.objects.select_related("head").filter(tile=tile, annotator=annotator)
+
+
+LABELS_ON_TILE = Compiled(_labels_on_tile, tile=int, annotator=int)
 
 
 def tile_body(tile: Tile, campaign: Campaign) -> dict[str, Any]:
@@ -172,12 +181,7 @@ def lease_body(lease: Lease) -> dict[str, Any]:
 def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[str, Any]:
     """A tile with this person's lease and labels on it."""
     campaign = tile.campaign
-    annotation = (
-        Annotation.objects.select_related("head")
-        .prefetch_related("reviews")
-        .filter(tile=tile, annotator=annotator)
-        .first()
-    )
+    annotation = LABELS_ON_TILE.first(tile=tile.pk, annotator=annotator.pk)
     ticket = None if lease is None else lease.ticket
     if ticket is not None:
         ticket.tile = tile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from functools import cache
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -21,6 +22,7 @@ from annotation.api import presenters, scopes
 from annotation.api import serializers as s
 from annotation.api.binary import accepts_gzip
 from annotation.api.tile_map import parse_bbox, tile_map
+from annotation.compiled import Compiled
 from annotation.core.tile_geometry import parse_geojson
 from annotation.errors import NotThere, StaleRevision, UserError
 from annotation.models import Annotation, Campaign, Job, Lease, Tile
@@ -66,10 +68,14 @@ def expected_version(request: Request) -> int | None:
     return int(found.group(1))
 
 
+@cache
+def _campaigns(*related: str) -> Compiled[Campaign]:
+    return Compiled(lambda slug: Campaign.objects.select_related(*related).filter(slug=slug), slug=str)
+
+
 def campaign_or_404(slug: str, *related: str) -> Campaign:
     """A campaign with what is `related` to it, or what most answers need."""
-    related = related or ("layer", "nomenclature", "holdout")
-    campaign = Campaign.objects.select_related(*related).filter(slug=slug).first()
+    campaign = _campaigns(*related or ("layer", "nomenclature", "holdout")).first(slug=slug)
     if campaign is None:
         raise NotThere(f"There is no campaign {slug!r}: see the list of campaigns.")
     return campaign
@@ -268,10 +274,16 @@ class TileSplitView(APIView):
         return assignment(tile_or_404(shown), user, lease)
 
 
+@cache
+def _assignments() -> s.AssignmentSerializer:
+    """One for all answers: it keeps nothing of them, and its fields take longer to put together than to use."""
+    return s.AssignmentSerializer()
+
+
 def assignment(tile: Tile, user: User, lease: Lease | None) -> Response:
     """The answer to every way of getting a tile."""
     body = presenters.assignment_body(tile, user, lease)
-    return with_etag(s.AssignmentSerializer(body).data, body["annotation"]["version"])
+    return with_etag(_assignments().to_representation(body), body["annotation"]["version"])
 
 
 class TileView(APIView):

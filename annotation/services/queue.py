@@ -10,14 +10,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
+from annotation.compiled import Compiled
 from annotation.errors import CampaignClosed
 from annotation.models import Annotation, Campaign, Lease, QueueMark, Territory, Ticket, Tile, TileOffer
 from annotation.services.clock import database_now
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 MARK_STRIDE = 64  # ranks taken before the mark moves again: dead entries that a claim may have to pass
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
-CAMPAIGN, ANNOTATOR, RANK = -(2**31) + 1, -(2**31) + 2, -(2**31) + 3  # in a compiled query, for what a claim puts there
 
 WHAT_WAITS = """
 SELECT
@@ -296,8 +295,8 @@ def _next_ticket(
 ) -> Ticket | None:
     """Tickets whose holder has gone first, then open ones; both in rank order, skipping those being claimed."""
     if within is None and not newcomer and not waits.lapsed:
-        return _first_open(campaign.pk, annotator.pk, waits.open_rank)
-    free = _free_in_order(campaign.pk, annotator.pk).select_related("tile", "round")
+        return FIRST_OPEN.first(campaign=campaign.pk, annotator=annotator.pk, rank=waits.open_rank)
+    free = _free_in_order(campaign.pk, annotator.pk)
     if within is not None:
         there = Tile.objects.filter(campaign=campaign, footprint__intersects=within.boundary)
         free = free.filter(tile__in=there.values("pk"))
@@ -312,20 +311,14 @@ def _next_ticket(
 
 def _free_in_order(campaign: int, annotator: int) -> TicketQuerySet:
     free = Ticket.objects.left_for(annotator).filter(campaign=campaign).order_by("rank", "part")
-    return free.select_for_update(skip_locked=True, of=("self",))
+    return free.select_for_update(skip_locked=True, of=("self",)).select_related("tile", "round")
 
 
-def _first_open(campaign: int, annotator: int, rank: int) -> Ticket | None:
-    """What nearly every claim ends with: the query is compiled once, which takes longer than to answer it."""
-    sql, parameters = _first_open_sql()
-    of_this_claim = {CAMPAIGN: campaign, ANNOTATOR: annotator, RANK: rank}
-    return next(iter(Ticket.objects.raw(sql, [of_this_claim.get(value, value) for value in parameters])), None)
+def _first_open(campaign: int, annotator: int, rank: int) -> QuerySet[Ticket]:
+    return _free_in_order(campaign, annotator).filter(state=Ticket.State.OPEN, rank__gte=rank)[:1]
 
 
-@cache
-def _first_open_sql() -> tuple[str, tuple[Any, ...]]:
-    free = _free_in_order(CAMPAIGN, ANNOTATOR).filter(state=Ticket.State.OPEN, rank__gte=RANK)
-    return free[:1].query.sql_with_params()
+FIRST_OPEN = Compiled(_first_open, campaign=int, annotator=int, rank=int)  # what nearly every claim ends with
 
 
 def _move_mark(ticket: Ticket) -> None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from django.db.models import QuerySet
+
+from annotation.compiled import Compiled
 from annotation.core.tile_geometry import MAX_FEATURES, Feature
 from annotation.core.transfer import LabelledTile, carried_over
 from annotation.models import Annotation, Campaign, Tile
@@ -70,32 +73,42 @@ def other_vintages(tile: Tile) -> list[OtherVintage]:
     return found
 
 
+def _on_other_layers(crs: str, layer: int) -> QuerySet[Campaign]:
+    return Campaign.objects.filter(layer__crs=crs).exclude(layer=layer).only("pk")[:1]
+
+
+def _near_on_other_layers(tile: int, crs: str, layer: int) -> QuerySet[Annotation]:
+    return (
+        Annotation.objects.usable_as_labels()
+        .exclude(head__licence="")
+        .filter(
+            tile__role=Tile.Role.POOL,
+            tile__footprint__bboverlaps=Tile.objects.filter(pk=tile).values("footprint"),
+            tile__campaign__layer__crs=crs,
+        )
+        .exclude(tile__campaign__layer=layer)
+        .order_by("tile_id", "-decided_at", "-pk")
+        .distinct("tile_id")
+        .select_related("tile__campaign__layer")[:MAX_SOURCE_TILES]
+    )
+
+
+ON_OTHER_LAYERS = Compiled(_on_other_layers, crs=str, layer=int)
+NEAR_ON_OTHER_LAYERS = Compiled(_near_on_other_layers, tile=int, crs=str, layer=int)
+
+
 def _is_labelled_elsewhere(campaign: Campaign) -> bool:
     """Whether any labels could be found at all: most places have one layer, and are answered by this."""
-    layer = campaign.layer
-    others = Campaign.objects.filter(layer__crs=layer.crs).exclude(layer=layer)
-    return others.exists()
+    return ON_OTHER_LAYERS.first(crs=campaign.layer.crs, layer=campaign.layer_id) is not None
 
 
 def _labels_elsewhere(tile: Tile) -> list[Annotation]:
     """The annotation accepted last of each tile of another layer that shares ground with this one, without its head."""
     layer = tile.campaign.layer
-    near = (
-        Annotation.objects.usable_as_labels()
-        .exclude(head__licence="")
-        .filter(
-            tile__role=Tile.Role.POOL,
-            tile__footprint__bboverlaps=tile.footprint,
-            tile__campaign__layer__crs=layer.crs,
-        )
-        .exclude(tile__campaign__layer=layer)
-        .order_by("tile_id", "-decided_at", "-pk")
-        .distinct("tile_id")
-        .select_related("tile__campaign__layer")
-    )
+    near = NEAR_ON_OTHER_LAYERS.rows(tile=tile.pk, crs=layer.crs, layer=layer.pk)
     left, bottom, right, top = tile.grid.bounds_crs(*tile.place)
     found = []
-    for label in near[:MAX_SOURCE_TILES]:
+    for label in near:
         west, south, east, north = label.tile.grid.bounds_crs(*label.tile.place)
         # Boxes in degrees overlap along an edge where the ground does not.
         if west < right and left < east and south < top and bottom < north:

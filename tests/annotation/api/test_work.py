@@ -229,5 +229,5 @@ def test_claiming_costs_a_bounded_number_of_queries(
     ana: Any, campaign: Any, django_assert_max_num_queries: Any
 ) -> None:
     client = signed_in(ana)
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(12):
         claim(client)
