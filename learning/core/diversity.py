@@ -97,7 +97,7 @@ def typicality(points: Embeddings, *, neighbours: int = 20, sample: int = 1024) 
         squared[some[own] - start, np.flatnonzero(own)] = np.inf
         nearest = np.partition(squared, count - 1, axis=1)[:, :count]
         typical[part] = np.sqrt(np.maximum(nearest, 0)).mean(axis=1)
-    return 1 / np.maximum(typical, _LEAST_DISTANCE)
+    return (1 / np.maximum(typical, _LEAST_DISTANCE)).astype(np.float32)
 
 
 def covering_radius(points: Embeddings, chosen: NDArray[np.intp]) -> float:
