@@ -10,6 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import translation
+
+
+@pytest.fixture(autouse=True)
+def language_left_behind() -> Any:
+    """A page asked for in French leaves its language to the thread, as in production until the next request."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")
