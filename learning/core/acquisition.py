@@ -150,8 +150,8 @@ class DoubtAndDiversity:
     Args:
         rarity, cost: as in Doubt.
         power: of the worth; 0 is Diversity among the doubtful, large is Doubt alone.
-        typical: power of the typicality; 2 measures distances by those that are usual around a tile, so that odd tiles
-            are not chosen for being odd; 0 does not ask.
+        typical: power of the typicality, so that odd tiles are not chosen for being odd; 2 measures distances by those
+            that are usual around a tile, 0 does not ask.
 
     Source: the product follows Ash et al. 2020, arXiv:1906.03671 (BADGE: gradients are long where a model doubts, and
             k-means++ keeps them apart), with the two factors kept apart, so that each can be explained.
@@ -160,7 +160,7 @@ class DoubtAndDiversity:
     rarity: float = 0.25
     cost: float = 0.0
     power: float = 0.5
-    typical: float = 2.0
+    typical: float = 1.0
 
     def __call__(self, candidates: Candidates, *, count: int, rng: np.random.Generator) -> Positions:
         """Farthest first among a short list, weighted."""
