@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-COLOURS = ("#777777", "#c98500", "#2d7dd2", "#7a5195", "#c1121f", "#999999", "#0a7d33")
+COLOURS = ("#777777", "#c98500", "#2d7dd2", "#7a5195", "#c1121f", "#999999", "#0a7d33", "#7fb069")
 
 
 def write_figure(path: Path, curves: dict[str, list[dict[str, float]]], *, ceiling: float, close: float) -> None:
@@ -22,7 +22,7 @@ def write_figure(path: Path, curves: dict[str, list[dict[str, float]]], *, ceili
         values = np.array([[seed[str(budget)] for budget in budgets] for seed in seeds])
         mean, error = values.mean(axis=0), values.std(axis=0, ddof=min(1, len(values) - 1)) / len(values) ** 0.5
         dashes = "--" if "region" in name else "-"
-        axes.plot(budgets, mean, dashes, color=colour, label=name, linewidth=2.5 if "our" in name else 1.5)
+        axes.plot(budgets, mean, dashes, color=colour, label=name, linewidth=2.5 if name.startswith("our") else 1.5)
         axes.fill_between(budgets, mean - error, mean + error, color=colour, alpha=0.15, linewidth=0)
     axes.axhline(ceiling, color="black", linewidth=0.8)
     axes.axhline(close * ceiling, color="black", linewidth=0.8, linestyle=":")

@@ -11,7 +11,7 @@ Every curve is a part of its own: with `--keep` it is written to bench/results/ 
 goes on with what is missing. Without it (the quick form) results go to var/bench and are as resumable.
 
     labels_ratio_95   tiles that ours needs to reach 95 % of the ceiling ÷ tiles that random needs (means over seeds)
-    region_ratio_95   labelled ground that our regions need ÷ ground that random whole tiles need
+    region_ratio_95   ground that regions need as a round asks for them ÷ ground that random whole tiles need
     auc               mean IoU over the logarithm of the labelled tiles, by strategy
     seeds             paired seeds that every figure is of
 """
@@ -155,7 +155,7 @@ def report(kept: dict[str, Any], names: list[str]) -> dict[str, Any]:
     _print_differences(kept, seeds)
     return {
         "labels_ratio_95": _ratio(needs.get("ours"), needs.get("random")),
-        "region_ratio_95": _ratio(needs.get("our regions"), needs.get("random")),
+        "region_ratio_95": _ratio(needs.get("asked regions"), needs.get("random")),
         "auc": auc,
         "seeds": len(seeds),
     }
