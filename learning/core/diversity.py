@@ -11,7 +11,7 @@ from learning.errors import InvalidScores
 
 # Beyond so many rows at once the table of distances to what was taken before would no longer fit a processor's cache.
 _CHUNK = 1024
-_LEAST_DISTANCE = 1e-3  # of points that are the same, about: none is more typical than this makes it
+_LEAST_DISTANCE = 0.1  # of the mean: tiles that are all but the same, of open water, are no more typical than this
 
 Embeddings = NDArray[np.float32]
 
@@ -97,7 +97,8 @@ def typicality(points: Embeddings, *, neighbours: int = 20, sample: int = 1024) 
         squared[some[own] - start, np.flatnonzero(own)] = np.inf
         nearest = np.partition(squared, count - 1, axis=1)[:, :count]
         typical[part] = np.sqrt(np.maximum(nearest, 0)).mean(axis=1)
-    return (1 / np.maximum(typical, _LEAST_DISTANCE)).astype(np.float32)
+    least = _LEAST_DISTANCE * float(typical.mean())
+    return (1 / np.maximum(typical, least)).astype(np.float32) if least > 0 else np.ones(n_points, np.float32)
 
 
 def covering_radius(points: Embeddings, chosen: NDArray[np.intp]) -> float:

@@ -58,7 +58,14 @@ def test_what_lies_among_many_is_more_typical():
     # mean distances to the two nearest: (1 + 2) / 2, (1 + 1) / 2, (2 + 1) / 2, (8 + 9) / 2
     assert typicality(LINE, neighbours=2) == pytest.approx([1 / 1.5, 1, 1 / 1.5, 1 / 8.5], rel=1e-4)
     assert typicality(LINE[:1]).tolist() == [1]
-    assert np.isfinite(typicality(np.zeros((5, 3), np.float32))).all(), "tiles that are the same"
+    assert typicality(np.zeros((5, 3), np.float32)).tolist() == [1] * 5, "tiles that are the same"
+
+
+def test_tiles_that_are_all_but_the_same_are_no_more_than_ten_times_as_typical_as_the_mean():
+    water = np.concatenate([np.zeros((30, 1)), np.arange(100, 1100, 10)[:, None]]).astype(np.float32)
+    found = typicality(water, neighbours=2)
+    # of 130 tiles, 30 have the distance 0, 98 the distance 10, the first and the last 15
+    assert found.max() == pytest.approx(1 / (0.1 * (98 * 10 + 2 * 15) / 130))
 
 
 def test_typicality_told_by_a_sample_orders_sparse_and_dense_ground_alike():

@@ -65,11 +65,11 @@ def test_parts_are_unlike_each_other_and_unlike_the_parts_that_are_labelled():
     doubt = np.full((4, 8), 0.01)
     doubt[0, 0], doubt[0, 4], doubt[3, 7] = 0.9, 0.89, 0.8
     candidates = on_parts(doubt, look=look, known=np.zeros((1, 1)), known_share=np.array([[1.0, 0.0]]))
-    tiles = rank_parts(candidates, acquisition=DoubtAndDiversity(), mix=NO_CHANCE, batch_size=1, most=2,
+    tiles = rank_parts(candidates, acquisition=DoubtAndDiversity(typical=0), mix=NO_CHANCE, batch_size=1, most=2,
                        rng=np.random.default_rng(0))  # fmt: skip
     assert (tiles[0].col, tiles[0].parts) == (0, ((0, 0),)), "its neighbour's look is taken, and it lies elsewhere"
     known = on_parts(doubt, look=look, known=np.array([[5.0]]), known_share=np.array([[1.0, 0.0]]))
-    again = rank_parts(known, acquisition=DoubtAndDiversity(), mix=NO_CHANCE, batch_size=1, most=1,
+    again = rank_parts(known, acquisition=DoubtAndDiversity(typical=0), mix=NO_CHANCE, batch_size=1, most=1,
                        rng=np.random.default_rng(0))  # fmt: skip
     assert (again[0].col, again[0].parts) == (1, ((3, 3),))
 
