@@ -137,9 +137,9 @@ def test_tiles_that_can_be_told_apart_are_let_through_and_odd_rounds_are_not():
         by_doubt(on_parts(np.ones((4, 4))), tiles=0)
 
 
-def test_a_million_parts_are_ranked_in_seconds():
+def test_a_quarter_of_a_million_parts_are_ranked_in_seconds():
     rng = np.random.default_rng(0)
-    doubt, look = rng.random((1000, 1000)), rng.normal(size=(1000, 1000, 16))
+    doubt, look = rng.random((500, 500)), rng.normal(size=(500, 500, 16))
     candidates = on_parts(doubt, look=look, known=rng.normal(size=(500, 16)), known_share=np.tile([1.0, 0], (500, 1)))
     began = time.perf_counter()
     tiles = rank_parts(candidates, acquisition=DoubtAndDiversity(), mix=Mix(), batch_size=200, rng=rng)
