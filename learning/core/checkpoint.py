@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -62,7 +63,12 @@ class Writer:
     def save(self, checkpoint: Checkpoint) -> None:
         """Begin to write, once the one before is written; raises what that one met. The tensors are copied first."""
         self._wait()
-        copied = {name: value.detach().to("cpu", copy=True) for name, value in checkpoint.tensors.items()}
+        # As they will be written: rearranged by the writing thread, they would make OpenMP start a pool of threads for
+        # it, beside which every later step of the training is a third slower.
+        copied = {
+            name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+            for name, value in checkpoint.tensors.items()
+        }
         self._under_way = self._pool.submit(save_checkpoint, self._folder, replace(checkpoint, tensors=copied))
 
     def __exit__(self, *_error: object) -> None:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -79,3 +82,28 @@ def test_the_card_is_plain_json_with_the_digest_of_the_tensors(tmp_path):
     card = save_checkpoint(tmp_path, at(7))
     blob = card.with_suffix(".safetensors").read_bytes()
     assert json.loads(card.read_text())["sha256"] == hashlib.sha256(blob).hexdigest()
+
+
+BESIDE_A_TRAINING = """
+import sys, torch
+from pathlib import Path
+from learning.core.checkpoint import Checkpoint, Writer
+
+def threads(): return len(list(Path("/proc/self/task").iterdir()))
+
+torch.set_num_threads(2)
+weights = torch.rand(512, 512, 3, 3).contiguous(memory_format=torch.channels_last)
+(weights * 2).sum()
+before = threads()
+with Writer(Path(sys.argv[1])) as writer:
+    writer.save(Checkpoint(1, {"weights": weights}, {}))
+    writer._wait()
+    print(threads() - before)
+"""
+
+
+def test_writing_beside_a_training_starts_one_thread_and_no_pool_that_slows_it_down(tmp_path):
+    script = [sys.executable, "-c", BESIDE_A_TRAINING, str(tmp_path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "1", done.stderr
