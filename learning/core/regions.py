@@ -84,7 +84,7 @@ def rank_parts(
     usable = np.flatnonzero(np.isfinite(candidates.mean_doubt))
     tile_of, places = _tiles(candidates, usable, parts=parts)
     size = min(batch_size, len(places))
-    n_random, n_suspects = (int(np.floor(share * size + 0.5)) for share in (mix.random, mix.suspects))
+    n_random, n_suspects = mix.counts(size)
     choice = _Choice(candidates, tile_of, most=most, every=parts**2)
     by_tile = usable[np.argsort(tile_of[usable], kind="stable")]
     starts = np.searchsorted(tile_of[by_tile], np.arange(len(places) + 1))
@@ -92,7 +92,7 @@ def rank_parts(
     for tile in drawn:
         choice.take(rng.permutation(by_tile[starts[tile] : starts[tile + 1]]), tiles=1, kind="random")
     evidence = ConfidentErrors(by_looks=mix.by_looks)
-    choice.rank(evidence, choice.left(usable), tiles=min(n_suspects, size - n_random), kind="suspect", rng=rng)
+    choice.rank(evidence, choice.left(usable), tiles=n_suspects, kind="suspect", rng=rng)
     groups: tuple[tuple[Positions, Kind], ...] = (
         (usable[is_first[usable]], "area"), (usable[~is_first[usable]], "uncertainty"),
     )  # fmt: skip

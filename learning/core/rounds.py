@@ -6,7 +6,7 @@ numpy only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,11 @@ class Mix:
     suspects: float = 0.2
     spatial_cell_tiles: int = 1
     by_looks: bool = False
+
+    def counts(self, size: int) -> tuple[int, int]:
+        """How many of a batch of `size` are drawn at random, and how many may be suspects."""
+        n_random, n_suspects = (int(np.floor(share * size + 0.5)) for share in (self.random, self.suspects))
+        return n_random, min(n_suspects, size - n_random)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +83,11 @@ def rank_tiles(
     check_round(candidates, is_first, mix, batch_size)
     usable = np.flatnonzero(np.isfinite(candidates.mean_doubt))
     size = min(batch_size, len(usable))
-    n_random, n_suspects = (int(np.floor(share * size + 0.5)) for share in (mix.random, mix.suspects))
+    n_random, n_suspects = mix.counts(size)
     drawn = rng.choice(usable, n_random, replace=False).astype(np.intp)
     left = np.setdiff1d(usable, drawn, assume_unique=True)
     evidence = ConfidentErrors(by_looks=mix.by_looks)
-    suspects = left[evidence(candidates.at(left), count=min(n_suspects, size - n_random), rng=rng)]
+    suspects = left[evidence(candidates.at(left), count=n_suspects, rng=rng)]
     left = np.setdiff1d(left, suspects, assume_unique=True)
     wanted = np.empty(0, np.intp)
     for group in (left[is_first[left]], left[~is_first[left]]):
@@ -113,16 +118,10 @@ def with_known(candidates: Candidates, positions: Positions) -> Candidates:
         return candidates
     known, labels = candidates.known_embedding, candidates.known_share
     taken, predicted = candidates.embedding[positions], candidates.share[positions]
-    return Candidates(
-        row=candidates.row,
-        col=candidates.col,
-        doubt=candidates.doubt,
-        share=candidates.share,
-        embedding=candidates.embedding,
+    return replace(
+        candidates,
         known_embedding=taken if known is None else np.concatenate([known, taken]),
         known_share=None if labels is None else np.concatenate([labels, predicted]),
-        seconds=candidates.seconds,
-        contradicted=candidates.contradicted,
     )
 
 

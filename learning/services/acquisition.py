@@ -24,7 +24,7 @@ from learning.models import (
     TrainingRun,
 )
 from learning.services.candidates import candidates_of
-from learning.services.part_candidates import part_candidates, told_apart
+from learning.services.part_candidates import KnownParts, known_parts, part_candidates, told_apart
 from learning.services.promotion import published_model
 from learning.services.round_options import RoundOptions, round_options
 
@@ -32,7 +32,6 @@ WITHOUT_MODEL = "random"
 DEFAULT_ROUND_SIZE = 200
 
 
-@transaction.atomic
 def open_acquisition_round(
     *,
     campaign: Campaign,
@@ -53,11 +52,29 @@ def open_acquisition_round(
     Raises:  NoPrediction (the map is not ready).
     Returns: the round; None when the campaign was closed meanwhile, or is past `after_round` without a map.
     """
+    # Read before the campaign is locked: people who pick a tile on the map would wait.
+    asks_for_parts = prediction is not None and round_options(campaign).ask_for == "regions" and told_apart(prediction)
+    known = known_parts(prediction) if prediction is not None and asks_for_parts else None
+    with transaction.atomic():
+        return _open_round(
+            campaign, prediction, known, training_run=training_run, candidate=candidate, after_round=after_round
+        )
+
+
+def _open_round(
+    campaign: Campaign,
+    prediction: Prediction | None,
+    known: KnownParts | None,
+    *,
+    training_run: TrainingRun | None,
+    candidate: TrainedModel | None,
+    after_round: int | None,
+) -> AcquisitionRound | None:
     campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
     if training_run is not None:
-        known = AcquisitionRound.objects.filter(training_run=training_run).first()
-        if known is not None:
-            return known
+        opened = AcquisitionRound.objects.filter(training_run=training_run).first()
+        if opened is not None:
+            return opened
     latest = latest_round_number(campaign)
     if after_round is not None and latest != after_round:
         return AcquisitionRound.objects.filter(queue_round__campaign=campaign, queue_round__number=latest).first()
@@ -72,7 +89,7 @@ def open_acquisition_round(
         function=options.acquisition if prediction else WITHOUT_MODEL,
         pixel_score=prediction.pixel_score if prediction else "entropy",
         model_version=prediction.model.version if prediction else "",
-        tickets=_wanted_tiles(campaign, prediction, options, seed=seed),
+        tickets=_wanted_tiles(campaign, prediction, options, known, seed=seed),
         seed=seed,
         random_share=campaign.random_share if prediction else 1.0,
         control_share=campaign.control_share,
@@ -92,12 +109,17 @@ def open_acquisition_round(
 
 
 def _wanted_tiles(
-    campaign: Campaign, prediction: Prediction | None, options: RoundOptions, *, seed: int
+    campaign: Campaign,
+    prediction: Prediction | None,
+    options: RoundOptions,
+    known: KnownParts | None,
+    *,
+    seed: int,
 ) -> list[QueuedTile]:
-    """A round's pool tiles in the order they are asked for."""
+    """A round's pool tiles in the order they are asked for; parts of them where the known parts are given."""
     eligible, rng = eligible_tiles(campaign), np.random.default_rng(seed)
-    if prediction is not None and options.ask_for == "regions" and told_apart(prediction):
-        return _wanted_parts(campaign, prediction, options, eligible, rng)
+    if prediction is not None and known is not None:
+        return _wanted_parts(campaign, prediction, options, known, eligible, rng)
     rows, cols = np.nonzero(eligible)
     if prediction is None:
         same = np.ones((len(rows), 1))
@@ -129,11 +151,12 @@ def _wanted_parts(
     campaign: Campaign,
     prediction: Prediction,
     options: RoundOptions,
+    known: KnownParts,
     eligible: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> list[QueuedTile]:
     """The same of a round that asks for parts of tiles (docs/adr/0035)."""
-    candidates = part_candidates(prediction, eligible)
+    candidates = part_candidates(prediction, eligible, known=known)
     ranked = rank_parts(
         candidates,
         acquisition=acquisition_named(options.acquisition),

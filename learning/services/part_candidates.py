@@ -14,6 +14,7 @@ from learning.core.regions import PARTS
 from learning.models import Prediction, TrainingSet, TrainingSetItem
 from learning.services.candidates import contradicted_on
 
+KnownParts = tuple[NDArray[np.intp], NDArray[np.float64]]
 MOST_KNOWN_TILES = 5_000  # labelled tiles whose parts a round is held against; the latest, of more
 LEAST_LABELLED = 0.5  # of a part's ground, for the part to be known
 
@@ -23,12 +24,23 @@ def told_apart(prediction: Prediction) -> bool:
     return "parts_doubt.npy" in prediction.files
 
 
-def part_candidates(prediction: Prediction, eligible: NDArray[np.bool_]) -> Candidates:
-    """The parts of eligible tiles as the map sees them, beside the parts that its model learnt from.
+def known_parts(prediction: Prediction) -> KnownParts:
+    """The parts that a map's model learnt from, as labelled_parts gives them. Never changes: a set is frozen.
+
+    Draws up to MOST_KNOWN_TILES label rasters, which takes many seconds: not for while a campaign is locked.
+    """
+    training_set = prediction.model.training_set
+    if training_set is None:  # weights from elsewhere have learnt nothing here
+        return np.zeros((0, 2), np.intp), np.zeros((0, len(prediction.model.class_codes)))
+    return labelled_parts(training_set)
+
+
+def part_candidates(prediction: Prediction, eligible: NDArray[np.bool_], *, known: KnownParts) -> Candidates:
+    """The parts of eligible tiles as the map sees them, beside the known parts.
 
     Rows and columns are those of parts in the campaign's grid.
 
-    Args: eligible: bool (n_rows, n_cols).
+    Args: eligible: bool (n_rows, n_cols). known: see known_parts.
     """
     rows, cols = np.nonzero(np.kron(eligible, np.ones((PARTS, PARTS), np.bool_)))
     doubt, histogram, embedding = (
@@ -36,11 +48,7 @@ def part_candidates(prediction: Prediction, eligible: NDArray[np.bool_]) -> Cand
         for name in ("doubt", "histogram", "embedding")
     )
     pixels = histogram[rows, cols].astype(np.float64)
-    training_set = prediction.model.training_set
-    if training_set is None:  # weights from elsewhere have learnt nothing here
-        places, shares = np.zeros((0, 2), np.intp), np.zeros((0, doubt.shape[2]))
-    else:
-        places, shares = labelled_parts(training_set)
+    places, shares = known
     return Candidates(
         row=rows,
         col=cols,
@@ -53,7 +61,7 @@ def part_candidates(prediction: Prediction, eligible: NDArray[np.bool_]) -> Cand
     )
 
 
-def labelled_parts(training_set: TrainingSet) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def labelled_parts(training_set: TrainingSet) -> KnownParts:
     """Parts of tiles of which a training set has labels on half the ground or more, and what they are.
 
     Returns: (row, col) of each part in the campaign's grid, int (part, 2); shares of the labelled pixels, float64

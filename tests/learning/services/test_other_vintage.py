@@ -15,7 +15,7 @@ from learning.core.other_vintage import FILE, PARTS_FILE
 from learning.services.acquisition import open_acquisition_round
 from learning.services.candidates import candidates_of
 from learning.services.other_vintage import other_vintages_map, write_other_vintage
-from learning.services.part_candidates import part_candidates
+from learning.services.part_candidates import known_parts, part_candidates
 from learning.services.predictions import prediction_row
 
 pytestmark = pytest.mark.django_db
@@ -99,7 +99,7 @@ def test_parts_of_tiles_are_told_apart_where_the_map_tells_them() -> None:
     assert told == sorted(told) and told[-1] == 1.0
     found = np.load(this.path(PARTS_FILE))
     assert found.shape == (64, 64) and not found[:, :32].any() and (found[:, 32:] == 1).all()
-    candidates = part_candidates(this, pool_mask(this.model.campaign))
+    candidates = part_candidates(this, pool_mask(this.model.campaign), known=known_parts(this))
     assert candidates.contradicted is not None
     assert candidates.contradicted.tolist() == (candidates.col >= 32).astype(float).tolist()
     this.path("parts_doubt.npy").unlink()

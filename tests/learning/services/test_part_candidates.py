@@ -13,7 +13,7 @@ from annotation.models import Annotation
 from annotation.services.tiles import pool_mask
 from learning.models import RetrainingPolicy, TrainingSetItem
 from learning.services.acquisition import open_acquisition_round
-from learning.services.part_candidates import labelled_parts, part_candidates, told_apart
+from learning.services.part_candidates import known_parts, labelled_parts, part_candidates, told_apart
 
 pytestmark = pytest.mark.django_db
 FIRST, SECOND = TWO_CLASSES
@@ -73,7 +73,8 @@ def test_candidates_are_the_parts_of_eligible_tiles_beside_the_labelled_parts() 
     accepted(scene.campaign, tile, scene.author, scene.reviewer, [square(FIRST, 16, 0, 16)])
     doubt, look = np.random.default_rng(1).random((64, 64)), looks()
     eligible = pool_mask(scene.campaign)
-    candidates = part_candidates(in_parts(learnt(scene), doubt, look), eligible)
+    prediction = in_parts(learnt(scene), doubt, look)
+    candidates = part_candidates(prediction, eligible, known=known_parts(prediction))
     assert len(candidates) == 16 * eligible.sum()
     assert eligible[candidates.row // 4, candidates.col // 4].all()
     assert candidates.mean_doubt == pytest.approx(doubt[candidates.row, candidates.col], rel=1e-3)
