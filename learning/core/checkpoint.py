@@ -16,12 +16,16 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
-from learning.core.durable import write_durably
+from learning.core.durable import publish, write_durably
 
 KEPT = 2
+DTYPES = {  # as safetensors names them
+    torch.float64: "F64", torch.int64: "I64", torch.float32: "F32", torch.int32: "I32", torch.bfloat16: "BF16",
+    torch.float16: "F16", torch.int16: "I16", torch.uint8: "U8", torch.int8: "I8", torch.bool: "BOOL",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +40,47 @@ class Checkpoint:
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint durably and drop all but the last two; returns the JSON's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    blob = save({k: v.detach().cpu().contiguous() for k, v in checkpoint.tensors.items()})
     name = _name(checkpoint.step)
-    write_durably(folder / f"{name}.safetensors", blob)
-    card = {"step": checkpoint.step, "sha256": hashlib.sha256(blob).hexdigest(), "state": checkpoint.state}
+    sha256 = _write_tensors(folder / f"{name}.safetensors", checkpoint.tensors)
+    card = {"step": checkpoint.step, "sha256": sha256, "state": checkpoint.state}
     path = folder / f"{name}.json"
     write_durably(path, json.dumps(card, sort_keys=True).encode())
     for old in _cards(folder)[KEPT:]:
         old.unlink()
         old.with_suffix(".safetensors").unlink(missing_ok=True)
     return path
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write a safetensors file durably, tensor by tensor; returns its SHA-256.
+
+    The library's own writer first copies everything into one string, and keeps the interpreter from the training
+    meanwhile. Format: length of the header, header in JSON, bytes in its order; wider types first keeps them aligned.
+    """
+    arrays = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    order = sorted(arrays, key=lambda name: (-arrays[name].element_size(), name))
+    header: dict[str, Any] = {}
+    end = 0
+    for name in order:
+        start, end = end, end + arrays[name].nbytes
+        header[name] = {
+            "dtype": DTYPES[arrays[name].dtype], "shape": list(arrays[name].shape), "data_offsets": [start, end]
+        }  # fmt: skip
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    digest = hashlib.sha256()
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as stream:
+        for part in (len(text).to_bytes(8, "little"), text, *(_bytes_of(arrays[name]) for name in order)):
+            digest.update(part)
+            stream.write(part)
+    publish(partial, path)
+    return digest.hexdigest()
+
+
+def _bytes_of(tensor: Tensor) -> memoryview:
+    """A contiguous tensor's memory, without copying it."""
+    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
 
 
 class Writer:

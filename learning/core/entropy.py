@@ -16,7 +16,6 @@ from torch import Tensor
 
 PIXELS_AT_A_TIME = 1 << 13  # of so many, all that is computed stays in a core's cache
 PARTS_PER_THREAD = 4
-_FAR = 1e30
 
 
 @torch.inference_mode()
@@ -26,14 +25,11 @@ def classes_and_entropy(logits: Tensor, *, temperature: float = 1.0) -> tuple[Te
     Args:    logits: any float (batch, class, row, col), at most 255 classes. temperature: what they are divided by.
     Returns: class uint8 (batch, row, col), counted from 0, the first of equals; entropy float32 in nats, at least 0.
     """
-    batch, _classes, height, width = logits.shape
-    flat = logits.flatten(2)  # a view in either memory layout
-    index, nats = (_on_host if logits.device.type == "cpu" else _on_device)(flat, temperature)
-    return index.reshape(batch, height, width), nats.reshape(batch, height, width)
+    return (_on_host if logits.device.type == "cpu" else _on_device)(logits, temperature)
 
 
 def _on_device(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Logits (batch, class, pixel) on a GPU, all at once."""
+    """Logits (batch, class, row, col) on a GPU, all at once."""
     highest, index = logits.float().max(dim=1, keepdim=True)
     distance = (logits.float() - highest) / temperature
     exponential = distance.exp()
@@ -45,12 +41,12 @@ def _on_device(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
 def _on_host(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """The same on a CPU, by numpy in threads: torch's own would wait for each other after each operation, and an
     operation on so few pixels takes torch longer to begin than to do."""
-    batch, _classes, pixels = logits.shape
-    index, nats = np.empty((batch, pixels), np.uint8), np.empty((batch, pixels), np.float32)
+    batch, _classes, height, width = logits.shape
+    index, nats = np.empty((batch, height, width), np.uint8), np.empty((batch, height, width), np.float32)
     # numpy has no bf16: it is the upper half of a float32.
     values = logits.view(torch.int16).numpy().view(np.uint16) if logits.dtype == torch.bfloat16 else logits.numpy()
     threads = torch.get_num_threads()
-    share = max(1, -(-pixels // (threads * PARTS_PER_THREAD)))
+    share = max(1, -(-height // (threads * PARTS_PER_THREAD)))
     parts = [
         (
             values[image, :, start : start + share],
@@ -58,7 +54,7 @@ def _on_host(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
             nats[image, start : start + share],
         )
         for image in range(batch)
-        for start in range(0, pixels, share)
+        for start in range(0, height, share)
     ]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda part: _part(part[0], part[1], part[2], temperature), parts))
@@ -66,16 +62,17 @@ def _on_host(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
 
 
 def _part(values: NDArray[Any], index: NDArray[np.uint8], nats: NDArray[np.float32], temperature: float) -> None:
-    """Logits (class, pixel), or the upper halves of their bits, into index and nats (pixel,)."""
-    classes, pixels = values.shape
+    """Logits (class, row, col), or the upper halves of their bits, into index and nats (row, col)."""
+    classes, rows, cols = values.shape
+    step = max(1, PIXELS_AT_A_TIME // cols)
     # The first class has the largest number: of equals it wins.
-    numbers = np.arange(classes, 0, -1, dtype=np.float32)[:, None]
-    rooms = np.empty((2, classes, min(pixels, PIXELS_AT_A_TIME)), np.float32)
+    numbers = np.arange(classes, 0, -1, dtype=np.uint8)[:, None, None]
+    rooms = np.empty((2, classes, min(rows, step), cols), np.float32)
+    likeliest = np.empty((classes, min(rows, step), cols), np.uint8)
     with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, pixels, PIXELS_AT_A_TIME):
-            some = slice(start, start + PIXELS_AT_A_TIME)
-            count = index[some].size
-            distance, other = rooms[:, :, :count]
+        for start in range(0, rows, step):
+            some = slice(start, start + step)
+            distance, other = rooms[:, :, : len(index[some])]
             if values.dtype == np.uint16:
                 np.left_shift(values[:, some], np.uint32(16), out=distance.view(np.uint32), dtype=np.uint32)
             else:
@@ -83,12 +80,12 @@ def _part(values: NDArray[Any], index: NDArray[np.uint8], nats: NDArray[np.float
             distance -= distance.max(axis=0)
             if temperature != 1:
                 distance /= np.float32(temperature)
-            # The likeliest are at distance 0 and keep their number; the others fall below all of them.
-            np.multiply(distance, np.float32(_FAR), out=other)
-            other += numbers
+            # The likeliest are at distance 0 and keep their number.
+            winners = likeliest[:, : len(index[some])]
+            np.equal(distance, 0, out=winners.view(np.bool_))
+            winners *= numbers
             # Where logits are not numbers nobody wins: that is the last class, and not one too many.
-            winner = np.fmax(other.max(axis=0), 1)
-            np.subtract(classes, winner, out=index[some], casting="unsafe")
+            np.subtract(classes, np.maximum(winners.max(axis=0), 1), out=index[some], casting="unsafe")
             np.exp(distance, out=other)
             total = other.sum(axis=0)
             other *= distance

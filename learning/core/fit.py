@@ -253,7 +253,7 @@ class _Run:
         self.network = on_device(network, self.device).train()
         self.forward = self._forward_of(self.network)
         self.optimiser = torch.optim.AdamW(
-            _parameter_groups(self.network, config.weight_decay), lr=config.learning_rate
+            _parameter_groups(self.network, config.weight_decay), lr=config.learning_rate, fused=True
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self.weights = torch.from_numpy(class_weights(summary.class_pixels, power=config.class_weight_power))
@@ -287,7 +287,7 @@ class _Run:
         # The ranks' gradients are averaged, and must be summed: the loss is of the whole batch on each.
         self.scaler.scale(loss * self.ranks.world).backward()  # type: ignore[no-untyped-call]
         self.scaler.unscale_(self.optimiser)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        self._clip()
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self._update_average()
@@ -302,6 +302,14 @@ class _Run:
         pixels = self.config.batch_size * self.config.crop_px**2
         speed, self._clock = pixels / max(now - self._clock, 1e-9), now
         return StepReport(self.step, self.config.steps, value, rate, speed)
+
+    def _clip(self) -> None:
+        """Gradients longer than gradient_clip are shortened to it."""
+        weights = [weight for weight in self.network.parameters() if weight.grad is not None]
+        norm = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+        # On a CPU the norm is at hand: gradients that are short enough need not be gone through again.
+        if self.device.type != "cpu" or norm > self.config.gradient_clip:
+            nn.utils.clip_grads_with_norm_(weights, self.config.gradient_clip, norm)
 
     def _loss(self, batch: Batch) -> Tensor:
         """Of the whole batch; its gradient is this rank's part."""
@@ -359,10 +367,14 @@ class _Run:
             groups[group][name] = value
         self.network.load_state_dict(groups["network"], strict=True)
         self.average = {k: v.to(self.device) for k, v in groups["average"].items()}
+        weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in groups["optimiser"].items():
             index, _, slot = name.partition("/")
-            moments.setdefault(int(index), {})[slot] = value
+            # In the order in memory of its weight: the fused step goes through both as they lie there.
+            like = weights[int(index)]
+            laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+            moments.setdefault(int(index), {})[slot] = laid_out
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
         self.scaler.load_state_dict(checkpoint.state["scaler"])
         self.step, self.losses = checkpoint.step, list(checkpoint.state["losses"])

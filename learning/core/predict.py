@@ -205,19 +205,18 @@ def predict_core_row(
             images = torch.from_numpy(np.stack([p.image for p in batch])).to(target)
             valid = torch.from_numpy(np.stack([p.valid for p in batch])).to(target)
             seen = see(network, images, valid, model, precision=plan.precision)
-            classes, nats = _classes_and_entropy(seen.logits, valid, model)
             within = (slice(plan.margin_px, plan.margin_px + bottom - top),
                       slice(plan.margin_px, plan.margin_px + batch[0].width))  # fmt: skip
+            classes, nats = _classes_and_entropy(seen.logits[:, :, *within], valid[:, *within], model)
             doubt = _doubt(plan, model, others, seen, images, valid, within=within)
             for k, patch in enumerate(batch):
-                core = (k, *within)
-                share = nats[core] / math.log(len(plan.class_codes))
-                class_map = classes[core].cpu().numpy()
+                share = nats[k] / math.log(len(plan.class_codes))
+                class_map = classes[k].cpu().numpy()
                 sums.add(
-                    patch, classes=classes[core], class_map=class_map, entropy=share,
+                    patch, classes=classes[k], class_map=class_map, entropy=share,
                     doubt=None if doubt is None else doubt[k], cells=seen.cells[k],
                 )  # fmt: skip
-                levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[core] > 0)
+                levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[k] > 0)
                 window = Window(patch.left, 0, patch.width, bottom - top)
                 out.write(np.stack([class_map, levels.to(torch.uint8).cpu().numpy()]), window=window)
             on_progress((batch[-1].left + batch[-1].width) / plan.width)
@@ -246,9 +245,9 @@ def predict_window(
     """
     network, images, inside = _as_batch(model, image, valid, device=device)
     seen = see(network, images, inside, model, precision=resolve_precision(precision, images.device))
-    classes, nats = _classes_and_entropy(seen.logits, inside, model)
-    core = np.s_[0, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
-    return classes[core].cpu().numpy(), nats[core].cpu().numpy()
+    core = np.s_[:, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
+    classes, nats = _classes_and_entropy(seen.logits[:, :, *core[1:]], inside[core], model)
+    return classes[0].cpu().numpy(), nats[0].cpu().numpy()
 
 
 @torch.inference_mode()

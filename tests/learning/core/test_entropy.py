@@ -23,9 +23,25 @@ def test_class_and_entropy_are_those_of_the_definition(layout, dtype, temperatur
     assert torch.equal(classes.long(), wide.argmax(dim=1))
     direct = -(wide.softmax(dim=1) * wide.log_softmax(dim=1)).sum(dim=1)
     torch.testing.assert_close(nats.double(), direct, atol=1e-5, rtol=1e-5)
-    there = _on_device(logits.flatten(2), temperature)  # as on a GPU
-    assert torch.equal(there[0].reshape(classes.shape), classes)
-    torch.testing.assert_close(there[1].reshape(nats.shape), nats, atol=1e-5, rtol=1e-5)
+    there = _on_device(logits, temperature)  # as on a GPU
+    assert torch.equal(there[0], classes)
+    torch.testing.assert_close(there[1], nats, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_middle_of_a_window_gets_what_the_whole_would_give_it(layout, dtype):
+    torch.manual_seed(2)
+    logits = (4 * torch.randn(2, 5, 300, 217)).to(dtype).contiguous(memory_format=layout)
+    classes, nats = classes_and_entropy(logits)
+    middle = classes_and_entropy(logits[:, :, 32:-40, 17:-30])
+    assert torch.equal(middle[0], classes[:, 32:-40, 17:-30])
+    assert torch.equal(middle[1], nats[:, 32:-40, 17:-30])
+
+
+def test_a_row_longer_than_what_is_computed_at_a_time_is_computed_whole():
+    logits = torch.randn(1, 3, 2, PIXELS_AT_A_TIME + 5)
+    assert torch.equal(classes_and_entropy(logits)[0].long(), logits.argmax(dim=1))
 
 
 def test_of_equal_classes_the_first_is_taken_and_all_equal_is_the_most_doubt():
