@@ -71,7 +71,8 @@ def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as stream:
-        for part in (len(text).to_bytes(8, "little"), text, *(_bytes_of(arrays[name]) for name in order)):
+        parts: list[bytes | memoryview] = [len(text).to_bytes(8, "little"), text, *(_bytes_of(arrays[name]) for name in order)]
+        for part in parts:
             digest.update(part)
             stream.write(part)
     publish(partial, path)
@@ -80,7 +81,8 @@ def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
 
 def _bytes_of(tensor: Tensor) -> memoryview:
     """A contiguous tensor's memory, without copying it."""
-    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    flat: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
+    return flat
 
 
 class Writer:
