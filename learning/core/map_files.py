@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from rasterio.windows import Window
 
 from learning.core.durable import publish
 from learning.core.edges import EdgeCount
-from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult
+from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, remove_work_dir
 from learning.core.map_tables import RowSums, save_sums, write_npy, write_tables
 from learning.errors import InvalidPredictionGrid
 
@@ -66,7 +65,7 @@ def assemble(
     _write_cog(plan, 2, out.entropy, tags={**tags, **levels}, table=None, overviews="AVERAGE", predictor="YES")
     write_npy(out.edges, edges.counts)
     result = write_tables(plan, out)
-    shutil.rmtree(plan.work_dir)
+    remove_work_dir(plan.work_dir)
     return result
 
 
