@@ -74,6 +74,11 @@ def check_round_options(campaign: Campaign, training: Mapping[str, Any]) -> None
             f"cost = {options.cost:g} cannot be told for parts of tiles: labels say how long a whole tile took. Ask "
             "for tiles, or leave the cost out."
         )
+    if options.ask_for == "regions" and options.suspect_by_looks:
+        raise InvalidPolicy(
+            "suspect_by_looks holds each candidate against every label, and there are sixteen times as many parts as "
+            "tiles: ask for tiles, or leave it out."
+        )
     try:
         check_parts(campaign.tile_px, options.parts)
     except InvalidPredictionGrid as error:
