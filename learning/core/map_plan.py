@@ -74,11 +74,16 @@ class PredictionPlan:
 
     def is_done(self, core_row: int) -> bool:
         """Whether a row of windows is finished."""
-        return self.sums_path(core_row).exists() and self.row_path(core_row).exists()
+        files = (self.sums_path(core_row), self.row_path(core_row), self.entropy_path(core_row))
+        return all(path.exists() for path in files)
 
     def row_path(self, core_row: int) -> Path:
-        """Class and entropy of a row of windows."""
+        """Classes of a row of windows."""
         return self.work_dir / f"row-{core_row:06d}.tif"
+
+    def entropy_path(self, core_row: int) -> Path:
+        """Entropy of a row of windows."""
+        return self.work_dir / f"row-{core_row:06d}.entropy.tif"
 
     def sums_path(self, core_row: int) -> Path:
         """Integer sums of a row of windows; exists once the row is finished."""

@@ -7,23 +7,21 @@ the device.
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import rasterio
 import torch
 from numpy.typing import NDArray
-from rasterio.windows import Window
 from torch import Tensor
 
 from learning.core.dataset import mirror
 from learning.core.entropy import classes_and_entropy
 from learning.core.forward import Networks
 from learning.core.inference import WAY, prepared
-from learning.core.map_files import ENTROPY_LEVELS, assemble, finish_row, row_profile
+from learning.core.map_files import ENTROPY_LEVELS, assemble, row_writer
 from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, claim_work_dir
 from learning.core.model_file import TrainedModel, match_imagery
 from learning.core.network import STRIDE
@@ -197,8 +195,7 @@ def predict_core_row(
     target = torch.device(device)
     networks = Networks(plan, model, others=others, device=target)
     top, bottom = plan.core_rows_px(core_row)
-    partial = plan.row_path(core_row).with_suffix(".partial.tif")
-    with rasterio.open(partial, "w", **row_profile(plan, core_row)) as out, _forgotten_on_error(partial):
+    with row_writer(plan, core_row) as out:
         for batch in batches(plan, core_row):
             if should_stop():
                 raise PredictionStopped(f"Stopped in row {core_row} of {plan.n_core_rows}; start it again to go on.")
@@ -217,10 +214,9 @@ def predict_core_row(
                     doubt=None if doubt is None else doubt[k], cells=windows.seen.cells[k],
                 )  # fmt: skip
                 levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[k] > 0)
-                window = Window(patch.left, 0, patch.width, bottom - top)
-                out.write(np.stack([class_map, levels.to(torch.uint8).cpu().numpy()]), window=window)
+                out.write(class_map, levels.to(torch.uint8).cpu().numpy(), left=patch.left)
             on_progress((batch[-1].left + batch[-1].width) / plan.width)
-    finish_row(plan, core_row, partial=partial, sums=sums.total())
+        out.sums = sums.total()
 
 
 def predict_window(
@@ -297,12 +293,3 @@ def _classes_and_entropy(logits: Tensor, valid: Tensor, model: TrainedModel) -> 
     """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), on the device."""
     classes, entropy = classes_and_entropy(logits, temperature=model.temperature)
     return (classes + 1) * valid, entropy * valid
-
-
-@contextlib.contextmanager
-def _forgotten_on_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
