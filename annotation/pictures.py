@@ -53,7 +53,7 @@ class LabelledView:
 
 def native_tile_url(layer: ImageryLayer, z: int, x: int, y: int) -> str:
     """Address of a map tile on the imagery's own grid."""
-    return reverse("imagery-tile", args=[layer.slug, "native", z, x, y])
+    return reverse("imagery-tile", args=[layer.slug, "native", z, x, y]) + f"?v={layer.version}"
 
 
 def strip_of(layer: ImageryLayer) -> list[str]:

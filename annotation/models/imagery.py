@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from pathlib import Path
 
@@ -61,6 +63,12 @@ class ImageryLayer(models.Model):
     def native_max_zoom(self) -> int:
         """The zoom at which one map-tile pixel is one image pixel."""
         return max(0, math.ceil(math.log2(max(self.width, self.height) / 256)))
+
+    @property
+    def version(self) -> str:
+        """12 hexadecimal digits that change with any of the layer's files: addresses of map tiles name it."""
+        named = json.dumps(sorted(self.files.items()))
+        return hashlib.sha256(named.encode()).hexdigest()[:12]
 
     def path(self, name: str) -> Path:
         """Where one of the layer's files lies."""

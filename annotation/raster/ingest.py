@@ -31,11 +31,13 @@ from annotation.raster.layer_files import (
     DISPLAY_NAME,
     VALID_CELL_PX,
     VALID_NAME,
+    WEB_NAME,
     LayerFiles,
     flush_to_disk,
     sha256_of,
 )
 from annotation.raster.sources import GDAL_OPTIONS, Source, SourceReport, describe, read_source
+from annotation.raster.web_copy import write_web_copy
 
 Paths = Sequence[str | os.PathLike[str]]
 Progress = Callable[[float], None]
@@ -121,7 +123,13 @@ def _write_all(plan: SourceReport, work: Path, *, progress: Progress) -> dict[st
             work / ANALYSIS_NAME,
             work / DISPLAY_NAME,
             stretch=stretch,
-            progress=lambda share: progress(0.55 + 0.4 * share),
+            progress=lambda share: progress(0.55 + 0.2 * share),
+        )
+        write_web_copy(
+            work / ANALYSIS_NAME,
+            work / WEB_NAME,
+            stretch=stretch,
+            progress=lambda share: progress(0.75 + 0.2 * share),
         )
     files = LayerFiles(
         folder=work,
@@ -131,7 +139,7 @@ def _write_all(plan: SourceReport, work: Path, *, progress: Progress) -> dict[st
         dtype=plan.dtype,
         nodata=plan.nodata,
         stretch=stretch,
-        sha256={name: sha256_of(work / name) for name in (ANALYSIS_NAME, DISPLAY_NAME, VALID_NAME)},
+        sha256={name: sha256_of(work / name) for name in (ANALYSIS_NAME, DISPLAY_NAME, WEB_NAME, VALID_NAME)},
         notes=list(plan.notes),
     ).as_json()
     (work / DESCRIPTION_NAME).write_text(json.dumps(files, indent=1), "utf-8")

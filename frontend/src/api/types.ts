@@ -30,6 +30,8 @@ export interface Layer {
   readonly native_max_zoom: number;
   readonly licence: string;
   readonly attribution: string;
+  /** Changes with any of its files; addresses of its map tiles name it. */
+  readonly version: string;
   /** Where its map tiles are, {z}/{x}/{y}, when they do not come from the server's imagery. */
   readonly tiles_url?: string;
 }
