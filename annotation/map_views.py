@@ -1,18 +1,21 @@
-"""Imagery as map tiles, on its own grid and on the web grid."""
+"""Imagery as map tiles, on its own grid and on the web grid; reviewed labels as vector tiles."""
 
 from __future__ import annotations
 
+import gzip
 from functools import partial
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.views.decorators.http import require_GET
 
 from annotation.errors import UserError
-from annotation.models import ImageryLayer
+from annotation.models import Campaign, ImageryLayer
 from annotation.raster import map_tiles
 from annotation.served_tiles import ServedTiles, remember
+from annotation.services import vector_tiles
 
 DEEPEST_ZOOM = 30
+VECTOR_TILE = "application/vnd.mapbox-vector-tile"
 
 
 @require_GET
@@ -49,14 +52,38 @@ def imagery_tile(request: HttpRequest, slug: str, grid: str, z: int, x: int, y: 
     return tile_response(picture, tiles, asked)
 
 
+@require_GET
+def labels_tile(request: HttpRequest, slug: str, z: int, x: int, y: int) -> HttpResponse:
+    """A vector tile of a campaign's reviewed labels; 204 where there is none, 404 for a place that no map has.
+
+    Labels change: the browser asks each time, and is told by the ETag that nothing has.
+    """
+    campaign = Campaign.objects.select_related("layer").filter(slug=slug).first()
+    if campaign is None:
+        return HttpResponse(f"There is no campaign {slug!r}.", status=404, content_type="text/plain")
+    if not exists_on_grid("web", z, x, y) or z > vector_tiles.DEEPEST_ZOOM:
+        return no_such_place(z, x, y, deepest=vector_tiles.DEEPEST_ZOOM)
+    tile = vector_tiles.vector_tile(campaign=campaign, z=z, x=x, y=y)
+    headers = {"ETag": f'W/"{tile.etag}"', "Cache-Control": "public, no-cache", "X-Content-Type-Options": "nosniff"}
+    if request.headers.get("If-None-Match") == headers["ETag"]:
+        return HttpResponseNotModified(headers=headers)
+    if not tile.compressed:
+        return HttpResponse(status=204, headers=headers)
+    headers["Vary"] = "Accept-Encoding"
+    if "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return HttpResponse(gzip.decompress(tile.compressed), content_type=VECTOR_TILE, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return HttpResponse(tile.compressed, content_type=VECTOR_TILE, headers=headers)
+
+
 def exists_on_grid(grid: str, z: int, x: int, y: int) -> bool:
     """Whether a grid has this place: the web grid has 2**z map tiles a side, a layer's own ends with its pixels."""
     return z <= DEEPEST_ZOOM and (grid == "native" or max(x, y) < 1 << z)
 
 
-def no_such_place(z: int, x: int, y: int) -> HttpResponse:
+def no_such_place(z: int, x: int, y: int, *, deepest: int = DEEPEST_ZOOM) -> HttpResponse:
     """What is said of a place beyond the grid."""
-    told = f"There is no map tile {z}/{x}/{y}: zoom z has 2**z columns and rows, and the deepest is {DEEPEST_ZOOM}."
+    told = f"There is no map tile {z}/{x}/{y}: zoom z has 2**z columns and rows, and the deepest is {deepest}."
     return HttpResponse(told, status=404, content_type="text/plain")
 
 

@@ -120,6 +120,15 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         counted = self.filter(state="accepted", head__isnull=False, is_extra=False, tile__golds__isnull=True)
         return counted.exclude(superseded_by__state="accepted")
 
+    def shown_on_maps(self) -> AnnotationQuerySet:
+        """Labels that anyone may see on a map: usable and given under a licence, of pool tiles that wait for nobody; of
+        those that several people labelled the last accepted.
+
+        Control tiles stay hidden when the campaign is closed as well: the next model is judged on them.
+        """
+        counted = self.usable_as_labels().filter(tile__role="pool", tile__state="accepted").exclude(head__licence="")
+        return counted.order_by("tile_id", "-decided_at", "-pk").distinct("tile_id")
+
 
 class GoldOutcomeQuerySet(models.QuerySet["GoldOutcome"]):
     """What people handed in on gold tiles."""

@@ -22,7 +22,7 @@ KNOWN_S = 5.0
 MOST_SETS = 4096
 
 _TILE = re.compile(
-    r"(/(?:imagery/[-\w]{1,60}|predictions/\d{1,15}/\w{1,20})/(?:native|web))/(\d{1,2})/(\d{1,8})/(\d{1,8})\.(?:jpg|png)"
+    r"(/(?:imagery/[-\w]{1,60}|predictions/\d{1,15}/(?:\w{1,20}|since/\d{1,15}))/(?:native|web))/(\d{1,2})/(\d{1,8})/(\d{1,8})\.(?:jpg|png)"
 )
 
 #: A map tile's bytes or None where there is nothing; and whether that is known without Django.

@@ -24,6 +24,11 @@ urlpatterns = [
         lambda request, slug, grid, z, x, y: map_views.imagery_tile(request, slug, grid, int(z), int(x), int(y)),
         name="imagery-tile",
     ),
+    re_path(
+        r"^campaigns/(?P<slug>[-\w]+)/labels/(?P<z>\d{1,2})/(?P<x>\d{1,8})/(?P<y>\d{1,8})\.mvt$",
+        lambda request, slug, z, x, y: map_views.labels_tile(request, slug, int(z), int(x), int(y)),
+        name="labels-tile",
+    ),
     path("", views.HomeView.as_view(), name="home"),
     path("campaigns/", views.CampaignListView.as_view(), name="campaigns"),
     path("campaigns/<slug:slug>/", views.CampaignView.as_view(), name="campaign"),

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from learning import views
+from learning import map_layers, views
 
 
 class MapTileNumber:
@@ -32,6 +32,11 @@ urlpatterns = [
         )
         for what in ("class", "entropy")
         for grid in ("native", "web")
+    ),
+    path(
+        f"predictions/<int:prediction_id>/since/<int:before_id>/web/{_TILE}",
+        map_layers.change_tile,
+        name="prediction-change",
     ),
     re_path(
         r"^releases/(?P<version>[A-Za-z0-9][A-Za-z0-9._-]{0,119})/files/(?P<path>[A-Za-z0-9_][A-Za-z0-9._/-]{0,499})$",

@@ -41,6 +41,18 @@ def lonlat_transformers(crs: str) -> tuple[Transformer, Transformer]:
         ) from error
 
 
+@lru_cache(maxsize=64)
+def web_transformer(crs: str) -> Transformer:
+    """Transformer (CRS → Web Mercator, EPSG:3857), in x, y order.
+
+    Raises: UnlocatedGrid: as `lonlat_transformers`.
+    """
+    try:
+        return Transformer.from_crs(CRS.from_user_input(crs), CRS.from_epsg(3857), always_xy=True)
+    except (CRSError, ProjError) as error:
+        raise UnlocatedGrid(f"The imagery's CRS {crs[:80]!r} has no relation to the web grid.") from error
+
+
 @dataclass(frozen=True, slots=True)
 class PixelWindow:
     """A rectangle of whole pixels of a raster."""

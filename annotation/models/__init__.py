@@ -36,6 +36,7 @@ from annotation.models.territories import Stewardship, Territory
 from annotation.models.tokens import ApiToken
 from annotation.models.trust import HourlyUse, LabelComparison, Revert, RevertItem, Standing, TrustAlarm
 from annotation.models.validations import Validation, ValidationBatch
+from annotation.models.vector_tiles import VectorTile
 
 __all__ = [
     "AnnotatedFeature",
@@ -89,4 +90,5 @@ __all__ = [
     "TrustAlarm",
     "Validation",
     "ValidationBatch",
+    "VectorTile",
 ]

@@ -119,6 +119,7 @@ class AnnotatedFeature(models.Model):
     class_code = models.CharField(max_length=60)
     provenance = models.CharField(max_length=12)
     geometry = ImageryPolygonField()
+    ground_web = PolygonField(srid=3857, null=True, blank=True)  # the same on the web grid; null: written before it was
     area_m2 = models.FloatField()
 
     class Meta:

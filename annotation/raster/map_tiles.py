@@ -107,7 +107,22 @@ def class_tile(
     Returns: PNG bytes, or None where no class is shown.
     """
     values = _read_values(path, z, x, y, native=native, pixel_scale=1, layer_size=layer_size)
-    if values is None or not np.isin(values, [value for value in colours if value]).any():
+    return None if values is None else class_picture(values, colours=colours)
+
+
+def web_values(path: Path, z: int, x: int, y: int) -> NDArray[np.uint8] | None:
+    """Values (256, 256) of a one-band map at a web map tile, 0 where it is invalid; None where it has nothing."""
+    return _read_values(path, z, x, y, native=False, pixel_scale=1, layer_size=None)
+
+
+def class_picture(values: NDArray[np.uint8], *, colours: Mapping[int, str]) -> bytes | None:
+    """An indexed PNG of class values (row, col): 0 and values without a colour are transparent.
+
+    Args: colours: "#RRGGBB" by value.
+
+    Returns: PNG bytes, or None where no class is shown.
+    """
+    if not np.isin(values, [value for value in colours if value]).any():
         return None
     palette, alpha = np.zeros((256, 3), dtype=np.uint8), np.zeros(256, dtype=np.uint8)
     for value, colour in colours.items():

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
+import numpy as np
+import shapely
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db import transaction
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
+from annotation.core.grid import web_transformer
 from annotation.core.tile_geometry import Feature, check_coverage, parse_features, to_crs
 from annotation.errors import (
     AlreadyAccepted,
@@ -257,6 +260,7 @@ def write_polygons(revision: AnnotationRevision, tile: Tile) -> None:
     srid = CRS.from_user_input(grid.pixels.crs).to_epsg() or 0
     unit_m2 = tile.campaign.layer.gsd_m**2
     a, _, _, _, e, _ = grid.pixels.transform
+    to_web = web_transformer(grid.pixels.crs)
     rows = []
     for item in revision.features:
         rings = tuple(tuple((x, y) for x, y in ring) for ring in item["rings"])
@@ -268,7 +272,13 @@ def write_polygons(revision: AnnotationRevision, tile: Tile) -> None:
                 class_code=item["class_code"],
                 provenance=item["provenance"],
                 geometry=cast(Polygon, GEOSGeometry(memoryview(polygon.wkb), srid=srid)),
+                ground_web=cast(Polygon, GEOSGeometry(memoryview(on_web_grid(polygon, to_web).wkb), srid=3857)),
                 area_m2=polygon.area / abs(a * e) * unit_m2,
             )
         )
     AnnotatedFeature.objects.bulk_create(rows, batch_size=1000)
+
+
+def on_web_grid(polygon: shapely.Polygon, to_web: Transformer) -> shapely.Polygon:
+    """A polygon's corners on the web grid."""
+    return shapely.transform(polygon, lambda xy: np.column_stack(to_web.transform(xy[:, 0], xy[:, 1])))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from learning.api import import_views, report_views, retraining_views, validation_views, views
+from learning.api import import_views, map_views, report_views, retraining_views, validation_views, views
 
 urlpatterns = [
     path("tiles/<int:tile_id>/draft/", views.DraftView.as_view(), name="api-draft"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("tiles/<int:tile_id>/validations/", validation_views.VerdictsView.as_view(), name="api-validations"),
     path("campaigns/<slug:slug>/reports/", report_views.ReportsView.as_view(), name="api-reports"),
     path("campaigns/<slug:slug>/training-runs/", views.TrainingRunsView.as_view(), name="api-training-runs"),
+    path("campaigns/<slug:slug>/map/", map_views.MapView.as_view(), name="api-map"),
     path("campaigns/<slug:slug>/rounds/", views.RoundsView.as_view(), name="api-rounds"),
     path("campaigns/<slug:slug>/models/import/", import_views.ImportModelView.as_view(), name="api-import-model"),
     path("campaigns/<slug:slug>/models/", views.ModelsView.as_view(), name="api-models"),

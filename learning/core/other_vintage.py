@@ -7,7 +7,7 @@ a change of the ground or an error of one of them: worth a look in both cases.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,35 @@ def contradicted_share(
     return share
 
 
+def changed_classes(
+    classes: Sequence[NDArray[np.uint8]],
+    entropies: Sequence[NDArray[np.uint8]],
+    codes: Sequence[list[str]],
+    *,
+    sure_below: float = SURE_BELOW,
+) -> NDArray[np.uint8]:
+    """What this map has now where it differs from another one of the same ground, pixel by pixel.
+
+    Args:
+        classes, entropies: of this map and of the other, uint8 of one shape, as map_files stores them; 0 = no imagery.
+        codes: their class codes: value k is code k - 1.
+        sure_below: as for `contradicted_share`; only pixels on which both are sure, of classes both know, can differ.
+    Returns: uint8: this map's value where it has another class than the other map, else 0.
+    """
+    tables = _common_values(*codes)
+    this, other = (
+        np.where(_is_sure(levels, sure_below), table[values], 0)
+        for values, levels, table in zip(classes, entropies, tables, strict=True)
+    )
+    changed: NDArray[np.uint8] = np.where((this > 0) & (other > 0) & (this != other), classes[0], 0).astype(np.uint8)
+    return changed
+
+
+def _is_sure(levels: NDArray[np.uint8], sure_below: float) -> NDArray[np.bool_]:
+    sure: NDArray[np.bool_] = (levels != NODATA) & (levels.astype(np.float32) - 1 < sure_below * ENTROPY_LEVELS)
+    return sure
+
+
 def _side(this: Any, other: Any) -> int:
     """Side of a block of this map under which no more than _BLOCK_PX of the other's pixels lie."""
     finer = max(this.transform.a / other.transform.a, this.transform.e / other.transform.e, 1.0)
@@ -137,8 +166,9 @@ def _sure_classes(
 ) -> NDArray[np.uint8]:
     """uint8 (row, col): the common number of each pixel's class, 0 where it is unknown, not shared, or doubted."""
     levels = entropy.read(1, window=window)
-    sure = (levels != NODATA) & (levels.astype(np.float32) - 1 < sure_below * ENTROPY_LEVELS)
-    found: NDArray[np.uint8] = np.where(sure, table[classes.read(1, window=window)], 0).astype(np.uint8)
+    found: NDArray[np.uint8] = np.where(_is_sure(levels, sure_below), table[classes.read(1, window=window)], 0).astype(
+        np.uint8
+    )
     return found
 
 

@@ -5,9 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
-application = get_wsgi_application()
+django_application = get_wsgi_application()
 
-# Django is set up now.
-from annotation.served_tiles import StoredTiles  # noqa: E402
+from annotation.served_tiles import StoredTiles  # noqa: E402 (Django must be set up first)
 
-application = StoredTiles(application)
+application = StoredTiles(django_application)

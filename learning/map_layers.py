@@ -1,0 +1,178 @@
+"""What a campaign's public map can show, with the addresses of the map tiles; and its layer of changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.views.decorators.http import require_GET
+
+from annotation.map_views import exists_on_grid, no_such_place, tile_response
+from annotation.models import Annotation, Campaign, ImageryLayer, TileAgreement
+from annotation.pictures import outline_of
+from annotation.raster import map_tiles
+from annotation.raster.layer_files import WEB_NAME
+from annotation.raster.stored_tiles import web_zooms
+from annotation.served_tiles import ServedTiles, kept, remember
+from annotation.services.vector_tiles import DEEPEST_ZOOM, FIRST_POLYGON_ZOOM
+from learning.core.other_vintage import changed_classes
+from learning.models import Prediction
+from learning.services.other_vintage import other_vintages_map
+from learning.services.predictions import shown_prediction
+from learning.views import class_colours, map_version, shown_file
+
+#: Imagery imported before it had a copy for web maps is warped as far as this.
+WARPED_TO_ZOOM = 20
+KINDS = ("class", "entropy")
+
+
+def map_layers(campaign: Campaign, *, prediction: Prediction | None = None) -> dict[str, Any]:
+    """What the map of a campaign can show; None or an empty list for what is not there yet.
+
+    Args:
+        campaign: with its layer loaded.
+        prediction: the map to show; by default what people see, or the newest one where no model is published yet.
+    """
+    prediction = prediction or shown_prediction(campaign) or newest_map(campaign)
+    other = other_vintages_map(prediction) if prediction else None
+    layers = [campaign.layer, *([other.layer] if other else [])]
+    labelled = Annotation.objects.shown_on_maps().filter(tile__campaign=campaign)
+    agreed = TileAgreement.objects.filter(tile__in=labelled.values("tile_id"), compared_px__gt=0)
+    return {
+        "imagery": [imagery(layer) for layer in layers],
+        "maps": [one for made in (prediction, other) if made for one in maps_of(made)],
+        "change": None if prediction is None or other is None else change(prediction, other),
+        "labels": {
+            "url": f"/campaigns/{campaign.slug}/labels/{{z}}/{{x}}/{{y}}.mvt",
+            "first_polygon_zoom": FIRST_POLYGON_ZOOM,
+            "max_zoom": DEEPEST_ZOOM,
+            "tiles": labelled.count(),
+            "compared_tiles": agreed.count(),
+        },
+    }
+
+
+def newest_map(campaign: Campaign) -> Prediction | None:
+    """The map of the campaign's last model that has one, published or not."""
+    ready = Prediction.objects.filter(model__campaign=campaign, state=Prediction.State.READY)
+    return ready.select_related("model__campaign", "layer").order_by("-model__number").first()
+
+
+def imagery(layer: ImageryLayer) -> dict[str, Any]:
+    """An imagery layer's true colours."""
+    grid = layer.pixel_grid
+    west, south, east, north = grid.bounds_wgs84
+    return {
+        "layer": layer.slug,
+        "title": layer.title,
+        "vintage": layer.vintage,
+        "attribution": layer.attribution,
+        "url": f"/imagery/{layer.slug}/web/{{z}}/{{x}}/{{y}}.jpg?v={layer.version}",
+        "max_zoom": deepest_zoom(layer),
+        "bounds": [[south, west], [north, east]],
+        "outline": [[lat, lon] for lon, lat in map(grid.to_lonlat, *outline_of(layer))],
+    }
+
+
+def deepest_zoom(layer: ImageryLayer) -> int:
+    """The last zoom whose map tiles are asked for: the browser enlarges them from there on."""
+    path = layer.path(WEB_NAME)
+    return web_zooms(path.resolve())[1] if path.exists() else WARPED_TO_ZOOM
+
+
+def maps_of(prediction: Prediction) -> list[dict[str, Any]]:
+    """A model's class and entropy maps, those of them that people may see."""
+    return [
+        {
+            "kind": kind,
+            "layer": prediction.layer.slug,
+            "vintage": prediction.layer.vintage,
+            "model": prediction.model.version,
+            "url": f"/predictions/{prediction.pk}/{kind}/web/{{z}}/{{x}}/{{y}}.png?v={map_version(prediction, name)}",
+            "max_zoom": deepest_zoom(prediction.layer),
+        }
+        for kind in KINDS
+        if (name := shown_file(prediction, kind))
+    ]
+
+
+def change(prediction: Prediction, before: Prediction) -> dict[str, Any] | None:
+    """The layer of changes between two maps; None when one of them may not be seen."""
+    names = [shown_files(one) for one in (prediction, before)]
+    if names[0] is None or names[1] is None:
+        return None
+    return {
+        "from": before.layer.vintage,
+        "to": prediction.layer.vintage,
+        "url": f"/predictions/{prediction.pk}/since/{before.pk}/web/{{z}}/{{x}}/{{y}}.png"
+        f"?v={change_version(prediction, before)}",
+        "max_zoom": deepest_zoom(prediction.layer),
+    }
+
+
+def shown_files(prediction: Prediction) -> tuple[str, str] | None:
+    """The class and the entropy file that people may see; None when one is missing."""
+    names = [shown_file(prediction, kind) for kind in KINDS]
+    return (names[0], names[1]) if names[0] and names[1] else None
+
+
+def change_version(*predictions: Prediction) -> str:
+    """What changes with either map."""
+    return "-".join(map_version(one, name) for one in predictions for name in shown_files(one) or ())
+
+
+@require_GET
+def change_tile(request: HttpRequest, prediction_id: int, before_id: int, z: int, x: int, y: int) -> HttpResponse:
+    """A PNG of where one map has another class than another vintage's, in the colour of what it has now; 204, 404 as
+    for `prediction_tile`.
+
+    Only pixels that both maps are sure of are compared, of what people may see of either.
+    """
+    made = Prediction.objects.select_related(
+        "model__run__training_set", "model__origin", "model__campaign", "layer"
+    ).in_bulk([prediction_id, before_id])
+    now, before = made.get(prediction_id), made.get(before_id)
+    if now is None or before is None or not comparable(now, before):
+        told = f"There are no two maps {prediction_id} and {before_id} to compare."
+        return HttpResponse(told, status=404, content_type="text/plain")
+    if not exists_on_grid("web", z, x, y):
+        return no_such_place(z, x, y)
+    version = change_version(now, before)
+
+    def drawn(z: int, x: int, y: int) -> tuple[bytes | None, bool]:
+        return kept.get((version, "web", z, x, y))
+
+    tiles = ServedTiles(version, "image/png", drawn)
+    remember(f"/predictions/{now.pk}/since/{before.pk}/web", tiles)
+    asked = request.GET.get("v", "")
+    if request.headers.get("If-None-Match") == tiles.etag:
+        return HttpResponseNotModified(headers=tiles.headers(asked))
+    picture, is_drawn = drawn(z, x, y)
+    if not is_drawn:
+        picture = draw_change(now, before, z, x, y)
+        kept.put((version, "web", z, x, y), picture)
+    return tile_response(picture, tiles, asked)
+
+
+def comparable(now: Prediction, before: Prediction) -> bool:
+    """Whether two maps are ready, of two vintages of ground in one CRS, and may be seen."""
+    return (
+        {now.state, before.state} == {Prediction.State.READY}
+        and now.layer.crs == before.layer.crs
+        and now.layer.vintage != before.layer.vintage
+        and shown_files(now) is not None
+        and shown_files(before) is not None
+    )
+
+
+def draw_change(now: Prediction, before: Prediction, z: int, x: int, y: int) -> bytes | None:
+    """The PNG of one map tile; None where nothing changed, or where one of the two maps has nothing."""
+    classes, entropies = [], []
+    for one in (now, before):
+        values = [map_tiles.web_values(one.path(name), z, x, y) for name in shown_files(one) or ()]
+        if values[0] is None or values[1] is None:
+            return None
+        classes.append(values[0])
+        entropies.append(values[1])
+    changed = changed_classes(classes, entropies, [one.model.class_codes for one in (now, before)])
+    return map_tiles.class_picture(changed, colours=class_colours(now))
