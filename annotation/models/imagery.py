@@ -10,6 +10,7 @@ from django.contrib.gis.db import models
 
 from annotation.core.grid import PixelGrid
 from annotation.querysets import ImageryLayerQuerySet
+from annotation.raster.layer_files import analysis_name
 
 
 class ImageryLayer(models.Model):
@@ -61,6 +62,16 @@ class ImageryLayer(models.Model):
     def native_max_zoom(self) -> int:
         """The zoom at which one map-tile pixel is one image pixel."""
         return max(0, math.ceil(math.log2(max(self.width, self.height) / 256)))
+
+    @property
+    def analysis_path(self) -> Path:
+        """The lossless copy that networks read, as `annotation.raster.reader.open_layer` takes it."""
+        return self.path(analysis_name(self.files))
+
+    @property
+    def analysis_sha256(self) -> str:
+        """Hexadecimal SHA-256 that tells any two versions of the layer's pixels apart; "" where none was stored."""
+        return str(self.files.get(analysis_name(self.files), ""))
 
     def path(self, name: str) -> Path:
         """Where one of the layer's files lies."""

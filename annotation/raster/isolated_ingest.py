@@ -35,6 +35,31 @@ def inspect_isolated(
     return report
 
 
+def plan_isolated(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    crs: str | None = None,
+    transform: Sequence[float] | None = None,
+    band_names: Sequence[str] | None = None,
+    dates: Sequence[str | None] | None = None,
+    first_number: int = 1,
+    onto: LayerFiles | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    limits: SandboxLimits = DEFAULT_LIMITS,
+    require_isolation: bool = True,
+) -> dict[str, Any]:
+    """`plans.plan_import` in the sandbox.
+
+    Raises: UnusableRaster and its subclasses, and the errors of `run_in_sandbox`.
+    """
+    kwargs = _kwargs(paths, crs=crs, transform=transform, band_names=band_names, max_pixels=max_pixels)
+    kwargs |= {"dates": dates, "first_number": first_number, "onto": None if onto is None else onto.as_json()}
+    plan: dict[str, Any] = run_in_sandbox(
+        "annotation.raster.plans.plan_import", kwargs, limits=limits, require_isolation=require_isolation
+    )
+    return plan
+
+
 def rewrite_isolated(
     paths: Sequence[str | os.PathLike[str]],
     *,

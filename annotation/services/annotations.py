@@ -246,7 +246,7 @@ def append_revision(
 
 def imagery_seen(layer: ImageryLayer, views: Sequence[str]) -> dict[str, Any]:
     """What the labels were drawn on; each view once, in the order in which it was first named."""
-    return {"layer": layer.slug, "file": layer.files.get("analysis.tif", ""), "views": list(dict.fromkeys(views))}
+    return {"layer": layer.slug, "file": layer.analysis_sha256, "views": list(dict.fromkeys(views))}
 
 
 def write_polygons(revision: AnnotationRevision, tile: Tile) -> None:

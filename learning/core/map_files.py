@@ -18,6 +18,7 @@ import rasterio.shutil
 from rasterio import Affine
 from rasterio.windows import Window
 
+from annotation.raster.reader import open_layer
 from learning.core.durable import publish
 from learning.core.edges import EdgeCount
 from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult
@@ -98,7 +99,7 @@ def _write_cog(
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     flat = plan.work_dir / f"band-{band}.tif"
-    with rasterio.open(plan.source, driver="GTiff") as source:
+    with open_layer(plan.source) as source:
         place = {"crs": source.crs, "transform": source.transform}
     with rasterio.open(flat, "w", **_profile(plan.width, plan.height, count=1), **place) as target:
         target.update_tags(**tags)

@@ -95,7 +95,7 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     try:
         predict_raster(
             loaded,
-            campaign.layer.path("analysis.tif"),
+            campaign.layer.analysis_path,
             out=MapPaths.in_folder(prediction.path("")),
             tile_px=campaign.tile_px,
             colours=colours,

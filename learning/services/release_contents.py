@@ -250,8 +250,8 @@ def layer_info(campaign: Campaign) -> LayerInfo:
         nodata=layer.nodata,
         licence=layer.licence,
         attribution=layer.attribution,
-        analysis_path=layer.path("analysis.tif"),
-        sha256=layer.files["analysis.tif"],
+        analysis_path=layer.analysis_path,
+        sha256=layer.analysis_sha256,
     )
 
 
