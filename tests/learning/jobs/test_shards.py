@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from django.db import connections
 from django.db.models.functions import Now
 from map_models import mapped_layer
@@ -23,6 +24,7 @@ from learning.jobs.options import CORE_PX
 from learning.models import Prediction
 from learning.services.predictions import start_prediction
 
+torch.set_num_threads(1)  # workers are threads here: several pools of torch's own would wait for each other
 pytestmark = pytest.mark.django_db(transaction=True)
 NAMES = MapPaths.in_folder(Path()).names()
 
@@ -98,7 +100,7 @@ def test_a_map_has_the_same_bytes_however_many_workers_share_its_rows(
     finally:
         for worker in others:
             worker.ends.set()
-            worker.join(30)
+            worker.join(120)
     assert job.state == "succeeded", job.error
     assert sum(worker.done for worker in others) > 0
     assert contents(model) == alone
