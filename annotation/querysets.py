@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.contrib.gis.geos import Polygon
 
     from annotation.models import (  # noqa: F401
         Annotation,
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
         ImageryLayer,
         Invitation,
         Job,
+        MosaicPiece,
         PlaceReport,
         RevertItem,
+        SourceFile,
         Team,
         Territory,
         Ticket,
@@ -36,6 +39,22 @@ if TYPE_CHECKING:
 
 class ImageryLayerQuerySet(models.QuerySet["ImageryLayer"]):
     """Imagery layers are public: what is shown on the map may be seen by anyone."""
+
+
+class SourceFileQuerySet(models.QuerySet["SourceFile"]):
+    """The files that layers were made of."""
+
+    def seen_at(self, footprint: Polygon) -> SourceFileQuerySet:
+        """Dated files over a place in degrees of which something is shown."""
+        return self.filter(state="shown", acquired_on__isnull=False, footprint__intersects=footprint)
+
+
+class MosaicPieceQuerySet(models.QuerySet["MosaicPiece"]):
+    """Pieces of mosaic graphs."""
+
+    def at(self, footprint: Polygon) -> MosaicPieceQuerySet:
+        """Pieces over a place in degrees."""
+        return self.filter(footprint__intersects=footprint)
 
 
 class TicketQuerySet(models.QuerySet["Ticket"]):

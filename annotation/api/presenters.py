@@ -21,6 +21,7 @@ from annotation.models import (
     Tile,
 )
 from annotation.services.asked import asked_by, asked_of
+from annotation.services.ground_dates import tile_acquired_on
 from annotation.services.people import contributor_of
 from annotation.services.tiles import is_blind_tile
 from annotation.services.vintages import OtherVintage, has_other_vintages
@@ -55,7 +56,7 @@ def tile_body(tile: Tile, campaign: Campaign) -> dict[str, Any]:
         "state": tile.state,
         "gsd_m": campaign.layer.gsd_m,
         "bounds_wgs84": [west, south, east, north],
-        "acquired_on": campaign.layer.acquired_on,
+        "acquired_on": tile_acquired_on(tile),
     }
 
 

@@ -1,4 +1,4 @@
-"""Job "import_imagery": foreign files are rewritten in the sandbox, then the layer appears at once."""
+"""Jobs "import_imagery" and "replace_ground": foreign files are rewritten in the sandbox, then shown at once."""
 
 from __future__ import annotations
 
@@ -6,19 +6,28 @@ import hashlib
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
+from annotation.errors import ImageryChanged
 from annotation.jobs.registry import job
-from annotation.models import ImageryLayer
-from annotation.raster.cell_import import Workers, import_cells
+from annotation.models import ImageryLayer, SourceFile
+from annotation.raster import plans
+from annotation.raster.cell_import import Earlier, Workers, import_cells
+from annotation.raster.cells import CellIndex
+from annotation.raster.errors import SourceChanged
+from annotation.raster.ground import day_number
 from annotation.raster.isolated_ingest import plan_isolated, rewrite_isolated
-from annotation.raster.layer_files import DESCRIPTION_NAME, LayerFiles
+from annotation.raster.layer_files import DESCRIPTION_NAME, LayerFiles, sha256_of
 from annotation.services.imagery import register_layer
+from annotation.services.imagery_sources import ImportedFile, next_number, replace_ground
 from annotation.services.jobs import JobContext
+
+CELLS_END, HASHES_END = 0.9, 0.99
 
 
 @job("import_imagery")
@@ -33,18 +42,73 @@ def import_imagery(context: JobContext) -> dict[str, Any]:
         crs=payload["crs"],
         transform=payload["transform"],
         band_names=payload["band_names"],
+        dates=payload.get("dates"),
         require_isolation=settings.REQUIRE_SANDBOX,
     )
-    folder = import_folder(payload["slug"], plan)
-    files = _small_layer(context, folder) if _is_small(plan) else _cells(context, plan, folder)
-    layer = register_layer(files=files, payload=payload, owner=context.job.owner)
+    states = file_states(plan)
+    folder = import_folder(payload["slug"], plan, states)
+    files = _small_layer(context, folder) if is_small(plan) else _cells(context, plan, folder, None)
+    sources = _imported(context, plan, states)
+    layer = register_layer(
+        files=files, payload=payload, owner=context.job.owner, sources=sources, shown_px=shown_px(files)
+    )
     return layer_result(layer, files.notes)
 
 
-def import_folder(slug: str, plan: Mapping[str, Any]) -> Path:
+@job("replace_ground")
+def replace_layer_ground(context: JobContext) -> dict[str, Any]:
+    """Write the cells that newer files touch beside the layer's own, then show all of it in one transaction."""
+    payload = context.payload
+    layer = ImageryLayer.objects.get(pk=payload["layer"])
+    done = layer.sources.filter(layer_version=payload["base_version"] + 1)  # type: ignore[attr-defined]
+    if layer.version == payload["base_version"] + 1 and done.count() == len(payload["paths"]):
+        return layer_result(layer, [])  # the worker died after the transaction
+    earlier = earlier_version(layer)
+    plan = plan_isolated(
+        payload["paths"],
+        band_names=payload["band_names"],
+        dates=payload["dates"],
+        first_number=next_number(layer),
+        onto=earlier.files,
+        require_isolation=settings.REQUIRE_SANDBOX,
+    )
+    states = file_states(plan)
+    folder = import_folder(layer.slug, [plan, layer.folder], states)
+    files = _cells(context, plan, folder, earlier)
+    shown = shown_px(files) or {}
+    sources = _imported(context, plan, states)
+    try:
+        layer = replace_ground(
+            layer=layer, base_version=payload["base_version"], files=files, sources=sources, shown_px=shown
+        )
+    except ImageryChanged:
+        shutil.rmtree(files.folder, ignore_errors=True)
+        raise
+    unseen = [source["path"] for source in plan["sources"] if not shown.get(source["number"])]
+    notes = [f"{Path(path).name} shows nothing: what lies on its ground is newer." for path in unseen]
+    return layer_result(layer, [*files.notes, *notes])
+
+
+def earlier_version(layer: ImageryLayer) -> Earlier:
+    """What an import finds beneath it: the layer's files and the day of each of its sources."""
+    rows = list(SourceFile.objects.filter(layer=layer).values_list("number", "acquired_on"))
+    days = {number: day_number(day) for number, day in rows}
+    # Pixels of which no file says the source are of an import whose files were all of one day.
+    return Earlier(
+        LayerFiles.load(layer.path("").resolve()),
+        {0: day_number(layer.acquired_on), **days},
+        sole=rows[0][0] if len(rows) == 1 else 0,
+    )
+
+
+def file_states(plan: Mapping[str, Any]) -> list[list[int]]:
+    """Size and time of each file of a plan: what tells that it is still the same."""
+    return [_state(Path(source["path"])) for source in plan["sources"]]
+
+
+def import_folder(slug: str, plan: Any, states: list[list[int]]) -> Path:
     """Where an import of these files writes: the same for the next attempt at the same; other attempts are removed."""
-    states = [Path(source["path"]).stat() for source in plan["sources"]]
-    told = json.dumps([plan, settings.IMAGERY_CELL_PX, [[state.st_size, state.st_mtime_ns] for state in states]])
+    told = json.dumps([plan, settings.IMAGERY_CELL_PX, states])
     root = Path(settings.IMAGERY_DIR)
     folder = root / f"{slug}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
     root.mkdir(parents=True, exist_ok=True)
@@ -54,9 +118,20 @@ def import_folder(slug: str, plan: Mapping[str, Any]) -> Path:
     return folder
 
 
-def _is_small(plan: Mapping[str, Any]) -> bool:
-    """Whether one file holds the layer: it fits in a cell."""
-    return max(plan["width"], plan["height"]) <= int(settings.IMAGERY_CELL_PX)
+def is_small(plan: Mapping[str, Any]) -> bool:
+    """Whether one file holds the layer: it fits in a cell, and no two files need a date to be told apart."""
+    days = {source["acquired_on"] for source in plan["sources"]}
+    return max(plan["width"], plan["height"]) <= int(settings.IMAGERY_CELL_PX) and len(days) == 1
+
+
+def shown_px(files: LayerFiles) -> dict[int, int] | None:
+    """Pixels that each source shows in a layer of cells, by number."""
+    if not files.is_cells:
+        return None
+    total: Counter[int] = Counter()
+    for cell in CellIndex.load(files.analysis_path).cells.values():
+        total.update(cell.shown_px)
+    return dict(total)
 
 
 def _small_layer(context: JobContext, folder: Path) -> LayerFiles:
@@ -68,25 +143,57 @@ def _small_layer(context: JobContext, folder: Path) -> LayerFiles:
         crs=context.payload["crs"],
         transform=context.payload["transform"],
         band_names=context.payload["band_names"],
-        progress=lambda share: context.progress(0.98 * share, "Rewriting the imagery as our own files"),
+        progress=lambda share: context.progress(CELLS_END * share, "Rewriting the imagery as our own files"),
         require_isolation=settings.REQUIRE_SANDBOX,
     )
 
 
-def _cells(context: JobContext, plan: Mapping[str, Any], folder: Path) -> LayerFiles:
+def _cells(context: JobContext, plan: Mapping[str, Any], folder: Path, earlier: Earlier | None) -> LayerFiles:
     return import_cells(
         plan,
         out_dir=folder,
         cell_px=settings.IMAGERY_CELL_PX,
+        earlier=earlier,
         workers=Workers(settings.IMPORT_PROCESSES, require_isolation=settings.REQUIRE_SANDBOX),
-        progress=lambda share, message: context.progress(0.98 * share, message),
+        progress=lambda share, message: context.progress(CELLS_END * share, message),
     )
+
+
+def _imported(context: JobContext, plan: Mapping[str, Any], states: list[list[int]]) -> list[ImportedFile]:
+    """The files as they are written down; their bytes are read, not decoded. Raises SourceChanged."""
+    found = []
+    for order, (source, state) in enumerate(zip(plans.from_json(plan).sources, states, strict=True)):
+        share = CELLS_END + (HASHES_END - CELLS_END) * order / len(states)
+        context.progress(share, f"Hashing the files: {order} of {len(states)}")
+        digest = sha256_of(source.path)
+        if _state(source.path) != state:
+            raise SourceChanged(f"{source.path.name} was changed while it was imported. Import the files again.")
+        found.append(
+            ImportedFile(
+                number=source.number,
+                name=source.path.name,
+                size_bytes=state[0],
+                sha256=digest,
+                acquired_on=source.acquired_on,
+                col=source.offset_px[0],
+                row=source.offset_px[1],
+                width=source.width,
+                height=source.height,
+            )
+        )
+    return found
+
+
+def _state(path: Path) -> list[int]:
+    state = path.stat()
+    return [state.st_size, state.st_mtime_ns]
 
 
 def layer_result(layer: ImageryLayer, notes: list[str]) -> dict[str, Any]:
     """What the command and the API report of an import."""
     return {
         "layer": layer.slug,
+        "version": layer.version,
         "width": layer.width,
         "height": layer.height,
         "gsd_m": layer.gsd_m,

@@ -17,7 +17,10 @@ from annotation.raster.reader import Raster, open_layer
 
 @contextmanager
 def open_before(before: Mapping[str, Any] | None) -> Iterator[BeforeLayer | None]:
-    """The imagery that a plan says was there: {"path": its raster or index, "days": [[source, day], …]}; None for none.
+    """The imagery that a plan says was there, None for none.
+
+    It is {"path": its raster or index, "days": [[source, day], …], "sole": number of the source of pixels of which no
+    file says it, 0 where there were several}.
 
     Raises: FileNotFoundError, rasterio.errors.RasterioIOError.
     """
@@ -26,18 +29,19 @@ def open_before(before: Mapping[str, Any] | None) -> Iterator[BeforeLayer | None
         return
     path = Path(before["path"])
     with open_layer(path) as raster, closing(Readers()) as origins:
-        yield BeforeLayer(path, raster, origins)
+        yield BeforeLayer(path, raster, origins, sole=before["sole"])
 
 
 class BeforeLayer:
     """Pixels, validity and sources of a layer that is there."""
 
-    def __init__(self, path: Path, raster: Raster, origins: Readers) -> None:
+    def __init__(self, path: Path, raster: Raster, origins: Readers, *, sole: int) -> None:
+        self._sole = sole
         self._path, self._raster, self._origins = path, raster, origins
         self._index = CellIndex.load(path) if is_cells(path) else None
 
     def read(self, window: Window) -> Ground:
-        """The window as it was; source 0 where it was not written down."""
+        """The window as it was."""
         pixels = self._raster.read(window=window)
         valid = self._raster.dataset_mask(window=window) > 127
         return Ground(pixels, valid, self._origin(window))
@@ -45,7 +49,7 @@ class BeforeLayer:
     def _origin(self, window: Window) -> np.ndarray[Any, np.dtype[np.uint16]]:
         left, top = int(window.col_off), int(window.row_off)
         right, bottom = left + int(window.width), top + int(window.height)
-        found = np.zeros((bottom - top, right - left), dtype=np.uint16)
+        found = np.full((bottom - top, right - left), self._sole, dtype=np.uint16)
         if self._index is None:
             return found
         cells: CellGrid = self._index.grid
@@ -57,7 +61,6 @@ class BeforeLayer:
             x1, y1 = min(right, (col + 1) * cells.cell_px), min(bottom, (row + 1) * cells.cell_px)
             at = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
             if known.origin is None:
-                found[at] = next(iter(known.shown_px), 0)
                 continue
             file = self._origins.get(self._path.parent / ORIGIN_DIR / cell_name((row, col)))
             found[at] = file.read(

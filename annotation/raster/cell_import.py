@@ -46,10 +46,15 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The version of the layer beneath an import: its files, and `ground.day_number` of each of its sources."""
+    """The version of the layer beneath an import.
+
+    `days` is `ground.day_number` of each of its sources, by number, and of 0 for pixels of which no file says the
+    source; `sole` is that source's number where there was only one.
+    """
 
     files: LayerFiles
     days: Mapping[int, int]
+    sole: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,7 @@ class _Run:
             "keeps_origin": self.earlier is not None or len(self.plan["sources"]) > 1,
             "before": None if self.earlier is None else {
                 "path": str(self.earlier.files.analysis_path),
+                "sole": self.earlier.sole,
                 "days": [[number, day] for number, day in sorted(self.earlier.days.items())],
             },
             "kept": str(self.earlier.files.folder) if self.earlier is not None and self.kept else None,

@@ -87,7 +87,7 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     loaded = loaded_model(model)
     prediction.path("").mkdir(parents=True, exist_ok=True)
     choice = begin_with(prediction, dropout=loaded.metadata.spec.dropout)
-    predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"])
+    predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
     device = device_of(model.options)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     try:
