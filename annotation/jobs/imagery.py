@@ -43,6 +43,7 @@ def import_imagery(context: JobContext) -> dict[str, Any]:
         transform=payload["transform"],
         band_names=payload["band_names"],
         dates=payload.get("dates"),
+        stack=payload.get("stack", ()),
         require_isolation=settings.REQUIRE_SANDBOX,
     )
     states = file_states(plan)
@@ -68,6 +69,7 @@ def replace_layer_ground(context: JobContext) -> dict[str, Any]:
         payload["paths"],
         band_names=payload["band_names"],
         dates=payload["dates"],
+        stack=payload["stack"],
         first_number=next_number(layer),
         onto=earlier.files,
         require_isolation=settings.REQUIRE_SANDBOX,
@@ -91,7 +93,7 @@ def replace_layer_ground(context: JobContext) -> dict[str, Any]:
 
 def earlier_version(layer: ImageryLayer) -> Earlier:
     """What an import finds beneath it: the layer's files and the day of each of its sources."""
-    rows = list(SourceFile.objects.filter(layer=layer).values_list("number", "acquired_on"))
+    rows = list(SourceFile.objects.filter(layer=layer, adds_bands=False).values_list("number", "acquired_on"))
     days = {number: day_number(day) for number, day in rows}
     # Pixels of which no file says the source are of an import whose files were all of one day.
     return Earlier(
@@ -103,7 +105,7 @@ def earlier_version(layer: ImageryLayer) -> Earlier:
 
 def file_states(plan: Mapping[str, Any]) -> list[list[int]]:
     """Size and time of each file of a plan: what tells that it is still the same."""
-    return [_state(Path(source["path"])) for source in plan["sources"]]
+    return [_state(source.path) for source in plans.from_json(plan).files]
 
 
 def import_folder(slug: str, plan: Any, states: list[list[int]]) -> Path:
@@ -119,9 +121,10 @@ def import_folder(slug: str, plan: Any, states: list[list[int]]) -> Path:
 
 
 def is_small(plan: Mapping[str, Any]) -> bool:
-    """Whether one file holds the layer: it fits in a cell, and no two files need a date to be told apart."""
+    """Whether one file holds the layer: it fits in a cell, no day tells two files apart, and none is stacked."""
     days = {source["acquired_on"] for source in plan["sources"]}
-    return max(plan["width"], plan["height"]) <= int(settings.IMAGERY_CELL_PX) and len(days) == 1
+    fits = max(plan["width"], plan["height"]) <= int(settings.IMAGERY_CELL_PX)
+    return fits and len(days) == 1 and not plan["stack"]
 
 
 def shown_px(files: LayerFiles) -> dict[int, int] | None:
@@ -161,8 +164,11 @@ def _cells(context: JobContext, plan: Mapping[str, Any], folder: Path, earlier: 
 
 def _imported(context: JobContext, plan: Mapping[str, Any], states: list[list[int]]) -> list[ImportedFile]:
     """The files as they are written down; their bytes are read, not decoded. Raises SourceChanged."""
+    report = plans.from_json(plan)
+    placed = [(source, 1, (0, 0)) for source in report.sources]
+    placed += [(source, part.ratio, part.offset_px) for part in report.stack for source in part.plan.sources]
     found = []
-    for order, (source, state) in enumerate(zip(plans.from_json(plan).sources, states, strict=True)):
+    for order, ((source, ratio, (col, row)), state) in enumerate(zip(placed, states, strict=True)):
         share = CELLS_END + (HASHES_END - CELLS_END) * order / len(states)
         context.progress(share, f"Hashing the files: {order} of {len(states)}")
         digest = sha256_of(source.path)
@@ -175,10 +181,11 @@ def _imported(context: JobContext, plan: Mapping[str, Any], states: list[list[in
                 size_bytes=state[0],
                 sha256=digest,
                 acquired_on=source.acquired_on,
-                col=source.offset_px[0],
-                row=source.offset_px[1],
-                width=source.width,
-                height=source.height,
+                col=col + ratio * source.offset_px[0],
+                row=row + ratio * source.offset_px[1],
+                width=ratio * source.width,
+                height=ratio * source.height,
+                adds_bands=order >= len(report.sources),
             )
         )
     return found

@@ -97,7 +97,8 @@ class SourceFile(models.Model):
     acquired_on = models.DateField(null=True, blank=True)
     footprint = models.PolygonField(srid=4326)
     state = models.CharField(max_length=6, choices=State.choices, default=State.SHOWN)
-    shown_px = models.PositiveBigIntegerField(null=True, blank=True)  # null: not counted, in a layer of one file
+    adds_bands = models.BooleanField(default=False)  # stacked on others, on whose ground it lies
+    shown_px = models.PositiveBigIntegerField(null=True, blank=True)  # null: not counted
     layer_version = models.PositiveIntegerField(default=1)  # with which it came
     imported_at = models.DateTimeField(auto_now_add=True)
 

@@ -145,11 +145,11 @@ class _Run:
     def _begin(self) -> None:
         """An empty work folder, or the one that an attempt at the same left."""
         work = self.work_folder / WORK_DIR
-        states = [Path(source["path"]).stat() for source in self.plan["sources"]]
+        states = [source.path.stat() for source in self.report.files]
         stored = {
             "plan": dict(self.plan),
             "cell_px": self.cells.cell_px,
-            "keeps_origin": self.earlier is not None or len(self.plan["sources"]) > 1,
+            "keeps_origin": self.earlier is not None or len(self.report.sources) > 1,
             "before": None if self.earlier is None else {
                 "path": str(self.earlier.files.analysis_path),
                 "sole": self.earlier.sole,

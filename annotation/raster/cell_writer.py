@@ -13,7 +13,6 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from annotation.raster import display, gate, plans
 from annotation.raster.before import open_before
 from annotation.raster.cells import ANALYSIS_DIR, BLOCK_PX, DISPLAY_DIR, ORIGIN_DIR, CellGrid, cell_name
 from annotation.raster.errors import DamagedTiff
-from annotation.raster.ground import Ground, Readers, overlap, read_ground
+from annotation.raster.ground import Ground, Readers, read_ground, under
 from annotation.raster.layer_files import flush_to_disk, sha256_of
 from annotation.raster.sources import GDAL_OPTIONS, SourceReport
 from annotation.raster.valid_cells import count_valid, no_counts
@@ -68,10 +67,9 @@ def write_analysis_cell(
     cells = CellGrid(plan.grid.width, plan.grid.height, stored["cell_px"])
     width, height = cells.size((row, col))
     place = Window(col * cells.cell_px, row * cells.cell_px, width, height)
-    touching = tuple(source for source in plan.sources if overlap(source, place) is not None)
-    if touching:
-        gate.pass_gate([source.path for source in touching], max_pixels=max_pixels)
-    plan = replace(plan, sources=touching)
+    plan = under(plan, place)
+    if plan.files:
+        gate.pass_gate([source.path for source in plan.files], max_pixels=max_pixels)
     name = cell_name((row, col))
     try:
         with rasterio.Env(**GDAL_OPTIONS, GDAL_TIFF_INTERNAL_MASK=True):

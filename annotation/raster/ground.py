@@ -7,7 +7,7 @@ that is there already, a file is seen where it is at least as new as what was se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from annotation.raster.sources import Source, SourceReport, read_source
+from annotation.raster.sources import Source, SourceReport, StackPart, read_source
 
 MAX_OPEN_FILES = 64
 MAX_SOURCES = 65_535
@@ -88,8 +88,9 @@ def read_ground(
     Raises: DamagedTiff.
     """
     shape = (int(window.height), int(window.width))
+    own = len(plan.bands) - sum(len(part.picked) for part in plan.stack)
     seen = Ground(
-        np.full((len(plan.bands), *shape), plan.nodata or 0, dtype=plan.dtype),
+        np.full((own, *shape), plan.nodata or 0, dtype=plan.dtype),
         np.zeros(shape, dtype=bool),
         np.zeros(shape, dtype=np.uint16),
     )
@@ -105,9 +106,24 @@ def read_ground(
         np.copyto(seen.pixels[:, rows, cols], found, where=wanted)
         seen.valid[rows, cols] |= wanted
         seen.origin[rows, cols][wanted] = source.number
+    for added in plan.stack:
+        seen = _with_bands(seen, added, readers, window)
     if before is not None:
         _keep(before.read(window), seen, plan, days_before or {})
     return seen
+
+
+def _with_bands(seen: Ground, part: StackPart, readers: Readers, window: Window) -> Ground:
+    """A window with the bands of other files: their pixels repeated, valid where both are."""
+    touched = part.window(window)
+    found = read_ground(part.plan, readers, touched)
+    height, width = seen.valid.shape
+    first_row, first_col = int(window.row_off) - part.offset_px[1], int(window.col_off) - part.offset_px[0]
+    at_rows = np.arange(first_row, first_row + height) // part.ratio - int(touched.row_off)
+    at_cols = np.arange(first_col, first_col + width) // part.ratio - int(touched.col_off)
+    added = found.pixels[np.ix_(np.array(part.picked), at_rows, at_cols)]
+    valid = seen.valid & found.valid[np.ix_(at_rows, at_cols)]
+    return Ground(np.concatenate([seen.pixels, added]), valid, np.where(valid, seen.origin, 0).astype(np.uint16))
 
 
 def _keep(old: Ground, seen: Ground, plan: SourceReport, days_before: Mapping[int, int]) -> None:
@@ -134,3 +150,12 @@ def overlap(source: Source, window: Window) -> tuple[Window, slice, slice] | Non
     rows = slice(top - int(window.row_off), bottom - int(window.row_off))
     cols = slice(left - int(window.col_off), right - int(window.col_off))
     return Window(left - col, top - row, right - left, bottom - top), rows, cols
+
+
+def under(plan: SourceReport, window: Window) -> SourceReport:
+    """A plan with only those files that lie under a window."""
+    return replace(
+        plan,
+        sources=tuple(source for source in plan.sources if overlap(source, window) is not None),
+        stack=tuple(replace(part, plan=under(part.plan, part.window(window))) for part in plan.stack),
+    )

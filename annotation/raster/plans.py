@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from annotation.core.grid import PixelGrid
-from annotation.raster import gate
+from annotation.raster import gate, stacks
 from annotation.raster.errors import SourcesDoNotMatch
 from annotation.raster.ground import MAX_SOURCES
 from annotation.raster.ingest import Paths, inspect_sources
@@ -24,6 +24,7 @@ def plan_import(
     transform: Sequence[float] | None = None,
     band_names: Sequence[str] | None = None,
     dates: Sequence[str | None] | None = None,
+    stack: Sequence[Mapping[str, Any]] = (),
     first_number: int = 1,
     onto: Mapping[str, Any] | None = None,
     max_pixels: int = gate.DEFAULT_MAX_PIXELS,
@@ -32,14 +33,16 @@ def plan_import(
     """The plan of an import, as JSON; `from_json` reads it.
 
     Args:
-        dates: acquisition date of each file, YYYY-MM-DD. onto: description (`LayerFiles.as_json`) of a layer whose
+        dates: acquisition date of each file, YYYY-MM-DD. stack: other files of the same ground, {"paths", "bands"} for
+        each set, see `stacks.stacked`. onto: description (`LayerFiles.as_json`) of a layer whose
         ground the files replace. Others: as for `inspect_sources`.
 
     Raises: UnusableRaster and its subclasses; SourcesDoNotMatch when the files do not fit the layer.
     """
-    if first_number + len(paths) - 1 > MAX_SOURCES:
+    count = len(paths) + sum(len(part["paths"]) for part in stack)
+    if first_number + count - 1 > MAX_SOURCES:
         raise SourcesDoNotMatch(
-            f"{len(paths)} files follow {first_number - 1} that this layer was made of; it holds {MAX_SOURCES:,} in "
+            f"{count} files follow {first_number - 1} that this layer was made of; it holds {MAX_SOURCES:,} in "
             "all. Import the imagery as a new layer."
         )
     days = None if dates is None else [None if day is None else date.fromisoformat(day) for day in dates]
@@ -47,6 +50,12 @@ def plan_import(
         paths, crs=crs, transform=transform, band_names=band_names, max_pixels=max_pixels,
         max_mosaic_pixels=max_mosaic_pixels, dates=days, first_number=first_number,
     )  # fmt: skip
+    for part in stack:
+        found = inspect_sources(
+            part["paths"], max_pixels=max_pixels, max_mosaic_pixels=max_mosaic_pixels,
+            first_number=first_number + len(plan.files),
+        )  # fmt: skip
+        plan = stacks.stacked(plan, found, bands=part["bands"])
     return as_json(plan if onto is None else _placed_onto(plan, onto))
 
 
@@ -78,6 +87,7 @@ def as_json(plan: SourceReport) -> dict[str, Any]:
         "nodata": plan.nodata,
         "needs_mask": plan.needs_mask,
         "notes": list(plan.notes),
+        "stack": stacks.as_json(plan.stack, as_json),
     }
 
 
@@ -106,6 +116,7 @@ def from_json(plan: Mapping[str, Any]) -> SourceReport:
         nodata=plan["nodata"],
         needs_mask=plan["needs_mask"],
         notes=tuple(plan["notes"]),
+        stack=stacks.from_json(plan["stack"], from_json),
     )
 
 
@@ -145,9 +156,19 @@ def _placed_onto(plan: SourceReport, layer: Mapping[str, Any]) -> SourceReport:
         )
         for source in plan.sources
     )
+    if plan.stack and max(map(abs, shift)) > 0.001:
+        raise SourcesDoNotMatch(f"The files lie {shift} pixels beside the layer's grid, with others stacked. {advice}")
+    stack = tuple(replace(part, offset_px=(part.offset_px[0] + col, part.offset_px[1] + row)) for part in plan.stack)
     notes = plan.notes
     if max(map(abs, shift)) > 0.001:
         notes += (f"The files were moved by {shift[0]:+.3f}, {shift[1]:+.3f} pixels to meet the layer's grid.",)
     return replace(
-        plan, sources=sources, grid=grid, gsd_m=layer["gsd_m"], nodata=layer["nodata"], needs_mask=True, notes=notes
+        plan,
+        sources=sources,
+        stack=stack,
+        grid=grid,
+        gsd_m=layer["gsd_m"],
+        nodata=layer["nodata"],
+        needs_mask=True,
+        notes=notes,
     )

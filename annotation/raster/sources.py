@@ -64,6 +64,12 @@ class SourceReport:
     nodata: int | None
     needs_mask: bool
     notes: tuple[str, ...]
+    stack: tuple[StackPart, ...] = ()
+
+    @property
+    def files(self) -> tuple[Source, ...]:
+        """Every file, those that add bands last."""
+        return (*self.sources, *(source for part in self.stack for source in part.plan.sources))
 
     def as_json(self) -> dict[str, Any]:
         """The report in JSON types, files by name."""
@@ -90,6 +96,27 @@ class SourceReport:
                 for source in self.sources
             ],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class StackPart:
+    """Other files of the same ground, some bands of which are added (see `stacks`).
+
+    `picked`: positions of those bands, from 0. `ratio`: pixels of the mosaic along a side of one of theirs.
+    `offset_px`: column and row of their corner in the mosaic's pixels.
+    """
+
+    plan: SourceReport
+    picked: tuple[int, ...]
+    ratio: int
+    offset_px: tuple[int, int]
+
+    def window(self, window: Window) -> Window:
+        """The whole pixels of these files that a window of the mosaic touches."""
+        left, top = int(window.col_off) - self.offset_px[0], int(window.row_off) - self.offset_px[1]
+        first_col, first_row = left // self.ratio, top // self.ratio
+        last_col, last_row = -(-(left + int(window.width)) // self.ratio), -(-(top + int(window.height)) // self.ratio)
+        return Window(first_col, first_row, last_col - first_col, last_row - first_row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from annotation.errors import NameTaken, UserError
 from annotation.models import ImageryLayer, Job
-from annotation.raster.isolated_ingest import inspect_isolated, plan_isolated
+from annotation.raster.isolated_ingest import plan_isolated
 from annotation.raster.layer_files import LayerFiles
 from annotation.services.imagery_sources import ImportedFile, add_sources, next_number
 from annotation.services.jobs import enqueue_job
@@ -38,11 +38,14 @@ def start_import(
     crs: str | None = None,
     transform: Sequence[float] | None = None,
     band_names: Sequence[str] | None = None,
+    stack: Sequence[Mapping[str, Any]] = (),
     owner: User | None = None,
 ) -> Job:
     """Check the files' headers, then queue their rewriting as our own.
 
-    Args: dates: the day of each file, where they differ; a file without one has the layer's, `acquired_on`.
+    Args:
+        dates: the day of each file, where they differ; a file without one has the layer's, `acquired_on`.
+        stack: other files of the same ground, some bands of which are added: {"paths", "bands"} for each set.
 
     Raises: NameTaken, UserError (vintage or licence), UnusableRaster and its subclasses, JobAlreadyRunning.
     """
@@ -54,8 +57,13 @@ def start_import(
         raise UserError(f"The licence is {licence!r}: choose one of {', '.join(KNOWN_LICENCES)}.")
     if not attribution.strip():
         raise UserError("The attribution is empty: name who made the imagery, as every map must show it.")
-    inspect_isolated(
-        paths, crs=crs, transform=transform, band_names=band_names, require_isolation=settings.REQUIRE_SANDBOX
+    plan_isolated(
+        paths,
+        crs=crs,
+        transform=transform,
+        band_names=band_names,
+        stack=stack,
+        require_isolation=settings.REQUIRE_SANDBOX,
     )
     payload: dict[str, Any] = {
         "paths": [str(Path(path).absolute()) for path in paths],
@@ -66,6 +74,7 @@ def start_import(
         "attribution": attribution,
         "acquired_on": acquired_on.isoformat() if acquired_on else None,
         "dates": _days(paths, dates, acquired_on),
+        "stack": _stack(stack),
         "crs": crs,
         "transform": list(transform) if transform is not None else None,
         "band_names": list(band_names) if band_names is not None else None,
@@ -80,6 +89,7 @@ def start_replacement(
     acquired_on: date | None = None,
     dates: Sequence[date | None] | None = None,
     band_names: Sequence[str] | None = None,
+    stack: Sequence[Mapping[str, Any]] = (),
     owner: User | None = None,
 ) -> Job:
     """Check that files fit a layer, then queue the replacement of its ground by theirs.
@@ -91,6 +101,7 @@ def start_replacement(
     plan_isolated(
         paths,
         band_names=band_names,
+        stack=stack,
         onto=LayerFiles.load(layer.path("")),
         first_number=next_number(layer),
         require_isolation=settings.REQUIRE_SANDBOX,
@@ -100,9 +111,17 @@ def start_replacement(
         "base_version": layer.version,
         "paths": [str(Path(path).absolute()) for path in paths],
         "dates": _days(paths, dates, acquired_on),
+        "stack": _stack(stack),
         "band_names": list(band_names) if band_names is not None else None,
     }
     return enqueue_job(kind="replace_ground", payload=payload, owner=owner, key=layer.slug)
+
+
+def _stack(stack: Sequence[Mapping[str, Any]]) -> list[dict[str, list[str]]]:
+    def absolute(paths: Sequence[str]) -> list[str]:
+        return [str(Path(path).absolute()) for path in paths]
+
+    return [{"paths": absolute(part["paths"]), "bands": list(part["bands"])} for part in stack]
 
 
 def _days(paths: Sequence[str], dates: Sequence[date | None] | None, acquired_on: date | None) -> list[str | None]:

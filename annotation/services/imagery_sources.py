@@ -26,7 +26,7 @@ PIECES_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
-    """A file as it was imported: its place is in the layer's pixels, `shown_px` None where it was not counted."""
+    """A file as it was imported: its place is in the layer's pixels; `adds_bands`: stacked on others."""
 
     number: int
     name: str
@@ -37,6 +37,7 @@ class ImportedFile:
     row: int
     width: int
     height: int
+    adds_bands: bool = False
 
 
 def add_sources(*, layer: ImageryLayer, sources: Sequence[ImportedFile], shown_px: Mapping[int, int] | None) -> None:
@@ -55,11 +56,12 @@ def add_sources(*, layer: ImageryLayer, sources: Sequence[ImportedFile], shown_p
             acquired_on=source.acquired_on,
             footprint=footprint_of(layer.pixel_grid, source.col, source.row, source.width, source.height),
             layer_version=layer.version,
+            adds_bands=source.adds_bands,
         )
         for source in sources
     )
     if shown_px is not None:
-        rows = list(SourceFile.objects.filter(layer=layer))
+        rows = list(SourceFile.objects.filter(layer=layer, adds_bands=False))
         for row in rows:
             if 0 in shown_px and row.shown_px is None and row.number not in shown_px:
                 continue  # among those that an import of several files into one did not tell apart

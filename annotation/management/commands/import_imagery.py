@@ -22,6 +22,13 @@ def six_numbers(text: str) -> list[float]:
     return parts
 
 
+def bands_and_path(text: str) -> tuple[list[str], str]:
+    bands, equals, path = text.partition("=")
+    if not (bands and equals and path):
+        raise ValueError(text)
+    return bands.split(","), path
+
+
 class Command(BaseCommand):
     help = (
         "Import GeoTIFFs as one imagery layer, or into one that exists. Several files become one mosaic on the first "
@@ -46,6 +53,14 @@ class Command(BaseCommand):
             help="a,b,c,d,e,f of files that carry none: pixel size and upper-left corner",
         )
         parser.add_argument("--bands", help="names of the bands in order, such as R,G,B,NIR")
+        parser.add_argument(
+            "--stack",
+            action="append",
+            default=[],
+            type=bands_and_path,
+            metavar="BANDS=PATH",
+            help="add bands of other files of the same ground, - for one that is not used: NIR,-,-=irc/",
+        )
         parser.add_argument("--mosaic-graph", metavar="GPKG", help="pieces of the mosaic with the day of each")
         parser.add_argument("--date-field", help="column of the mosaic graph that holds the day")
         parser.add_argument("--worker", action="store_true", help="let a worker do it instead of this process")
@@ -72,13 +87,16 @@ class Command(BaseCommand):
     def queued(self, files: Sequence[NamedFile], options: dict[str, Any]) -> Job:
         paths, dates = [str(file.path) for file in files], [file.acquired_on for file in files]
         bands = options["bands"].split(",") if options["bands"] else None
+        stack = [
+            {"paths": [str(file.path) for file in files_of([path])], "bands": names} for names, path in options["stack"]
+        ]
         if options["into"]:
             layer = ImageryLayer.objects.filter(slug=options["into"]).first()
             if layer is None:
                 known = ", ".join(ImageryLayer.objects.values_list("slug", flat=True)[:20]) or "none"
                 raise CommandError(f"There is no layer {options['into']!r}: there are {known}.")
             return start_replacement(
-                paths=paths, layer=layer, acquired_on=options["date"], dates=dates, band_names=bands
+                paths=paths, layer=layer, acquired_on=options["date"], dates=dates, band_names=bands, stack=stack
             )
         missing = [f"--{name}" for name in FOR_A_NEW_LAYER if not options[name]]
         if missing:
@@ -95,6 +113,7 @@ class Command(BaseCommand):
             crs=options["crs"],
             transform=options["transform"],
             band_names=bands,
+            stack=stack,
         )
 
     def tell(self, result: dict[str, Any], *, as_json: bool) -> None:

@@ -314,3 +314,22 @@ def test_the_command_imports_a_folder_dates_it_and_replaces_ground(tmp_path, cap
     ):
         with pytest.raises(CommandError, match=met):
             call_command("import_imagery", str(newer), **wrong)
+
+
+def test_stacked_files_have_rows_on_the_ground_they_lie_on_and_stay_shown(tmp_path):
+    colours = write_file(tmp_path / "rgb.tif", smooth(300, 300), col=0, row=0)
+    heights = write_file(tmp_path / "h.tif", smooth(60, 60, bands=1), col=0, row=0, gsd_m=1.0)
+    call_command("import_imagery", str(colours), layer="gers", stack=[(["height"], str(heights))], **ABOUT)
+    layer = ImageryLayer.objects.get(slug="gers")
+    assert layer.bands == ["R", "G", "B", "height"]
+    rows = list(layer.sources.values_list("name", "adds_bands", "state", "shown_px"))
+    assert rows == [("rgb.tif", False, "shown", 90_000), ("h.tif", True, "shown", None)]
+    first, second = (source.footprint.extent for source in layer.sources.all())
+    assert first == pytest.approx(second, abs=1e-9)
+    newer = [write_file(tmp_path / "rgb2.tif", smooth(50, 50, seed=2), col=0, row=0)]
+    newer.append(write_file(tmp_path / "h2.tif", smooth(10, 10, bands=1, seed=2), col=0, row=0, gsd_m=1.0))
+    call_command("import_imagery", str(newer[0]), into="gers", stack=[(["height"], str(newer[1]))])
+    layer.refresh_from_db()
+    assert np.array_equal(pixels_of(layer)[:3, :50, :50], smooth(50, 50, seed=2))
+    assert np.array_equal(pixels_of(layer)[3, :50, :50], np.kron(smooth(10, 10, bands=1, seed=2)[0], np.ones((5, 5))))
+    assert [row[2] for row in layer.sources.values_list("name", "adds_bands", "state")] == ["shown"] * 4
