@@ -8,7 +8,7 @@
 import { Arrangement, oriented, type Winds } from "./arrangement";
 import { BoxIndex } from "./boxindex";
 import { type Draft, edited, type Feature, featureOf, newFeatureId } from "./draft";
-import { boxOf, clipToSquare, doubleArea, doubleSignedArea, locate, type Point, type Rings } from "./geometry";
+import { boxesMeet, boxOf, clipToSquare, doubleArea, doubleSignedArea, locate, type Point, type Rings } from "./geometry";
 import { node } from "./noding";
 
 interface Indexed {
@@ -225,8 +225,15 @@ export function erase(draft: Draft, shapes: readonly Rings[], within: string | n
  */
 export function inside(ground: readonly Rings[], polygons: readonly Rings[]): Rings[][] {
   const noded = node(ground.flatMap(oriented), polygons);
-  return polygons.map((rings, i) => {
-    const both = new Arrangement([noded.shape, oriented(noded.others.get(i) ?? rings)]);
+  const borders = noded.shape.flatMap((ring) => ring.map((a, i) => boxOf([[a, ring[(i + 1) % ring.length] as Point]])));
+  return polygons.map((polygon, i) => {
+    const rings = noded.others.get(i) ?? polygon;
+    const box = boxOf(rings);
+    if (!borders.some((border) => boxesMeet(border, box))) {
+      return ground.some((one) => locate(rings[0]?.[0] as Point, one) === 1) ? [rings] : [];
+    }
+    const near = noded.shape.filter((ring) => boxesMeet(boxOf([ring]), box));
+    const both = new Arrangement([near, oriented(rings)]);
     return both.polygons((winds) => (isInShape(winds) && (winds.get(1) ?? 0) > 0 ? 1 : 0)).get(1) ?? [];
   });
 }
