@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from annotation.errors import UserError
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
 from learning.core.map_copies import write_hidden_copy
-from learning.core.map_plan import MapPaths
-from learning.core.uncertainty import pixel_score
-from learning.errors import PredictionStopped
+from learning.core.map_files import assemble, colour_table
+from learning.core.map_plan import MapPaths, claim_work_dir, remove_work_dir
+from learning.jobs.made_with import begin_with, forget, other_models
 from learning.jobs.options import CORE_PX, device_of
+from learning.jobs.shards import SharedOut
 from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
 from learning.services import acquisition, map_changes, predictions
 from learning.services.holdout import holdout_windows
 from learning.services.other_vintage import write_other_vintage
-from learning.services.round_options import RoundOptions, other_opinions, round_options
-
-if TYPE_CHECKING:
-    from learning.core.model_file import TrainedModel as LoadedModel
 
 FILES = MapPaths.in_folder(Path()).names()
 PARTS_FILES = MapPaths.in_folder(Path()).names(parts=2)[len(FILES) :]
@@ -79,54 +77,61 @@ def _first_shown(model: TrainedModel, prediction: Prediction) -> TrainedModel | 
 
 
 def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:
-    from learning.core.predict import predict_raster
+    from learning.core.predict import plan_prediction
 
     campaign = model.campaign
     work = prediction.path("rows")
     if not work.exists() and all(prediction.path(name).exists() for name in FILES):
+        remove_work_dir(work)  # what is left of it
         return  # the worker died between the last file and the row
-    loaded, wanted = loaded_model(model), round_options(campaign)
-    predictions.begin_prediction(prediction, pixel_score=wanted.pixel_score)
-    for name in PARTS_FILES:  # of an attempt that was given up, under another policy
-        prediction.path(name).unlink(missing_ok=True)
+    loaded = loaded_model(model)
+    prediction.path("").mkdir(parents=True, exist_ok=True)
+    choice = begin_with(prediction, dropout=loaded.metadata.spec.dropout)
+    predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"])
     device = device_of(model.options)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
-    prediction.path("").mkdir(parents=True, exist_ok=True)
     try:
-        predict_raster(
+        plan = plan_prediction(
             loaded,
             campaign.layer.path("analysis.tif"),
-            out=MapPaths.in_folder(prediction.path("")),
             tile_px=campaign.tile_px,
-            colours=colours,
             bands=campaign.layer.bands,
             gsd_m=campaign.layer.gsd_m,
             core_px=int(model.options.get("core_px", CORE_PX.get(device.partition(":")[0], 1024))),
             device=device,
-            pixel_score=wanted.pixel_score,
-            opinions=wanted.opinions,
-            others=_others(model, loaded, wanted),
-            parts=wanted.parts,
+            pixel_score=choice["pixel_score"],
+            opinions=choice["opinions"],
+            others=other_models(choice, loaded),
+            parts=choice["parts"],
             work_dir=work,
-            on_progress=lambda share: context.progress(MAP_END * share, "Mapping the imagery."),
-            should_stop=context.should_stop,
         )
-    except PredictionStopped:
-        context.progress(0.0)  # says why: cancelled, or taken over by another worker
+        colour_table(plan.class_codes, colours)
+    except UserError:
+        forget(prediction)
         raise
+    claim_work_dir(plan)
+    SharedOut(context, prediction, plan, loaded, report=lambda share, left: _report(context, share, left)).complete()
+    assemble(
+        plan, MapPaths.in_folder(prediction.path("")), colours=colours, tags={"MODEL_SHA256": loaded.sha256}
+    )  # fmt: skip
+
+
+def _report(context: JobContext, share: float, seconds_left: float | None) -> None:
+    left = "" if seconds_left is None else f" About {words_of(seconds_left)} left."
+    context.progress(MAP_END * share, f"Mapping the imagery.{left}")
+
+
+def words_of(seconds: float) -> str:
+    """A duration as people say it: 40 s, 12 min, 3 h."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (unit == "min" and seconds >= size):
+            return f"{round(seconds / size)} {unit}"
+    return f"{max(1, round(seconds))} s"
 
 
 def _files(prediction: Prediction) -> list[str]:
     """Names of the map's files: those of parts where it tells them apart."""
     return [*FILES, *(name for name in PARTS_FILES if prediction.path(name).exists())]
-
-
-def _others(model: TrainedModel, loaded: LoadedModel, wanted: RoundOptions) -> list[LoadedModel]:
-    """Who else is heard: nobody where one opinion is enough, or the model gives several by itself."""
-    if pixel_score(wanted.pixel_score).members == 1 or loaded.metadata.spec.dropout > 0:
-        return []
-    others = [loaded_model(other) for other in other_opinions(model, count=wanted.opinions - 1)]
-    return [other for other in others if other.metadata.spec.bands == loaded.metadata.spec.bands]
 
 
 def _write_public_copies(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:
