@@ -31,9 +31,10 @@ NAMES = MapPaths.in_folder(Path()).names()
 
 
 @pytest.fixture(autouse=True)
-def many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def many_rows(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """512 px are six rows of windows."""
     monkeypatch.setitem(CORE_PX, "cpu", 96)
+    settings.MAP_SHARED = True
 
 
 def mapped(model: Any) -> Any:
@@ -82,12 +83,19 @@ class Worker(threading.Thread):
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_map_has_the_same_bytes_however_many_workers_share_its_rows(
-    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     model = mapped_layer(tmp_path)
     assert mapped(model).state == "succeeded"
-    assert Job.objects.filter(kind=shards.KIND, state="succeeded").count() >= 6
+    assert Job.objects.filter(kind=shards.KIND, state="succeeded").count() == 6
+    shared_with_nobody = contents(model)
+    again(model)
+    settings.MAP_SHARED = False
+    assert mapped(model).state == "succeeded"
+    assert Job.objects.filter(kind=shards.KIND).count() == 6
     alone = contents(model)
+    assert alone == shared_with_nobody
+    settings.MAP_SHARED = True
     again(model)
     others, real = [Worker() for _ in range(workers)], shards.SharedOut._do_one
 
