@@ -1,13 +1,15 @@
 """A map's rows of windows, shared out: each shard is a job that any worker takes; one that is lost is taken again.
 
 The job that makes the map opens the shards, does them itself where nobody else does, and waits for those that somebody
-has. Rows have the same bytes whoever computes them, and one that is there is not computed again.
+has. Rows have the same bytes whoever computes them, and one that is there is not computed again. Where the operator
+has not said that there are workers to share with (MAP_SHARED), the job computes the rows by itself: on a machine with
+one processor for everybody, a second worker at the same map would only be in the way.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 KIND = "predict_rows"
 SHARDS = 64  # of a map at most: more than workers, so that none waits long for the last one
 POLL_S = 1.0
+SECONDS_TO_JUDGE_BY = 5  # before that, nobody can say how long the rest takes
 
 
 @job(KIND)
@@ -48,19 +51,37 @@ def _compute(
     plan: PredictionPlan,
     loaded: LoadedModel,
     *,
-    on_progress: Callable[[], None] = lambda: None,
+    told: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
+    rows = range(context.payload["first"], context.payload["stop"])
+
+    def on_progress(done: float) -> None:
+        context.progress(min(done / len(rows), 1.0))
+        told()
+
+    return _compute_rows(context, prediction, plan, loaded, rows, on_progress=on_progress, should_stop=should_stop)
+
+
+def _compute_rows(
+    context: JobContext,
+    prediction: Prediction,
+    plan: PredictionPlan,
+    loaded: LoadedModel,
+    rows: Iterable[int],
+    *,
+    on_progress: Callable[[float], None],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """Those of the rows that are not there. `on_progress` is told how many rows this came to, with a part of one."""
     from learning.core.predict import predict_core_row
 
-    first, stop = context.payload["first"], context.payload["stop"]
     others = other_models(made_with(prediction), loaded)
-    rows = [row for row in range(first, stop) if not plan.is_done(row)]
-    for number, row in enumerate(rows):
+    missing = [row for row in rows if not plan.is_done(row)]
+    for number, row in enumerate(missing):
 
         def row_progress(share: float, number: int = number) -> None:
-            context.progress((number + share) / len(rows))
-            on_progress()
+            on_progress(number + share)
 
         try:
             predict_core_row(
@@ -68,10 +89,10 @@ def _compute(
                 on_progress=row_progress, should_stop=lambda: context.should_stop() or should_stop(),
             )  # fmt: skip
         except PredictionStopped:
-            on_progress()
-            context.progress(0.0)  # says why: cancelled, or taken over by another worker
+            row_progress(0.0)  # says why: cancelled, or taken over by another worker
+            context.progress(0.0)
             raise
-    return {"rows": len(rows)}
+    return {"rows": len(missing)}
 
 
 @dataclass(slots=True)
@@ -92,14 +113,21 @@ class SharedOut:
 
         Raises: ShardFailed: one cannot be computed; JobCancelled, JobLost: what `report` raises.
         """
-        shards = self._open()
         began, there = time.monotonic(), self._there()
 
-        def told() -> None:
-            share, since = self._there(), time.monotonic() - began
-            left = since * (1 - share) / (share - there) if share > there and since > 5 else None
+        def told(share: float | None = None) -> None:
+            share, since = self._there() if share is None else share, time.monotonic() - began
+            left = since * (1 - share) / (share - there) if share > there and since > SECONDS_TO_JUDGE_BY else None
             self.report(share, left)
 
+        if not settings.MAP_SHARED:
+            every = range(self.plan.n_core_rows)
+            _compute_rows(
+                self.context, self.prediction, self.plan, self.loaded, every,
+                on_progress=lambda rows: told(there + rows / len(every)),
+            )  # fmt: skip
+            return
+        shards = self._open()
         try:
             while self._there() < 1:
                 told()
@@ -145,7 +173,7 @@ class SharedOut:
                 run_claimed_job(
                     claimed,
                     lambda context: _compute(
-                        context, self.prediction, self.plan, self.loaded, on_progress=told,
+                        context, self.prediction, self.plan, self.loaded, told=told,
                         should_stop=self.context.should_stop,
                     ),
                 )  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from django.db import connections
 from django.db.models.functions import Now
 from map_models import mapped_layer
 
-from annotation.jobs.registry import load_all, run_job
+from annotation.jobs.registry import run_job
 from annotation.models import Job
 from annotation.services.jobs import cancel_job, claim_job
 from learning.core.map_plan import MapPaths
@@ -30,9 +31,10 @@ NAMES = MapPaths.in_folder(Path()).names()
 
 
 @pytest.fixture(autouse=True)
-def many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def many_rows(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """512 px are six rows of windows."""
     monkeypatch.setitem(CORE_PX, "cpu", 96)
+    settings.MAP_SHARED = True
 
 
 def mapped(model: Any) -> Any:
@@ -49,7 +51,7 @@ def contents(model: Any) -> dict[str, bytes]:
 
 def again(model: Any) -> None:
     """Forget the map, so that it is made once more."""
-    Prediction.objects.filter(model=model).update(state="running", folder="again")
+    Prediction.objects.filter(model=model).update(state="running", folder=f"again-{uuid4().hex}")
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -66,23 +68,34 @@ class Worker(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.done, self.ends = 0, threading.Event()
+        self.failed = ""
 
     def run(self) -> None:
-        load_all()
-        while not self.ends.wait(0.02):
-            for job in Job.objects.filter(kind=shards.KIND, state="queued").order_by("-created_at"):
-                self.done += run_job(str(job.pk))
-        connections.close_all()
+        try:
+            while not self.ends.wait(0.02):
+                for job in Job.objects.filter(kind=shards.KIND, state="queued").order_by("-created_at"):
+                    self.done += run_job(str(job.pk))
+        except BaseException as error:
+            self.failed = f"{type(error).__name__}: {error}"
+        finally:
+            connections.close_all()
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_map_has_the_same_bytes_however_many_workers_share_its_rows(
-    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     model = mapped_layer(tmp_path)
     assert mapped(model).state == "succeeded"
-    assert Job.objects.filter(kind=shards.KIND, state="succeeded").count() >= 6
+    assert Job.objects.filter(kind=shards.KIND, state="succeeded").count() == 6
+    shared_with_nobody = contents(model)
+    again(model)
+    settings.MAP_SHARED = False
+    assert mapped(model).state == "succeeded"
+    assert Job.objects.filter(kind=shards.KIND).count() == 6
     alone = contents(model)
+    assert alone == shared_with_nobody
+    settings.MAP_SHARED = True
     again(model)
     others, real = [Worker() for _ in range(workers)], shards.SharedOut._do_one
 
@@ -102,6 +115,7 @@ def test_a_map_has_the_same_bytes_however_many_workers_share_its_rows(
             worker.ends.set()
             worker.join(120)
     assert job.state == "succeeded", job.error
+    assert [worker.failed for worker in others if worker.failed] == []
     assert sum(worker.done for worker in others) > 0
     assert contents(model) == alone
 
