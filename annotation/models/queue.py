@@ -93,6 +93,7 @@ class Ticket(models.Model):
         indexes = [
             models.Index(fields=["campaign", "rank", "part"], name="ticket_open_in_order", condition=Q(state="open")),
             models.Index(fields=["campaign", "leased_until"], name="ticket_leased", condition=Q(state="leased")),
+            models.Index(fields=["round"], name="ticket_in_parts", condition=~Q(regions=[])),
         ]
 
     def __str__(self) -> str:
