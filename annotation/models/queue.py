@@ -6,7 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.contrib.gis.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -203,6 +203,13 @@ class Lease(models.Model):
     ahead = models.BooleanField(default=False)
     # They went on with what they had begun though the tile has all the people it wants: it will be kept, not counted.
     extra = models.BooleanField(default=False, db_default=False)
+    # As the person was shown them, by a ticket or with a gold tile; who goes on without a ticket goes on with the same.
+    asked = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="pixel windows of the tile that its labels are asked for, as in a ticket; empty: the whole tile",
+    )
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     release_reason = models.CharField(max_length=12, choices=Reason.choices, blank=True)

@@ -27,7 +27,7 @@ from annotation.models import (
     Ticket,
     Tile,
 )
-from annotation.services.asked import asked_by
+from annotation.services.asked import asked_of
 from annotation.services.clock import database_now
 from annotation.services.gold_shown import parts_to_ask, reason_of_choice, reason_to_show
 from annotation.services.nomenclatures import selectable_codes
@@ -169,8 +169,9 @@ def gold_lease_if_due(
         granted_at=now,
         expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
         ahead=ahead,
+        asked=asked,
     )
-    why = {**shown.why, "asked": asked}
+    why = shown.why
     if why["score"] is not None and gold.tile.priority is not None:
         why["score"] = gold.tile.priority  # what the map shows of the tile
     GoldLease.objects.create(lease=lease, gold=gold, why=why)
@@ -182,7 +183,8 @@ def gold_lease_if_chosen(tile: Tile, annotator: User) -> Lease | None:
     gold = GoldTile.objects.filter(tile=tile, retired_at__isnull=True).exclude(revision__author=annotator).first()
     if gold is None:
         return None
-    mine = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
+    drawing = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW)
+    mine = drawing.select_related("gold").first()
     if mine is not None:
         lease = _take_again(mine, ahead=False)
     else:
@@ -194,7 +196,7 @@ def gold_lease_if_chosen(tile: Tile, annotator: User) -> Lease | None:
             granted_at=now,
             expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
         )
-    if not GoldLease.objects.filter(lease=lease).exists():
+    if getattr(lease, "gold", None) is None:
         GoldLease.objects.create(lease=lease, gold=gold, why=reason_of_choice(tile.campaign))
     return lease
 
@@ -215,10 +217,12 @@ def _left_behind(in_use: QuerySet[GoldTile], annotator: User) -> Lease | None:
 
 
 def _take_again(lease: Lease, *, ahead: bool) -> Lease:
+    """Without the ticket that it may have had before the tile was gold; whole, unless it came as gold before."""
     now = database_now()
     lease.state, lease.release_reason, lease.ahead, lease.extra = Lease.State.ACTIVE, "", ahead, False
     lease.granted_at, lease.expires_at = now, now + timedelta(seconds=settings.LEASE_SECONDS)
-    lease.save(update_fields=["state", "release_reason", "ahead", "extra", "granted_at", "expires_at"])
+    lease.ticket, lease.asked = None, lease.asked if hasattr(lease, "gold") and lease.ticket_id is None else []
+    lease.save()
     return lease
 
 
@@ -249,8 +253,7 @@ def record_gold_outcome(annotation: Annotation) -> GoldOutcome | None:
     reference, said = label_rasters(
         [gold.revision.features, annotation.head.features], tile_px=annotation.tile.px, values=values
     )
-    given = GoldLease.objects.filter(lease__tile=annotation.tile_id, lease__annotator=annotation.annotator_id).first()
-    reference = np.where(asked_mask(asked_by(None, given), tile_px=annotation.tile.px), reference, np.uint8(0))
+    reference = np.where(asked_mask(asked_of(annotation), tile_px=annotation.tile.px), reference, np.uint8(0))
     confusion = confusion_counts(reference, said, class_codes={value: code for code, value in values.items()})
     both = (reference > 0) & (said > 0)
     outcome, _created = GoldOutcome.objects.get_or_create(

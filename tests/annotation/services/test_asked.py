@@ -175,5 +175,5 @@ def test_a_tile_labelled_in_parts_is_not_shown_as_ground_that_people_have_seen(c
     lease = held(campaign, scenes.person("ana"))
     accept(hand_in(lease, in_parts(*ASKED)), rene)
     assert not seen_tiles(campaign).labelled.any()
-    Ticket.objects.filter(pk=lease.ticket_id).update(regions=[])
+    Lease.objects.filter(pk=lease.pk).update(asked=[])
     assert seen_tiles(campaign).labelled.sum() == 1

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import scenes
-from asked_rows import asking_round, body_of, hand_in, held, in_parts
-from gold_rows import GREEN, GREY, gold_campaign, rectangle
+from asked_rows import accept, asking_round, body_of, hand_in, held, in_parts
+from gold_rows import GREEN, GREY, gold_campaign, halves, rectangle
 from gold_rows import hand_in as hand_in_gold
 from queue_rows import pool_places
 
@@ -17,6 +17,7 @@ from annotation.services.asked import asked_of
 from annotation.services.gold import mark_gold
 from annotation.services.leases import release_lease
 from annotation.services.queue import claim_next_tile
+from annotation.services.queue_pick import pick_tile
 from annotation.services.rounds import QueuedTile, open_queue_round
 from annotation.services.splitting import split_tile
 from annotation.services.tiles import is_blind_tile
@@ -143,7 +144,7 @@ def test_a_gold_tile_of_which_fewer_parts_are_known_than_are_asked_for_is_passed
     round_of(scene.campaign, ("random",) * 24, random_share=1.0)
     for nth in range(6):
         shown_to(scene.campaign, scenes.person(f"someone-{nth}"), 12)
-    given = {one.gold_id: one.why["asked"] for one in GoldLease.objects.all()}
+    given = {one.gold_id: one.lease.asked for one in GoldLease.objects.select_related("lease")}
     assert set(given) == {gold.pk, enough.pk} and little.pk not in given
     assert sorted(given[enough.pk]) == [[0, 0, 16, 16], [16, 0, 16, 16], [32, 0, 16, 16], [48, 0, 16, 16]]
 
@@ -190,6 +191,40 @@ def test_a_part_of_a_gold_tile_left_empty_counts_as_left_out() -> None:
     annotation = hand_in_gold(lease.tile, lease.annotator, [rectangle(GREY, 0, top, 16, 16)])
     assert annotation.annotator.gold_outcomes.get().confusion == {GREY: {GREY: 256, "": 256}, GREEN: {"": 512}}
     assert not annotation.annotator.gold_outcomes.get().passed
+
+
+def test_who_was_asked_for_parts_of_a_tile_before_it_was_gold_is_compared_in_those_parts() -> None:
+    scene, maintainer, _golds = gold_campaign(golds=0, redundancy=2)
+    round_of(scene.campaign, ("uncertainty",), random_share=0.0)
+    first, second = (held(scene.campaign, scenes.person(name)) for name in ("ana", "bo"))
+    assert first.tile == second.tile
+    accept(hand_in(first, halves()), scene.reviewer)  # all of the tile, where four parts were asked for
+    mark_gold(campaign=scene.campaign, annotation_id=first.tile.annotations.get().pk, actor=maintainer)
+    windows = body_of(second)["asked"]
+    right = [rectangle(GREY if col < 32 else GREEN, col, row, CELL, CELL) for col, row, _width, _height in windows]
+    annotation = hand_in(second, right)
+    outcome = annotation.annotator.gold_outcomes.get()
+    left = sum(CELL * CELL for col, *_rest in windows if col < 32)
+    said = {code: {code: pixels} for code, pixels in ((GREY, left), (GREEN, 4 * CELL * CELL - left)) if pixels}
+    assert len(windows) == 4 and outcome.confusion == said and outcome.passed
+    assert asked_of(annotation) == windows
+
+
+def test_a_tile_that_became_gold_after_it_was_left_is_shown_and_judged_as_a_whole_when_it_is_chosen_again() -> None:
+    scene, maintainer, _golds = gold_campaign(golds=0)
+    round_of(scene.campaign, ("uncertainty",), random_share=0.0)
+    lease = held(scene.campaign, scenes.person("ana"))
+    release_lease(token=str(lease.token), annotator=lease.annotator, reason="left")
+    whole = hand_in(held(scene.campaign, scenes.person("bo")), halves())
+    accept(whole, scene.reviewer)
+    mark_gold(campaign=scene.campaign, annotation_id=whole.pk, actor=maintainer)
+    again = pick_tile(campaign=scene.campaign, annotator=lease.annotator, row=lease.tile.row, col=lease.tile.col)
+    assert again.pk == lease.pk and again.ticket is None
+    body = body_of(again)
+    assert body["asked"] == [] and body["why"]["kind"] == "picked"
+    annotation = hand_in(again, [rectangle(GREY, 0, 0, 32, 64)])
+    assert asked_of(annotation) == []
+    assert annotation.annotator.gold_outcomes.get().confusion == {GREY: {GREY: 2048}, GREEN: {"": 2048}}
 
 
 def test_a_gold_tile_is_given_whole_where_the_round_asks_for_whole_tiles() -> None:
