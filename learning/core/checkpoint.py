@@ -71,8 +71,8 @@ def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as stream:
-        parts: list[bytes | memoryview] = [len(text).to_bytes(8, "little"), text, *(_bytes_of(arrays[name]) for name in order)]
-        for part in parts:
+        head: list[bytes | memoryview] = [len(text).to_bytes(8, "little"), text]
+        for part in head + [_bytes_of(arrays[name]) for name in order]:
             digest.update(part)
             stream.write(part)
     publish(partial, path)

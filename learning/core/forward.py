@@ -1,99 +1,85 @@
-"""A batch's way through the networks: what one says of it, and how much it is doubted. Imports torch."""
+"""How much a batch is doubted, by one network or several. Imports torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from learning.core.embedding import decoded_and_features
+from learning.core.inference import PreparedNetwork, Seen, prepared
 from learning.core.map_plan import PredictionPlan
 from learning.core.model_file import TrainedModel
-from learning.core.pixel_doubt import channel_masks, mutual_information, one_models_doubt
-from learning.core.precision import autocast, on_device
+from learning.core.pixel_doubt import as_share, channel_masks, mutual_information, one_models_doubt
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a network made of a batch, on the device, in the arithmetic it was computed in.
+class Windows:
+    """A batch of windows on the device, and what the map's own network made of it.
 
-    Args:
-        logits: (batch, class, row, col), before any temperature.
-        decoded: (batch, channel, …), what the head reads. cells: see embedding.decoded_and_features.
+    Args: images: (batch, band, row, col), raw values. valid: bool (batch, row, col). core: the part that is kept.
     """
 
-    logits: Tensor
-    decoded: Tensor
-    cells: Tensor
+    images: Tensor
+    valid: Tensor
+    seen: Seen
+    core: tuple[slice, slice]
+
+    @property
+    def logits(self) -> Tensor:
+        """Of the core."""
+        return self.cut(self.seen.logits)
+
+    def cut(self, tensor: Tensor) -> Tensor:
+        """The core of something by pixel, whose last two dimensions are row and col."""
+        return tensor[..., *self.core]
 
 
-@torch.inference_mode()
-def see(network: nn.Module, images: Tensor, valid: Tensor, model: TrainedModel, *, precision: str) -> Seen:
-    """One pass of a model's network, which is on the device of the images.
+class Networks:
+    """The networks that a map is made with, ready on one device: its own, and those whose opinion is asked too."""
 
-    Args: images: (batch, band, row, col), raw values. valid: bool (batch, row, col).
-    """
-    parts: Any = network
-    norm = model.metadata.normalisation
-    mean, std = (
-        torch.tensor(v, dtype=torch.float32, device=images.device)[:, None, None] for v in (norm.mean, norm.std)
-    )
-    inputs = ((images.to(torch.float32) - mean) / std) * valid[:, None]
-    with autocast(precision, images.device):
-        decoded, cells = decoded_and_features(network, inputs.contiguous(memory_format=torch.channels_last))
-        return Seen(parts.segmentation_head(decoded), decoded, cells)
+    def __init__(
+        self, plan: PredictionPlan, model: TrainedModel, *, others: Sequence[TrainedModel], device: torch.device
+    ) -> None:
+        self._plan, self._model, self._others, self._device = plan, model, others, device
 
+    def see(self, images: Tensor, valid: Tensor, *, core: tuple[slice, slice]) -> Windows:
+        """One pass of the map's own network."""
+        return Windows(images, valid, self._ready(self._model).see(images, valid), core)
 
-def doubt_beside_entropy(
-    plan: PredictionPlan,
-    model: TrainedModel,
-    others: Sequence[TrainedModel],
-    seen: Seen,
-    images: Tensor,
-    valid: Tensor,
-    *,
-    core: tuple[slice, ...],
-) -> Tensor:
-    """The plan's pixel score, where it is not the entropy: float32 (batch, row, col), `core` of logits alone.
+    @torch.inference_mode()
+    def doubt(self, windows: Windows) -> Tensor | None:
+        """The plan's pixel score over the core, as a share of its largest value; None where it is the entropy.
 
-    With opinions by dropout only the head is run again, once for each.
-    """
-    if plan.pixel_score != "bald":
-        return one_models_doubt(plan.pixel_score, seen.logits[core], temperature=model.temperature)
-    if model.metadata.spec.dropout > 0:
-        return mutual_information(_opinions_by_dropout(plan, model, seen, core=core))
-    return mutual_information(_opinions_of_models(plan, model, others, seen, images, valid, core=core))
+        Float32 (batch, row, col), 0 where there is no imagery.
 
+        With opinions by dropout only the head is run again, once for each.
+        """
+        plan = self._plan
+        if plan.pixel_score == "entropy":
+            return None
+        if plan.pixel_score != "bald":
+            doubt = one_models_doubt(plan.pixel_score, windows.logits, temperature=self._model.temperature)
+        elif self._model.metadata.spec.dropout > 0:
+            doubt = mutual_information(self._opinions_by_dropout(windows))
+        else:
+            doubt = mutual_information(self._opinions_of_models(windows))
+        share = as_share(doubt, score=plan.pixel_score, n_classes=len(plan.class_codes))
+        return share * windows.cut(windows.valid)
 
-@torch.inference_mode()
-def _opinions_by_dropout(
-    plan: PredictionPlan, model: TrainedModel, seen: Seen, *, core: tuple[slice, ...]
-) -> Iterator[tuple[Tensor, float]]:
-    parts: Any = model.network
-    rate, channels = model.metadata.spec.dropout, seen.decoded.shape[1]
-    masks = channel_masks(channels, opinions=plan.opinions, rate=rate).to(seen.decoded.device)
-    for mask in masks:
-        with autocast(plan.precision, seen.decoded.device):
-            logits = parts.segmentation_head(seen.decoded * mask[:, None, None].to(seen.decoded.dtype))
-        yield logits[core], model.temperature
+    def _opinions_by_dropout(self, windows: Windows) -> Iterator[tuple[Tensor, float]]:
+        decoded, ready = windows.seen.decoded, self._ready(self._model)
+        rate = self._model.metadata.spec.dropout
+        for mask in channel_masks(decoded.shape[1], opinions=self._plan.opinions, rate=rate).to(decoded.device):
+            logits = ready.head(decoded * mask[:, None, None].to(decoded.dtype))
+            yield windows.cut(logits), self._model.temperature
 
+    def _opinions_of_models(self, windows: Windows) -> Iterator[tuple[Tensor, float]]:
+        yield windows.logits, self._model.temperature
+        for other in self._others:
+            logits = self._ready(other).see(windows.images, windows.valid).logits
+            yield windows.cut(logits), other.temperature
 
-@torch.inference_mode()
-def _opinions_of_models(
-    plan: PredictionPlan,
-    model: TrainedModel,
-    others: Sequence[TrainedModel],
-    seen: Seen,
-    images: Tensor,
-    valid: Tensor,
-    *,
-    core: tuple[slice, ...],
-) -> Iterator[tuple[Tensor, float]]:
-    yield seen.logits[core], model.temperature
-    for other in others:
-        network = on_device(other.network, images.device)
-        logits = see(network, images, valid, other, precision=plan.precision).logits
-        yield logits[core], other.temperature
+    def _ready(self, model: TrainedModel) -> PreparedNetwork:
+        return prepared(model, device=self._device, precision=self._plan.precision)

@@ -7,15 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from annotation.core.grid import PixelWindow
-from learning.core.durable import publish
+from annotation.raster.cog import CogWriter
 from learning.core.map_files import BLOCK_PX, NODATA
-
-STRIP_PX = 2048  # rows and columns handled at once: constant memory whatever the layer
 
 Block = NDArray[np.uint8]
 ColourTable = Mapping[int, tuple[int, int, int, int]]
@@ -65,41 +62,12 @@ def _write_changed_copy(
     overviews: str,
 ) -> None:
     """Write `change(block, left, top)` of every block as a COG on the source's grid."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    flat, partial = target.with_suffix(".flat.tif"), target.with_suffix(".partial.tif")
     with rasterio.open(source, driver="GTiff") as dataset:
-        profile = {
-            "driver": "GTiff",
-            "width": dataset.width,
-            "height": dataset.height,
-            "count": 1,
-            "dtype": "uint8",
-            "nodata": NODATA,
-            "crs": dataset.crs,
-            "transform": dataset.transform,
-            "tiled": True,
-            "blockxsize": BLOCK_PX,
-            "blockysize": BLOCK_PX,
-            "compress": "deflate",
-            "bigtiff": "IF_SAFER",
-        }
-        with rasterio.open(flat, "w", **profile) as out:
-            if colours is not None:
-                out.write_colormap(1, colours)
-            for top in range(0, dataset.height, STRIP_PX):
-                for left in range(0, dataset.width, STRIP_PX):
-                    width, height = min(STRIP_PX, dataset.width - left), min(STRIP_PX, dataset.height - top)
-                    window = Window(left, top, width, height)
-                    out.write(change(dataset.read(1, window=window), left, top), 1, window=window)
-    with rasterio.open(flat, driver="GTiff") as dataset:
-        rasterio.shutil.copy(
-            dataset,
-            partial,
-            driver="COG",
-            COMPRESS="DEFLATE",
-            BLOCKSIZE=str(BLOCK_PX),
-            OVERVIEW_RESAMPLING=overviews,
-            BIGTIFF="IF_SAFER",
-        )
-    flat.unlink()
-    publish(partial, target)
+        width, height = dataset.width, dataset.height
+        with CogWriter(
+            target, width=width, height=height, crs=dataset.crs, transform=dataset.transform, overviews=overviews,
+            colours=colours, smooth=colours is None,
+        ) as out:  # fmt: skip
+            for top in range(0, height, BLOCK_PX):
+                rows = dataset.read(1, window=Window(0, top, width, min(BLOCK_PX, height - top)))
+                out.write(change(rows, 0, top))

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import rasterio
-import rasterio.shutil
 from rasterio import Affine
 from rasterio.windows import Window
 
+from annotation.raster.cog import CogWriter
 from learning.core.durable import publish
 from learning.core.edges import EdgeCount
-from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult
+from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, remove_work_dir
 from learning.core.map_tables import RowSums, save_sums, write_npy, write_tables
 from learning.errors import InvalidPredictionGrid
 
@@ -59,14 +58,11 @@ def assemble(
     levels = {"ENTROPY_MAX_NATS": repr(most), "ENTROPY_LEVELS": str(ENTROPY_LEVELS)}
     classes = {"CLASS_CODES": json.dumps(plan.class_codes)}
     edges = EdgeCount(width=plan.width, tile_px=plan.tile_px, n_rows=plan.n_rows, n_cols=plan.n_cols)
-    _write_cog(
-        plan, 1, out.classes, tags={**tags, **classes}, table=table, overviews="MODE", predictor="NO",
-        on_block=edges.add,
-    )  # fmt: skip
-    _write_cog(plan, 2, out.entropy, tags={**tags, **levels}, table=None, overviews="AVERAGE", predictor="YES")
+    _write_cog(plan, 1, out.classes, tags={**tags, **classes}, colours=table, overviews="MODE", on_block=edges.add)
+    _write_cog(plan, 2, out.entropy, tags={**tags, **levels}, overviews="AVERAGE", smooth=True)
     write_npy(out.edges, edges.counts)
     result = write_tables(plan, out)
-    shutil.rmtree(plan.work_dir)
+    remove_work_dir(plan.work_dir)
     return result
 
 
@@ -90,40 +86,22 @@ def _write_cog(
     band: int,
     path: Path,
     *,
-    tags: Mapping[str, str],
-    table: dict[int, tuple[int, int, int, int]] | None,
-    overviews: str,
-    predictor: str,
     on_block: Callable[..., None] = lambda block, *, top, left: None,
+    **options: Any,
 ) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    flat = plan.work_dir / f"band-{band}.tif"
+    """One band of the rows of windows as a COG; options as those of CogWriter."""
     with rasterio.open(plan.source, driver="GTiff") as source:
         place = {"crs": source.crs, "transform": source.transform}
-    with rasterio.open(flat, "w", **_profile(plan.width, plan.height, count=1), **place) as target:
-        target.update_tags(**tags)
-        if table is not None:
-            target.write_colormap(1, table)
+    with CogWriter(path, width=plan.width, height=plan.height, **place, **options) as out:
         for core_row in range(plan.n_core_rows):
-            _copy_row(plan, core_row, band=band, target=target, on_block=on_block)
-    partial = path.with_name(path.name + ".partial.tif")
-    with rasterio.open(flat, driver="GTiff") as source:
-        rasterio.shutil.copy(
-            source, partial, driver="COG", COMPRESS="DEFLATE", PREDICTOR=predictor, BLOCKSIZE=str(BLOCK_PX),
-            OVERVIEW_RESAMPLING=overviews, BIGTIFF="IF_SAFER",
-        )  # fmt: skip
-    flat.unlink()
-    publish(partial, path)
-
-
-def _copy_row(plan: PredictionPlan, core_row: int, *, band: int, target: Any, on_block: Callable[..., None]) -> None:
-    start, stop = plan.core_rows_px(core_row)
-    with rasterio.open(plan.row_path(core_row), driver="GTiff") as row:
-        for left in range(0, plan.width, _COPY_PX):
-            width = min(_COPY_PX, plan.width - left)
-            block = row.read(band, window=Window(left, 0, width, stop - start))
-            on_block(block, top=start, left=left)
-            target.write(block, 1, window=Window(left, start, width, stop - start))
+            start, stop = plan.core_rows_px(core_row)
+            with rasterio.open(plan.row_path(core_row), driver="GTiff") as row:
+                for top in range(0, stop - start, BLOCK_PX):
+                    window = Window(0, top, plan.width, min(BLOCK_PX, stop - start - top))
+                    rows = row.read(band, window=window)
+                    for left in range(0, plan.width, _COPY_PX):
+                        on_block(rows[:, left : left + _COPY_PX], top=start + top, left=left)
+                    out.write(rows)
 
 
 def _profile(width: int, height: int, *, count: int) -> dict[str, Any]:

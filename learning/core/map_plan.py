@@ -74,7 +74,7 @@ class PredictionPlan:
 
     def is_done(self, core_row: int) -> bool:
         """Whether a row of windows is finished."""
-        return self.sums_path(core_row).exists()
+        return self.sums_path(core_row).exists() and self.row_path(core_row).exists()
 
     def row_path(self, core_row: int) -> Path:
         """Class and entropy of a row of windows."""
@@ -150,7 +150,15 @@ def claim_work_dir(plan: PredictionPlan) -> None:
     text = json.dumps(asdict(plan), default=str, sort_keys=True)
     if card.exists() and card.read_text() == text:
         return
-    if plan.work_dir.exists():
-        shutil.rmtree(plan.work_dir)
+    remove_work_dir(plan.work_dir)
     plan.work_dir.mkdir(parents=True)
     write_durably(card, text.encode())
+
+
+def remove_work_dir(work_dir: Path) -> None:
+    """Remove a work folder whole: killed meanwhile, it leaves no folder of that name with a part of its files."""
+    gone = work_dir.with_name(work_dir.name + ".gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    if work_dir.exists():
+        work_dir.rename(gone)
+        shutil.rmtree(gone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +32,14 @@ class RowSums:
             tile's are the remainder at the bottom.
         entropy: int64 (part row, part column + 1), of all pixels, in 65,535ths of ln K.
         histogram: int64 (part row, part column + 1, class).
-        features: int64 (part row, part column + 1, feature + 1), see embedding.feature_sums.
+        features: int32 (part row, part column + 1, feature + 1), see embedding.feature_sums.
     """
 
     first_row: int
     doubt: NDArray[np.int64]
     entropy: NDArray[np.int64]
     histogram: NDArray[np.int64]
-    features: NDArray[np.int64]
+    features: NDArray[np.int32]
 
 
 def save_sums(plan: PredictionPlan, core_row: int, sums: RowSums) -> None:
@@ -73,7 +74,7 @@ def write_tables(plan: PredictionPlan, out: MapPaths) -> PredictionResult:
     features = _feature_sums(plan)
     _write_embedding(features, plan.parts, out.embedding)
     if plan.parts > 1:
-        _write_parts(plan, out, doubt=of_parts[0] * highest, histogram=of_parts[2])
+        _write_parts(plan, out, doubt=of_parts[0], histogram=of_parts[2], highest=highest)
         _write_embedding(features, 1, out.parts_embedding)
     counted = int(pixels.sum())
     average = float(entropy.sum() * most / counted) if counted else None
@@ -82,12 +83,13 @@ def write_tables(plan: PredictionPlan, out: MapPaths) -> PredictionResult:
 
 
 def _write_parts(
-    plan: PredictionPlan, out: MapPaths, *, doubt: NDArray[np.floating[Any]], histogram: NDArray[np.int64]
+    plan: PredictionPlan, out: MapPaths, *, doubt: NDArray[np.int64], histogram: NDArray[np.int64], highest: float
 ) -> None:
     inside = np.s_[: plan.n_rows * plan.parts, : plan.n_part_cols]
-    pixels = histogram[inside].sum(axis=2, keepdims=True)
-    by_class = np.where(pixels > 0, doubt[inside] / np.maximum(pixels, 1), np.nan)
-    write_npy(out.parts_doubt, by_class.astype(np.float16))
+    by_class = np.empty(doubt[inside].shape, np.float16)
+    for row, pixels in enumerate(histogram[inside].sum(axis=2, keepdims=True)):
+        by_class[row] = np.where(pixels > 0, doubt[row, : plan.n_part_cols] * highest / np.maximum(pixels, 1), np.nan)
+    write_npy(out.parts_doubt, by_class)
     write_npy(out.parts_histogram, histogram[inside].astype(np.int32))
 
 
@@ -175,11 +177,20 @@ def _feature_sums(plan: PredictionPlan) -> NDArray[np.int32]:
             shape = (n_rows, plan.n_part_cols, features)
             if 0 in shape:
                 return np.zeros(shape, np.int32)
-            total = np.memmap(plan.work_dir / "features.int32", np.int32, mode="w+", shape=shape)
+            total = _room_on_disk(plan.work_dir / "features.int32", shape)
         rows = min(first + len(part), n_rows) - first
         if rows > 0:
-            total[first : first + rows] += part[:rows, : plan.n_part_cols].astype(np.int32)
+            total[first : first + rows] += part[:rows, : plan.n_part_cols]
     return total
+
+
+def _room_on_disk(path: Path, shape: tuple[int, int, int]) -> NDArray[np.int32]:
+    """An array of zeros in a file, whose room is taken at once: in a file with holes, a page that finds the disk full
+    kills the process without a word. Raises OSError: there is no room."""
+    size = 4 * math.prod(shape)
+    with path.open("wb") as stream:
+        os.posix_fallocate(stream.fileno(), 0, size)
+    return np.memmap(path, np.int32, mode="r+", shape=shape)
 
 
 def _mean_features(row: NDArray[np.int64]) -> NDArray[np.float64]:

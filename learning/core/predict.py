@@ -21,13 +21,13 @@ from torch import Tensor
 
 from learning.core.dataset import mirror
 from learning.core.entropy import classes_and_entropy
-from learning.core.forward import Seen, doubt_beside_entropy, see
+from learning.core.forward import Networks
+from learning.core.inference import WAY, prepared
 from learning.core.map_files import ENTROPY_LEVELS, assemble, finish_row, row_profile
 from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, claim_work_dir
 from learning.core.model_file import TrainedModel, match_imagery
 from learning.core.network import STRIDE
-from learning.core.pixel_doubt import as_share
-from learning.core.precision import on_device, resolve_precision
+from learning.core.precision import resolve_precision
 from learning.core.regions import check_parts
 from learning.core.row_sums import WindowSums
 from learning.core.uncertainty import MOST_OPINIONS, OPINIONS
@@ -150,7 +150,7 @@ def plan_prediction(
         batch_size=batch_size,
         precision=resolve_precision(precision, torch.device(device)),
         work_dir=work_dir,
-        fingerprint=f"{models} {state.st_size} {state.st_mtime_ns}",
+        fingerprint=f"{WAY} {models} {state.st_size} {state.st_mtime_ns}",
         pixel_score=pixel_score,
         opinions=heard,
         parts=parts,
@@ -195,7 +195,7 @@ def predict_core_row(
     """
     sums = WindowSums(plan, core_row)
     target = torch.device(device)
-    network = on_device(model.network, target)
+    networks = Networks(plan, model, others=others, device=target)
     top, bottom = plan.core_rows_px(core_row)
     partial = plan.row_path(core_row).with_suffix(".partial.tif")
     with rasterio.open(partial, "w", **row_profile(plan, core_row)) as out, _forgotten_on_error(partial):
@@ -204,17 +204,17 @@ def predict_core_row(
                 raise PredictionStopped(f"Stopped in row {core_row} of {plan.n_core_rows}; start it again to go on.")
             images = torch.from_numpy(np.stack([p.image for p in batch])).to(target)
             valid = torch.from_numpy(np.stack([p.valid for p in batch])).to(target)
-            seen = see(network, images, valid, model, precision=plan.precision)
-            within = (slice(plan.margin_px, plan.margin_px + bottom - top),
-                      slice(plan.margin_px, plan.margin_px + batch[0].width))  # fmt: skip
-            classes, nats = _classes_and_entropy(seen.logits[:, :, *within], valid[:, *within], model)
-            doubt = _doubt(plan, model, others, seen, images, valid, within=within)
+            core = (slice(plan.margin_px, plan.margin_px + bottom - top),
+                    slice(plan.margin_px, plan.margin_px + batch[0].width))  # fmt: skip
+            windows = networks.see(images, valid, core=core)
+            classes, nats = _classes_and_entropy(windows.logits, windows.cut(valid), model)
+            doubt = networks.doubt(windows)
             for k, patch in enumerate(batch):
                 share = nats[k] / math.log(len(plan.class_codes))
                 class_map = classes[k].cpu().numpy()
                 sums.add(
                     patch, classes=classes[k], class_map=class_map, entropy=share,
-                    doubt=None if doubt is None else doubt[k], cells=seen.cells[k],
+                    doubt=None if doubt is None else doubt[k], cells=windows.seen.cells[k],
                 )  # fmt: skip
                 levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[k] > 0)
                 window = Window(patch.left, 0, patch.width, bottom - top)
@@ -243,8 +243,9 @@ def predict_window(
     there.
     Raises:  ModelCannotUseImagery: another number of bands or another data type than the model's.
     """
-    network, images, inside = _as_batch(model, image, valid, device=device)
-    seen = see(network, images, inside, model, precision=resolve_precision(precision, images.device))
+    images, inside = _as_batch(model, image, valid, device=device)
+    ready = prepared(model, device=images.device, precision=resolve_precision(precision, images.device))
+    seen = ready.see(images, inside)
     core = np.s_[:, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
     classes, nats = _classes_and_entropy(seen.logits[:, :, *core[1:]], inside[core], model)
     return classes[0].cpu().numpy(), nats[0].cpu().numpy()
@@ -265,8 +266,9 @@ def window_logits(
     Args:   as for predict_window; the class of a pixel is 1 + the position of its largest output.
     Raises: ModelCannotUseImagery, as predict_window.
     """
-    network, images, inside = _as_batch(model, image, valid, device=device)
-    seen = see(network, images, inside, model, precision=resolve_precision(precision, images.device))
+    images, inside = _as_batch(model, image, valid, device=device)
+    ready = prepared(model, device=images.device, precision=resolve_precision(precision, images.device))
+    seen = ready.see(images, inside)
     core = np.s_[0, :, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
     outputs: NDArray[np.float32] = seen.logits[core].float().cpu().numpy()
     return outputs
@@ -274,8 +276,8 @@ def window_logits(
 
 def _as_batch(
     model: TrainedModel, image: Pixels, valid: NDArray[np.bool_] | None, *, device: str
-) -> tuple[torch.nn.Module, Tensor, Tensor]:
-    """The network, and one image and its validity mirrored to whole strides, on the device."""
+) -> tuple[Tensor, Tensor]:
+    """One image and its validity mirrored to whole strides, on the device."""
     spec, dtype = model.metadata.spec, model.metadata.normalisation.dtype
     if image.ndim != 3 or image.shape[0] != len(spec.bands) or image.dtype != dtype:
         raise ModelCannotUseImagery(
@@ -287,7 +289,7 @@ def _as_batch(
     grid = np.ix_(rows, cols)
     target = torch.device(device)
     images = torch.from_numpy(np.ascontiguousarray(image[:, grid[0], grid[1]]))[None].to(target)
-    return on_device(model.network, target), images, torch.from_numpy(valid[grid])[None].to(target)
+    return images, torch.from_numpy(valid[grid])[None].to(target)
 
 
 @torch.inference_mode()
@@ -295,25 +297,6 @@ def _classes_and_entropy(logits: Tensor, valid: Tensor, model: TrainedModel) -> 
     """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), on the device."""
     classes, entropy = classes_and_entropy(logits, temperature=model.temperature)
     return (classes + 1) * valid, entropy * valid
-
-
-@torch.inference_mode()
-def _doubt(
-    plan: PredictionPlan,
-    model: TrainedModel,
-    others: Sequence[TrainedModel],
-    seen: Seen,
-    images: Tensor,
-    valid: Tensor,
-    *,
-    within: tuple[slice, slice],
-) -> Tensor | None:
-    """The plan's pixel score of the windows' cores as a share of its largest value; None where it is the entropy."""
-    if plan.pixel_score == "entropy":
-        return None
-    core = np.s_[:, :, *within]
-    doubt = doubt_beside_entropy(plan, model, others, seen, images, valid, core=core)
-    return as_share(doubt, score=plan.pixel_score, n_classes=len(plan.class_codes)) * valid[core[1:]]
 
 
 @contextlib.contextmanager

@@ -91,8 +91,9 @@ def rank_parts(
     drawn = rng.choice(len(places), n_random, replace=False).astype(np.intp)
     for tile in drawn:
         choice.take(rng.permutation(by_tile[starts[tile] : starts[tile + 1]]), tiles=1, kind="random")
-    evidence = ConfidentErrors(by_looks=mix.by_looks)
-    choice.rank(evidence, choice.left(usable), tiles=n_suspects, kind="suspect", rng=rng)
+    if mix.has_evidence(candidates):
+        evidence = ConfidentErrors(by_looks=mix.by_looks)
+        choice.rank(evidence, choice.left(usable), tiles=n_suspects, kind="suspect", rng=rng)
     groups: tuple[tuple[Positions, Kind], ...] = (
         (usable[is_first[usable]], "area"), (usable[~is_first[usable]], "uncertainty"),
     )  # fmt: skip

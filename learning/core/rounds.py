@@ -39,6 +39,10 @@ class Mix:
         n_random, n_suspects = (int(np.floor(share * size + 0.5)) for share in (self.random, self.suspects))
         return n_random, min(n_suspects, size - n_random)
 
+    def has_evidence(self, candidates: Candidates) -> bool:
+        """Whether anything is known by which a suspect could be told: without it, nobody need look at them all."""
+        return self.by_looks or candidates.contradicted is not None
+
 
 @dataclass(frozen=True, slots=True)
 class RankedTile:
@@ -86,9 +90,11 @@ def rank_tiles(
     n_random, n_suspects = mix.counts(size)
     drawn = rng.choice(usable, n_random, replace=False).astype(np.intp)
     left = np.setdiff1d(usable, drawn, assume_unique=True)
-    evidence = ConfidentErrors(by_looks=mix.by_looks)
-    suspects = left[evidence(candidates.at(left), count=n_suspects, rng=rng)]
-    left = np.setdiff1d(left, suspects, assume_unique=True)
+    suspects = np.empty(0, np.intp)
+    if mix.has_evidence(candidates):
+        evidence = ConfidentErrors(by_looks=mix.by_looks)
+        suspects = left[evidence(candidates.at(left), count=n_suspects, rng=rng)]
+        left = np.setdiff1d(left, suspects, assume_unique=True)
     wanted = np.empty(0, np.intp)
     for group in (left[is_first[left]], left[~is_first[left]]):
         count = size - n_random - len(suspects) - len(wanted)

@@ -25,7 +25,7 @@ class WindowSums:
         self.doubt = np.zeros((*self.shape, len(plan.class_codes)), np.int64)
         self.histogram = np.zeros_like(self.doubt)
         self.entropy = np.zeros(self.shape, np.int64)
-        self.features: NDArray[np.int64] | None = None  # how many, the first window says
+        self.features: NDArray[np.int32] | None = None  # how many, the first window says
 
     def add(
         self,
@@ -42,13 +42,14 @@ class WindowSums:
         Without doubt, the entropy is it.
         """
         rows = self._part_rows(np.arange(self.top, self.bottom))
-        cols = self._part_cols(np.arange(patch.left, patch.left + patch.width))
-        of_entropy = _part_sums(entropy, classes, rows, cols, self.doubt.shape)
-        self.entropy += of_entropy.sum(axis=2)
-        self.doubt += of_entropy if doubt is None else _part_sums(doubt, classes, rows, cols, self.doubt.shape)
-        self.histogram += _part_histogram(class_map, rows, cols, self.histogram.shape)
+        cols, here = self._part_cols(np.arange(patch.left, patch.left + patch.width))
+        shape = (self.shape[0], here.stop - here.start, len(self.plan.class_codes))
+        of_entropy = _part_sums(entropy, classes, rows, cols, shape)
+        self.entropy[:, here] += of_entropy.sum(axis=2)
+        self.doubt[:, here] += of_entropy if doubt is None else _part_sums(doubt, classes, rows, cols, shape)
+        self.histogram[:, here] += _part_histogram(class_map, rows, cols, shape)
         if self.features is None:
-            self.features = np.zeros((*self.shape, len(cells) + 1), np.int64)
+            self.features = np.zeros((*self.shape, len(cells) + 1), np.int32)
         margin = self.plan.margin_px
         strides = [px // count for px, count in zip(patch.image.shape[1:], cells.shape[1:], strict=True)]
         down = _cell_centres(self.bottom - self.top, margin=margin, stride=strides[0])
@@ -56,19 +57,23 @@ class WindowSums:
         first_row, first_col = (margin // stride for stride in strides)
         core = cells[:, first_row : first_row + len(down), first_col : first_col + len(across)]
         known = torch.from_numpy(patch.valid[np.ix_(margin + down, margin + across)]).to(core.device)
-        rows, cols = self._part_rows(self.top + down), self._part_cols(patch.left + across)
-        self.features += feature_sums(core, known, rows, cols, self.shape)
+        rows = self._part_rows(self.top + down)
+        cols, here = self._part_cols(patch.left + across)
+        self.features[:, here] += feature_sums(core, known, rows, cols, (shape[0], here.stop - here.start))
 
     def total(self) -> RowSums:
         """The sums, once every window was added."""
-        features = np.zeros((*self.shape, 1), np.int64) if self.features is None else self.features
+        features = np.zeros((*self.shape, 1), np.int32) if self.features is None else self.features
         return RowSums(self.first, self.doubt, self.entropy, self.histogram, features)
 
     def _part_rows(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         return rows // self.plan.part_px - self.first
 
-    def _part_cols(self, cols: NDArray[np.intp]) -> NDArray[np.intp]:
-        return np.minimum(cols // self.plan.part_px, self.plan.n_part_cols)
+    def _part_cols(self, cols: NDArray[np.intp]) -> tuple[NDArray[np.intp], slice]:
+        """The column of parts of each column of pixels, counted from the window's first, and which these are: what a
+        window takes does not depend on the width of the raster."""
+        parts = np.minimum(cols // self.plan.part_px, self.plan.n_part_cols)
+        return parts - parts[0], slice(int(parts[0]), int(parts[-1]) + 1)
 
 
 def _cell_centres(length: int, *, margin: int, stride: int) -> NDArray[np.intp]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annotation.errors import UserError
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
+from learning.core.durable import write_durably
 from learning.core.map_copies import write_hidden_copy
-from learning.core.map_plan import MapPaths
+from learning.core.map_plan import MapPaths, remove_work_dir
 from learning.core.uncertainty import pixel_score
 from learning.errors import PredictionStopped
 from learning.jobs.options import CORE_PX, device_of
@@ -20,7 +23,7 @@ from learning.models import Prediction, TrainedModel, TrainingRun
 from learning.services import acquisition, map_changes, predictions
 from learning.services.holdout import holdout_windows
 from learning.services.other_vintage import write_other_vintage
-from learning.services.round_options import RoundOptions, other_opinions, round_options
+from learning.services.round_options import other_opinions, round_options
 
 if TYPE_CHECKING:
     from learning.core.model_file import TrainedModel as LoadedModel
@@ -29,6 +32,7 @@ FILES = MapPaths.in_folder(Path()).names()
 PARTS_FILES = MapPaths.in_folder(Path()).names(parts=2)[len(FILES) :]
 # What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
 PUBLIC_COPIES = (("class_public.tif", "class.tif", "MODE"), ("entropy_public.tif", "entropy.tif", "AVERAGE"))
+MADE_WITH = "made_with.json"
 MAP_END, COPIES_END, COMPARED_END = 0.9, 0.95, 0.98  # shares of the progress bar
 
 
@@ -84,14 +88,14 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     campaign = model.campaign
     work = prediction.path("rows")
     if not work.exists() and all(prediction.path(name).exists() for name in FILES):
+        remove_work_dir(work)  # what is left of it
         return  # the worker died between the last file and the row
-    loaded, wanted = loaded_model(model), round_options(campaign)
-    predictions.begin_prediction(prediction, pixel_score=wanted.pixel_score)
-    for name in PARTS_FILES:  # of an attempt that was given up, under another policy
-        prediction.path(name).unlink(missing_ok=True)
+    loaded = loaded_model(model)
+    prediction.path("").mkdir(parents=True, exist_ok=True)
+    made_with = _made_with(model, prediction, dropout=loaded.metadata.spec.dropout)
+    predictions.begin_prediction(prediction, pixel_score=made_with["pixel_score"])
     device = device_of(model.options)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
-    prediction.path("").mkdir(parents=True, exist_ok=True)
     try:
         predict_raster(
             loaded,
@@ -103,16 +107,19 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
             gsd_m=campaign.layer.gsd_m,
             core_px=int(model.options.get("core_px", CORE_PX.get(device.partition(":")[0], 1024))),
             device=device,
-            pixel_score=wanted.pixel_score,
-            opinions=wanted.opinions,
-            others=_others(model, loaded, wanted),
-            parts=wanted.parts,
+            pixel_score=made_with["pixel_score"],
+            opinions=made_with["opinions"],
+            others=_others(made_with, loaded),
+            parts=made_with["parts"],
             work_dir=work,
             on_progress=lambda share: context.progress(MAP_END * share, "Mapping the imagery."),
             should_stop=context.should_stop,
         )
     except PredictionStopped:
         context.progress(0.0)  # says why: cancelled, or taken over by another worker
+        raise
+    except UserError:
+        prediction.path(MADE_WITH).unlink()  # refused: the next attempt is made with what the policy says by then
         raise
 
 
@@ -121,11 +128,29 @@ def _files(prediction: Prediction) -> list[str]:
     return [*FILES, *(name for name in PARTS_FILES if prediction.path(name).exists())]
 
 
-def _others(model: TrainedModel, loaded: LoadedModel, wanted: RoundOptions) -> list[LoadedModel]:
-    """Who else is heard: nobody where one opinion is enough, or the model gives several by itself."""
-    if pixel_score(wanted.pixel_score).members == 1 or loaded.metadata.spec.dropout > 0:
-        return []
-    others = [loaded_model(other) for other in other_opinions(model, count=wanted.opinions - 1)]
+def _made_with(model: TrainedModel, prediction: Prediction, *, dropout: float) -> dict[str, Any]:
+    """What the policy says of the map, as it was when the map was begun: a worker that goes on with it must not begin
+    anew because the policy or the published model has changed meanwhile."""
+    path = prediction.path(MADE_WITH)
+    if path.exists():
+        kept: dict[str, Any] = json.loads(path.read_bytes())
+        return kept
+    wanted = round_options(model.campaign)
+    # Nobody else is heard where one opinion is enough, or the model gives several by itself.
+    alone = pixel_score(wanted.pixel_score).members == 1 or dropout > 0
+    others = [] if alone else other_opinions(model, count=wanted.opinions - 1)
+    made_with = {
+        "pixel_score": wanted.pixel_score, "opinions": wanted.opinions, "parts": wanted.parts,
+        "others": [other.pk for other in others],
+    }  # fmt: skip
+    write_durably(path, json.dumps(made_with).encode())
+    return made_with
+
+
+def _others(made_with: dict[str, Any], loaded: LoadedModel) -> list[LoadedModel]:
+    """The models whose opinion is heard beside."""
+    rows = TrainedModel.objects.select_related("campaign", "run__training_set").in_bulk(made_with["others"])
+    others = [loaded_model(rows[pk]) for pk in made_with["others"]]
     return [other for other in others if other.metadata.spec.bands == loaded.metadata.spec.bands]
 
 

@@ -24,7 +24,7 @@ from learning.models import (
     TrainingRun,
 )
 from learning.services.candidates import candidates_of
-from learning.services.part_candidates import KnownParts, known_parts, part_candidates, told_apart
+from learning.services.part_candidates import known_parts, part_candidates, told_apart
 from learning.services.promotion import published_model
 from learning.services.round_options import RoundOptions, round_options
 
@@ -52,44 +52,62 @@ def open_acquisition_round(
     Raises:  NoPrediction (the map is not ready).
     Returns: the round; None when the campaign was closed meanwhile, or is past `after_round` without a map.
     """
-    # Read before the campaign is locked: people who pick a tile on the map would wait.
-    asks_for_parts = prediction is not None and round_options(campaign).ask_for == "regions" and told_apart(prediction)
-    known = known_parts(prediction) if prediction is not None and asks_for_parts else None
+    settled, opened = _settled(campaign, training_run=training_run, after_round=after_round)
+    if settled:
+        return opened
+    if prediction is not None and prediction.mean_entropy_nats is None:
+        raise NoPrediction(f"The map of {prediction.model.version} is not ready: wait for its job to end.")
+    options, seed = round_options(campaign), (campaign.seed + latest_round_number(campaign) + 1) % 2**31
+    # Before the campaign is locked: people who pick a tile on the map would wait, for minutes where there are millions.
+    wanted = _wanted_tiles(campaign, prediction, options, seed=seed)
     with transaction.atomic():
+        campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
+        settled, opened = _settled(campaign, training_run=training_run, after_round=after_round)
+        if settled:
+            return opened
+        free = eligible_tiles(campaign)
         return _open_round(
-            campaign, prediction, known, training_run=training_run, candidate=candidate, after_round=after_round
+            campaign,
+            prediction,
+            [tile for tile in wanted if free[tile.row, tile.col]],
+            options=options,
+            seed=seed,
+            training_run=training_run,
+            candidate=candidate,
         )
+
+
+def _settled(
+    campaign: Campaign, *, training_run: TrainingRun | None, after_round: int | None
+) -> tuple[bool, AcquisitionRound | None]:
+    """Whether there is no round to open, and the one that was opened instead."""
+    if training_run is not None:
+        opened = AcquisitionRound.objects.filter(training_run=training_run).first()
+        if opened is not None:
+            return True, opened
+    latest = latest_round_number(campaign)
+    if after_round is not None and latest != after_round:
+        rounds = AcquisitionRound.objects.filter(queue_round__campaign=campaign, queue_round__number=latest)
+        return True, rounds.first()
+    return campaign.state != Campaign.State.OPEN, None
 
 
 def _open_round(
     campaign: Campaign,
     prediction: Prediction | None,
-    known: KnownParts | None,
+    wanted: list[QueuedTile],
     *,
+    options: RoundOptions,
+    seed: int,
     training_run: TrainingRun | None,
     candidate: TrainedModel | None,
-    after_round: int | None,
-) -> AcquisitionRound | None:
-    campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
-    if training_run is not None:
-        opened = AcquisitionRound.objects.filter(training_run=training_run).first()
-        if opened is not None:
-            return opened
-    latest = latest_round_number(campaign)
-    if after_round is not None and latest != after_round:
-        return AcquisitionRound.objects.filter(queue_round__campaign=campaign, queue_round__number=latest).first()
-    if campaign.state != Campaign.State.OPEN:
-        return None
-    if prediction is not None and prediction.mean_entropy_nats is None:
-        raise NoPrediction(f"The map of {prediction.model.version} is not ready: wait for its job to end.")
-    seed = (campaign.seed + latest + 1) % 2**31
-    options = round_options(campaign)
+) -> AcquisitionRound:
     queue_round = open_queue_round(
         campaign=campaign,
         function=options.acquisition if prediction else WITHOUT_MODEL,
         pixel_score=prediction.pixel_score if prediction else "entropy",
         model_version=prediction.model.version if prediction else "",
-        tickets=_wanted_tiles(campaign, prediction, options, known, seed=seed),
+        tickets=wanted,
         seed=seed,
         random_share=campaign.random_share if prediction else 1.0,
         control_share=campaign.control_share,
@@ -112,14 +130,14 @@ def _wanted_tiles(
     campaign: Campaign,
     prediction: Prediction | None,
     options: RoundOptions,
-    known: KnownParts | None,
     *,
     seed: int,
 ) -> list[QueuedTile]:
-    """A round's pool tiles in the order they are asked for; parts of them where the known parts are given."""
+    """A round's pool tiles in the order they are asked for; parts of them where the policy wants these and the map
+    tells them apart."""
     eligible, rng = eligible_tiles(campaign), np.random.default_rng(seed)
-    if prediction is not None and known is not None:
-        return _wanted_parts(campaign, prediction, options, known, eligible, rng)
+    if prediction is not None and options.ask_for == "regions" and told_apart(prediction):
+        return _wanted_parts(campaign, prediction, options, eligible, rng)
     rows, cols = np.nonzero(eligible)
     if prediction is None:
         same = np.ones((len(rows), 1))
@@ -151,12 +169,11 @@ def _wanted_parts(
     campaign: Campaign,
     prediction: Prediction,
     options: RoundOptions,
-    known: KnownParts,
     eligible: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> list[QueuedTile]:
     """The same of a round that asks for parts of tiles (docs/adr/0035)."""
-    candidates = part_candidates(prediction, eligible, known=known)
+    candidates = part_candidates(prediction, eligible, known=known_parts(prediction))
     ranked = rank_parts(
         candidates,
         acquisition=acquisition_named(options.acquisition),

@@ -78,7 +78,8 @@ def labelled_parts(training_set: TrainingSet) -> KnownParts:
         [labels] = label_rasters([whole], tile_px=tile_px, values=class_index(codes))
         # Of several people's labels of a part, or of quarters, those count that cover more of it.
         of_tile = counts.setdefault((row, col), np.zeros((PARTS, PARTS, len(codes)), np.int64))
-        np.maximum(of_tile, _by_part(labels, n_classes=len(codes)), out=of_tile)
+        theirs = _by_part(labels, n_classes=len(codes))
+        np.copyto(of_tile, theirs, where=(theirs.sum(axis=2) > of_tile.sum(axis=2))[..., None])
     if not counts:
         return np.zeros((0, 2), np.intp), np.zeros((0, len(codes)))
     tiles, table = np.array(list(counts), np.intp), np.stack(list(counts.values()))

@@ -25,7 +25,7 @@ class RoundOptions:
     Args:
         acquisition: name of the function, see core.acquisition.ACQUISITIONS.
         suspect_share: part of a round that may be confidently wrong, where there is evidence. suspect_by_looks,
-            spread_tiles: see acquisition.Mix.
+            spread_tiles: see rounds.Mix.
         pixel_score: what the next map sums as doubt, see core.uncertainty.PIXEL_SCORES; a round follows its map's own.
         opinions: of how many a score is made that needs several.
         cost: how much what takes long to label is put off, see acquisition.Doubt; 0 = not at all.
@@ -74,6 +74,11 @@ def check_round_options(campaign: Campaign, training: Mapping[str, Any]) -> None
             f"cost = {options.cost:g} cannot be told for parts of tiles: labels say how long a whole tile took. Ask "
             "for tiles, or leave the cost out."
         )
+    if options.ask_for == "regions" and options.suspect_by_looks:
+        raise InvalidPolicy(
+            "suspect_by_looks holds each candidate against every label, and there are sixteen times as many parts as "
+            "tiles: ask for tiles, or leave it out."
+        )
     try:
         check_parts(campaign.tile_px, options.parts)
     except InvalidPredictionGrid as error:
@@ -93,8 +98,10 @@ def published_models(campaign: Campaign) -> Any:
 
 
 def other_opinions(model: TrainedModel, *, count: int) -> list[TrainedModel]:
-    """The latest published models beside this one that say the same classes, and whose files are there."""
-    others = published_models(model.campaign).exclude(pk=model.pk).select_related("campaign", "run__training_set")
+    """The latest models published before this one that say the same classes, and whose files are there."""
+    others = (
+        published_models(model.campaign).filter(number__lt=model.number).select_related("campaign", "run__training_set")
+    )
     same = (other for other in others if other.class_codes == model.class_codes and other.path.exists())
     return [other for other, _nth in zip(same, range(count), strict=False)]
 

@@ -8,7 +8,6 @@ import rasterio.shutil
 from rasterio.transform import from_origin
 
 from annotation.core.grid import PixelWindow
-from learning.core import map_copies
 from learning.core.map_copies import write_hidden_copy, write_renumbered_copy
 
 COLOURS = {0: (0, 0, 0, 0), 1: (200, 0, 0, 255), 2: (0, 200, 0, 255)}
@@ -30,8 +29,7 @@ def write_map(path: Path, values: np.ndarray, *, colours: dict | None = None) ->
     return path
 
 
-def test_hidden_rectangles_have_no_value_at_any_scale_and_all_else_is_as_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr(map_copies, "STRIP_PX", 512)  # rectangles cross the parts handled at once
+def test_hidden_rectangles_have_no_value_at_any_scale_and_all_else_is_as_it_was(tmp_path):
     values = np.where(np.arange(SIDE) < 700, 1, 2).astype(np.uint8) * np.ones((SIDE, 1), np.uint8)
     source = write_map(tmp_path / "class.tif", values, colours=COLOURS)
     hidden = [PixelWindow(448, 384, 256, 256), PixelWindow(1024, 1152, 176, 48)]

@@ -595,3 +595,10 @@ def test_tiles_whose_parts_would_be_too_small_are_refused_before_the_map_is_begu
     with pytest.raises(InvalidPredictionGrid, match="4 × 4 parts"):
         predict(model, raster, tmp_path / "out", tile_px=96, parts=4)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_room_that_sums_need_on_the_disk_is_taken_before_they_are_written(tmp_path):
+    path = tmp_path / "sums"
+    sums = map_tables._room_on_disk(path, (300, 200, 9))
+    assert sums.shape == (300, 200, 9) and not sums.any()
+    assert 512 * path.stat().st_blocks >= sums.nbytes  # a file with holes has fewer blocks

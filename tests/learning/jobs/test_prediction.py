@@ -115,6 +115,45 @@ def test_a_map_that_wants_a_second_opinion_is_refused_where_there_is_none_and_sa
     job = predicted(model)
     assert job.state == "failed" and "Train with dropout" in job.error
     assert Prediction.objects.get(model=model).state == "running" and model.campaign.rounds.count() == 1
+    policy(model.campaign)
+    job = predicted(model)
+    assert job.state == "succeeded", job.error
+
+
+def test_a_map_that_is_gone_on_with_is_made_with_what_it_was_begun_with(tmp_path: Path, monkeypatch: Any) -> None:
+    model = mapped_layer(tmp_path, tile_px=128)
+    policy(model.campaign, pixel_score="margin", ask_for="regions")
+    with monkeypatch.context() as patch:
+        patch.setattr("learning.core.predict.assemble", _power_cut)
+        assert predicted(model).state == "failed"
+    policy(model.campaign)  # by entropy, whole tiles
+    monkeypatch.setattr("learning.core.predict.predict_core_row", _power_cut)  # every row is there
+    job = predicted(model)
+    assert job.state == "succeeded", job.error
+    made = Prediction.objects.get(model=model)
+    assert made.pixel_score == "margin" and "parts_doubt.npy" in made.files
+
+
+def test_a_worker_killed_while_it_clears_up_leaves_a_map_that_is_found_done(tmp_path: Path, monkeypatch: Any) -> None:
+    model = mapped_layer(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("learning.core.map_plan.shutil.rmtree", _removing_one_file)
+        assert predicted(model).state == "failed"
+    monkeypatch.setattr("learning.core.predict.predict_core_row", _power_cut)
+    job = predicted(model)
+    assert job.state == "succeeded", job.error
+    made = Prediction.objects.get(model=model)
+    assert not [path.name for path in made.path("").iterdir() if path.name.startswith("rows")]
+
+
+def _power_cut(*_given: Any, **_named: Any) -> None:
+    raise RuntimeError("The power went off.")
+
+
+def _removing_one_file(folder: Path, **_named: Any) -> None:
+    if folder.exists():
+        next(iter(sorted(folder.glob("row-*.tif")))).unlink()
+        _power_cut()
 
 
 def test_a_map_is_made_in_parts_where_the_policy_asks_for_regions_and_its_round_does(tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from django.db import IntegrityError, transaction
 from learning_rows import Labelled, labelled_campaign, model_row, ready_map
+from queue_rows import at_once
 
 from annotation.models import Ticket
+from annotation.services.queue_pick import pick_tile
 from annotation.services.tiles import pool_mask
 from learning.models import AcquisitionRound, RetrainingPolicy
+from learning.services import acquisition
 from learning.services.acquisition import latest_round_number, open_acquisition_round
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +74,27 @@ def test_a_round_is_opened_once_however_often_its_job_runs() -> None:
     by_run = open_acquisition_round(campaign=scene.campaign, prediction=opened.prediction, training_run=run)
     assert by_run == open_acquisition_round(campaign=scene.campaign, prediction=opened.prediction, training_run=run)
     assert latest_round_number(scene.campaign) == before + 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_a_round_is_ranked_tiles_can_be_picked_and_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = labelled_campaign(pool=4, random_share=0.0)
+    real, picked = acquisition.rank_tiles, []
+
+    def ranked(*given: Any, **named: Any) -> Any:
+        """Somebody picks the tile that comes first, on a connection of their own, before anything is opened."""
+        found = real(*given, **named)
+        row, col = found[0].row, found[0].col
+        failed = at_once(
+            lambda: picked.append(pick_tile(campaign=scene.campaign, annotator=scene.author, row=row, col=col))
+        )
+        assert failed == []
+        return found
+
+    monkeypatch.setattr(acquisition, "rank_tiles", ranked)
+    _scores, opened = scored(scene)
+    tickets = pool_tickets(opened)
+    assert tickets and picked[0].tile_id not in {ticket.tile_id for ticket in tickets}
 
 
 def test_the_round_remembers_the_loop_as_it_was() -> None:

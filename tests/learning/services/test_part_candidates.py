@@ -67,6 +67,17 @@ def test_a_part_is_known_once_half_of_its_ground_is_labelled_and_tells_what_lies
     assert dict(zip(codes, share, strict=True)) == pytest.approx({FIRST: 0.9, SECOND: 0.1})
 
 
+def test_people_who_disagree_about_a_part_do_not_make_it_known_together() -> None:
+    scene = labelled_campaign()
+    tile = scene.pool_tiles()[0]
+    # Each labels a third of the first part, the same third, and says otherwise.
+    for author, code in ((scene.author, FIRST), (scene.reviewer, SECOND)):
+        other = scene.reviewer if author == scene.author else scene.author
+        accepted(scene.campaign, tile, author, other, [square(code, 0, 0, 9)])
+    places, _shares = labelled_parts(learnt(scene).run.training_set)
+    assert [tile.row * 4, tile.col * 4] not in places.tolist()
+
+
 def test_candidates_are_the_parts_of_eligible_tiles_beside_the_labelled_parts() -> None:
     scene = labelled_campaign()
     tile = scene.pool_tiles()[0]

@@ -253,6 +253,7 @@ def test_a_batch_mostly_by_people_with_an_open_alarm_is_refused_until_it_is_deci
             "Tiles of 64 px cannot be asked for in 4 × 4 parts: .* of 128 px",
         ),
         ({"training": {"ask_for": "regions", "cost": 0.5}}, "cannot be told for parts of tiles"),
+        ({"training": {"ask_for": "regions", "suspect_by_looks": True}}, "sixteen times as many parts"),
         ({"training": {"pixel_score": "bald"}}, "several opinions disagree about, and there will be one: train with"),
     ],
 )

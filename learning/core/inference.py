@@ -1,0 +1,166 @@
+"""A network as it computes maps: on its device, in the fewest operations, in one arithmetic. Imports torch.
+
+Batch norms are folded into the convolutions before them, whose weights are then kept in the arithmetic itself. The
+outputs are those of the network as it was trained but for rounding: `folded` compares them and gives the network back
+as it is where they are not.
+"""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from learning.core.dataset import Normalisation
+from learning.core.embedding import decoded_and_features
+from learning.core.model_file import TrainedModel
+from learning.core.network import STRIDE
+from learning.core.precision import autocast, on_device
+
+# How outputs follow from weights. It is part of a map's plan: rows computed in another way are not mixed with these.
+WAY = "folded"
+TOLERANCE = 1e-3  # of the largest output, in float32
+_TRIAL_PX = 2 * STRIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a network made of a batch, on the device, in the arithmetic it was computed in.
+
+    Args:
+        logits: (batch, class, row, col), before any temperature.
+        decoded: (batch, channel, …), what the head reads. cells: see embedding.decoded_and_features.
+    """
+
+    logits: Tensor
+    decoded: Tensor
+    cells: Tensor
+
+
+class PreparedNetwork:
+    """A model's network, ready to compute on a device in one arithmetic. Made by `prepared`."""
+
+    def __init__(self, model: TrainedModel, *, device: torch.device, precision: str) -> None:
+        norm = model.metadata.normalisation
+        self._network: Any = on_device(folded(model.network, bands=len(model.metadata.spec.bands)), device)
+        self._device, self._precision = device, precision
+        # Converted at each pass otherwise. Layers that autocast would keep in float32 are left to it.
+        self._dtype = torch.bfloat16 if precision == "bf16" and _only_convolutions(self._network) else None
+        if self._dtype is not None:
+            self._network.to(self._dtype)
+        self._mean, self._std = (
+            torch.tensor(values, dtype=torch.float32, device=device)[:, None, None] for values in (norm.mean, norm.std)
+        )
+
+    @torch.inference_mode()
+    def see(self, images: Tensor, valid: Tensor) -> Seen:
+        """One pass over what is on the device: raw values (batch, band, row, col), validity bool (batch, row, col)."""
+        inputs = images.to(torch.float32).sub_(self._mean).div_(self._std).mul_(valid[:, None])
+        inputs = inputs.to(dtype=self._dtype, memory_format=torch.channels_last)
+        with self._arithmetic():
+            decoded, cells = decoded_and_features(self._network, inputs)
+            return Seen(self._network.segmentation_head(decoded), decoded, cells)
+
+    @torch.inference_mode()
+    def head(self, decoded: Tensor) -> Tensor:
+        """Logits of what the head reads."""
+        with self._arithmetic():
+            logits: Tensor = self._network.segmentation_head(decoded)
+        return logits
+
+    def _arithmetic(self) -> Any:
+        return autocast("fp32" if self._dtype is not None else self._precision, self._device)
+
+
+# Of each network, which is never changed once it is loaded, by device, arithmetic and statistics.
+_ready: weakref.WeakKeyDictionary[nn.Module, dict[tuple[torch.device, str, Normalisation], PreparedNetwork]]
+_ready = weakref.WeakKeyDictionary()
+
+
+def prepared(model: TrainedModel, *, device: torch.device, precision: str) -> PreparedNetwork:
+    """The model's network for a device and a resolved arithmetic; made once."""
+    ways = _ready.setdefault(model.network, {})
+    way = (device, precision, model.metadata.normalisation)
+    if way not in ways:
+        with torch.inference_mode(False), torch.no_grad():  # tensors made in inference mode are good for nothing else
+            ways[way] = PreparedNetwork(model, device=device, precision=precision)
+    return ways[way]
+
+
+@torch.no_grad()
+def folded(network: nn.Module, *, bands: int) -> nn.Module:
+    """A copy of a network in evaluation mode, each batch norm folded into the convolution that feeds it.
+
+    Which one feeds it is seen in a pass over noise; a second pass holds the outputs against those of the original.
+    """
+    simple = copy.deepcopy(network).float().eval()
+    noise = torch.randn((1, bands, _TRIAL_PX, _TRIAL_PX), generator=torch.Generator().manual_seed(0))
+    noise = noise.to(next(simple.parameters()).device)
+    outputs = simple(noise)
+    pairs = _pairs(simple, noise)
+    if not pairs:
+        return simple
+    by_name = dict(simple.named_modules())
+    for convolution, norm in pairs.items():
+        fused = fuse_conv_bn_eval(by_name[convolution], by_name[norm])  # type: ignore[type-var]
+        _replace(simple, convolution, fused)
+        _replace(simple, norm, _after(by_name[norm]))
+    difference = (simple(noise) - outputs).abs().max()
+    if difference <= TOLERANCE * outputs.abs().max().clamp(min=1):
+        return simple
+    return copy.deepcopy(network).float().eval()
+
+
+def _pairs(network: nn.Module, noise: Tensor) -> dict[str, str]:
+    """Names of convolutions and of the batch norms that read exactly what they write."""
+    made: list[tuple[Tensor, str]] = []  # the tensors are kept, so that none takes the place of another
+    fed: dict[str, list[str]] = {}
+    used: dict[str, int] = {}
+
+    def convolved(name: str) -> Any:
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            made.append((output, name))
+            used[name] = used.get(name, 0) + 1
+
+        return hook
+
+    def normed(name: str) -> Any:
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            fed.setdefault(name, []).extend(source for tensor, source in made if tensor is inputs[0])
+
+        return hook
+
+    hooks: list[Any] = []
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            hooks.append(module.register_forward_hook(convolved(name)))
+        elif isinstance(module, nn.BatchNorm2d) and module.track_running_stats:
+            hooks.append(module.register_forward_pre_hook(normed(name)))
+    try:
+        network(noise)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {sources[0]: norm for norm, sources in fed.items() if len(sources) == 1 and used[sources[0]] == 1}
+
+
+def _after(norm: nn.Module) -> nn.Module:
+    """What a batch norm does beside its scale and shift: timm's carry their activation."""
+    activation = getattr(norm, "act", None)
+    return activation if isinstance(activation, nn.Module) else nn.Identity()
+
+
+def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, last = name.rpartition(".")
+    setattr(network.get_submodule(parent), last, module)
+
+
+def _only_convolutions(network: nn.Module) -> bool:
+    """Whether all weights are those of convolutions."""
+    return all(isinstance(module, nn.Conv2d) or not any(True for _ in module.parameters(recurse=False))
+               for module in network.modules())  # fmt: skip

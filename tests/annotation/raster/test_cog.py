@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rio_cogeo.cogeo import cog_validate
+
+from annotation.raster import cog
+
+PLACE = {"crs": "EPSG:2154", "transform": rasterio.Affine(0.2, 0, 500_000, 0, -0.2, 6_300_000)}
+COLOURS = {0: (0, 0, 0, 0), 1: (255, 55, 122, 255), 2: (128, 255, 0, 255), 3: (0, 204, 242, 255)}
+
+
+def patches(height: int, width: int, seed: int = 1) -> np.ndarray:
+    """Classes 1 to 3 in squares of 17 px, a corner without data."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(1, 4, (height // 17 + 1, width // 17 + 1), np.uint8)
+    values = np.kron(small, np.ones((17, 17), np.uint8))[:height, :width]
+    values[: height // 3, : width // 4] = 0
+    return values
+
+
+def written(path: Path, values: np.ndarray, *, at_a_time: int = 300, **options: object) -> Path:
+    height, width = values.shape
+    with cog.CogWriter(path, width=width, height=height, **PLACE, **{"overviews": "MODE", **options}) as out:
+        for top in range(0, height, at_a_time):
+            out.write(values[top : top + at_a_time])
+    return path
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_map_reads_as_it_was_written_and_is_a_valid_cog(tmp_path, monkeypatch, big):
+    if big:
+        monkeypatch.setattr(cog, "BIG_FROM_BYTES", 1)
+    values = patches(1501, 2047)
+    path = written(tmp_path / "classes.tif", values, colours=COLOURS, tags={"CLASS_CODES": '["a", "b"]'})
+    assert path.read_bytes()[2] == (43 if big else 42)
+    valid, errors, warnings = cog_validate(path)
+    assert (valid, errors, warnings) == (True, [], [])
+    with rasterio.open(path, driver="GTiff") as found:
+        assert np.array_equal(found.read(1), values)
+        assert (found.crs.to_epsg(), found.transform, found.nodata) == (2154, PLACE["transform"], 0)
+        assert {value: found.colormap(1)[value] for value in COLOURS} == COLOURS
+        assert found.tags()["CLASS_CODES"] == '["a", "b"]'
+        assert (found.overviews(1), found.block_shapes) == ([2, 4], [(512, 512)])
+    assert [one.name for one in tmp_path.iterdir()] == ["classes.tif"]
+
+
+def test_overviews_of_classes_hold_classes_and_no_mixture_and_keep_what_has_no_data(tmp_path):
+    values = patches(1501, 2047)
+    path = written(tmp_path / "classes.tif", values, colours=COLOURS)
+    expected = values
+    for level in (0, 1):
+        rows, cols = (n % 2 for n in expected.shape)
+        expected = cog.majority(np.pad(expected, ((0, rows), (0, cols))))
+        with rasterio.open(path, driver="GTiff", overview_level=level) as found:
+            assert np.array_equal(found.read(1), expected)
+            assert set(np.unique(expected)) == {0, 1, 2, 3}
+            assert found.colormap(1)[3] == COLOURS[3]
+
+
+def test_a_smooth_map_is_stored_by_differences_and_its_overviews_are_means(tmp_path):
+    across, down = np.meshgrid(np.arange(1300), np.arange(700))
+    noise = np.random.default_rng(0).integers(0, 3, across.shape)
+    values = ((across // 9 + down // 7) % 250 + 1 + noise).astype(np.uint8)
+    values[:100, :200] = 0
+    path = written(tmp_path / "entropy.tif", values, overviews="AVERAGE", smooth=True)
+    assert cog_validate(path)[0]
+    with rasterio.open(path, driver="GTiff") as found:
+        assert np.array_equal(found.read(1), values)
+    with rasterio.open(path, driver="GTiff", overview_level=0) as found:
+        assert np.array_equal(found.read(1), cog.average(values))
+    plain = written(tmp_path / "plain.tif", values, overviews="AVERAGE")
+    assert path.stat().st_size < 0.8 * plain.stat().st_size
+
+
+def test_of_four_values_the_one_met_most_is_kept_and_of_equals_the_first():
+    squares = {
+        ((1, 1), (2, 3)): 1, ((1, 2), (2, 3)): 2, ((1, 2), (3, 3)): 3, ((1, 2), (1, 2)): 1, ((1, 2), (2, 1)): 1,
+        ((1, 2), (3, 4)): 1, ((0, 2), (3, 4)): 2, ((0, 0), (0, 4)): 4, ((0, 2), (3, 3)): 3, ((0, 0), (0, 0)): 0,
+        ((0, 0), (5, 0)): 5,
+    }  # fmt: skip
+    for square, expected in squares.items():
+        assert cog.majority(np.array(square, np.uint8)).tolist() == [[expected]], square
+
+
+def test_the_mean_is_of_what_has_data_and_rounds_halves_upwards():
+    for square, expected in ((((1, 2), (0, 0)), 2), (((0, 0), (0, 0)), 0), (((255, 255), (255, 255)), 255)):
+        assert cog.average(np.array(square, np.uint8)).tolist() == [[expected]], square
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 1100), st.integers(1, 1100), st.integers(1, 700), st.integers(0, 5))
+def test_any_size_in_any_portions_has_the_same_bytes(tmp_path_factory, height, width, at_a_time, seed):
+    folder = tmp_path_factory.mktemp("cog")
+    values = patches(height, width, seed)
+    path = written(folder / "a.tif", values, at_a_time=at_a_time)
+    with rasterio.open(path, driver="GTiff") as found:
+        assert np.array_equal(found.read(1), values)
+    assert path.read_bytes() == written(folder / "b.tif", values, at_a_time=height).read_bytes()
+
+
+def test_a_map_with_rows_missing_or_too_many_is_not_put_in_place(tmp_path):
+    for rows, words in ((9, "9 of 10 rows were written"), (11, "after 9 of 10")):
+        with (
+            pytest.raises(ValueError, match=words),
+            cog.CogWriter(tmp_path / "a.tif", width=8, height=10, overviews="MODE", **PLACE) as out,
+        ):
+            out.write(np.ones((9, 8), np.uint8))
+            if rows > 9:
+                out.write(np.ones((rows - 9, 8), np.uint8))
+        assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_left_of_a_map_whose_writing_was_given_up(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"the map before")
+    with (
+        pytest.raises(RuntimeError, match="power"),
+        cog.CogWriter(tmp_path / "a.tif", width=900, height=900, overviews="MODE", **PLACE) as out,
+    ):
+        out.write(np.ones((600, 900), np.uint8))
+        raise RuntimeError("power cut")
+    assert [one.name for one in tmp_path.iterdir()] == ["a.tif"]
+    assert (tmp_path / "a.tif").read_bytes() == b"the map before"

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from learning.core.dataset import Normalisation
+from learning.core.inference import folded, prepared
+from learning.core.model_file import ModelMetadata, TrainedModel
+from learning.core.network import NetworkSpec, build_network
+
+torch.set_num_threads(1)
+BANDS = ("R", "G", "B")
+NORM = Normalisation("uint8", (100.0, 110.0, 90.0), (50.0, 40.0, 60.0))
+
+
+def network(architecture: str = "unet", encoder: str = "resnet18") -> nn.Module:
+    """With statistics as after a training: those of a new network would fold into nothing."""
+    torch.manual_seed(3)
+    spec = NetworkSpec(
+        bands=BANDS, class_codes=("a", "b", "c"), architecture=architecture, encoder=encoder, pretrained=False
+    )
+    made = build_network(spec).eval()
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+            nn.init.uniform_(module.weight, 0.7, 1.3)
+            nn.init.uniform_(module.bias, -0.2, 0.2)
+    return made.requires_grad_(False)
+
+
+def count(module: nn.Module, kind: type[nn.Module]) -> int:
+    return sum(isinstance(one, kind) for one in module.modules())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "encoder"),
+    [
+        ("unet", "tu-tf_efficientnet_lite0"),
+        ("unet", "resnet18"),
+        ("deeplabv3plus", "resnet18"),
+        ("segformer", "mit_b0"),
+    ],
+)
+def test_batch_norms_are_folded_away_and_the_outputs_stay(architecture, encoder):
+    original = network(architecture, encoder)
+    before = copy.deepcopy(original.state_dict())
+    simple = folded(original, bands=3)
+    assert count(original, nn.BatchNorm2d) > 0
+    assert count(simple, nn.BatchNorm2d) == 0
+    image = torch.randn((1, 3, 96, 64), generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        torch.testing.assert_close(simple(image), original(image), rtol=1e-3, atol=1e-3)
+    assert all(torch.equal(value, before[name]) for name, value in original.state_dict().items())
+
+
+class Twice(nn.Module):
+    """A convolution whose output is also used as it is: folding would change that use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 3, 1)
+        self.norm = nn.BatchNorm2d(3)
+        self.norm.running_var.fill_(9.0)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        found = self.convolution(image)
+        return found + self.norm(found)
+
+
+def test_a_network_that_would_answer_otherwise_is_left_as_it_is():
+    original = Twice().eval()
+    simple = folded(original, bands=3)
+    image = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(simple(image), original(image))
+
+
+def model(made: nn.Module, norm: Normalisation = NORM) -> TrainedModel:
+    spec = NetworkSpec(bands=BANDS, class_codes=("a", "b", "c"), encoder="resnet18", pretrained=False)
+    return TrainedModel(made, ModelMetadata(spec, norm, "demo", "1", 0.2, ""), sha256="x")
+
+
+def test_in_bf16_the_classes_are_those_of_float32_wherever_these_are_not_close():
+    ready = {way: prepared(model(network()), device=torch.device("cpu"), precision=way) for way in ("fp32", "bf16")}
+    image = torch.randint(0, 255, (1, 3, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    valid = torch.ones((1, 96, 96), dtype=torch.bool)
+    logits = {way: one.see(image, valid).logits.float() for way, one in ready.items()}
+    best, second = logits["fp32"].topk(2, dim=1).values.unbind(dim=1)
+    clear = best - second > 0.05 * (best - logits["fp32"].mean(dim=1)).abs().mean()
+    assert clear.float().mean() > 0.5
+    same = logits["fp32"].argmax(dim=1) == logits["bf16"].argmax(dim=1)
+    assert same[clear].float().mean() > 0.999
+
+
+def test_networks_are_prepared_once_for_each_device_arithmetic_and_statistics():
+    made = network()
+    first = prepared(model(made), device=torch.device("cpu"), precision="fp32")
+    assert prepared(model(made), device=torch.device("cpu"), precision="fp32") is first
+    other = Normalisation("uint8", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    assert prepared(model(made, other), device=torch.device("cpu"), precision="fp32") is not first
+    assert prepared(model(copy.deepcopy(made)), device=torch.device("cpu"), precision="fp32") is not first
