@@ -108,6 +108,10 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         """But for those whose author was asked for parts of the tile only."""
         return self.exclude(_asked_for_parts())
 
+    def of_parts(self) -> AnnotationQuerySet:
+        """Those whose author was asked for parts of the tile only."""
+        return self.filter(_asked_for_parts())
+
     def usable_as_labels(self) -> AnnotationQuerySet:
         """Accepted annotations of people who held the tile, but for those that an accepted correction stands in for;
         extra contributions are kept but do not count, and what was set aside is not accepted any more.
