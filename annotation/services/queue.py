@@ -1,8 +1,8 @@
 """The queue: claims that follow the rank of a round's tickets under concurrency (docs/adr/0004).
 
-Locks are taken in one order everywhere: campaign, annotation, ticket, lease, tile, mark. Opening a round and picking a
-tile lock the campaign; claims, heartbeats, releases and submissions do not. Leases to judge a model's drawing are
-handed out in annotation.services.validation_queue; keeping and releasing them is the same.
+Locks are taken in one order everywhere: campaign, annotation, ticket, lease, tile, report, mark; labels and tiles by
+id. Opening a round and picking a tile lock the campaign; claims, heartbeats, releases and submissions do not. Leases to
+judge a model's drawing are handed out in annotation.services.validation_queue; keeping and releasing them is the same.
 """
 
 from __future__ import annotations
