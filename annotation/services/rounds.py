@@ -12,10 +12,11 @@ from django.db.models import Count, Max
 from django.db.models.functions import Now
 
 from annotation.core.blind import is_blind
+from annotation.core.quarters import windows_in_quarter
 from annotation.errors import CampaignClosed
 from annotation.models import Campaign, QueueMark, QueueRound, Ticket, Tile
 from annotation.services.report_queue import carry_reports
-from annotation.services.tiles import Place, materialise_tiles, quarters_of
+from annotation.services.tiles import Place, materialise_tiles, quarters_left_out, quarters_of
 
 SLOT_SPACING = 20  # ranks between a tile's first and second ticket, so that two people are rarely side by side
 
@@ -25,7 +26,8 @@ class QueuedTile:
     """A tile that a round wants labelled, in the order given; `probability` where it was drawn at random.
 
     Args: regions: windows of the tile that are asked for, (col, row, width, height) in its pixels, most wanted first;
-        none = the whole tile. The quarters of a tile that was split are asked for whole, and so are blind tiles.
+        none = the whole tile. Of a tile that was split, each quarter is asked for those in it, and one without any is
+        not asked for. Blind tiles are asked for whole.
     """
 
     row: int
@@ -99,13 +101,20 @@ def labelled_or_leased_tiles(campaign: Campaign) -> set[Place]:
 
 
 def _taken_in_quarters(campaign: Campaign, taken: set[tuple[int, int, int]]) -> set[Place]:
-    """Of the tiles that were split, those of which every quarter is taken or closed."""
-    wanting: dict[Place, bool] = {}
-    closed = [Tile.State.ACCEPTED, Tile.State.UNUSABLE]
-    for row, col, part, state in campaign.tiles.filter(whole__isnull=False).values_list("row", "col", "part", "state"):
-        asks = state not in closed and (row, col, part) not in taken
-        wanting[(row, col)] = wanting.get((row, col), False) or asks
-    return {place for place, asks in wanting.items() if not asks}
+    """Of the tiles that were split, those of which every quarter is taken or closed.
+
+    One that nobody was asked for wants nobody once there is work on the parts that were: the tile is done with them.
+    """
+    left_out = quarters_left_out(campaign)
+    split, wanting, untouched, worked_on = set[Place](), set[Place](), set[Place](), set[Place]()
+    quarters = campaign.tiles.filter(whole__isnull=False).values_list("pk", "row", "col", "part", "state")
+    for number, row, col, part, state in quarters:
+        split.add((row, col))
+        if state == Tile.State.ACCEPTED or (row, col, part) in taken:
+            worked_on.add((row, col))
+        elif state != Tile.State.UNUSABLE:
+            (untouched if number in left_out else wanting).add((row, col))
+    return split - wanting - (untouched - worked_on)
 
 
 def _unlabelled_controls(campaign: Campaign) -> list[QueuedTile]:
@@ -147,11 +156,13 @@ def _write_tickets(queue_round: QueueRound, wanted: Sequence[QueuedTile], tiles:
     ordered = []
     for position, item in enumerate(wanted):
         for tile in given_out[(item.row, item.col)]:
-            if tile.part and tile.state in (Tile.State.ACCEPTED, Tile.State.UNUSABLE):
+            regions = _regions_of(item, tile, campaign)
+            if regions is None or (tile.part and tile.state in (Tile.State.ACCEPTED, Tile.State.UNUSABLE)):
                 continue
             free = [slot for slot in range(campaign.redundancy) if slot not in taken.get(tile.pk, set())]
             ordered += [
-                (position + nth * SLOT_SPACING, nth, position, slot, tile, item) for nth, slot in enumerate(free)
+                (position + nth * SLOT_SPACING, nth, position, slot, tile, item, regions)
+                for nth, slot in enumerate(free)
             ]
     ordered.sort(key=lambda entry: entry[:3])
     # The quarters of a tile share a rank.
@@ -169,19 +180,27 @@ def _write_tickets(queue_round: QueueRound, wanted: Sequence[QueuedTile], tiles:
                 kind=item.kind,
                 score=item.score,
                 probability=item.probability,
-                regions=_regions_of(item, tile, campaign),
+                regions=regions,
             )
             for rank, entries in by_rank
-            for (*_place, slot, tile, item) in entries
+            for (*_place, slot, tile, item, regions) in entries
         ],
         batch_size=2000,
     )
 
 
-def _regions_of(item: QueuedTile, tile: Tile, campaign: Campaign) -> list[list[int]]:
-    """Which parts of a blind tile are wanted would be a model's opinion of them."""
+def _regions_of(item: QueuedTile, tile: Tile, campaign: Campaign) -> list[list[int]] | None:
+    """The windows that a tile or a quarter is asked for, none = all of it; None for a quarter in which none lies.
+
+    Which parts of a blind tile are wanted would be a model's opinion of them.
+    """
     blind = is_blind(seed=campaign.seed, row=tile.row, col=tile.col, share=campaign.blind_share)
-    return [] if tile.part or blind else [list(window) for window in item.regions]
+    if blind or not item.regions:
+        return []
+    if not tile.part:
+        return [list(window) for window in item.regions]
+    within = windows_in_quarter(item.regions, part=tile.part, tile_px=campaign.tile_px)
+    return [list(window) for window in within] or None
 
 
 def _score_tiles(wanted: Sequence[QueuedTile], tiles: Mapping[Place, Tile]) -> None:
