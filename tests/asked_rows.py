@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import numpy as np
 from gold_rows import GREY, rectangle
 from queue_rows import pool_places
 
@@ -22,12 +23,11 @@ ASKED = ((64, 0, 32, 32), (0, 96, 32, 32))  # upper right, then lower left, of t
 def asking_round(campaign: Any, count: int = 3, *, asked: Any = ASKED, **more: Any) -> None:
     """A round whose tiles are all asked for by parts."""
     tickets = [
-        QueuedTile(row=row, col=col, kind="uncertainty", score=0.4, regions=asked)
-        for row, col in pool_places(campaign, count)
+        QueuedTile(row=row, col=col, kind="uncertainty", regions=asked) for row, col in pool_places(campaign, count)
     ]
     open_queue_round(
         campaign=campaign, function="doubt_and_diversity", model_version="m1", control_share=0.0, tickets=tickets,
-        **{"pixel_score": "margin", **more},
+        scores=np.full((campaign.n_rows, campaign.n_cols), 0.4, np.float32), **{"pixel_score": "margin", **more},
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, F, OuterRef, QuerySet
 
 from annotation.core.agreement import confusion_counts
-from annotation.core.asked import asked_mask
+from annotation.core.asked import Window, asked_mask
 from annotation.core.gold import gold_is_due, gold_order, share_of_gold
 from annotation.core.reliability import gold_passed
 from annotation.core.stored_labels import class_index, label_rasters
@@ -29,7 +30,7 @@ from annotation.models import (
 )
 from annotation.services.asked import asked_of
 from annotation.services.clock import database_now
-from annotation.services.gold_shown import parts_to_ask, reason_of_choice, reason_to_show
+from annotation.services.gold_shown import Shown, parts_to_ask, reason_of_choice, reason_to_show
 from annotation.services.nomenclatures import selectable_codes
 from annotation.services.rounds import lock_campaign
 from annotation.services.tiles import refresh_tile_state
@@ -156,11 +157,10 @@ def gold_lease_if_due(
     shown = reason_to_show(campaign, annotator, key=key, count=given.count(), within=within, newcomer=newcomer)
     if shown is None:
         return None
-    in_turn = (golds[number] for number in gold_order(key, golds, **drawn))
-    askable = ((gold, parts_to_ask(gold, key=key, like=shown.like)) for gold in in_turn)
-    gold, asked = next(((gold, parts) for gold, parts in askable if parts is not None), (None, None))
-    if gold is None:
+    found = _first_to_show(golds, gold_order(key, golds, **drawn), shown, key=key)
+    if found is None:
         return None
+    gold, asked = found
     now = database_now()
     lease = Lease.objects.create(
         tile=gold.tile,
@@ -171,11 +171,25 @@ def gold_lease_if_due(
         ahead=ahead,
         asked=asked,
     )
-    why = shown.why
-    if why["score"] is not None and gold.tile.priority is not None:
-        why["score"] = gold.tile.priority  # what the map shows of the tile
-    GoldLease.objects.create(lease=lease, gold=gold, why=why)
+    score = None if shown.why["score"] is None else gold.tile.priority  # what the map shows of the tile
+    GoldLease.objects.create(lease=lease, gold=gold, why={**shown.why, "score": score})
     return lease
+
+
+def _first_to_show(
+    golds: Mapping[int, GoldTile], order: Iterable[int], shown: Shown, *, key: bytes
+) -> tuple[GoldTile, list[Window]] | None:
+    """The first gold tile that can be shown as the tiles of the round are, and the parts that are asked for.
+
+    One whose row is newer than the round has no score yet where the others have: the next round gives it one.
+    """
+    for number in order:
+        gold = golds[number]
+        if shown.why["score"] is not None and gold.tile.priority is None:
+            continue
+        if (asked := parts_to_ask(gold, key=key, like=shown.like)) is not None:
+            return gold, asked
+    return None
 
 
 def gold_lease_if_chosen(tile: Tile, annotator: User) -> Lease | None:

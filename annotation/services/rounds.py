@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Max
 from django.db.models.functions import Now
+from numpy.typing import NDArray
 
 from annotation.core.blind import is_blind
 from annotation.core.quarters import windows_in_quarter
@@ -21,11 +22,24 @@ from annotation.services.tiles import Place, materialise_tiles, quarters_left_ou
 SLOT_SPACING = 20  # ranks between a tile's first and second ticket, so that two people are rarely side by side
 
 
+# Locked in the order of their ids, as annotation.services.tiles locks those whose state changes.
+SCORE = """
+WITH scored AS MATERIALIZED (
+    SELECT t.id, now.score
+    FROM annotation_tile t JOIN unnest(%(tiles)s::bigint[], %(scores)s::float8[]) AS now(id, score) ON now.id = t.id
+    WHERE t.priority IS DISTINCT FROM now.score
+    ORDER BY t.id FOR NO KEY UPDATE OF t
+)
+UPDATE annotation_tile t SET priority = scored.score FROM scored WHERE t.id = scored.id
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedTile:
     """A tile that a round wants labelled, in the order given; `probability` where it was drawn at random.
 
-    Args: regions: windows of the tile that are asked for, (col, row, width, height) in its pixels, most wanted first;
+    Args: score: where the round has no scores of all tiles.
+        regions: windows of the tile that are asked for, (col, row, width, height) in its pixels, most wanted first;
         none = the whole tile. Of a tile that was split, each quarter is asked for those in it, and one without any is
         not asked for. Blind tiles are asked for whole.
     """
@@ -44,14 +58,18 @@ def open_queue_round(
     campaign: Campaign,
     function: str,
     tickets: Iterable[QueuedTile],
+    scores: NDArray[np.float32] | None = None,
     model_version: str = "",
     seed: int = 0,
     random_share: float = 0.0,
     control_share: float | None = None,
     pixel_score: str = "entropy",
 ) -> QueueRound:
-    """Close the campaign's round and open the next one with these tiles, best first; their scores are means over
-    pixels of `pixel_score`.
+    """Close the campaign's round and open the next one with these tiles, best first.
+
+    `scores` are means over the pixels of every tile of `pixel_score`, float32 (n_rows, n_cols), NaN where there is no
+    imagery. The map shows them of all tiles of the pool that have a row: of gold tiles too, which no round asks for
+    and which are given with their score (docs/adr/0022).
 
     Hold-out tiles that still lack labels are woven in at `control_share` (default: the campaign's). Tickets of
     earlier rounds that nobody holds are void, but for those of reported places, which go first here too; work under way
@@ -61,7 +79,7 @@ def open_queue_round(
     if campaign.state != Campaign.State.OPEN:
         raise CampaignClosed(f"Campaign {campaign.slug!r} is closed: open it again before opening a round.")
     share = campaign.control_share if control_share is None else control_share
-    wanted = _weave_controls(list(tickets), _unlabelled_controls(campaign), share)
+    wanted = _weave_controls([_scored(item, scores) for item in tickets], _unlabelled_controls(campaign), share)
     tiles = materialise_tiles(campaign=campaign, places=[(item.row, item.col) for item in wanted])
     campaign.rounds.filter(closed_at__isnull=True).update(closed_at=Now())
     last = campaign.rounds.aggregate(last=Max("number"))["last"]
@@ -77,7 +95,8 @@ def open_queue_round(
     )
     # As late as can be: whoever claims between this line and the commit finds nothing and waits for the new round.
     Ticket.objects.filter(campaign=campaign, state=Ticket.State.OPEN).update(state=Ticket.State.VOID)
-    _score_tiles(wanted, tiles)  # before the mark: whoever hands a tile in holds it and then moves the mark
+    # Before the mark: whoever hands a tile in holds it and then moves the mark.
+    _score_tiles(campaign, wanted, tiles, scores)
     QueueMark.objects.update_or_create(campaign=campaign, defaults={"open_rank": 0})
     carry_reports(queue_round)
     _write_tickets(queue_round, wanted, tiles)
@@ -203,14 +222,25 @@ def _regions_of(item: QueuedTile, tile: Tile, campaign: Campaign) -> list[list[i
     return [list(window) for window in within] or None
 
 
-def _score_tiles(wanted: Sequence[QueuedTile], tiles: Mapping[Place, Tile]) -> None:
-    scored = []
-    for item in wanted:
-        tile = tiles[(item.row, item.col)]
-        if item.score is not None and tile.priority != item.score:
-            tile.priority = item.score
-            scored.append(tile)
-    Tile.objects.bulk_update(scored, ["priority"], batch_size=2000)
+def _scored(item: QueuedTile, scores: NDArray[np.float32] | None) -> QueuedTile:
+    return item if scores is None else replace(item, score=float(scores[item.row, item.col]))
+
+
+def _score_tiles(
+    campaign: Campaign,
+    wanted: Sequence[QueuedTile],
+    tiles: Mapping[Place, Tile],
+    scores: NDArray[np.float32] | None,
+) -> None:
+    """What the map shows of the tiles that are wanted; where every tile has a score, of all that have a row."""
+    found = {tiles[(item.row, item.col)].pk: item.score for item in wanted if item.score is not None}
+    if scores is not None:
+        pool = campaign.tiles.filter(part=0, role=Tile.Role.POOL).values_list("pk", "row", "col")
+        rows = np.array(list(pool), np.int64).reshape(-1, 3)
+        rows = rows[np.isfinite(scores[rows[:, 1], rows[:, 2]])]
+        found = dict(zip(rows[:, 0].tolist(), scores[rows[:, 1], rows[:, 2]].tolist(), strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(SCORE, {"tiles": list(found), "scores": list(found.values())})
 
 
 def lock_campaign(campaign: Campaign) -> None:

@@ -10,6 +10,7 @@ import scenes
 from asked_rows import accept, asking_round, body_of, hand_in, held, in_parts
 from gold_rows import GREEN, GREY, gold_campaign, halves, rectangle
 from gold_rows import hand_in as hand_in_gold
+from numpy.typing import NDArray
 from queue_rows import pool_places
 
 from annotation.models import GoldLease, Lease, Ticket, Tile
@@ -38,14 +39,20 @@ def round_of(campaign: Any, kinds: Kinds, *, random_share: float, seed: int = 0,
     """A round with a tile for each of these kinds, each asked for other parts."""
     rng = np.random.default_rng(seed)
     tickets = [
-        QueuedTile(row=row, col=col, kind=kind, score=0.4, regions=drawn_windows(rng),
+        QueuedTile(row=row, col=col, kind=kind, regions=drawn_windows(rng),
                    probability=0.1 if kind == "random" else None)
         for (row, col), kind in zip(pool_places(campaign, len(kinds) + 8)[8:], kinds, strict=True)
     ]  # fmt: skip
     open_queue_round(
         campaign=campaign, function="doubt_and_diversity", model_version="m1", tickets=tickets,
-        random_share=random_share, **{"control_share": 0.0, "pixel_score": "margin", **more},
+        random_share=random_share, scores=scores_of(campaign, rng),
+        **{"control_share": 0.0, "pixel_score": "margin", **more},
     )  # fmt: skip
+
+
+def scores_of(campaign: Any, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Another score for each tile."""
+    return rng.random((campaign.n_rows, campaign.n_cols), np.float32)
 
 
 def shown_to(campaign: Any, someone: Any, count: int) -> list[tuple[bool, list[list[int]]]]:
