@@ -19,7 +19,8 @@ class QueueRound(models.Model):
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="rounds")
     number = models.PositiveIntegerField()
     function = models.CharField(max_length=40)  # acquisition function, or "initial"
-    pixel_score = models.CharField(max_length=32, default="entropy")  # what tickets' scores are the mean of
+    # What tickets' scores are the mean of.
+    pixel_score = models.CharField(max_length=32, default="entropy", db_default="entropy")
     model_version = models.CharField(max_length=120, blank=True)
     random_share = models.FloatField(default=0.0)
     control_share = models.FloatField(default=0.0)
@@ -73,6 +74,7 @@ class Ticket(models.Model):
     probability = models.FloatField(null=True, blank=True)
     regions = models.JSONField(
         default=list,
+        db_default=Value([], models.JSONField()),
         blank=True,
         help_text="pixel windows of the tile that are asked for, [col, row, width, height] each, most wanted first; "
         "empty: the whole tile",
