@@ -14,7 +14,7 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -106,9 +106,14 @@ class CogWriter:
         for level, coarser in zip(self._levels, self._levels[1:], strict=False):
             level.feed(coarser, HALVES[overviews])
 
-    def write(self, rows: Rows) -> None:
-        """The next rows, of the whole width. Raises ValueError: another width, or more rows than the raster has."""
-        self._levels[0].add(rows)
+    def write(self, rows: Rows, *, packed: Sequence[bytes] | None = None) -> None:
+        """The next rows, of the whole width.
+
+        Args:   packed: the same as they are to be stored, block by block from left to right, by whom has them so
+                (stored_rows): then these are one row of blocks, and the rows before were whole ones.
+        Raises: ValueError: another width, more rows than the raster has, or blocks that are not those of the rows.
+        """
+        self._levels[0].add(rows, packed)
 
     def __enter__(self) -> CogWriter:
         """Ready for the first rows."""
@@ -169,6 +174,20 @@ class CogWriter:
             }
 
 
+def stored_rows(path: Path) -> Iterator[list[bytes]]:
+    """The blocks of a GeoTIFF of one band as they are stored, row of blocks by row of blocks.
+
+    For `CogWriter.write`: they must be 512 px wide and high, packed by deflate, by differences where the map is smooth.
+    """
+    [directory] = tiff.read_directories(path)
+    with path.open("rb") as file:
+        across = -(-directory.value(file.fileno(), tiff.WIDTH, 0) // BLOCK_PX)
+        offsets, lengths = (directory.values(file.fileno(), tag) for tag in (tiff.TILE_OFFSETS, tiff.TILE_COUNTS))
+        for first in range(0, len(offsets), across):
+            places = zip(offsets[first : first + across], lengths[first : first + across], strict=True)
+            yield [tiff.read_exactly(file.fileno(), offset, length) for offset, length in places]
+
+
 class _Level:
     """One level of the pyramid: the blocks that were written, in a file, and rows that do not fill a block yet."""
 
@@ -191,7 +210,7 @@ class _Level:
         """Where rows go once they are written, halved."""
         self._coarser = (coarser, halve)
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: Rows, packed: Sequence[bytes] | None = None) -> None:
         width, height = self.shape
         if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != width or self._seen + len(rows) > height:
             raise ValueError(
@@ -199,6 +218,16 @@ class _Level:
                 f"{height - self._seen} rows at most."
             )
         self._seen += len(rows)
+        if packed is not None:
+            whole = len(rows) == BLOCK_PX or self._seen == height
+            if self._filled or not whole or len(packed) * BLOCK_PX != self._rows.shape[1]:
+                raise ValueError(
+                    f"{len(packed)} blocks for rows {rows.shape} of {width} columns: give one row of blocks."
+                )
+            self._rows[: len(rows), :width], self._rows[len(rows) :] = rows, NODATA
+            self._filled = len(rows)
+            self._emit(packed)
+            return
         while len(rows):
             count = min(len(rows), BLOCK_PX - self._filled)
             self._rows[self._filled : self._filled + count, :width] = rows[:count]
@@ -220,11 +249,13 @@ class _Level:
         self._file.close()
         self.path.unlink(missing_ok=True)
 
-    def _emit(self) -> None:
-        blocks = [self._rows[:, left : left + BLOCK_PX] for left in range(0, self._rows.shape[1], BLOCK_PX)]
-        for packed in self._pool.map(self._packed, blocks):
-            self.lengths.append(len(packed))
-            self._file.write(packed)
+    def _emit(self, packed: Sequence[bytes] | None = None) -> None:
+        lefts = range(0, self._rows.shape[1], BLOCK_PX)
+        if packed is None:
+            packed = list(self._pool.map(self._packed, [self._rows[:, left : left + BLOCK_PX] for left in lefts]))
+        for block in packed:
+            self.lengths.append(len(block))
+            self._file.write(block)
         if self._coarser is not None:
             coarser, halve = self._coarser
             rows, cols = (n + n % 2 for n in (self._filled, self.shape[0]))

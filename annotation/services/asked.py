@@ -5,6 +5,8 @@ Windows are [col, row, width, height] in the pixels of the tile that is drawn, m
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from annotation.models import Annotation, Lease
 
 Windows = list[list[int]]
@@ -12,7 +14,15 @@ Windows = list[list[int]]
 
 def asked_of(annotation: Annotation) -> Windows:
     """The windows that somebody's labels of a tile were asked for, as whoever judges them must know."""
-    lease = Lease.objects.filter(
-        tile=annotation.tile_id, annotator=annotation.annotator_id, purpose=Lease.Purpose.DRAW
-    ).first()
-    return [] if lease is None else lease.asked
+    return asked_of_each([annotation])[annotation.pk]
+
+
+def asked_of_each(annotations: Collection[Annotation]) -> dict[int, Windows]:
+    """The same of several, by the annotation's key; one query."""
+    leases = Lease.objects.filter(
+        tile__in={one.tile_id for one in annotations},
+        annotator__in={one.annotator_id for one in annotations},
+        purpose=Lease.Purpose.DRAW,
+    ).values_list("tile_id", "annotator_id", "asked")
+    shown = {(tile, annotator): asked for tile, annotator, asked in leases}
+    return {one.pk: shown.get((one.tile_id, one.annotator_id), []) for one in annotations}

@@ -1,46 +1,83 @@
 """The files of a prediction: finished rows of windows, then the published COGs and tile scores. No torch.
 
-A row of windows is two files: a two-band GeoTIFF (class, entropy) and an .npz of integer sums, written last.
-Whoever computes a row, in whatever order, writes the same bytes; assembly reads rows from top to bottom.
+A row of windows is three files: GeoTIFFs of class and entropy, and an .npz of integer sums, written last. Whoever
+computes a row, in whatever order, writes the same bytes; assembly goes through them from top to bottom, and copies
+their blocks as they are stored where rows are whole blocks high.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import rasterio
 from rasterio import Affine
 from rasterio.windows import Window
 
-from annotation.raster.cog import CogWriter
+from annotation.raster.cog import BLOCK_PX, NODATA, ZLEVEL, CogWriter, stored_rows
 from learning.core.durable import publish
-from learning.core.edges import EdgeCount
+from learning.core.edges import Classes, EdgeCount
 from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, remove_work_dir
 from learning.core.map_tables import RowSums, save_sums, write_npy, write_tables
 from learning.errors import InvalidPredictionGrid
 
-BLOCK_PX = 512
-NODATA = 0
 ENTROPY_LEVELS = 254  # stored 1 … 255; 0 means no imagery
 _COPY_PX = 4096
 
 
-def row_profile(plan: PredictionPlan, core_row: int) -> dict[str, Any]:
-    """Creation options of a row's GeoTIFF."""
+@contextlib.contextmanager
+def row_writer(plan: PredictionPlan, core_row: int) -> Iterator[RowWriter]:
+    """Where the windows of a row are written; in place once the context ends and its sums are kept.
+
+    Two workers may be at the same row, where one was thought dead: each writes files of its own.
+    """
     start, stop = plan.core_rows_px(core_row)
+    final = (plan.row_path(core_row), plan.entropy_path(core_row))
+    own = f"{os.getpid()}-{uuid4().hex[:8]}"
+    partial = [path.with_name(f"{path.name}.{own}.partial") for path in final]
     # Placed in pixels counted upwards from the raster's foot: GDAL warns about files without a place.
     place = Affine(1, 0, 0, 0, -1, plan.height - start)
-    return _profile(plan.width, stop - start, count=2) | {"zlevel": 1, "transform": place}
+    try:
+        with contextlib.ExitStack() as stack:
+            files = [
+                stack.enter_context(rasterio.open(
+                    path, "w", **_profile(plan.width, stop - start), transform=place, predictor=predictor
+                ))
+                for path, predictor in zip(partial, (1, 2), strict=True)
+            ]  # fmt: skip
+            writer = RowWriter(*files)
+            yield writer
+        if writer.sums is None:
+            raise InvalidPredictionGrid(f"Row {core_row} of windows has no sums: they belong to it.")
+        for path, done in zip(partial, final, strict=True):
+            publish(path, done)
+        save_sums(plan, core_row, writer.sums)
+    finally:
+        for path in partial:
+            path.unlink(missing_ok=True)
 
 
-def finish_row(plan: PredictionPlan, core_row: int, *, partial: Path, sums: RowSums) -> None:
-    """Put a row in place; its sums come last and mark it finished."""
-    publish(partial, plan.row_path(core_row))
-    save_sums(plan, core_row, sums)
+@dataclass(slots=True)
+class RowWriter:
+    """The files of a row of windows while they are written, and its sums once these are known."""
+
+    _classes: Any
+    _entropy: Any
+    sums: RowSums | None = None
+
+    def write(self, classes: Classes, levels: Classes, *, left: int) -> None:
+        """Classes and entropy levels of a window's core, uint8 (row, col), from column `left` on."""
+        window = Window(left, 0, classes.shape[1], classes.shape[0])
+        self._classes.write(classes, 1, window=window)
+        self._entropy.write(levels, 1, window=window)
 
 
 def assemble(
@@ -58,8 +95,13 @@ def assemble(
     levels = {"ENTROPY_MAX_NATS": repr(most), "ENTROPY_LEVELS": str(ENTROPY_LEVELS)}
     classes = {"CLASS_CODES": json.dumps(plan.class_codes)}
     edges = EdgeCount(width=plan.width, tile_px=plan.tile_px, n_rows=plan.n_rows, n_cols=plan.n_cols)
-    _write_cog(plan, 1, out.classes, tags={**tags, **classes}, colours=table, overviews="MODE", on_block=edges.add)
-    _write_cog(plan, 2, out.entropy, tags={**tags, **levels}, overviews="AVERAGE", smooth=True)
+    _write_cog(
+        plan, PredictionPlan.row_path, out.classes, tags={**tags, **classes}, colours=table, overviews="MODE",
+        on_block=edges.add,
+    )  # fmt: skip
+    _write_cog(
+        plan, PredictionPlan.entropy_path, out.entropy, tags={**tags, **levels}, overviews="AVERAGE", smooth=True
+    )
     write_npy(out.edges, edges.counts)
     result = write_tables(plan, out)
     remove_work_dir(plan.work_dir)
@@ -83,39 +125,39 @@ def colour_table(class_codes: Sequence[str], colours: Mapping[str, str]) -> dict
 
 def _write_cog(
     plan: PredictionPlan,
-    band: int,
+    path_of: Callable[[PredictionPlan, int], Path],
     path: Path,
     *,
     on_block: Callable[..., None] = lambda block, *, top, left: None,
     **options: Any,
 ) -> None:
-    """One band of the rows of windows as a COG; options as those of CogWriter."""
+    """One map of the rows of windows as a COG; options as those of CogWriter."""
     with rasterio.open(plan.source, driver="GTiff") as source:
         place = {"crs": source.crs, "transform": source.transform}
     with CogWriter(path, width=plan.width, height=plan.height, **place, **options) as out:
         for core_row in range(plan.n_core_rows):
             start, stop = plan.core_rows_px(core_row)
-            with rasterio.open(plan.row_path(core_row), driver="GTiff") as row:
-                for top in range(0, stop - start, BLOCK_PX):
-                    window = Window(0, top, plan.width, min(BLOCK_PX, stop - start - top))
-                    rows = row.read(band, window=window)
+            stored = stored_rows(path_of(plan, core_row)) if plan.core_px % BLOCK_PX == 0 else itertools.repeat(None)
+            with rasterio.open(path_of(plan, core_row), driver="GTiff") as row:
+                for top, packed in zip(range(0, stop - start, BLOCK_PX), stored, strict=False):
+                    rows = row.read(1, window=Window(0, top, plan.width, min(BLOCK_PX, stop - start - top)))
                     for left in range(0, plan.width, _COPY_PX):
                         on_block(rows[:, left : left + _COPY_PX], top=start + top, left=left)
-                    out.write(rows)
+                    out.write(rows, packed=packed)
 
 
-def _profile(width: int, height: int, *, count: int) -> dict[str, Any]:
+def _profile(width: int, height: int) -> dict[str, Any]:
     return {
         "driver": "GTiff",
         "width": width,
         "height": height,
-        "count": count,
+        "count": 1,
         "dtype": "uint8",
         "nodata": NODATA,
         "tiled": True,
         "blockxsize": BLOCK_PX,
         "blockysize": BLOCK_PX,
-        "interleave": "band",
         "compress": "deflate",
+        "zlevel": ZLEVEL,
         "bigtiff": "IF_SAFER",
     }

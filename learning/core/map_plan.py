@@ -9,6 +9,8 @@ from pathlib import Path
 
 from learning.core.durable import write_durably
 
+PLAN_NAME = "plan.json"
+
 
 @dataclass(frozen=True, slots=True)
 class PredictionPlan:
@@ -74,11 +76,16 @@ class PredictionPlan:
 
     def is_done(self, core_row: int) -> bool:
         """Whether a row of windows is finished."""
-        return self.sums_path(core_row).exists() and self.row_path(core_row).exists()
+        files = (self.sums_path(core_row), self.row_path(core_row), self.entropy_path(core_row))
+        return all(path.exists() for path in files)
 
     def row_path(self, core_row: int) -> Path:
-        """Class and entropy of a row of windows."""
+        """Classes of a row of windows."""
         return self.work_dir / f"row-{core_row:06d}.tif"
+
+    def entropy_path(self, core_row: int) -> Path:
+        """Entropy of a row of windows."""
+        return self.work_dir / f"row-{core_row:06d}.entropy.tif"
 
     def sums_path(self, core_row: int) -> Path:
         """Integer sums of a row of windows; exists once the row is finished."""
@@ -146,13 +153,24 @@ class PredictionResult:
 
 def claim_work_dir(plan: PredictionPlan) -> None:
     """Prepare the work folder; rows of any other plan are removed."""
-    card = plan.work_dir / "plan.json"
+    card = plan.work_dir / PLAN_NAME
     text = json.dumps(asdict(plan), default=str, sort_keys=True)
     if card.exists() and card.read_text() == text:
         return
     remove_work_dir(plan.work_dir)
     plan.work_dir.mkdir(parents=True)
     write_durably(card, text.encode())
+
+
+def planned(work_dir: Path) -> PredictionPlan | None:
+    """The plan that a work folder was prepared for by claim_work_dir; None where there is no such folder."""
+    try:
+        kept = json.loads((work_dir / PLAN_NAME).read_bytes())
+    except FileNotFoundError:
+        return None
+    paths = {name: Path(kept[name]) for name in ("source", "work_dir")}
+    tuples = {name: tuple(kept[name]) for name in ("band_indexes", "class_codes")}
+    return PredictionPlan(**{**kept, **paths, **tuples})
 
 
 def remove_work_dir(work_dir: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class RowSums:
 
 def save_sums(plan: PredictionPlan, core_row: int, sums: RowSums) -> None:
     """Keep a row's sums until the map is assembled; this marks the row finished."""
-    partial = plan.sums_path(core_row).with_suffix(".npz.partial")
+    partial = plan.sums_path(core_row).with_suffix(f".npz.{os.getpid()}-{uuid4().hex[:8]}.partial")
     with partial.open("wb") as stream:
         np.savez(
             stream,

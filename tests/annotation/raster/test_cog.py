@@ -126,3 +126,33 @@ def test_nothing_is_left_of_a_map_whose_writing_was_given_up(tmp_path):
         raise RuntimeError("power cut")
     assert [one.name for one in tmp_path.iterdir()] == ["a.tif"]
     assert (tmp_path / "a.tif").read_bytes() == b"the map before"
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_blocks_that_are_packed_already_are_copied_as_they_are(tmp_path, smooth):
+    values = patches(1301, 1100)
+    source = tmp_path / "source.tif"
+    with rasterio.open(
+        source, "w", driver="GTiff", width=1100, height=1301, count=1, dtype="uint8", tiled=True, blockxsize=512,
+        blockysize=512, compress="deflate", predictor=2 if smooth else 1, **PLACE,
+    ) as out:  # fmt: skip
+        out.write(values, 1)
+    path = tmp_path / "copy.tif"
+    stored = list(cog.stored_rows(source))
+    with cog.CogWriter(path, width=1100, height=1301, overviews="MODE", smooth=smooth, **PLACE) as out:
+        for top, packed in zip(range(0, 1301, 512), stored, strict=True):
+            out.write(values[top : top + 512], packed=packed)
+    assert cog_validate(path)[0]
+    assert path.read_bytes().endswith(b"".join(block for row in stored for block in row))
+    plain = written(tmp_path / "plain.tif", values, smooth=smooth)
+    for options in ({}, {"overview_level": 0}, {"overview_level": 1}):
+        with rasterio.open(path, **options) as one, rasterio.open(plain, **options) as other:
+            assert np.array_equal(one.read(1), other.read(1))
+
+
+def test_packed_blocks_that_are_not_one_row_of_blocks_are_refused(tmp_path):
+    with (
+        pytest.raises(ValueError, match="give one row of blocks"),
+        cog.CogWriter(tmp_path / "a.tif", width=600, height=1000, overviews="MODE", **PLACE) as out,
+    ):
+        out.write(np.ones((512, 600), np.uint8), packed=[b"only one"])

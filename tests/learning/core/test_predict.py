@@ -3,7 +3,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
+import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,25 @@ def predicted(model, raster, tmp_path_factory) -> Path:
     return folder
 
 
+def test_rows_whose_blocks_are_copied_give_the_map_that_rows_packed_again_give(model, raster, tmp_path, monkeypatch):
+    predict(model, raster, tmp_path / "copied", core_px=512)
+    monkeypatch.setattr(map_files, "stored_rows", lambda path: itertools.repeat(None))
+    predict(model, raster, tmp_path / "packed", core_px=512)
+    for name in ("class.tif", "entropy.tif"):
+        assert np.array_equal(read(tmp_path / "copied" / name), read(tmp_path / "packed" / name)), name
+        assert cog_validate(tmp_path / "copied" / name)[0]
+    assert (tmp_path / "copied" / "edges.npy").read_bytes() == (tmp_path / "packed" / "edges.npy").read_bytes()
+
+
+def test_two_workers_at_the_same_row_leave_one_row_and_nothing_else(model, raster, tmp_path):
+    plan = plan_prediction(model, raster, tile_px=50, work_dir=tmp_path / "rows", core_px=96, precision="fp32")
+    claim_work_dir(plan)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _worker: predict_core_row(model, plan, 1), range(2)))
+    names = {"plan.json", "row-000001.tif", "row-000001.entropy.tif", "row-000001.npz"}
+    assert {path.name for path in plan.work_dir.iterdir()} == names
+
+
 def test_the_model_tells_several_classes_apart_on_the_test_raster(predicted):
     counts = np.bincount(read(predicted / "class.tif").ravel(), minlength=4)
     assert (counts[1:] > 0.1 * counts.sum()).all()
@@ -181,7 +202,7 @@ def test_a_prediction_stopped_half_way_goes_on_to_the_same_bytes(model, raster, 
         )
     assert not (tmp_path / "class.tif").exists()
     done = sorted(p.name for p in (tmp_path / "class.tif.rows").iterdir())
-    assert done == ["plan.json", "row-000000.npz", "row-000000.tif"]
+    assert done == ["plan.json", "row-000000.entropy.tif", "row-000000.npz", "row-000000.tif"]
     again = []
     predict(model, raster, tmp_path, on_progress=again.append)
     assert again[0] == pytest.approx(1 / 3)  # the first row was not computed again
