@@ -125,10 +125,11 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
 
     def of_whole_tiles(self) -> AnnotationQuerySet:
         """But for those whose author was asked for parts of the tile only."""
-        leases = apps.get_model("annotation", "Lease").objects.filter(
-            tile=OuterRef("tile"), annotator=OuterRef("annotator"), purpose="draw"
-        )
-        return self.exclude(Exists(leases.exclude(ticket__isnull=True).exclude(ticket__regions=[])))
+        return self.exclude(_asked_for_parts())
+
+    def of_parts(self) -> AnnotationQuerySet:
+        """Those whose author was asked for parts of the tile only."""
+        return self.filter(_asked_for_parts())
 
     def usable_as_labels(self) -> AnnotationQuerySet:
         """Accepted annotations of people who held the tile, but for those that an accepted correction stands in for;
@@ -138,6 +139,13 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         """
         counted = self.filter(state="accepted", head__isnull=False, is_extra=False, tile__golds__isnull=True)
         return counted.exclude(superseded_by__state="accepted")
+
+
+def _asked_for_parts() -> Exists:
+    leases = apps.get_model("annotation", "Lease").objects.filter(
+        tile=OuterRef("tile"), annotator=OuterRef("annotator"), purpose="draw"
+    )
+    return Exists(leases.exclude(asked=[]))
 
 
 class GoldOutcomeQuerySet(models.QuerySet["GoldOutcome"]):

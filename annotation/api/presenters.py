@@ -20,7 +20,7 @@ from annotation.models import (
     Ticket,
     Tile,
 )
-from annotation.services.asked import asked_by, asked_of
+from annotation.services.asked import asked_of
 from annotation.services.ground_dates import tile_acquired_on
 from annotation.services.people import contributor_of
 from annotation.services.tiles import is_blind_tile
@@ -191,7 +191,7 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
         "lease": lease_body(lease) if lease is not None and lease.state == Lease.State.ACTIVE else None,
         "tile": tile_body(tile, campaign) | {"state": _state_to_show(tile, annotation)},
         "why": _why_of_gold(gold, annotation) or why_body(ticket, annotation),
-        "asked": asked_by(lease, gold),
+        "asked": [] if lease is None else lease.asked,
         "annotation": annotation_body(annotation),
         "draft_available": draft_is_offered(tile, of=ticket),
         "blind": is_blind_tile(tile),
@@ -204,8 +204,7 @@ def _why_of_gold(given: GoldLease | None, annotation: Annotation | None) -> dict
     if given is None:
         return None
     is_sent_back = annotation is not None and annotation.state == Annotation.State.SENT_BACK
-    why = {name: value for name, value in given.why.items() if name != "asked"}
-    return {"pixel_score": "entropy", **why, "reports": [], **({"kind": "sent_back"} if is_sent_back else {})}
+    return {"pixel_score": "entropy", **given.why, "reports": [], **({"kind": "sent_back"} if is_sent_back else {})}
 
 
 def _state_to_show(tile: Tile, annotation: Annotation | None) -> str:
