@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0018_regions_and_scores'),
+        ('annotation', '0021_columns_of_parts_have_defaults'),
     ]
 
     operations = [
