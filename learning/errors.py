@@ -115,6 +115,12 @@ class UploadTooLarge(LearningUserError):
     status = 413
 
 
+class ShardFailed(LearningError):
+    """Rows of a map that could not be computed."""
+
+    code = "shard_failed"
+
+
 class PredictionStopped(LearningError):
     """A prediction was asked to stop; finished rows stay in its work folder."""
 

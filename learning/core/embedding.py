@@ -40,19 +40,24 @@ def _narrowed(stage: Tensor) -> Tensor:
 
 
 def feature_sums(
-    cells: Tensor, known: Tensor, rows: NDArray[np.intp], cols: NDArray[np.intp], shape: tuple[int, ...]
-) -> NDArray[np.int64]:
-    """Sum of the cells' features per tile, in whole 256ths, with the number of cells in the last place.
+    cells: NDArray[np.float32],
+    known: NDArray[np.bool_],
+    rows: NDArray[np.intp],
+    cols: NDArray[np.intp],
+    shape: tuple[int, int],
+) -> NDArray[np.int32]:
+    """Sum of the cells' features per part, in whole 256ths, with the number of cells in the last place.
 
     Args:
-        cells: float32 (feature, row, col). known: bool (row, col), whether a cell has imagery.
-        rows, cols: tile of each row and column of cells, within `shape`.
-    Returns: int64 (*shape, feature + 1).
+        cells: (feature, row, col). known: (row, col), whether a cell has imagery.
+        rows, cols: part of each row and column of cells, within `shape`, never going down.
+    Returns: (*shape, feature + 1).
     """
-    whole = torch.cat([(cells * FEATURE_LEVELS).round(), torch.ones_like(cells[:1])]).to(torch.int64) * known
-    by_row = torch.zeros((len(whole), shape[0], whole.shape[2]), dtype=torch.int64, device=cells.device)
-    by_row.index_add_(1, torch.from_numpy(rows).to(cells.device), whole)
-    by_tile = torch.zeros((len(whole), *shape), dtype=torch.int64, device=cells.device)
-    by_tile.index_add_(2, torch.from_numpy(cols).to(cells.device), by_row)
-    sums: NDArray[np.int64] = by_tile.permute(1, 2, 0).cpu().numpy()
+    sums = np.zeros((*shape, len(cells) + 1), np.int32)
+    if rows.size and cols.size:
+        whole = np.concatenate([np.rint(cells * np.float32(FEATURE_LEVELS)), np.ones_like(cells[:1])])
+        whole = whole.astype(np.int32) * known
+        for axis, places in ((1, rows), (2, cols)):
+            whole = np.add.reduceat(whole, np.flatnonzero(np.diff(places, prepend=-1)), axis=axis)
+        sums[np.ix_(np.unique(rows), np.unique(cols))] = whole.transpose(1, 2, 0)
     return sums

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,18 @@ from torch import Tensor
 
 from learning.core.dataset import mirror
 from learning.core.entropy import classes_and_entropy
-from learning.core.forward import Networks
+from learning.core.forward import Networks, Windows
 from learning.core.inference import WAY, prepared
-from learning.core.map_files import ENTROPY_LEVELS, assemble, row_writer
+from learning.core.map_files import ENTROPY_LEVELS, RowWriter, assemble, row_writer
 from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, claim_work_dir
 from learning.core.model_file import TrainedModel, match_imagery
 from learning.core.network import STRIDE
 from learning.core.precision import resolve_precision
 from learning.core.regions import check_parts
-from learning.core.row_sums import WindowSums
+from learning.core.row_sums import Pixelwise, WindowSums, as_uint8, beside_network
 from learning.core.uncertainty import MOST_OPINIONS, OPINIONS
 from learning.core.uncertainty import pixel_score as score_named
-from learning.core.windows import Pixels, batches, round_up
+from learning.core.windows import Patch, Pixels, batches, round_up
 from learning.errors import InvalidPredictionGrid, ModelCannotUseImagery, NoSecondOpinion, PredictionStopped
 
 
@@ -195,7 +196,8 @@ def predict_core_row(
     target = torch.device(device)
     networks = Networks(plan, model, others=others, device=target)
     top, bottom = plan.core_rows_px(core_row)
-    with row_writer(plan, core_row) as out:
+    with row_writer(plan, core_row) as out, ThreadPoolExecutor(max_workers=1) as beside:
+        kept: Future[None] | None = None
         for batch in batches(plan, core_row):
             if should_stop():
                 raise PredictionStopped(f"Stopped in row {core_row} of {plan.n_core_rows}; start it again to go on.")
@@ -204,19 +206,38 @@ def predict_core_row(
             core = (slice(plan.margin_px, plan.margin_px + bottom - top),
                     slice(plan.margin_px, plan.margin_px + batch[0].width))  # fmt: skip
             windows = networks.see(images, valid, core=core)
-            classes, nats = _classes_and_entropy(windows.logits, windows.cut(valid), model)
+            if kept is not None:
+                kept.result()
             doubt = networks.doubt(windows)
-            for k, patch in enumerate(batch):
-                share = nats[k] / math.log(len(plan.class_codes))
-                class_map = classes[k].cpu().numpy()
-                sums.add(
-                    patch, classes=classes[k], class_map=class_map, entropy=share,
-                    doubt=None if doubt is None else doubt[k], cells=windows.seen.cells[k],
-                )  # fmt: skip
-                levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[k] > 0)
-                out.write(class_map, levels.to(torch.uint8).cpu().numpy(), left=patch.left)
+            # While the next windows go through the network.
+            kept = beside.submit(_keep, out, sums, batch, windows, doubt, model, plan)
             on_progress((batch[-1].left + batch[-1].width) / plan.width)
+        if kept is not None:
+            kept.result()
         out.sums = sums.total()
+
+
+@torch.inference_mode()
+def _keep(
+    out: RowWriter,
+    sums: WindowSums,
+    batch: Sequence[Patch],
+    windows: Windows,
+    doubt: Tensor | None,
+    model: TrainedModel,
+    plan: PredictionPlan,
+) -> None:
+    """What is kept of a batch of windows: class and entropy of each pixel of their cores, and sums over tiles."""
+    classes, nats = _classes_and_entropy(windows.logits, windows.cut(windows.valid), model)
+    for k, patch in enumerate(batch):
+        share = nats[k] / math.log(len(plan.class_codes))
+        class_map = as_uint8(classes[k])
+        sums.add(
+            patch, classes=classes[k], class_map=class_map, entropy=share,
+            doubt=None if doubt is None else beside_network(doubt[k]), cells=windows.seen.cells[k],
+        )  # fmt: skip
+        levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[k] > 0)
+        out.write(class_map, as_uint8(levels), left=patch.left)
 
 
 def predict_window(
@@ -244,7 +265,7 @@ def predict_window(
     seen = ready.see(images, inside)
     core = np.s_[:, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
     classes, nats = _classes_and_entropy(seen.logits[:, :, *core[1:]], inside[core], model)
-    return classes[0].cpu().numpy(), nats[0].cpu().numpy()
+    return as_uint8(classes[0]), np.asarray(nats[0].cpu() if isinstance(nats, Tensor) else nats[0])
 
 
 @torch.inference_mode()
@@ -289,7 +310,9 @@ def _as_batch(
 
 
 @torch.inference_mode()
-def _classes_and_entropy(logits: Tensor, valid: Tensor, model: TrainedModel) -> tuple[Tensor, Tensor]:
-    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col), on the device."""
-    classes, entropy = classes_and_entropy(logits, temperature=model.temperature)
-    return (classes + 1) * valid, entropy * valid
+def _classes_and_entropy(logits: Tensor, valid: Tensor, model: TrainedModel) -> tuple[Pixelwise, Pixelwise]:
+    """Class (uint8, 0 = no imagery) and entropy (float32 nats) of a batch, both (batch, row, col)."""
+    classes, entropy, known = map(
+        beside_network, (*classes_and_entropy(logits, temperature=model.temperature), valid)
+    )  # fmt: skip
+    return (classes + 1) * known, entropy * known

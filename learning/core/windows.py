@@ -59,8 +59,10 @@ def _read_patch(dataset: Any, plan: PredictionPlan, core_row: int, left: int) ->
     window = Window.from_slices((int(rows.min()), int(rows.max()) + 1), (int(cols.min()), int(cols.max()) + 1))
     image = dataset.read(list(plan.band_indexes), window=window)
     valid = dataset.dataset_mask(window=window) > 0
-    grid = np.ix_(rows - rows.min(), cols - cols.min())
-    return Patch(np.ascontiguousarray(image[:, grid[0], grid[1]]), valid[grid], left, width)
+    if valid.shape != (len(rows), len(cols)):  # what lies outside is mirrored
+        grid = np.ix_(rows - rows.min(), cols - cols.min())
+        image, valid = np.ascontiguousarray(image[:, grid[0], grid[1]]), valid[grid]
+    return Patch(image, valid, left, width)
 
 
 def _mirrored_span(start: int, core: int, margin: int, length: int) -> NDArray[np.intp]:

@@ -5,5 +5,6 @@ MODULES = [
     "learning.jobs.judging",
     "learning.jobs.imports",
     "learning.jobs.prediction",
+    "learning.jobs.shards",
     "learning.jobs.releases",
 ]

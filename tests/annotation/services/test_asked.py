@@ -205,17 +205,30 @@ def test_each_quarter_is_asked_for_the_parts_that_lie_in_it_and_the_others_for_n
     assert dict(tickets.values_list("part", "regions")) == {2: [[0, 0, 32, 32]], 3: [[0, 32, 32, 32]]}
 
 
-def test_a_quarter_that_was_begun_though_nothing_in_it_was_asked_for_goes_on_as_a_whole(campaign: Any) -> None:
+def test_a_quarter_begun_where_nothing_is_asked_for_is_asked_for_around_what_was_drawn_and_comes_later(
+    campaign: Any,
+) -> None:
     lease = held(campaign, scenes.person("ana"))
+    Ticket.objects.filter(pk=lease.ticket_id).update(slots=2)
+    other = Ticket.objects.get(pk=lease.ticket_id)
+    other.pk, other.rank, other.slot, other.state, other.leased_until = None, other.rank + 100, 1, "open", None
+    other.save()
     save_annotation(
-        tile=lease.tile, annotator=lease.annotator, features=in_parts((2, 2, 40, 40)), operation_id=uuid.uuid4(),
+        tile=lease.tile, annotator=lease.annotator, features=in_parts((2, 3, 40, 30)), operation_id=uuid.uuid4(),
         expected_version=0,
     )  # fmt: skip
     quarter = split_tile(tile=lease.tile, actor=lease.annotator, expected_version=1)
-    assert quarter is not None and quarter.tile.part == 1 and not quarter.extra
-    assert body_of(quarter)["asked"] == []
-    tickets = Ticket.objects.filter(tile__whole=lease.tile).exclude(state="void")
-    assert sorted(tickets.values_list("part", flat=True)) == [1, 2, 3]
+    assert quarter is not None and not quarter.extra
+    assert quarter.tile.part == 2, "they go on where something is asked for, though all they drew is elsewhere"
+    assert body_of(quarter)["asked"] == [[0, 0, 32, 32]]
+    tickets = Ticket.objects.filter(tile__whole=lease.tile).exclude(state="void").order_by("rank", "part")
+    asked = [(2, [[0, 0, 32, 32]]), (3, [[0, 32, 32, 32]])]
+    # Nobody else is asked for ground that one person happened to draw on.
+    assert list(tickets.values_list("part", "regions")) == [(1, [[2, 3, 40, 30]]), *asked, *asked]
+    hand_in(quarter, in_parts((0, 0, 8, 8)))
+    begun = held(campaign, lease.annotator)
+    assert begun.tile.part == 1 and body_of(begun)["asked"] == [[2, 3, 40, 30]] and not begun.extra
+    assert len(body_of(begun)["annotation"]["features"]) == 1
 
 
 # --- what is counted ----------------------------------------------------------------------------------------------
@@ -225,9 +238,10 @@ def test_a_tile_labelled_in_parts_is_not_shown_as_ground_that_people_have_seen(c
     rene = scenes.person("rene")
     lease = held(campaign, scenes.person("ana"))
     accept(hand_in(lease, in_parts(*ASKED)), rene)
-    assert not seen_tiles(campaign).labelled.any()
+    seen = seen_tiles(campaign)
+    assert not seen.labelled.any() and seen.in_part.sum() == 1 and seen.in_part[lease.tile.row, lease.tile.col]
     Ticket.objects.filter(pk=lease.ticket_id).update(regions=[])
-    assert seen_tiles(campaign).labelled.sum() == 1
+    assert seen_tiles(campaign).labelled.sum() == 1 and not seen_tiles(campaign).in_part.any()
 
 
 # --- gold -----------------------------------------------------------------------------------------------------------
