@@ -333,3 +333,10 @@ class PolygonsStopped(LearningError):
     """The polygons of a map were asked to stop; finished blocks are kept."""
 
     code: ClassVar[str] = "polygons_stopped"
+
+
+class NoClassMap(LearningUserError):
+    """Polygons are asked for of a map that is not made yet."""
+
+    code: ClassVar[str] = "no_class_map"
+    status = 409
