@@ -153,12 +153,16 @@ class PredictionResult:
 
 def claim_work_dir(plan: PredictionPlan) -> None:
     """Prepare the work folder; rows of any other plan are removed."""
-    card = plan.work_dir / PLAN_NAME
-    text = json.dumps(asdict(plan), default=str, sort_keys=True)
+    claim_folder(plan.work_dir, json.dumps(asdict(plan), default=str, sort_keys=True))
+
+
+def claim_folder(work_dir: Path, text: str) -> None:
+    """Make a work folder that belongs to what `text` says; one that belongs to anything else is removed first."""
+    card = work_dir / PLAN_NAME
     if card.exists() and card.read_text() == text:
         return
-    remove_work_dir(plan.work_dir)
-    plan.work_dir.mkdir(parents=True)
+    remove_work_dir(work_dir)
+    work_dir.mkdir(parents=True)
     write_durably(card, text.encode())
 
 

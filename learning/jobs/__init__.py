@@ -6,5 +6,6 @@ MODULES = [
     "learning.jobs.imports",
     "learning.jobs.prediction",
     "learning.jobs.shards",
+    "learning.jobs.polygons",
     "learning.jobs.releases",
 ]

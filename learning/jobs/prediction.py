@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from annotation.errors import UserError
+from annotation.errors import JobAlreadyRunning, UserError
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
 from learning.core.map_copies import write_hidden_copy
@@ -19,7 +20,7 @@ from learning.jobs.options import CORE_PX, device_of
 from learning.jobs.shards import SharedOut
 from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
-from learning.services import acquisition, map_changes, predictions
+from learning.services import acquisition, map_changes, polygons, predictions
 from learning.services.holdout import holdout_windows
 from learning.services.other_vintage import write_other_vintage
 
@@ -63,6 +64,8 @@ def predict(context: JobContext) -> dict[str, Any]:
     # After the round is open: people go on meanwhile.
     for share in map_changes.count_map_changes(prediction):
         context.progress(COMPARED_END + (1 - COMPARED_END) * share, "Comparing the map with what people drew.")
+    with contextlib.suppress(JobAlreadyRunning):  # delivered twice
+        polygons.start_polygons(prediction=prediction)
     return {
         "prediction": prediction.pk,
         "mean_entropy_nats": prediction.mean_entropy_nats,
