@@ -2,41 +2,67 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.views.decorators.http import require_GET
 
 from annotation.errors import UserError
 from annotation.models import ImageryLayer
 from annotation.raster import map_tiles
+from annotation.served_tiles import ServedTiles, remember
 
-IMMUTABLE = "public, max-age=31536000, immutable"
+DEEPEST_ZOOM = 30
 
 
 @require_GET
 def imagery_tile(request: HttpRequest, slug: str, grid: str, z: int, x: int, y: int) -> HttpResponse:
-    """A JPEG of an imagery layer; 204 where it shows nothing.
+    """A JPEG of an imagery layer; 204 where it shows nothing, 404 for a place that the grid does not have.
 
-    A version's files never change, so a browser may keep what it got: pages name the version in the address (v), and
-    the ETag is the hash of the version's pixels.
+    An address that names the layer's version (?v=…) shows the same for ever; another one is asked for again.
     """
     layer = ImageryLayer.objects.filter(slug=slug).first()
     if layer is None:
         return HttpResponse(f"There is no imagery layer {slug!r}.", status=404, content_type="text/plain")
+    if not exists_on_grid(grid, z, x, y):
+        return no_such_place(z, x, y)
     view = request.GET.get("view", "rgb")
-    etag = f'"{layer.analysis_sha256[:16]}-{view[:24]}"'
-    if request.headers.get("If-None-Match") == etag:
-        return HttpResponseNotModified(headers={"ETag": etag, "Cache-Control": IMMUTABLE})
+    folder = layer.path("").resolve()
+    stored = map_tiles.stored_native_layer_tile if grid == "native" else map_tiles.stored_web_layer_tile
+    tiles = ServedTiles(
+        version=layer.map_version if view == "rgb" else f"{layer.map_version}-{view[:24]}",
+        content_type="image/jpeg",
+        draw=partial(stored, folder),
+    )
+    if view == "rgb":
+        remember(f"/imagery/{slug}/{grid}", tiles)
+    asked = request.GET.get("v", "")
+    if view != "rgb" and asked == layer.map_version:
+        asked = tiles.version
+    if request.headers.get("If-None-Match") == tiles.etag:
+        return HttpResponseNotModified(headers=tiles.headers(asked))
     draw = map_tiles.native_tile if grid == "native" else map_tiles.web_tile
     try:
-        picture = draw(layer.path("").resolve(), z, x, y, bands=layer.bands, stretch=layer.stretch, view=view)
+        picture = draw(folder, z, x, y, bands=layer.bands, stretch=layer.stretch, view=view)
     except UserError as error:
         return HttpResponse(str(error), status=error.status, content_type="text/plain")
-    return tile_response(picture, "image/jpeg", etag)
+    return tile_response(picture, tiles, asked)
 
 
-def tile_response(picture: bytes | None, content_type: str, etag: str) -> HttpResponse:
+def exists_on_grid(grid: str, z: int, x: int, y: int) -> bool:
+    """Whether a grid has this place: the web grid has 2**z map tiles a side, a layer's own ends with its pixels."""
+    return z <= DEEPEST_ZOOM and (grid == "native" or max(x, y) < 1 << z)
+
+
+def no_such_place(z: int, x: int, y: int) -> HttpResponse:
+    """What is said of a place beyond the grid."""
+    told = f"There is no map tile {z}/{x}/{y}: zoom z has 2**z columns and rows, and the deepest is {DEEPEST_ZOOM}."
+    return HttpResponse(told, status=404, content_type="text/plain")
+
+
+def tile_response(picture: bytes | None, tiles: ServedTiles, asked: str) -> HttpResponse:
     """A cacheable map tile; an empty one is 204, which costs the browser nothing."""
-    headers = {"ETag": etag, "Cache-Control": IMMUTABLE, "X-Content-Type-Options": "nosniff"}
+    headers = tiles.headers(asked)
     if picture is None:
         return HttpResponse(status=204, headers=headers)
-    return HttpResponse(picture, content_type=content_type, headers=headers)
+    return HttpResponse(picture, content_type=tiles.content_type, headers=headers)

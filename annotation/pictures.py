@@ -55,9 +55,7 @@ class LabelledView:
 
 def native_tile_url(layer: ImageryLayer, z: int, x: int, y: int) -> str:
     """Address of a map tile on the imagery's own grid."""
-    # A browser keeps a map tile for good: after ground was replaced it has another address.
-    version = f"?v={layer.version}" if layer.version > 1 else ""
-    return reverse("imagery-tile", args=[layer.slug, "native", z, x, y]) + version
+    return reverse("imagery-tile", args=[layer.slug, "native", z, x, y]) + f"?v={layer.map_version}"
 
 
 def strip_of(layer: ImageryLayer) -> list[str]:

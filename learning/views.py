@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 import re
 from collections.abc import Iterator
@@ -18,16 +19,16 @@ from django.http import (
 from django.views.decorators.http import require_GET, require_safe
 
 from annotation.core.stored_labels import class_index
-from annotation.map_views import IMMUTABLE, tile_response
+from annotation.map_views import exists_on_grid, no_such_place, tile_response
 from annotation.models import Campaign
 from annotation.raster import map_tiles
+from annotation.served_tiles import IMMUTABLE, ServedTiles, kept, remember
 from learning.models import Prediction, Release
 from learning.release import layout
 from learning.release.manifest import FileEntry, file_sha256, read_manifest
 from learning.services.polygons import offered_polygons
 
 CHUNK_BYTES = 256 * 1024
-UNTIL_CLOSED = "public, max-age=3600"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _TYPES = {".parquet": "application/vnd.apache.parquet", ".gpkg": "application/geopackage+sqlite3",
           ".geojson": "application/geo+json", ".safetensors": "application/octet-stream",
@@ -38,33 +39,55 @@ _TYPES = {".parquet": "application/vnd.apache.parquet", ".gpkg": "application/ge
 def prediction_tile(
     request: HttpRequest, prediction_id: int, what: str, grid: str, z: int, x: int, y: int
 ) -> HttpResponse:
-    """A PNG of a class or entropy map; 204 where it shows nothing.
+    """A PNG of a class or entropy map; 204 where it shows nothing, 404 for a place that the grid does not have.
 
-    While the campaign is open the control tiles are left out, for they are labelled blind. A ready map changes only by
-    showing them once the campaign is closed.
+    While the campaign is open the control tiles are left out, for they are labelled blind: that is another version than
+    the whole map. A process keeps the map tiles it drew last.
     """
     prediction = (
-        Prediction.objects.select_related("model__run__training_set", "model__origin", "model__campaign", "layer")
+        Prediction.objects.select_related("model__run__training_set", "model__origin", "model__campaign")
         .filter(pk=prediction_id, state=Prediction.State.READY)
         .first()
     )
-    is_open = prediction is not None and prediction.model.campaign.state == Campaign.State.OPEN
-    name = f"{what}_public.tif" if is_open else f"{what}.tif"
-    if prediction is None or name not in prediction.files:
+    name = None if prediction is None else shown_file(prediction, what)
+    if prediction is None or name is None:
         told = f"There is no map {prediction_id} to show: wait for the next training."
         return HttpResponse(told, status=404, content_type="text/plain")
-    etag = f'"{prediction.files[name][:24]}"'
-    cache = UNTIL_CLOSED if is_open else IMMUTABLE
-    if request.headers.get("If-None-Match") == etag:
-        return HttpResponseNotModified(headers={"ETag": etag, "Cache-Control": cache})
-    path, native = prediction.path(name), grid == "native"
-    if what == "entropy":
-        picture = map_tiles.entropy_tile(path, z, x, y, native=native)
-    else:
-        picture = map_tiles.class_tile(path, z, x, y, colours=class_colours(prediction), native=native)
-    response = tile_response(picture, "image/png", etag)
-    response["Cache-Control"] = cache
-    return response
+    if not exists_on_grid(grid, z, x, y):
+        return no_such_place(z, x, y)
+    version = map_version(prediction, name)
+
+    def drawn(z: int, x: int, y: int) -> tuple[bytes | None, bool]:
+        return kept.get((version, grid, z, x, y))
+
+    tiles = ServedTiles(version, "image/png", drawn)
+    remember(f"/predictions/{prediction.pk}/{what}/{grid}", tiles)
+    asked = request.GET.get("v", "")
+    if request.headers.get("If-None-Match") == tiles.etag:
+        return HttpResponseNotModified(headers=tiles.headers(asked))
+    picture, is_drawn = drawn(z, x, y)
+    if not is_drawn:
+        path, native = prediction.path(name), grid == "native"
+        if what == "entropy":
+            picture = map_tiles.entropy_tile(path, z, x, y, native=native)
+        else:
+            picture = map_tiles.class_tile(path, z, x, y, colours=class_colours(prediction), native=native)
+        kept.put((version, grid, z, x, y), picture)
+    return tile_response(picture, tiles, asked)
+
+
+def shown_file(prediction: Prediction, what: str) -> str | None:
+    """The file that people are shown of a map ("class" or "entropy"); None when it must not be shown."""
+    is_open = prediction.model.campaign.state == Campaign.State.OPEN
+    name = f"{what}_public.tif" if is_open else f"{what}.tif"
+    return name if name in prediction.files else None
+
+
+def map_version(prediction: Prediction, name: str) -> str:
+    """What changes with a map's pixels and with the colours they are shown in."""
+    campaign = prediction.model.campaign
+    colours = f"{campaign.nomenclature_id}" if name.startswith("class") else ""
+    return hashlib.sha256(f"{prediction.files[name]} {colours}".encode()).hexdigest()[:16]
 
 
 def class_colours(prediction: Prediction) -> dict[int, str]:

@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ def language_left_behind() -> Any:
     """A page asked for in French leaves its language to the thread, as in production until the next request."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def map_tiles_left_behind() -> Any:
+    """What a process remembers of map tiles is of another test's rows, which have the same numbers."""
+    yield
+    if served := sys.modules.get("annotation.served_tiles"):
+        served.forget_all()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import numpy as np
 import rasterio
 from learning_rows import labelled_campaign, model_row, ready_map
 from numpy.typing import NDArray
+from rasterio.transform import from_origin
 from scenes import TWO_CLASSES
 
 FIRST, SECOND = 1, 2  # raster values of TWO_CLASSES in `model_row`'s training sets
@@ -86,3 +87,30 @@ def evaluation(model: Any, accuracy: float, *, reference: str = "h", miou: float
         model=model, holdout_sha256=reference, n_tiles=4, class_codes=list(TWO_CLASSES), confusion=[], miou=miou,
         tile_confusions={}, miou_low=miou - 0.1, miou_high=miou + 0.1, overall_accuracy=accuracy, per_class={},
     )  # fmt: skip
+
+
+def halved_map() -> tuple[Any, Any]:
+    """A labelled campaign and a ready map of 1,024 px with its copies for people: the left half is the first class, the
+    right half the second, doubt is at the bottom."""
+    from learning.core.map_copies import write_hidden_copy
+    from learning.jobs.prediction import PUBLIC_COPIES
+    from learning.services.holdout import holdout_windows
+
+    scene = labelled_campaign()
+    prediction = ready_map(model_row(scene.campaign, state="promoted"), np.zeros((16, 16), np.float32))
+    classes = np.ones((1024, 1024), np.uint8)
+    classes[:, 512:] = 2
+    doubt = np.ones((1024, 1024), np.uint8)
+    doubt[512:] = 255
+    layer = scene.campaign.layer
+    for name, values in (("class.tif", classes), ("entropy.tif", doubt)):
+        with rasterio.open(
+            prediction.path(name), "w", driver="GTiff", width=1024, height=1024, count=1, dtype="uint8", nodata=0,
+            crs=layer.crs, transform=from_origin(layer.transform[2], layer.transform[5], 0.2, 0.2),
+            tiled=True, blockxsize=512, blockysize=512,
+        ) as target:  # fmt: skip
+            target.write(values, 1)
+    for name, source, overviews in PUBLIC_COPIES:
+        hidden = holdout_windows(scene.campaign)
+        write_hidden_copy(prediction.path(source), prediction.path(name), hidden=hidden, overviews=overviews)
+    return scene, prediction

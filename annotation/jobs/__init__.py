@@ -5,4 +5,5 @@ MODULES = [
     "annotation.jobs.alarms",
     "annotation.jobs.imagery",
     "annotation.jobs.personal_data",
+    "annotation.jobs.web_copies",
 ]

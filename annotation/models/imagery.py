@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from pathlib import Path
 
@@ -75,6 +77,12 @@ class ImageryLayer(models.Model):
     def analysis_sha256(self) -> str:
         """Hexadecimal SHA-256 that tells any two versions of the layer's pixels apart; "" where none was stored."""
         return str(self.files.get(analysis_name(self.files), ""))
+
+    @property
+    def map_version(self) -> str:
+        """12 hexadecimal digits that change with any of the layer's files: addresses of map tiles name it."""
+        named = json.dumps(sorted(self.files.items()))
+        return hashlib.sha256(named.encode()).hexdigest()[:12]
 
     def path(self, name: str) -> Path:
         """Where one of the layer's files lies."""

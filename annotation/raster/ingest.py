@@ -30,12 +30,14 @@ from annotation.raster.layer_files import (
     DESCRIPTION_NAME,
     DISPLAY_NAME,
     VALID_NAME,
+    WEB_NAME,
     LayerFiles,
     flush_to_disk,
     sha256_of,
 )
 from annotation.raster.sources import GDAL_OPTIONS, SourceReport, describe
 from annotation.raster.valid_cells import count_valid, no_counts, valid_share
+from annotation.raster.web_copy import write_web_copy
 
 Paths = Sequence[str | os.PathLike[str]]
 Progress = Callable[[float], None]
@@ -131,7 +133,13 @@ def _write_all(plan: SourceReport, work: Path, *, progress: Progress) -> dict[st
             work / ANALYSIS_NAME,
             work / DISPLAY_NAME,
             stretch=stretch,
-            progress=lambda share: progress(0.55 + 0.4 * share),
+            progress=lambda share: progress(0.55 + 0.2 * share),
+        )
+        write_web_copy(
+            work / ANALYSIS_NAME,
+            work / WEB_NAME,
+            stretch=stretch,
+            progress=lambda share: progress(0.75 + 0.2 * share),
         )
     files = LayerFiles(
         folder=work,
@@ -141,7 +149,7 @@ def _write_all(plan: SourceReport, work: Path, *, progress: Progress) -> dict[st
         dtype=plan.dtype,
         nodata=plan.nodata,
         stretch=stretch,
-        sha256={name: sha256_of(work / name) for name in (ANALYSIS_NAME, DISPLAY_NAME, VALID_NAME)},
+        sha256={name: sha256_of(work / name) for name in (ANALYSIS_NAME, DISPLAY_NAME, WEB_NAME, VALID_NAME)},
         notes=list(plan.notes),
     ).as_json()
     (work / DESCRIPTION_NAME).write_text(json.dumps(files, indent=1), "utf-8")

@@ -19,6 +19,8 @@ ANALYSIS_NAME, DISPLAY_NAME, VALID_NAME, DESCRIPTION_NAME = (
     "layer.json",
 )
 INDEX_NAME = "cells.json"
+#: On the web grid; layers imported before there was one, and very large ones, may lack it.
+WEB_NAME = "web.tif"
 VALID_CELL_PX = 64
 
 Stretch = dict[str, tuple[float, float]]

@@ -21,7 +21,7 @@ from rasterio.windows import Window
 from annotation.raster import colours as views
 from annotation.raster import stored_tiles
 from annotation.raster.display import MAP_TILE_PX, native_max_zoom
-from annotation.raster.layer_files import ANALYSIS_NAME, INDEX_NAME
+from annotation.raster.layer_files import ANALYSIS_NAME, INDEX_NAME, WEB_NAME
 from annotation.raster.reader import Raster, band_indexes, open_layer
 from annotation.raster.web_grid import read_web_tile
 
@@ -60,11 +60,31 @@ def web_tile(
 ) -> bytes | None:
     """A JPEG of imagery on the web grid, white where the imagery has nothing; arguments as for `native_tile`.
 
+    The true-colour view is the stored block of web.tif, byte for byte, at the zooms it has; all else is warped from
+    analysis.tif.
+
     Returns: JPEG bytes, or None where nothing is valid. Raises UnknownView.
     """
     names = views.bands_of_view(view, bands)
+    if view == "rgb":
+        tile, is_stored = stored_web_layer_tile(path, z, x, y)
+        if is_stored:
+            return tile
     read = read_web_tile(_analysis(path), z, x, y, bands=names, resampling=Resampling.bilinear)
     return None if read is None else _imagery_jpeg(view, *read, names=names, stretch=stretch, background=WHITE)
+
+
+def stored_native_layer_tile(path: Path, z: int, x: int, y: int) -> tuple[bytes | None, bool]:
+    """The stored native map tile of a layer's folder; True: no other could be drawn. Raises: as `stored_tile`."""
+    return stored_tiles.stored_layer_tile(path, z, x, y), True
+
+
+def stored_web_layer_tile(path: Path, z: int, x: int, y: int) -> tuple[bytes | None, bool]:
+    """The stored web map tile of a layer's folder, and whether there is such a zoom; (None, False) without a copy."""
+    try:
+        return stored_tiles.stored_web_tile(path / WEB_NAME, z, x, y)
+    except FileNotFoundError:
+        return None, False
 
 
 def _analysis(folder: Path) -> Path:

@@ -44,22 +44,42 @@ def read_web_tile(
         return None
     span = 2 * HALF_WORLD_M / (1 << z)
     left, top = x * span - HALF_WORLD_M, HALF_WORLD_M - y * span
+    shape = (MAP_TILE_PX, MAP_TILE_PX)
+    return read_web(path, left, top, pixel_m=span / MAP_TILE_PX, shape=shape, bands=bands, resampling=resampling)
+
+
+def read_web(
+    path: Path,
+    left: float,
+    top: float,
+    *,
+    pixel_m: float,
+    shape: tuple[int, int],
+    bands: Sequence[str] | None,
+    resampling: Resampling,
+) -> tuple[NDArray[Any], NDArray[np.bool_]] | None:
+    """Pixels (bands, height, width) and validity (height, width) of a part of the web grid; None where all is invalid.
+
+    Args: left, top: its corner; pixel_m: the side of its pixels; all in metres of the web grid.
+
+    Raises UnknownBand, rasterio.errors.RasterioIOError.
+    """
+    target = Affine(pixel_m, 0, left, 0, -pixel_m, top)
     with open_layer(path) as dataset:
         indexes = band_indexes(dataset, bands)
-        west, south, east, north = _bounds_web(dataset.crs.to_wkt(), tuple(dataset.bounds))
-        if left >= east or left + span <= west or top <= south or top - span >= north:
+        west, south, east, north = bounds_web(dataset)
+        if left >= east or left + shape[1] * pixel_m <= west or top <= south or top - shape[0] * pixel_m >= north:
             return None
-        pixel_m = span / MAP_TILE_PX
         level = _overview_level(dataset, pixel_m=pixel_m)
-        target = Affine(pixel_m, 0, left, 0, -pixel_m, top)
         if level is None and not isinstance(dataset, CellMosaic):
-            return _warp(dataset, indexes, target, resampling)
-        shown = (max(left, west), max(top - span, south), min(left + span, east), min(top, north))
+            return _warp(dataset, indexes, target, shape, resampling)
+        right, bottom = left + shape[1] * pixel_m, top - shape[0] * pixel_m
+        shown = (max(left, west), max(bottom, south), min(right, east), min(top, north))
     with open_layer(path, overview_level=level) as dataset:
         if not isinstance(dataset, CellMosaic):
-            return _warp(dataset, indexes, target, resampling)
+            return _warp(dataset, indexes, target, shape, resampling)
         with dataset.window_dataset(_window_under(dataset, shown)) as part:
-            return _warp(part, indexes, target, resampling)
+            return _warp(part, indexes, target, shape, resampling)
 
 
 def _window_under(dataset: CellMosaic, shown: tuple[float, float, float, float]) -> Window:
@@ -74,20 +94,33 @@ def _window_under(dataset: CellMosaic, shown: tuple[float, float, float, float])
 
 
 def _warp(
-    dataset: DatasetReader, indexes: list[int], target: Affine, resampling: Resampling
+    dataset: DatasetReader, indexes: list[int], target: Affine, shape: tuple[int, int], resampling: Resampling
 ) -> tuple[NDArray[Any], NDArray[np.bool_]] | None:
     with WarpedVRT(
         dataset,
         crs=WEB_MERCATOR,
         transform=target,
-        width=MAP_TILE_PX,
-        height=MAP_TILE_PX,
+        width=shape[1],
+        height=shape[0],
         resampling=resampling,
         add_alpha=True,
     ) as warped:
         # The alpha band itself: the warped view's mask knows the source's mask but not its outline.
         valid = warped.read(warped.count) > ALPHA_HALF[warped.dtypes[0]]
         return (warped.read(indexes), valid) if valid.any() else None
+
+
+def bounds_web(dataset: DatasetReader) -> tuple[float, float, float, float]:
+    """West, south, east, north of an open raster, in metres of the web grid."""
+    return _bounds_web(dataset.crs.to_wkt(), tuple(dataset.bounds))
+
+
+def pixel_web_m(dataset: DatasetReader) -> float:
+    """Width of the pixel at the centre of an open raster, in metres of the web grid."""
+    left, bottom, right, top = dataset.bounds
+    centre_x, centre_y = (left + right) / 2, (bottom + top) / 2
+    xs, _ys = transform(dataset.crs, WEB_MERCATOR, [centre_x, centre_x + dataset.transform.a], [centre_y, centre_y])
+    return abs(xs[1] - xs[0])
 
 
 @lru_cache(maxsize=1024)
@@ -98,10 +131,6 @@ def _bounds_web(wkt: str, bounds: tuple[float, ...]) -> tuple[float, float, floa
 
 def _overview_level(dataset: Raster, *, pixel_m: float) -> int | None:
     """The coarsest overview (from 0) still finer than a map-tile pixel at the centre; None for none."""
-    left, bottom, right, top = dataset.bounds
-    centre_x, centre_y = (left + right) / 2, (bottom + top) / 2
-    step_x = dataset.transform.a
-    (web_0, web_1), _ = transform(dataset.crs, WEB_MERCATOR, [centre_x, centre_x + step_x], [centre_y, centre_y])
-    ratio = pixel_m / abs(web_1 - web_0)
+    ratio = pixel_m / pixel_web_m(dataset)
     fitting = [level for level, factor in enumerate(dataset.overviews(1)) if factor <= ratio * 1.001]
     return fitting[-1] if fitting else None

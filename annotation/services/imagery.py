@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from annotation.errors import NameTaken, UserError
 from annotation.models import ImageryLayer, Job
 from annotation.raster.isolated_ingest import plan_isolated
-from annotation.raster.layer_files import LayerFiles
+from annotation.raster.layer_files import WEB_NAME, LayerFiles
 from annotation.services.imagery_sources import ImportedFile, add_sources, next_number
 from annotation.services.jobs import enqueue_job
 
@@ -176,3 +176,26 @@ def register_layer(
     except IntegrityError:
         shutil.rmtree(files.folder, ignore_errors=True)
         raise NameTaken(f"An imagery layer {payload['slug']!r} was made meanwhile: choose another --layer.") from None
+
+
+def start_web_copy(*, slug: str, owner: User | None = None) -> Job | None:
+    """Queue the writing of a layer's copy for web maps; None where it has one.
+
+    Raises: UserError (no such layer), JobAlreadyRunning.
+    """
+    layer = ImageryLayer.objects.filter(slug=slug).first()
+    if layer is None:
+        raise UserError(f"There is no imagery layer {slug!r}: import it first.")
+    if WEB_NAME in layer.files:
+        return None
+    return enqueue_job(kind="write_web_copy", payload={"slug": slug}, owner=owner, key=slug)
+
+
+@transaction.atomic
+def note_web_copy(*, layer: ImageryLayer, sha256: str) -> ImageryLayer:
+    """Name a layer's copy for web maps among its files, now that it is in place."""
+    found = ImageryLayer.objects.select_for_update().get(pk=layer.pk)
+    if found.folder == layer.folder:  # else its ground was replaced meanwhile, and the copy shows what was before
+        found.files = {**found.files, WEB_NAME: sha256}
+        found.save(update_fields=["files"])
+    return found

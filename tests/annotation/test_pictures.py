@@ -15,20 +15,29 @@ pytestmark = pytest.mark.django_db
 def test_a_card_shows_two_neighbouring_map_tiles_of_the_middle() -> None:
     # 4096 px: maximum zoom 4. At zoom 2 a map tile is 1024 px: 4 columns and 4 rows.
     layer = scenes.virtual_layer("big", width=4096, height=4096)
-    assert strip_of(layer) == ["/imagery/big/native/2/1/2.jpg", "/imagery/big/native/2/2/2.jpg"]
+    assert strip_of(layer) == [
+        f"/imagery/big/native/2/1/2.jpg?v={layer.version}",
+        f"/imagery/big/native/2/2/2.jpg?v={layer.version}",
+    ]
 
 
 def test_a_card_of_a_layer_too_small_for_two_map_tiles_shows_the_whole_of_it() -> None:
     layer = scenes.virtual_layer("small", width=300, height=200)
-    assert strip_of(layer) == ["/imagery/small/native/0/0/0.jpg"]
+    assert strip_of(layer) == [f"/imagery/small/native/0/0/0.jpg?v={layer.version}"]
 
 
 def test_a_thumbnail_is_the_map_tile_under_the_middle_of_the_tile() -> None:
     # Maximum zoom 4; a 512-px tile needs zoom 3, where a map tile is 512 px: row 5, column 2 is map tile 2, 5.
     campaign = scenes.campaign(layer=scenes.virtual_layer("big", width=4096, height=4096), tile_px=512)
-    assert thumbnail_of(Tile(campaign=campaign, row=5, col=2)) == "/imagery/big/native/3/2/5.jpg"
+    assert (
+        thumbnail_of(Tile(campaign=campaign, row=5, col=2))
+        == f"/imagery/big/native/3/2/5.jpg?v={campaign.layer.version}"
+    )
     # Its fourth quarter is 256 px, at row 11 and column 5 of such.
-    assert thumbnail_of(Tile(campaign=campaign, row=5, col=2, part=4)) == "/imagery/big/native/4/5/11.jpg"
+    assert (
+        thumbnail_of(Tile(campaign=campaign, row=5, col=2, part=4))
+        == f"/imagery/big/native/4/5/11.jpg?v={campaign.layer.version}"
+    )
 
 
 def test_a_labelled_tile_is_drawn_with_ground_around_it_and_inside_the_layer() -> None:

@@ -28,10 +28,10 @@ export interface Layer {
   readonly height: number;
   readonly bands: readonly string[];
   readonly native_max_zoom: number;
-  /** Grows when ground is replaced: browsers keep map tiles for good. */
-  readonly version?: number;
   readonly licence: string;
   readonly attribution: string;
+  /** Changes with any of its files; addresses of its map tiles name it, and browsers keep those for good. */
+  readonly map_version: string;
   /** Where its map tiles are, {z}/{x}/{y}, when they do not come from the server's imagery. */
   readonly tiles_url?: string;
 }

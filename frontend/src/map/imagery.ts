@@ -4,12 +4,9 @@ import type { Layer, Tile } from "../api/types";
 const TILE_PX = 256;
 
 /** Address of one native map tile. True colour is the server's default view and has the shortest address. */
-export function tileUrl(layer: Pick<Layer, "slug" | "version">, view: string): string {
-  const asked = new URLSearchParams();
-  if (view !== "rgb") asked.set("view", view);
-  if ((layer.version ?? 1) > 1) asked.set("v", String(layer.version));
-  const query = asked.size > 0 ? `?${asked.toString()}` : "";
-  return `/imagery/${encodeURIComponent(layer.slug)}/native/{z}/{x}/{y}.jpg${query}`;
+export function tileUrl(layer: Pick<Layer, "slug" | "map_version">, view: string): string {
+  const query = view === "rgb" ? "" : `&view=${encodeURIComponent(view)}`;
+  return `/imagery/${encodeURIComponent(layer.slug)}/native/{z}/{x}/{y}.jpg?v=${layer.map_version}${query}`;
 }
 
 /** What a view shows, for the words of a panel. */

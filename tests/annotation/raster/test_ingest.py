@@ -247,6 +247,7 @@ def test_what_a_killed_import_left_is_cleared_by_the_next(make_tiff, tmp_path):
         "display.tif",
         "layer.json",
         "valid.npy",
+        "web.tif",
     ]
 
 
@@ -264,7 +265,7 @@ def test_the_description_beside_the_files_is_true(make_tiff, tmp_path):
     assert json.loads(json.dumps(layer.as_json())) == layer.as_json()
     for name, digest in layer.sha256.items():
         assert hashlib.sha256((layer.folder / name).read_bytes()).hexdigest() == digest
-    assert set(layer.sha256) == {"analysis.tif", "display.tif", "valid.npy"}
+    assert set(layer.sha256) == {"analysis.tif", "display.tif", "valid.npy", "web.tif"}
 
 
 def test_the_stretch_runs_from_the_2nd_to_the_98th_percentile_of_valid_pixels(make_tiff, tmp_path):

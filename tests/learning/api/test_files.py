@@ -10,21 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rasterio
 from django.test import Client
-from learning_rows import labelled_campaign, model_row, ready_map
+from learning_rows import labelled_campaign
+from map_rows import halved_map
 from PIL import Image
 from pyproj import Transformer
-from rasterio.transform import from_origin
 from scenes import TWO_CLASSES
 
 from annotation.models import Campaign
 from annotation.services.tiles import pool_mask
-from learning.core.map_copies import write_hidden_copy
-from learning.jobs.prediction import PUBLIC_COPIES
 from learning.models import Release
 from learning.release.manifest import write_manifest
-from learning.services.holdout import holdout_windows
 from learning.services.releases import finish_release
 
 pytestmark = pytest.mark.django_db
@@ -137,28 +133,6 @@ def test_a_head_request_tells_the_size_without_the_bytes(client: Client, release
     assert answer.status_code == 200 and answer["Content-Length"] == "10" and body(answer) == b""
 
 
-def prediction_with_map(folder: Path) -> Any:
-    """A ready prediction whose left half is the first class and right half the second, doubt at the bottom."""
-    scene = labelled_campaign()
-    prediction = ready_map(model_row(scene.campaign, state="promoted"), np.zeros((16, 16), np.float32))
-    classes = np.ones((1024, 1024), np.uint8)
-    classes[:, 512:] = 2
-    doubt = np.ones((1024, 1024), np.uint8)
-    doubt[512:] = 255
-    layer = scene.campaign.layer
-    for name, values in (("class.tif", classes), ("entropy.tif", doubt)):
-        with rasterio.open(
-            prediction.path(name), "w", driver="GTiff", width=1024, height=1024, count=1, dtype="uint8", nodata=0,
-            crs=layer.crs, transform=from_origin(layer.transform[2], layer.transform[5], 0.2, 0.2),
-            tiled=True, blockxsize=512, blockysize=512,
-        ) as target:  # fmt: skip
-            target.write(values, 1)
-    for name, source, overviews in PUBLIC_COPIES:
-        hidden = holdout_windows(scene.campaign)
-        write_hidden_copy(prediction.path(source), prediction.path(name), hidden=hidden, overviews=overviews)
-    return scene, prediction
-
-
 def place_of(scene: Any, role: str) -> tuple[int, int]:
     """Pixel (x, y) of the middle of a tile of this role."""
     if role == "holdout":
@@ -196,7 +170,7 @@ def alpha_web(client: Client, scene: Any, prediction: Any, what: str, place: tup
 def test_control_tiles_are_left_out_of_the_map_for_as_long_as_the_campaign_is_open(
     client: Client, tmp_path: Path, what: str
 ) -> None:
-    scene, prediction = prediction_with_map(tmp_path)
+    scene, prediction = halved_map()
     control, pool = place_of(scene, "holdout"), place_of(scene, "pool")
     assert alpha_native(client, prediction, what, control) == 0 == alpha_web(client, scene, prediction, what, control)
     assert alpha_native(client, prediction, what, pool) > 0 < alpha_web(client, scene, prediction, what, pool)
@@ -204,15 +178,18 @@ def test_control_tiles_are_left_out_of_the_map_for_as_long_as_the_campaign_is_op
 
     path = f"/predictions/{prediction.pk}/{what}/native/0/0/0.png"
     masked = client.get(path)
-    assert masked["Cache-Control"] == "public, max-age=3600", "it will change"
+    assert masked["Cache-Control"] == "public, max-age=300", "it will change"
+    version = masked["ETag"].strip('"')
+    assert "immutable" in client.get(path, {"v": version})["Cache-Control"], "the masked map will not"
     Campaign.objects.update(state="closed")
-    whole = client.get(path, headers={"If-None-Match": masked["ETag"]})
-    assert whole.status_code == 200 and whole["ETag"] != masked["ETag"] and "immutable" in whole["Cache-Control"]
+    whole = client.get(path, {"v": version}, headers={"If-None-Match": masked["ETag"]})
+    assert whole.status_code == 200 and whole["ETag"] != masked["ETag"]
+    assert whole["Cache-Control"] == "public, max-age=300", "not under the address of the masked map"
     assert alpha_native(client, prediction, what, control) > 0 < alpha_web(client, scene, prediction, what, control)
 
 
 def test_a_map_without_a_public_copy_is_not_shown_while_people_label(client: Client, tmp_path: Path) -> None:
-    _scene, prediction = prediction_with_map(tmp_path)
+    _scene, prediction = halved_map()
     files = {name: digest for name, digest in prediction.files.items() if "public" not in name}
     type(prediction).objects.filter(pk=prediction.pk).update(files=files)
     path = f"/predictions/{prediction.pk}/class/native/0/0/0.png"
@@ -222,7 +199,7 @@ def test_a_map_without_a_public_copy_is_not_shown_while_people_label(client: Cli
 
 
 def test_a_class_map_is_seen_in_the_nomenclatures_colours(client: Client, tmp_path: Path) -> None:
-    scene, prediction = prediction_with_map(tmp_path)
+    scene, prediction = halved_map()
     Campaign.objects.update(state="closed")  # all of it is shown
     answer = client.get(f"/predictions/{prediction.pk}/class/native/0/0/0.png")
     assert answer.status_code == 200 and answer["Content-Type"] == "image/png"
@@ -235,7 +212,7 @@ def test_a_class_map_is_seen_in_the_nomenclatures_colours(client: Client, tmp_pa
 
 
 def test_doubt_is_opaque_and_certainty_clear(client: Client, tmp_path: Path) -> None:
-    _scene, prediction = prediction_with_map(tmp_path)
+    _scene, prediction = halved_map()
     Campaign.objects.update(state="closed")
     answer = client.get(f"/predictions/{prediction.pk}/entropy/native/2/1/3.png")
     doubtful = Image.open(io.BytesIO(answer.content)).convert("RGBA").getpixel((5, 5))
@@ -245,7 +222,7 @@ def test_doubt_is_opaque_and_certainty_clear(client: Client, tmp_path: Path) -> 
 
 
 def test_a_map_that_is_not_ready_or_outside_is_not_shown(client: Client, tmp_path: Path) -> None:
-    _scene, prediction = prediction_with_map(tmp_path)
+    _scene, prediction = halved_map()
     assert client.get(f"/predictions/{prediction.pk}/class/native/2/9/0.png").status_code == 204
     assert client.get(f"/predictions/{prediction.pk + 1}/class/native/0/0/0.png").status_code == 404
     type(prediction).objects.filter(pk=prediction.pk).update(state="running")
