@@ -33,14 +33,14 @@ def imagery_tile(request: HttpRequest, slug: str, grid: str, z: int, x: int, y: 
     folder = layer.path("").resolve()
     stored = map_tiles.stored_native_layer_tile if grid == "native" else map_tiles.stored_web_layer_tile
     tiles = ServedTiles(
-        version=layer.version if view == "rgb" else f"{layer.version}-{view[:24]}",
+        version=layer.map_version if view == "rgb" else f"{layer.map_version}-{view[:24]}",
         content_type="image/jpeg",
         draw=partial(stored, folder),
     )
     if view == "rgb":
         remember(f"/imagery/{slug}/{grid}", tiles)
     asked = request.GET.get("v", "")
-    if view != "rgb" and asked == layer.version:
+    if view != "rgb" and asked == layer.map_version:
         asked = tiles.version
     if request.headers.get("If-None-Match") == tiles.etag:
         return HttpResponseNotModified(headers=tiles.headers(asked))

@@ -20,6 +20,7 @@ from annotation.core.grid import SUBPIXELS
 from annotation.errors import UserError
 from annotation.models import Annotation, AnnotationRevision, Review
 from annotation.page_errors import refusal_in_words
+from annotation.services.asked import Windows, asked_of
 from annotation.services.review_queue import dispute_review
 from annotation.views import in_words
 
@@ -65,6 +66,7 @@ class OutcomeView(LoginRequiredMixin, TemplateView):
         colours = dict(nomenclature.classes.values_list("code", "colour"))
         changes = _changes(annotation, submitted, now) if now is not None else ()
         side = annotation.tile.px * SUBPIXELS
+        asked = asked_of(annotation)
         can_dispute = (
             annotation.state == Annotation.State.SENT_BACK
             and not submitted.second_opinions.filter(asked_by=annotation.annotator_id).exists()
@@ -72,8 +74,8 @@ class OutcomeView(LoginRequiredMixin, TemplateView):
         return super().get_context_data(
             annotation=annotation,
             review=review,
-            submitted=_view(annotation, submitted, colours),
-            now=_view(annotation, now, colours) if now else None,
+            submitted=_view(annotation, submitted, colours, asked),
+            now=_view(annotation, now, colours, asked) if now else None,
             changed=[pictures.svg_path(change.rings) for change in changes],
             changes=[
                 {"before": names.get(change.before), "after": names.get(change.after), "percent": 100 * change.share}
@@ -118,8 +120,10 @@ def _versions(annotation: Annotation, review: Review | None) -> tuple[Annotation
     return head, None
 
 
-def _view(annotation: Annotation, revision: AnnotationRevision, colours: dict[str, str]) -> pictures.LabelledView:
-    return pictures.labelled_view(annotation.tile, revision.features, colours=colours, sides=(1.25, 1.25))
+def _view(
+    annotation: Annotation, revision: AnnotationRevision, colours: dict[str, str], asked: Windows
+) -> pictures.LabelledView:
+    return pictures.labelled_view(annotation.tile, revision.features, colours=colours, sides=(1.25, 1.25), asked=asked)
 
 
 def _changes(annotation: Annotation, submitted: AnnotationRevision, now: AnnotationRevision) -> tuple[Change, ...]:

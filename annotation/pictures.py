@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
@@ -35,7 +35,8 @@ class PlacedTile:
 class LabelledView:
     """Ground around a labelled tile, for an SVG of width × height image pixels.
 
-    `frame` is the tile (x, y, side); `areas` are (SVG path in 1/8 pixel of the tile, "#RRGGBB").
+    `frame` is the tile (x, y, side); `areas` are (SVG path in 1/8 pixel of the tile, "#RRGGBB"); `parts` are those of
+    the tile that were asked for (x, y, width, height), none where all of it was.
     """
 
     width: int
@@ -43,6 +44,7 @@ class LabelledView:
     images: tuple[PlacedTile, ...]
     frame: tuple[int, int, int]
     areas: tuple[tuple[str, str], ...]
+    parts: tuple[tuple[int, int, int, int], ...] = ()
 
     @property
     def shade(self) -> str:
@@ -53,7 +55,7 @@ class LabelledView:
 
 def native_tile_url(layer: ImageryLayer, z: int, x: int, y: int) -> str:
     """Address of a map tile on the imagery's own grid."""
-    return reverse("imagery-tile", args=[layer.slug, "native", z, x, y]) + f"?v={layer.version}"
+    return reverse("imagery-tile", args=[layer.slug, "native", z, x, y]) + f"?v={layer.map_version}"
 
 
 def strip_of(layer: ImageryLayer) -> list[str]:
@@ -95,6 +97,7 @@ def labelled_view(
     *,
     colours: Mapping[str, str],
     sides: tuple[float, float] = (2.0, 1.5),
+    asked: Iterable[Sequence[int]] = (),
 ) -> LabelledView:
     """A tile's labels over its imagery with some ground around it, kept inside the layer.
 
@@ -102,13 +105,16 @@ def labelled_view(
         tile: with its campaign and layer loaded.
         colours: "#RRGGBB" by class code; a class without one is left out.
         sides: width and height of the view, in tiles.
+        asked: windows of the tile that the labels were asked for, (col, row, width, height) in its pixels.
     """
     areas = tuple(
         (svg_path(feature["rings"]), colours[feature["class_code"]])
         for feature in features
         if feature["class_code"] in colours
     )
-    return view_of(tile, areas=areas, sides=sides)
+    view = view_of(tile, areas=areas, sides=sides)
+    left, top, _side = view.frame
+    return replace(view, parts=tuple((left + col, top + row, width, height) for col, row, width, height in asked))
 
 
 def reported_view(report: PlaceReport) -> LabelledView:

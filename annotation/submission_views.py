@@ -22,6 +22,7 @@ from annotation import pictures
 from annotation.errors import UserError
 from annotation.models import Annotation, Campaign, Review
 from annotation.page_errors import refusal_in_words
+from annotation.services.asked import Windows, asked_of_each
 from annotation.services.review_queue import waiting_for
 from annotation.services.reviews import record_reviews
 from annotation.views import SHOWN_LABEL_BYTES
@@ -114,24 +115,27 @@ class SubmissionsView(LoginRequiredMixin, TemplateView):
         )
         page = Paginator(shown, PAGE_SIZE).get_page(self.request.GET.get("page"))
         colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
+        asked = asked_of_each(list(page))
         return super().get_context_data(
             campaign=campaign,
             filters=filters,
             form=kwargs.pop("form", None) or VerdictForm(),
             page=page,
-            items=[(item, self._picture(item, campaign, colours)) for item in page],
+            items=[(item, self._picture(item, campaign, colours, asked[item.pk])) for item in page],
             waiting=waiting.count(),
             chosen=set(self.request.POST.getlist("chosen")),
             subpixel_scale=pictures.SUBPIXEL_SCALE,
             **kwargs,
         )
 
-    def _picture(self, item: Annotation, campaign: Campaign, colours: dict[str, str]) -> pictures.LabelledView:
+    def _picture(
+        self, item: Annotation, campaign: Campaign, colours: dict[str, str], asked: Windows
+    ) -> pictures.LabelledView:
         item.tile.campaign = campaign
         item.shown_version = str(item.version)  # type: ignore[attr-defined]
         is_light = item.stored < SHOWN_LABEL_BYTES  # type: ignore[attr-defined]
         features = item.head.features if item.head and is_light else []
-        return pictures.labelled_view(item.tile, features, colours=colours, sides=(1.0, 1.0))
+        return pictures.labelled_view(item.tile, features, colours=colours, sides=(1.0, 1.0), asked=asked)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Record the verdict on each submission chosen."""

@@ -115,6 +115,12 @@ class UploadTooLarge(LearningUserError):
     status = 413
 
 
+class ShardFailed(LearningError):
+    """Rows of a map that could not be computed."""
+
+    code = "shard_failed"
+
+
 class PredictionStopped(LearningError):
     """A prediction was asked to stop; finished rows stay in its work folder."""
 
@@ -308,3 +314,29 @@ class ReleaseOnDisk(VersionTaken):
     """The files of a release of this version are there, and the database knows nothing of it."""
 
     code: ClassVar[str] = "release_on_disk"
+
+
+class InvalidPolygonRule(LearningUserError):
+    """A rule of minimum units for polygons is unknown, or its file does not follow the schema."""
+
+    code: ClassVar[str] = "invalid_polygon_rule"
+    status = 422
+
+
+class UnusableClassMap(LearningError):
+    """A raster cannot be made into polygons: not a class map, or its zones lie on another grid."""
+
+    code: ClassVar[str] = "unusable_class_map"
+
+
+class PolygonsStopped(LearningError):
+    """The polygons of a map were asked to stop; finished blocks are kept."""
+
+    code: ClassVar[str] = "polygons_stopped"
+
+
+class NoClassMap(LearningUserError):
+    """Polygons are asked for of a map that is not made yet."""
+
+    code: ClassVar[str] = "no_class_map"
+    status = 409

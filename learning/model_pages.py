@@ -25,10 +25,12 @@ from learning.model_figures import NamedClass
 from learning.models import Evaluation, Prediction, Release, TrainedModel, TrainingRun
 from learning.querysets import may_see_control_tiles, model_named, shared_evaluations
 from learning.services.composition import composition_of
+from learning.services.polygons import offered_polygons, polygons_under_way
 from learning.services.promotion import RULE, published_model
 
 TILES_SHOWN = 12
 TERRITORIES_SHOWN = 20
+POLYGON_FORMATS = {".gpkg": "GeoPackage", ".parquet": "GeoParquet", ".json": "JSON"}
 #: Kept by the browser that was allowed to see them, and asked for again each time: who may see them can change.
 PRIVATE = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
 
@@ -61,7 +63,7 @@ class ModelView(TemplateView):
             published=published if published is not None and published.pk != model.pk else None,
             needed_tiles=RULE.min_holdout_tiles,
             evaluation=evaluation,
-            prediction=Prediction.objects.filter(model=model, state=Prediction.State.READY).first(),
+            **map_of(model),
             releases=list(Release.objects.public().filter(trained_model=model)),
             **quality(evaluation, classes),
             **comparison(model, published, classes),
@@ -114,6 +116,25 @@ def error_map_picture(request: HttpRequest, slug: str, model_version: str, tile_
     return HttpResponse(
         errors_png(values, colours=colours), content_type="image/png", headers={"ETag": etag, **PRIVATE}
     )
+
+
+def map_of(model: TrainedModel) -> dict[str, Any]:
+    """The model's map, with its polygons as files to take away, or whether they are being made."""
+    ready = Prediction.objects.select_related("model__campaign").filter(model=model, state=Prediction.State.READY)
+    prediction = ready.first()
+    if prediction is None:
+        return {"prediction": None}
+    made = offered_polygons(prediction)
+    if made is None:
+        return {"prediction": prediction, "polygons_under_way": polygons_under_way(prediction) is not None}
+    files = [
+        {"name": name, "format": title, "mb": entry["bytes"] / 1e6}
+        for suffix, title in POLYGON_FORMATS.items()
+        for name, entry in made.files.items()
+        if name.endswith(suffix)
+    ]
+    zone = in_words(made.figures["without_zones"])
+    return {"prediction": prediction, "polygons": made, "polygon_files": files, "polygons_zone": zone}
 
 
 def model_or_404(campaign: Campaign, version: str) -> TrainedModel:

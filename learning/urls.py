@@ -39,6 +39,11 @@ urlpatterns = [
         name="prediction-change",
     ),
     re_path(
+        r"^predictions/(?P<prediction_id>\d{1,18})/polygons/(?P<name>polygons_[a-z]{1,20}(?:\.[a-z]{1,10}){1,2})$",
+        views.polygons_file,
+        name="polygons-file",
+    ),
+    re_path(
         r"^releases/(?P<version>[A-Za-z0-9][A-Za-z0-9._-]{0,119})/files/(?P<path>[A-Za-z0-9_][A-Za-z0-9._/-]{0,499})$",
         views.release_file,
         name="release-file",

@@ -26,6 +26,7 @@ from annotation.served_tiles import IMMUTABLE, ServedTiles, kept, remember
 from learning.models import Prediction, Release
 from learning.release import layout
 from learning.release.manifest import FileEntry, file_sha256, read_manifest
+from learning.services.polygons import offered_polygons
 
 CHUNK_BYTES = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -103,28 +104,51 @@ def release_file(request: HttpRequest, version: str, path: str) -> HttpResponseB
     entry = None if release is None else listed_files(release.path, release.manifest_sha256).get(path)
     if release is None or entry is None:
         return HttpResponse("There is no such file in a published release.", status=404, content_type="text/plain")
-    etag = f'"{entry.sha256}"'
+    return download(request, release.path / path, sha256=entry.sha256, size=entry.size, name=Path(path).name)
+
+
+@require_safe
+def polygons_file(request: HttpRequest, prediction_id: int, name: str) -> HttpResponseBase:
+    """The polygons of a map, whole or one range; without control tiles while the campaign is open."""
+    prediction = Prediction.objects.select_related("model__campaign").filter(pk=prediction_id).first()
+    made = offered_polygons(prediction) if prediction is not None else None
+    if made is None or name not in made.files:
+        return HttpResponse(
+            f"There are no polygons {name} of map {prediction_id}: see the page of its model.", status=404,
+            content_type="text/plain",
+        )  # fmt: skip
+    entry = made.files[name]
+    shown = f"{made.prediction.model.version}-{name}"
+    cache = "public, no-cache"  # made again, it keeps its name
+    return download(request, made.path(name), sha256=entry["sha256"], size=entry["bytes"], name=shown, cache=cache)
+
+
+def download(
+    request: HttpRequest, path: Path, *, sha256: str, size: int, name: str, cache: str = IMMUTABLE
+) -> HttpResponseBase:
+    """A file to be saved under `name`, whole or one range of it."""
+    etag = f'"{sha256}"'
     headers = {
         "ETag": etag,
-        "Cache-Control": IMMUTABLE,
+        "Cache-Control": cache,
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
-        "Content-Disposition": f'attachment; filename="{Path(path).name}"',
+        "Content-Disposition": f'attachment; filename="{name}"',
     }
     if etag in [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]:
         return HttpResponseNotModified(headers=headers)
-    span = requested_span(request, size=entry.size, etag=etag)
+    span = requested_span(request, size=size, etag=etag)
     if span is None:
-        headers["Content-Range"] = f"bytes */{entry.size}"
+        headers["Content-Range"] = f"bytes */{size}"
         return HttpResponse(status=416, headers=headers)
     start, stop = span
     headers["Content-Length"] = str(stop - start)
-    partial = (start, stop) != (0, entry.size)
+    partial = (start, stop) != (0, size)
     if partial:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{entry.size}"
-    body = [] if request.method == "HEAD" else file_part(release.path / path, start, stop)
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    body = [] if request.method == "HEAD" else file_part(path, start, stop)
     return StreamingHttpResponse(
-        body, status=206 if partial else 200, content_type=content_type_of(path), headers=headers
+        body, status=206 if partial else 200, content_type=content_type_of(name), headers=headers
     )
 
 

@@ -55,7 +55,8 @@ class LayerSerializer(serializers.Serializer):
     crs = serializers.CharField()
     bands = serializers.ListField(child=serializers.CharField())
     native_max_zoom = serializers.IntegerField()
-    version = serializers.CharField()
+    version = serializers.IntegerField(help_text="Grows when ground is replaced.")
+    map_version = serializers.CharField(help_text="Changes with any of the files: v in the address of a map tile.")
     licence = serializers.CharField()
     attribution = serializers.CharField()
 

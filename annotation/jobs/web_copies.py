@@ -26,4 +26,4 @@ def write_web_copy(context: JobContext) -> dict[str, Any]:
             require_isolation=settings.REQUIRE_SANDBOX,
         )
         layer = note_web_copy(layer=layer, sha256=digest)
-    return {"layer": layer.slug, "sha256": layer.files[WEB_NAME]}
+    return {"layer": layer.slug, "sha256": layer.files.get(WEB_NAME, "")}

@@ -27,6 +27,12 @@ class Seen:
     labelled: NDArray[np.bool_]
     judged: NDArray[np.bool_]
     reported: NDArray[np.bool_]
+    begun: NDArray[np.bool_]  # labels were accepted there, on all of the tile or on some of it
+
+    @property
+    def in_part(self) -> NDArray[np.bool_]:
+        """Labels were accepted on some of the tile alone: on the parts asked for, or on some of its quarters."""
+        return self.begun & ~self.seen
 
     @property
     def seen(self) -> NDArray[np.bool_]:
@@ -47,11 +53,12 @@ class Coverage:
     judged: int
     reported: int
     seen: int
+    in_part: int  # none of them among those seen
 
     @property
     def unseen(self) -> int:
         """Tiles of which nobody has said anything."""
-        return self.tiles - self.seen
+        return self.tiles - self.seen - self.in_part
 
     @property
     def seen_percent(self) -> float:
@@ -70,16 +77,17 @@ class Cell:
 
 
 def seen_tiles(campaign: Campaign) -> Seen:
-    """What people did on each tile of a campaign; five queries whatever the size."""
-    accepted = Annotation.objects.usable_as_labels().of_whole_tiles().filter(tile__campaign=campaign)
+    """What people did on each tile of a campaign; six queries whatever the size."""
+    begun = Annotation.objects.usable_as_labels().filter(tile__campaign=campaign)
     judged = ValidationBatch.objects.filter(tile__campaign=campaign, finished=True)
     reported = PlaceReport.objects.filter(campaign=campaign)
     usable = usable_tiles(campaign)
     return Seen(
         usable=usable,
-        labelled=_raster(usable.shape, _labelled_places(accepted)),
+        labelled=_raster(usable.shape, _labelled_places(begun.of_whole_tiles())),
         judged=_raster(usable.shape, judged.values_list("tile__row", "tile__col").distinct()),
         reported=_raster(usable.shape, reported.values_list("tile__row", "tile__col")),
+        begun=_raster(usable.shape, begun.order_by().values_list("tile__row", "tile__col").distinct()),
     )
 
 
@@ -108,6 +116,7 @@ def coverage_of(campaign: Campaign, territories: Iterable[Territory], seen: Seen
                     judged=int((within.of(seen.judged) & usable).sum()),
                     reported=int((within.of(seen.reported) & usable).sum()),
                     seen=int((within.of(seen.seen) & usable).sum()),
+                    in_part=int((within.of(seen.in_part) & usable).sum()),
                 )
             )
     return found

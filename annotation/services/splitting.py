@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib.gis.geos import Polygon
 from django.db import transaction
 
+from annotation.core.grid import SUBPIXELS
 from annotation.core.quarters import QUARTERS, cut_in_quarters, quarter_at, windows_in_quarter
 from annotation.core.tile_geometry import Feature, parse_features
 from annotation.core.trust import NEWCOMER
@@ -49,8 +50,9 @@ def split_tile(*, tile: Tile, actor: User, expected_version: int | None) -> Leas
     In place of each ticket of the tile, at its rank, each quarter gets one: as many people as wanted draw each quarter,
     and one person may draw several, one after the other. What the holder has saved is cut along the lines between the
     quarters and waits for them there: those quarters are kept for them for BEGUN_KEPT. They go on with the quarter
-    that holds most of it. Whoever passed the tile over has passed over its quarters. Where a ticket asks for parts of
-    the tile, a quarter is asked for those that lie in it; one in which none does gets no ticket, but where it is begun.
+    that holds most of it, of those asked for. Whoever passed the tile over has passed over its quarters. Where a
+    ticket asks for parts of the tile, a quarter is asked for those that lie in it; one in which none does gets no
+    ticket, but where its holder began it: a window around what they drew, so that it can be handed in and counts.
 
     What is refused counts against the hour as well: whoever asks it of every tile to learn which ones nobody else has
     begun, or are gold, learns it slowly.
@@ -104,7 +106,7 @@ def _split(tile: Tile, actor: User, expected_version: int) -> Lease | None:
     pieces = _cut(own)
     quarters = _write_quarters(tile)
     begun = [part for part in QUARTERS if pieces[part]]
-    ours = _share_tickets(tickets, quarters, campaign=campaign, held=held, begun=begun)
+    ours = _share_tickets(tickets, quarters, campaign=campaign, held=held, pieces=pieces)
     _carry_leases(drawing, quarters, begun=own.annotator_id if own is not None else None, pieces=begun)
     for report in tile.reports.all():
         _move_report(report, quarters)
@@ -114,7 +116,8 @@ def _split(tile: Tile, actor: User, expected_version: int) -> Lease | None:
         lower_mark(campaign, min(ticket.rank for ticket in tickets))
     if held is None:
         return None
-    most = max(QUARTERS, key=lambda part: (_corners(pieces[part]), part in ours, -part))
+    asked = _asked_quarters(tickets, tile_px=campaign.tile_px)
+    most = max(QUARTERS, key=lambda part: (part in asked, _corners(pieces[part]), part in ours, -part))
     ticket = ours.get(most) or open_ticket(quarters[most])
     return grant(
         tile=quarters[most],
@@ -235,12 +238,13 @@ def _share_tickets(
     *,
     campaign: Campaign,
     held: Lease | None,
-    begun: list[int],
+    pieces: dict[int, tuple[Feature, ...]],
 ) -> dict[int, Ticket]:
     """Four tickets for each, at its place in the queue; returns those that came of the holder's own, by quarter.
 
-    Of these, the ones of quarters they have `begun` are kept for them.
+    Of these, the ones of quarters in which there are `pieces` of what they drew are kept for them.
     """
+    own, px = held.ticket_id if held is not None else None, campaign.tile_px
     kept_until = database_now() + BEGUN_KEPT
     Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(state=Ticket.State.VOID, leased_until=None)
     made = [
@@ -262,18 +266,37 @@ def _share_tickets(
         )
         for ticket in tickets
         for part, quarter in quarters.items()
-        if (regions := _regions_of(ticket, part, tile_px=campaign.tile_px)) or not ticket.regions or part in begun
+        if (regions := _regions_of(ticket, part, tile_px=px, drawn=pieces[part] if ticket.pk == own else ()))
+        or not ticket.regions
     ]
-    ours = {ticket.part: ticket for of, ticket in made if held is not None and of == held.ticket_id}
-    for part in begun:
-        if part in ours:
-            ours[part].state, ours[part].leased_until = Ticket.State.LEASED, kept_until
+    ours = {ticket.part: ticket for of, ticket in made if of == own}
+    for part, ticket in ours.items():
+        if pieces[part]:
+            ticket.state, ticket.leased_until = Ticket.State.LEASED, kept_until
     Ticket.objects.bulk_create([ticket for _of, ticket in made])
     return ours
 
 
-def _regions_of(ticket: Ticket, part: int, *, tile_px: int) -> list[list[int]]:
-    return [list(window) for window in windows_in_quarter(ticket.regions, part=part, tile_px=tile_px)]
+def _asked_quarters(tickets: list[Ticket], *, tile_px: int) -> set[int]:
+    return {
+        part
+        for ticket in tickets
+        for part in QUARTERS
+        if not ticket.regions or windows_in_quarter(ticket.regions, part=part, tile_px=tile_px)
+    }
+
+
+def _regions_of(ticket: Ticket, part: int, *, tile_px: int, drawn: tuple[Feature, ...]) -> list[list[int]]:
+    """The parts that a ticket asks for in a quarter; where there are none, a window around what was `drawn` there."""
+    windows = [list(window) for window in windows_in_quarter(ticket.regions, part=part, tile_px=tile_px)]
+    return windows or ([_window_around(drawn)] if ticket.regions and drawn else [])
+
+
+def _window_around(features: tuple[Feature, ...]) -> list[int]:
+    """The smallest window of whole pixels that holds features; (col, row, width, height)."""
+    xs, ys = zip(*(point for feature in features for ring in feature.rings for point in ring), strict=True)
+    left, top = min(xs) // SUBPIXELS, min(ys) // SUBPIXELS
+    return [left, top, -(-max(xs) // SUBPIXELS) - left, -(-max(ys) // SUBPIXELS) - top]
 
 
 def _carry_leases(drawing: list[Lease], quarters: dict[int, Tile], *, begun: int | None, pieces: list[int]) -> None:
@@ -328,6 +351,7 @@ def _carry_draft(
             annotator_id=own.annotator_id,
             purpose=Lease.Purpose.DRAW,
             ticket=tickets.get(part),
+            asked=tickets[part].regions if part in tickets else [],
             state=Lease.State.KEPT if part in tickets else Lease.State.RELEASED,
             release_reason="" if part in tickets else Lease.Reason.LEFT,
             granted_at=now,

@@ -72,7 +72,7 @@ export function fillMoves(tile: Tile, hand: Hand): Move[] {
     const at: Point = [(inside % tile.side_px) * SUBPIXELS + 4, Math.floor(inside / tile.side_px) * SUBPIXELS + 4];
     return [{
       key: `fill ${inside} at ${hand.moves}`,
-      command: { kind: "fill", at, class_code: after.code, id: newFeatureId() },
+      command: { kind: "fill", at, class_code: after.code, id: newFeatureId(), asked: [] },
       gestures: 1 + keysFor(hand, after),
       gain: gainOf(part, value, tile.truth, hand.labels),
       after,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from learning.core.durable import write_durably
 
+PLAN_NAME = "plan.json"
+
 
 @dataclass(frozen=True, slots=True)
 class PredictionPlan:
@@ -151,13 +153,28 @@ class PredictionResult:
 
 def claim_work_dir(plan: PredictionPlan) -> None:
     """Prepare the work folder; rows of any other plan are removed."""
-    card = plan.work_dir / "plan.json"
-    text = json.dumps(asdict(plan), default=str, sort_keys=True)
+    claim_folder(plan.work_dir, json.dumps(asdict(plan), default=str, sort_keys=True))
+
+
+def claim_folder(work_dir: Path, text: str) -> None:
+    """Make a work folder that belongs to what `text` says; one that belongs to anything else is removed first."""
+    card = work_dir / PLAN_NAME
     if card.exists() and card.read_text() == text:
         return
-    remove_work_dir(plan.work_dir)
-    plan.work_dir.mkdir(parents=True)
+    remove_work_dir(work_dir)
+    work_dir.mkdir(parents=True)
     write_durably(card, text.encode())
+
+
+def planned(work_dir: Path) -> PredictionPlan | None:
+    """The plan that a work folder was prepared for by claim_work_dir; None where there is no such folder."""
+    try:
+        kept = json.loads((work_dir / PLAN_NAME).read_bytes())
+    except FileNotFoundError:
+        return None
+    paths = {name: Path(kept[name]) for name in ("source", "work_dir")}
+    tuples = {name: tuple(kept[name]) for name in ("band_indexes", "class_codes")}
+    return PredictionPlan(**{**kept, **paths, **tuples})
 
 
 def remove_work_dir(work_dir: Path) -> None:

@@ -5,5 +5,7 @@ MODULES = [
     "learning.jobs.judging",
     "learning.jobs.imports",
     "learning.jobs.prediction",
+    "learning.jobs.shards",
+    "learning.jobs.polygons",
     "learning.jobs.releases",
 ]

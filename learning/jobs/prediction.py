@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from annotation.errors import UserError
+from annotation.errors import JobAlreadyRunning, UserError
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
-from learning.core.durable import write_durably
 from learning.core.map_copies import write_hidden_copy
-from learning.core.map_plan import MapPaths, remove_work_dir
-from learning.core.uncertainty import pixel_score
-from learning.errors import PredictionStopped
+from learning.core.map_files import assemble, colour_table
+from learning.core.map_plan import MapPaths, claim_work_dir, remove_work_dir
+from learning.jobs.made_with import begin_with, forget, other_models
 from learning.jobs.options import CORE_PX, device_of
+from learning.jobs.shards import SharedOut
 from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
-from learning.services import acquisition, map_changes, predictions
+from learning.services import acquisition, map_changes, polygons, predictions
 from learning.services.holdout import holdout_windows
 from learning.services.other_vintage import write_other_vintage
-from learning.services.round_options import other_opinions, round_options
-
-if TYPE_CHECKING:
-    from learning.core.model_file import TrainedModel as LoadedModel
 
 FILES = MapPaths.in_folder(Path()).names()
 PARTS_FILES = MapPaths.in_folder(Path()).names(parts=2)[len(FILES) :]
 # What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
 PUBLIC_COPIES = (("class_public.tif", "class.tif", "MODE"), ("entropy_public.tif", "entropy.tif", "AVERAGE"))
-MADE_WITH = "made_with.json"
 MAP_END, COPIES_END, COMPARED_END = 0.9, 0.95, 0.98  # shares of the progress bar
 
 
@@ -69,6 +64,8 @@ def predict(context: JobContext) -> dict[str, Any]:
     # After the round is open: people go on meanwhile.
     for share in map_changes.count_map_changes(prediction):
         context.progress(COMPARED_END + (1 - COMPARED_END) * share, "Comparing the map with what people drew.")
+    with contextlib.suppress(JobAlreadyRunning):  # delivered twice
+        polygons.start_polygons(prediction=prediction)
     return {
         "prediction": prediction.pk,
         "mean_entropy_nats": prediction.mean_entropy_nats,
@@ -83,7 +80,7 @@ def _first_shown(model: TrainedModel, prediction: Prediction) -> TrainedModel | 
 
 
 def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:
-    from learning.core.predict import predict_raster
+    from learning.core.predict import plan_prediction
 
     campaign = model.campaign
     work = prediction.path("rows")
@@ -92,66 +89,52 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
         return  # the worker died between the last file and the row
     loaded = loaded_model(model)
     prediction.path("").mkdir(parents=True, exist_ok=True)
-    made_with = _made_with(model, prediction, dropout=loaded.metadata.spec.dropout)
-    predictions.begin_prediction(prediction, pixel_score=made_with["pixel_score"])
+    choice = begin_with(prediction, dropout=loaded.metadata.spec.dropout)
+    predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
     device = device_of(model.options)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     try:
-        predict_raster(
+        plan = plan_prediction(
             loaded,
-            campaign.layer.path("analysis.tif"),
-            out=MapPaths.in_folder(prediction.path("")),
+            campaign.layer.analysis_path,
             tile_px=campaign.tile_px,
-            colours=colours,
             bands=campaign.layer.bands,
             gsd_m=campaign.layer.gsd_m,
             core_px=int(model.options.get("core_px", CORE_PX.get(device.partition(":")[0], 1024))),
             device=device,
-            pixel_score=made_with["pixel_score"],
-            opinions=made_with["opinions"],
-            others=_others(made_with, loaded),
-            parts=made_with["parts"],
+            pixel_score=choice["pixel_score"],
+            opinions=choice["opinions"],
+            others=other_models(choice, loaded),
+            parts=choice["parts"],
             work_dir=work,
-            on_progress=lambda share: context.progress(MAP_END * share, "Mapping the imagery."),
-            should_stop=context.should_stop,
         )
-    except PredictionStopped:
-        context.progress(0.0)  # says why: cancelled, or taken over by another worker
-        raise
+        colour_table(plan.class_codes, colours)
     except UserError:
-        prediction.path(MADE_WITH).unlink()  # refused: the next attempt is made with what the policy says by then
+        forget(prediction)
         raise
+    claim_work_dir(plan)
+    SharedOut(context, prediction, plan, loaded, report=lambda share, left: _report(context, share, left)).complete()
+    assemble(
+        plan, MapPaths.in_folder(prediction.path("")), colours=colours, tags={"MODEL_SHA256": loaded.sha256}
+    )  # fmt: skip
+
+
+def _report(context: JobContext, share: float, seconds_left: float | None) -> None:
+    left = "" if seconds_left is None else f" About {words_of(seconds_left)} left."
+    context.progress(MAP_END * share, f"Mapping the imagery.{left}")
+
+
+def words_of(seconds: float) -> str:
+    """A duration as people say it: 40 s, 12 min, 3 h."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (unit == "min" and seconds >= size):
+            return f"{round(seconds / size)} {unit}"
+    return f"{max(1, round(seconds))} s"
 
 
 def _files(prediction: Prediction) -> list[str]:
     """Names of the map's files: those of parts where it tells them apart."""
     return [*FILES, *(name for name in PARTS_FILES if prediction.path(name).exists())]
-
-
-def _made_with(model: TrainedModel, prediction: Prediction, *, dropout: float) -> dict[str, Any]:
-    """What the policy says of the map, as it was when the map was begun: a worker that goes on with it must not begin
-    anew because the policy or the published model has changed meanwhile."""
-    path = prediction.path(MADE_WITH)
-    if path.exists():
-        kept: dict[str, Any] = json.loads(path.read_bytes())
-        return kept
-    wanted = round_options(model.campaign)
-    # Nobody else is heard where one opinion is enough, or the model gives several by itself.
-    alone = pixel_score(wanted.pixel_score).members == 1 or dropout > 0
-    others = [] if alone else other_opinions(model, count=wanted.opinions - 1)
-    made_with = {
-        "pixel_score": wanted.pixel_score, "opinions": wanted.opinions, "parts": wanted.parts,
-        "others": [other.pk for other in others],
-    }  # fmt: skip
-    write_durably(path, json.dumps(made_with).encode())
-    return made_with
-
-
-def _others(made_with: dict[str, Any], loaded: LoadedModel) -> list[LoadedModel]:
-    """The models whose opinion is heard beside."""
-    rows = TrainedModel.objects.select_related("campaign", "run__training_set").in_bulk(made_with["others"])
-    others = [loaded_model(rows[pk]) for pk in made_with["others"]]
-    return [other for other in others if other.metadata.spec.bands == loaded.metadata.spec.bands]
 
 
 def _write_public_copies(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:

@@ -1,6 +1,7 @@
 """What the platform remembers of the machine's work."""
 
 from learning.models.changes import MapChange
+from learning.models.polygons import PolygonMap
 from learning.models.releases import Release
 from learning.models.rounds import AcquisitionRound
 from learning.models.training import (
@@ -20,6 +21,7 @@ __all__ = [
     "Evaluation",
     "MapChange",
     "ModelOrigin",
+    "PolygonMap",
     "Prediction",
     "Release",
     "RetrainingPolicy",

@@ -17,17 +17,20 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyogrio
 import shapely
 
 from learning.release import geodesy, layout
 from learning.release.contents import AnnotationRecord
 from learning.release.errors import InvalidContents, UnorderedRecords
+from learning.release.polygon_files import (
+    ROWS_PER_GROUP,
+    copy_to_gpkg,
+    geo_metadata,
+    geometry_columns,
+    with_geometry,
+)
 from learning.release.rules import check_annotation
 from learning.release.text import compact_json
-
-ROWS_PER_GROUP = 20_000
-GEOPARQUET_VERSION = "1.1.0"
 
 _ATTRIBUTES = pa.schema(
     [
@@ -48,8 +51,7 @@ _ATTRIBUTES = pa.schema(
         ("licence", pa.string()),
     ]
 )
-_BBOX = pa.struct([("xmin", pa.float64()), ("ymin", pa.float64()), ("xmax", pa.float64()), ("ymax", pa.float64())])
-SCHEMA = _ATTRIBUTES.append(pa.field("bbox", _BBOX)).append(pa.field("geometry", pa.binary()))
+SCHEMA = with_geometry(_ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +128,6 @@ def write_annotations_parquet(
     return summary
 
 
-def geo_metadata(*, crs: str, bounds_crs: tuple[float, float, float, float]) -> dict[str, object]:
-    """GeoParquet's `geo` metadata for a file of polygons in `crs`."""
-    covering = {corner: ["bbox", corner] for corner in ("xmin", "ymin", "xmax", "ymax")}
-    column: dict[str, object] = {
-        "encoding": "WKB",
-        "geometry_types": ["Polygon"],
-        "crs": geodesy.projjson(crs),
-        "orientation": "counterclockwise",
-        "edges": "planar",
-        "bbox": list(bounds_crs),
-        "covering": {"bbox": covering},
-    }
-    return {"version": GEOPARQUET_VERSION, "primary_column": "geometry", "columns": {"geometry": column}}
-
-
 def _in_order(
     records: Iterable[AnnotationRecord], *, codes: frozenset[str], account_names: frozenset[str]
 ) -> Iterator[AnnotationRecord]:
@@ -158,41 +145,15 @@ def _in_order(
 
 def _batch(records: list[AnnotationRecord], geometries: np.ndarray, bounds: np.ndarray) -> pa.RecordBatch:
     columns = [pa.array([getattr(record, field.name) for record in records], type=field.type) for field in _ATTRIBUTES]
-    corners = [pa.array(bounds[:, k]) for k in range(4)]
-    columns.append(pa.StructArray.from_arrays(corners, fields=list(_BBOX)))
-    columns.append(pa.array(shapely.to_wkb(geometries, byte_order=1), type=pa.binary()))
-    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+    return pa.RecordBatch.from_arrays([*columns, *geometry_columns(geometries, bounds)], schema=SCHEMA)
 
 
 def write_annotations_gpkg(root: Path, *, crs: str, published_on: datetime) -> None:
-    """Copy the GeoParquet into `annotations/annotations.gpkg`, layer `annotations`.
-
-    GeoPackage stores the time of its last change: it is set to `published_on` (UTC), and the spatial index is
-    built on one thread, so that a second build has the same bytes. GDAL's options are process-wide and
-    restored after.
-    """
-    source = pq.ParquetFile(root / layout.ANNOTATIONS_PARQUET)
-    kept = [*_ATTRIBUTES.names, "geometry"]
-    schema = pa.schema([SCHEMA.field(name) for name in kept])
-    batches = (batch.select(kept) for batch in source.iter_batches(batch_size=ROWS_PER_GROUP, columns=kept))
-    reader = pa.RecordBatchReader.from_batches(schema, batches)
-    options = {
-        "OGR_CURRENT_DATE": published_on.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-        "OGR_GPKG_ALLOW_THREADED_RTREE": "NO",
-    }
-    pyogrio.set_gdal_config_options(options)
-    try:
-        pyogrio.write_arrow(
-            reader,
-            root / layout.ANNOTATIONS_GPKG,
-            layer=layout.ANNOTATIONS_LAYER,
-            driver="GPKG",
-            geometry_type="Polygon",
-            geometry_name="geometry",
-            crs=crs,
-        )
-    finally:
-        pyogrio.set_gdal_config_options(dict.fromkeys(options))
+    """Copy the GeoParquet into `annotations/annotations.gpkg`, layer `annotations`, as copy_to_gpkg does."""
+    copy_to_gpkg(
+        root / layout.ANNOTATIONS_PARQUET, root / layout.ANNOTATIONS_GPKG, layer=layout.ANNOTATIONS_LAYER, crs=crs,
+        changed_at=published_on,
+    )  # fmt: skip
 
 
 def write_annotations_geojson(root: Path, *, crs: str) -> None:

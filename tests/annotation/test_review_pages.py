@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import scenes
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from html_checks import faults_of
 
-from annotation.models import Annotation, Review
+from annotation.models import Annotation, Lease, Review
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
 from annotation.services.queue import claim_next_tile
@@ -63,6 +65,36 @@ def test_what_waits_is_for_reviewers_and_leaves_out_their_own_work(campaign: Any
     page = signed_in(reviewer).get("/campaigns/camp/submissions/").content.decode()
     assert f'value="{theirs.pk}:1"' in page and f'value="{own.pk}:1"' not in page
     assert faults_of(page) == []
+
+
+def test_the_list_borders_the_parts_that_were_asked_for_and_says_so(
+    campaign: Any, reviewer: Any, django_assert_num_queries: Any
+) -> None:
+    ana, url = scenes.person("ana"), "/campaigns/camp/submissions/"
+    first, second = submission(campaign, ana), submission(campaign, ana)
+    client = signed_in(reviewer)
+    with CaptureQueriesContext(connection) as whole:
+        page = client.get(url).content.decode()
+    assert "label-part" not in page and "asked for the bordered parts only" not in page
+    Lease.objects.filter(tile=first.tile).update(asked=[[64, 0, 64, 32], [0, 128, 64, 64]])
+    # Lost to others, who had the same parts to do.
+    Lease.objects.filter(tile=second.tile).update(asked=[[0, 0, 64, 64]], extra=True, ticket=None)
+    with django_assert_num_queries(len(whole)):
+        page = client.get(url).content.decode()
+    assert page.count("asked for the bordered parts only") == 2 and page.count('class="label-part"') == 3
+    # The view is the tile alone: its corner is the view's.
+    assert '<rect class="label-part" x="64" y="0" width="64" height="32"></rect>' in page
+    assert faults_of(page) == []
+
+
+def test_the_page_of_an_outcome_borders_the_parts_that_one_was_asked_for(campaign: Any, reviewer: Any) -> None:
+    ana = scenes.person("ana")
+    one = submission(campaign, ana)
+    address = f"/me/work/{one.pk}/"
+    Lease.objects.filter(tile=one.tile).update(asked=[[64, 0, 64, 32]])
+    judge(one, reviewer, "accept")
+    page = signed_in(ana).get(address).content.decode()
+    assert page.count('class="label-part"') == 1 and "asked for the bordered parts of this tile" in page
 
 
 def test_many_are_accepted_at_once_by_author_and_a_form_sent_twice_is_one_verdict(campaign: Any, reviewer: Any) -> None:

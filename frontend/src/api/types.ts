@@ -30,8 +30,8 @@ export interface Layer {
   readonly native_max_zoom: number;
   readonly licence: string;
   readonly attribution: string;
-  /** Changes with any of its files; addresses of its map tiles name it. */
-  readonly version: string;
+  /** Changes with any of its files; addresses of its map tiles name it, and browsers keep those for good. */
+  readonly map_version: string;
   /** Where its map tiles are, {z}/{x}/{y}, when they do not come from the server's imagery. */
   readonly tiles_url?: string;
 }

@@ -1,8 +1,9 @@
 /** Parts of the tile that its labels are asked for: how far each is labelled, and what is left to do. */
 
-import type { Draft } from "./draft";
+import { bareGround, inside, united } from "./coverage";
+import { type Draft, newFeatureId } from "./draft";
 import { gapsOf } from "./gaps";
-import { type Box, boxesMeet, cachedBox, doubleArea, doubleSignedArea, type Point, type Ring, type Rings, SUBPIXELS } from "./geometry";
+import { type Box, boxesMeet, cachedBox, doubleArea, doubleSignedArea, locate, type Point, type Ring, type Rings, SUBPIXELS } from "./geometry";
 
 /** A part as the server asks for it, in pixels of the tile. */
 export type AskedWindow = readonly [col: number, row: number, width: number, height: number];
@@ -35,7 +36,7 @@ export function middleOf({ minX, minY, maxX, maxY }: Box): Point {
 }
 
 /** A ring cut to a box, off the grid where it is cut. Where it leaves the box twice it may run along the border and back,
- * which bounds no ground (Sutherland and Hodgman 1974). */
+ * which bounds no ground (Sutherland and Hodgman 1974): good for an area, not for a shape. */
 function clipped(ring: Ring, box: Box): Ring {
   let points: Ring = ring;
   for (const [axis, limit, sign] of [[0, box.minX, 1], [0, box.maxX, -1], [1, box.minY, 1], [1, box.maxY, -1]] as const) {
@@ -55,14 +56,12 @@ function clipped(ring: Ring, box: Box): Ring {
   return points;
 }
 
-/** What a polygon has of a box: its rings there, and twice their area. */
-function within(rings: Rings, box: Box): { readonly rings: Rings; readonly doubled: number } {
+/** Twice the area that a polygon has of a box. */
+function doubledWithin(rings: Rings, box: Box): number {
   const own = cachedBox(rings);
-  if (!boxesMeet(own, box)) return { rings: [], doubled: 0 };
-  if (own.minX >= box.minX && own.minY >= box.minY && own.maxX <= box.maxX && own.maxY <= box.maxY) return { rings, doubled: doubleArea(rings) };
-  const cut = rings.map((ring) => clipped(ring, box));
-  const doubled = cut.reduce((sum, ring, i) => sum + (i === 0 ? 1 : -1) * Math.abs(doubleSignedArea(ring)), 0);
-  return { rings: cut.filter((ring) => ring.length >= 3), doubled };
+  if (!boxesMeet(own, box)) return 0;
+  if (own.minX >= box.minX && own.minY >= box.minY && own.maxX <= box.maxX && own.maxY <= box.maxY) return doubleArea(rings);
+  return rings.reduce((sum, ring, i) => sum + (i === 0 ? 1 : -1) * Math.abs(doubleSignedArea(clipped(ring, box))), 0);
 }
 
 function stateOf(share: number): AskedPart["state"] {
@@ -79,7 +78,7 @@ export function askedParts(draft: Draft, windows: readonly AskedWindow[]): reado
   const parts = windows.map((window, i): AskedPart => {
     const box = boxOfWindow(window);
     let doubled = 0;
-    for (const { rings } of draft.features.values()) doubled += within(rings, box).doubled;
+    for (const { rings } of draft.features.values()) doubled += doubledWithin(rings, box);
     const share = doubled / doubleArea([ringOf(box)]);
     return { number: i + 1, box, share, state: stateOf(share) };
   });
@@ -87,11 +86,15 @@ export function askedParts(draft: Draft, windows: readonly AskedWindow[]): reado
   return parts;
 }
 
-/** Of some shapes, those that have ground in a part; all of them where the whole tile is asked for. */
-export function meeting<T extends { readonly rings: Rings }>(shapes: readonly T[], windows: readonly AskedWindow[]): readonly T[] {
+/** Of some shapes, what they have of the parts asked for, cut on the grid; all of them where the whole tile is asked for. A
+ * shape of several pieces becomes several shapes, the largest of which keeps its id. */
+export function cutToAsked<T extends { readonly id: string; readonly rings: Rings }>(shapes: readonly T[], windows: readonly AskedWindow[]): readonly T[] {
   if (windows.length === 0) return shapes;
   const boxes = windows.map(boxOfWindow);
-  return shapes.filter(({ rings }) => boxes.some((box) => within(rings, box).doubled > 0));
+  const near = shapes.filter(({ rings }) => boxes.some((box) => boxesMeet(cachedBox(rings), box)));
+  const side = Math.max(...boxes.flatMap(({ maxX, maxY }) => [maxX, maxY]));
+  const pieces = inside(united(boxes.map((box) => [ringOf(box)]), side), near.map(({ rings }) => rings));
+  return near.flatMap((shape, i) => (pieces[i] ?? []).map((rings, nth) => ({ ...shape, id: nth === 0 ? shape.id : newFeatureId(), rings })));
 }
 
 /** The most wanted part that is not done, of those after the part `last` was gone to; from the first again at the end. */
@@ -118,10 +121,35 @@ export interface AskedGap {
   readonly doubled: number;
 }
 
-/** Ground in the parts asked for that has no label, part by part, the largest piece of each first. */
-export function askedGaps(draft: Draft, parts: readonly AskedPart[]): readonly AskedGap[] {
-  return parts.flatMap(({ box }) =>
-    gapsOf(draft).map((gap) => within(gap, box)).filter(({ doubled }) => doubled > 0).sort((a, b) => b.doubled - a.doubled));
+const bare = new WeakMap<Draft, { readonly windows: readonly AskedWindow[]; readonly gaps: readonly AskedGap[] }>();
+
+/** Ground in the parts asked for that has no label, in connected pieces, found once for each draft: those of the most wanted
+ * part first, the largest piece of each first. A piece may go on into a part beside it. */
+export function askedGaps(draft: Draft, windows: readonly AskedWindow[]): readonly AskedGap[] {
+  const found = bare.get(draft);
+  if (found?.windows === windows) return found.gaps;
+  const boxes = windows.map(boxOfWindow);
+  const partOf = (rings: Rings): number => boxes.findIndex((box) => doubledWithin(rings, box) > 0);
+  const gaps = bareGround(draft, boxes.map((box) => [ringOf(box)]))
+    .map((rings) => ({ rings, doubled: doubleArea(rings), part: partOf(rings) }))
+    .sort((a, b) => a.part - b.part || b.doubled - a.doubled);
+  bare.set(draft, { windows, gaps });
+  return gaps;
+}
+
+function around(at: Point, grounds: readonly Rings[]): Rings | null {
+  return grounds.find((rings) => locate(at, rings) === 1) ?? grounds.find((rings) => locate(at, rings) === 0) ?? null;
+}
+
+/**
+ * The unlabelled ground that is meant by a place: in a part asked for, what the parts have of it; elsewhere all of it, up to
+ * the shapes around. Null where the ground is labelled.
+ */
+export function gapAt(draft: Draft, at: Point, windows: readonly AskedWindow[]): Rings | null {
+  const [x, y] = at;
+  const asked = around(at, windows.length > 0 ? askedGaps(draft, windows).map(({ rings }) => rings) : []);
+  const isAsked = windows.map(boxOfWindow).some(({ minX, minY, maxX, maxY }) => x > minX && y > minY && x < maxX && y < maxY);
+  return asked ?? (isAsked ? null : around(at, gapsOf(draft)));
 }
 
 /** The tile's ground that is not asked for, as boxes that meet at their edges. */

@@ -14,6 +14,7 @@ import { removeVertex } from "./actions/removeVertex";
 import { replaceAll } from "./actions/replaceAll";
 import { split } from "./actions/split";
 import { take } from "./actions/take";
+import type { AskedWindow } from "./asked";
 import { applyDelta, type Delta, diff } from "./delta";
 import type { Action, Draft, Feature } from "./draft";
 import type { Point, Ring, Rings } from "./geometry";
@@ -31,7 +32,7 @@ export type Command =
       readonly provenance: "drawn" | "segment";
     }
   | { readonly kind: "erase"; readonly shapes: readonly Rings[]; readonly within: string | null }
-  | { readonly kind: "fill"; readonly at: Point; readonly class_code: string; readonly id: string }
+  | { readonly kind: "fill"; readonly at: Point; readonly class_code: string; readonly id: string; readonly asked: readonly AskedWindow[] }
   | { readonly kind: "fill_all"; readonly class_code: string; readonly id: string }
   | { readonly kind: "split"; readonly line: Ring; readonly ids: readonly string[] | null }
   | { readonly kind: "merge"; readonly ids: readonly string[] }
@@ -53,7 +54,7 @@ function actionOf(command: Command): Action {
     case "erase":
       return erase(command.shapes, command.within);
     case "fill":
-      return fill(command.at, command.class_code, command.id);
+      return fill(command.at, command.class_code, command.id, command.asked);
     case "fill_all":
       return fillAll(command.class_code, command.id);
     case "split":

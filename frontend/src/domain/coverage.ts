@@ -8,7 +8,7 @@
 import { Arrangement, oriented, type Winds } from "./arrangement";
 import { BoxIndex } from "./boxindex";
 import { type Draft, edited, type Feature, featureOf, newFeatureId } from "./draft";
-import { boxOf, clipToSquare, doubleArea, doubleSignedArea, locate, type Point, type Rings } from "./geometry";
+import { boxesMeet, boxOf, clipToSquare, doubleArea, doubleSignedArea, locate, type Point, type Rings } from "./geometry";
 import { node } from "./noding";
 
 interface Indexed {
@@ -46,7 +46,7 @@ function cleaned(rings: Rings, side: number): Rings[] {
 }
 
 /** What any of several shapes covers of the tile. */
-function united(shapes: readonly Rings[], side: number): Rings[] {
+export function united(shapes: readonly Rings[], side: number): Rings[] {
   const parts = shapes.flatMap((rings) => cleaned(rings, side));
   if (shapes.length < 2 || parts.length < 2) return parts;
   const noded = node(parts.flatMap(oriented), []).shape;
@@ -208,7 +208,7 @@ export function layAgain(draft: Draft, changed: readonly Feature[]): Draft {
 /** Makes the ground of shapes unlabelled, of one feature only when `within` names it. */
 export function erase(draft: Draft, shapes: readonly Rings[], within: string | null): Draft {
   let ground = united(shapes, draft.side);
-  if (within !== null) ground = inside(ground, featureOf(draft, within));
+  if (within !== null) ground = inside(ground, [featureOf(draft, within).rings])[0] ?? [];
   if (ground.length === 0) return draft;
   const meeting = new Meeting(draft, ground);
   const isErased = (number: number): boolean => within === null || meeting.feature(number).id === within;
@@ -219,12 +219,31 @@ export function erase(draft: Draft, shapes: readonly Rings[], within: string | n
   return meeting.settle(parts, within === null ? meeting.covered : [], []);
 }
 
-/** The part of a ground that a feature holds. */
-function inside(ground: readonly Rings[], feature: Feature): Rings[] {
-  const noded = node(ground.flatMap(oriented), [feature.rings]);
-  const rings = noded.others.get(0) ?? feature.rings;
-  const both = new Arrangement([noded.shape, oriented(rings)]);
-  return both.polygons((winds) => (isInShape(winds) && (winds.get(1) ?? 0) > 0 ? 1 : 0)).get(1) ?? [];
+/**
+ * What each of some polygons, which do not overlap, has of a ground: pieces that are each connected, the largest first.
+ * Where an outline crosses the border of the ground it is cut on the grid, rounded once for all that share the place.
+ */
+export function inside(ground: readonly Rings[], polygons: readonly Rings[]): Rings[][] {
+  const noded = node(ground.flatMap(oriented), polygons);
+  const borders = noded.shape.flatMap((ring) => ring.map((a, i) => boxOf([[a, ring[(i + 1) % ring.length] as Point]])));
+  return polygons.map((polygon, i) => {
+    const rings = noded.others.get(i) ?? polygon;
+    const box = boxOf(rings);
+    if (!borders.some((border) => boxesMeet(border, box))) {
+      return ground.some((one) => locate(rings[0]?.[0] as Point, one) === 1) ? [rings] : [];
+    }
+    const near = noded.shape.filter((ring) => boxesMeet(boxOf([ring]), box));
+    const both = new Arrangement([near, oriented(rings)]);
+    return both.polygons((winds) => (isInShape(winds) && (winds.get(1) ?? 0) > 0 ? 1 : 0)).get(1) ?? [];
+  });
+}
+
+/** The ground of shapes that nothing labels, as polygons that are each connected, on the grid, the largest first. */
+export function bareGround(draft: Draft, shapes: readonly Rings[]): Rings[] {
+  const ground = united(shapes, draft.side);
+  if (ground.length === 0) return [];
+  const meeting = new Meeting(draft, ground, true);
+  return meeting.polygons((winds) => (isInShape(winds) && meeting.owner(winds) === 0 ? 1 : 0)).get(1) ?? [];
 }
 
 /**

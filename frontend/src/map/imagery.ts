@@ -4,9 +4,9 @@ import type { Layer, Tile } from "../api/types";
 const TILE_PX = 256;
 
 /** Address of one native map tile. True colour is the server's default view and has the shortest address. */
-export function tileUrl(layer: Pick<Layer, "slug" | "version">, view: string): string {
+export function tileUrl(layer: Pick<Layer, "slug" | "map_version">, view: string): string {
   const query = view === "rgb" ? "" : `&view=${encodeURIComponent(view)}`;
-  return `/imagery/${encodeURIComponent(layer.slug)}/native/{z}/{x}/{y}.jpg?v=${layer.version}${query}`;
+  return `/imagery/${encodeURIComponent(layer.slug)}/native/{z}/{x}/{y}.jpg?v=${layer.map_version}${query}`;
 }
 
 /** What a view shows, for the words of a panel. */

@@ -5,13 +5,15 @@ import { gapsOf } from "../domain/gaps";
 import { gettext, interpolate, percent } from "../i18n";
 import { emptyPartsDialog } from "../ui/dialogs";
 import type { StudioApp } from "./studio-app";
+import { isNarrow } from "./studio-state";
 
 /** A part and how far it is, as the panel has it and as it is said aloud. */
 export function partWords({ number, share, state }: AskedPart): string {
   switch (state) {
     case "done": return interpolate(gettext("Part %(n)s: done"), { n: number });
-    case "empty": return interpolate(gettext("Part %(n)s: nothing labelled"), { n: number });
-    case "begun": return interpolate(gettext("Part %(n)s: %(share)s labelled"), { n: number, share: percent(share) });
+    case "empty": return interpolate(gettext("Part %(n)s: hardly anything labelled"), { n: number });
+    // Rounded down: a part that is not done is never said to be at the share from which it is.
+    case "begun": return interpolate(gettext("Part %(n)s: %(share)s labelled"), { n: number, share: percent(Math.floor(share * 100) / 100) });
   }
 }
 
@@ -31,15 +33,17 @@ export class AskedDesk {
 
   constructor(private readonly app: StudioApp) {}
 
-  /** Another tile is open. */
+  /** Another tile is open, or the same one asked for otherwise. */
   reset(): void {
     this.last = 0;
     const { session } = this.app.flow;
+    // Hidden for one tile, they are not hidden for those that follow, whose card says that they are seen.
+    if (!this.app.state.asked) this.app.setLook({ asked: true });
     const boxes = session ? notAsked(this.parts(), session.draft.side) : [];
     this.unasked = boxes.map((box, i): Feature => ({ id: `unasked-${i}`, class_code: "", rings: [ringOf(box)], provenance: "drawn" }));
   }
 
-  private get windows(): readonly AskedWindow[] {
+  get windows(): readonly AskedWindow[] {
     return this.app.flow.session?.assignment.asked ?? NONE;
   }
 
@@ -55,8 +59,7 @@ export class AskedDesk {
 
   /** Unlabelled ground that is asked for, each piece with twice its area. */
   gaps(draft: Draft): ReturnType<typeof askedGaps> {
-    const parts = this.parts(draft);
-    return parts.length > 0 ? askedGaps(draft, parts) : gapsOf(draft).map((rings) => ({ rings, doubled: doubleArea(rings) }));
+    return this.windows.length > 0 ? askedGaps(draft, this.windows) : gapsOf(draft).map((rings) => ({ rings, doubled: doubleArea(rings) }));
   }
 
   /** What is said of the parts when the tile is opened. */
@@ -87,6 +90,7 @@ export class AskedDesk {
 
   /** Brings the most wanted part that is left into view; asked again, the one after it. */
   goToNext(): void {
+    if (!this.app.flow.session) return;
     const parts = this.parts();
     if (parts.length === 0) {
       this.app.notify(gettext("The whole tile is to be labelled."));
@@ -101,12 +105,14 @@ export class AskedDesk {
     const { app } = this;
     this.last = part.number;
     const words = `${partWords(part)}.`;
-    if (app.belt.isByKeyboard) app.belt.goTo(middleOf(part.box), words);
+    if (app.state.hand === "keyboard" || app.belt.isByKeyboard) app.belt.goTo(middleOf(part.box), words);
     else app.announce(words);
+    // There the panel lies over the image, and over the part with it.
+    if (app.state.panel && isNarrow()) app.command("panel");
     app.view.fitFeature([ringOf(part.box)]);
   }
 
-  /** Whether the tile may be handed in: asks where parts of it have no label. */
+  /** Whether the tile may be handed in: asks where parts of it have hardly a label. */
   async mayBeHandedIn(): Promise<boolean> {
     const parts = this.parts();
     const empty = parts.filter(({ state }) => state === "empty");

@@ -1,7 +1,7 @@
 import { render } from "lit";
 import { api } from "../api/client";
 import type { Boot, Campaign, SegmentLevel, Vintage } from "../api/types";
-import type { AskedPart } from "../domain/asked";
+import type { AskedPart, AskedWindow } from "../domain/asked";
 import { type Command, CommandRefused } from "../domain/command";
 import { type Draft, newFeatureId } from "../domain/draft";
 import { featureAt } from "../domain/hittest";
@@ -77,7 +77,7 @@ export class StudioApp implements ToolHost, StudioActions {
     this.person = boot.user.public_id ?? boot.user.username ?? "";
     this.classes = paletteOf(campaign, boot.language);
     this.state = firstState(this.classes[0] ?? null, this.isPractice || this.correction !== null);
-    this.suggestionDesk = new SuggestionDesk(() => { this.suggestionsChanged(); });
+    this.suggestionDesk = new SuggestionDesk(() => { this.suggestionsChanged(); }, () => this.askedDesk.windows);
     this.segmentDesk = new SegmentDesk(() => { this.segmentsChanged(); });
     this.flow = new StudioFlow(this, options.api ?? api, options.journal, options.onSubmitted);
     this.paint();
@@ -163,6 +163,10 @@ export class StudioApp implements ToolHost, StudioActions {
   draft(): Draft {
     if (!this.flow.session) throw new Error("No tile is open");
     return this.flow.session.draft;
+  }
+
+  askedWindows(): readonly AskedWindow[] {
+    return this.askedDesk.windows;
   }
 
   selection(): readonly string[] {

@@ -135,6 +135,7 @@ export class StudioCommands {
 
   private toggleAsked(): void {
     const { app } = this;
+    if (!app.flow.session) return;
     if (app.askedDesk.parts().length === 0) {
       app.notify(gettext("The whole tile is to be labelled."));
       return;

@@ -223,6 +223,8 @@ export class StudioFlow {
     this.tabChanged(false);
     // What the status said of the other tab is over; what there is to send is said by the saver.
     if (resumed.kind === "none") this.app.update({ status: { ...NOTHING_SAVED, savedAt: session.assignment.annotation.saved_at } });
+    // Given anew, the tile may be asked for otherwise.
+    this.app.askedDesk.reset();
     this.app.draftChanged();
     await this.welcome(session, resumed);
   }
@@ -350,7 +352,7 @@ export class StudioFlow {
     }
     this.forgetAddress();
     await this.open(() => Promise.resolve(quarter));
-    app.notify(interpolate(gettext("The tile was split in four. You go on with quarter %(n)s; the others wait in the queue."), { n: quarter.tile.part ?? 0 }));
+    app.notify(interpolate(gettext("The tile was split in four. You go on with quarter %(n)s; the others that are asked for wait in the queue."), { n: quarter.tile.part ?? 0 }));
   }
 
   async skip(): Promise<void> {

@@ -1,6 +1,6 @@
 import { ApiError } from "../api/client";
 import type { Assignment, Vintage } from "../api/types";
-import { type AskedWindow, meeting } from "../domain/asked";
+import { type AskedWindow, cutToAsked } from "../domain/asked";
 import type { Draft } from "../domain/draft";
 import { openSuggestions, type Suggestion } from "../domain/suggestion";
 import { gettext } from "../i18n";
@@ -37,19 +37,22 @@ export class SuggestionDesk {
   vintage: Vintage | null = null;
   currentId: string | null = null;
   private place = 0;
-  private all: readonly Suggestion[] = [];
+  /** As they came, over the whole tile. */
+  private brought: readonly Suggestion[] = [];
+  private cut: { brought: readonly Suggestion[]; asked: readonly AskedWindow[]; all: readonly Suggestion[] } | null = null;
   private cache: { draft: Draft; all: readonly Suggestion[]; open: Suggestion[] } | null = null;
   private data: TileData | null = null;
-  /** Parts of the tile that are asked for; none: all of it. */
-  private asked: readonly AskedWindow[] = [];
 
-  constructor(private readonly onChange: () => void) {}
+  /** `asked`: the parts of the tile in hand that are asked for; none: all of it. */
+  constructor(
+    private readonly onChange: () => void,
+    private readonly asked: () => readonly AskedWindow[],
+  ) {}
 
   reset(data: TileData | null, assignment: Assignment | null): void {
     this.data = data;
-    this.asked = assignment?.asked ?? [];
     this.source = "none";
-    this.all = [];
+    this.brought = [];
     this.isShown = false;
     this.currentId = null;
     this.place = 0;
@@ -62,14 +65,24 @@ export class SuggestionDesk {
     this.vintagePhase = assignment?.other_vintages ? "idle" : "none";
   }
 
+  /** What is offered: nothing beside the parts asked for, since it would be taken with the rest and not looked at. */
+  private get all(): readonly Suggestion[] {
+    const asked = this.asked();
+    if (this.cut?.brought !== this.brought || this.cut.asked !== asked) {
+      this.cut = { brought: this.brought, asked, all: cutToAsked(this.brought, asked) };
+    }
+    return this.cut.all;
+  }
+
   get total(): number {
     return this.all.length;
   }
 
   /** Suggestions whose ground is still free, the least sure first. */
   open(draft: Draft): readonly Suggestion[] {
-    if (this.cache?.draft !== draft || this.cache.all !== this.all) {
-      this.cache = { draft, all: this.all, open: openSuggestions(draft, this.all).sort(least) };
+    const { all } = this;
+    if (this.cache?.draft !== draft || this.cache.all !== all) {
+      this.cache = { draft, all, open: openSuggestions(draft, all).sort(least) };
     }
     return this.cache.open;
   }
@@ -117,10 +130,9 @@ export class SuggestionDesk {
     this.onChange();
   }
 
-  private offer(source: "model" | "vintage", all: readonly Suggestion[]): void {
+  private offer(source: "model" | "vintage", brought: readonly Suggestion[]): void {
     this.source = source;
-    // What lies beside the parts asked for is not offered: it would be taken with the rest, and not looked at.
-    this.all = meeting(all, this.asked);
+    this.brought = brought;
     this.currentId = null;
     this.isShown = true;
   }

@@ -47,7 +47,7 @@ export function practiceCampaign(): Campaign {
       height: given.picture_px,
       bands: ["R", "G", "B"],
       native_max_zoom: 1,
-      version: "practice",
+      map_version: "practice",
       licence: "",
       attribution: "Solcommun",
       tiles_url: fileUrl("{z}/{x}/{y}.jpg"),

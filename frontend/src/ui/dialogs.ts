@@ -65,18 +65,18 @@ export async function skipDialog(): Promise<Choice<ReleaseReason> | null> {
 export async function splitDialog(): Promise<boolean> {
   const { answer } = await ask(
     gettext("Split this tile in four?"),
-    html`<p>${gettext("It is given out in quarters from now on, each light enough for one sitting. You go on with the quarter that has most of your shapes; you or other people draw the rest.")}</p>
+    html`<p>${gettext("It is given out in quarters from now on, each light enough for one sitting. You go on with the quarter that has most of your shapes; you or other people draw the others that are asked for.")}</p>
       <p>${gettext("What you drew is cut along the lines and waits for you in each quarter. A tile that was split stays so.")}</p>`,
     html`${cancelButton()}<button type="submit" value="yes" class="primary" data-testid="dialog-confirm">${gettext("Split in four")}</button>`,
   );
   return answer === "yes";
 }
 
-/** Whether the tile is handed in though nothing is labelled in these of the parts that are asked for. */
+/** Whether the tile is handed in though hardly anything is labelled in these of the parts that are asked for. */
 export async function emptyPartsDialog(empty: readonly number[], count: number): Promise<boolean> {
   const { answer } = await ask(
-    gettext("Submit with parts left empty?"),
-    html`<p>${count === 1 ? gettext("One part of this tile is asked for, and nothing is labelled in it yet.") : interpolate(gettext("Parts asked for that have no label yet, %(n)s of %(count)s:"), { n: empty.length, count })}</p>
+    gettext("Submit with parts hardly begun?"),
+    html`<p>${count === 1 ? gettext("One part of this tile is asked for, and hardly anything is labelled in it yet.") : interpolate(gettext("Parts asked for in which hardly anything is labelled yet, %(n)s of %(count)s:"), { n: empty.length, count })}</p>
       ${count === 1 ? nothing : html`<ul data-testid="empty-parts">${empty.map((n) => html`<li>${interpolate(gettext("Part %(n)s"), { n })}</li>`)}</ul>`}
       <p>${gettext("You may leave out ground that the image does not let you tell.")}</p>`,
     html`<button type="submit" value="yes" data-testid="dialog-confirm">${gettext("Submit anyway")}</button>

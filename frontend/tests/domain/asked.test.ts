@@ -1,8 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type AskedPart, askedGaps, askedParts, askedShare, type AskedWindow, nextPart, notAsked, partAt } from "../../src/domain/asked";
-import { draftOf, emptyDraft } from "../../src/domain/draft";
-import { coverages, SIDE } from "./coverages";
+import { type AskedPart, askedGaps, askedParts, askedShare, type AskedWindow, cutToAsked, nextPart, notAsked, partAt } from "../../src/domain/asked";
+import { draftOf, emptyDraft, type Feature, featuresOf } from "../../src/domain/draft";
+import { doubleArea } from "../../src/domain/geometry";
+import { featureAt } from "../../src/domain/hittest";
+import { labelPoint } from "../../src/domain/labelpoint";
+import { askedWindows, coverages, groundOf, SIDE, wrong, wrongShapes } from "./coverages";
 import { box, shape } from "./shapes";
 
 /** On a tile of 32 pixels, that is 256 units: two parts of 8 × 8 pixels. */
@@ -84,7 +87,65 @@ describe("ground that is not asked for", () => {
 
 it("finds unlabelled ground in the parts alone, in the order of the parts", () => {
   const draft = draftOf(256, [shape("most", "A", box(128, 0, 192, 48))]);
-  const gaps = askedGaps(draft, askedParts(draft, WINDOWS));
+  const gaps = askedGaps(draft, WINDOWS);
   expect(gaps.map(({ doubled }) => doubled / 2)).toEqual([64 * 16, 64 * 64]);
-  expect(askedGaps(draftOf(256, [shape("all", "A", box(0, 0, 256, 256))]), askedParts(draft, WINDOWS))).toEqual([]);
+  expect(askedGaps(draftOf(256, [shape("all", "A", box(0, 0, 256, 256))]), WINDOWS)).toEqual([]);
+});
+
+describe("unlabelled ground that is asked for", () => {
+  it("is two gaps where a shape was drawn across a part, each of which is gone to", () => {
+    // 128 pixels from the upper-left corner; the shape leaves 3 pixels above and 3 below, in the part and beside it.
+    const draft = draftOf(4096, [shape("across", "A", box(0, 24, 2048, 1000))]);
+    const gaps = askedGaps(draft, [[0, 0, 128, 128]]);
+    expect(gaps.map(({ doubled }) => doubled / 2)).toEqual([1024 * 24, 1024 * 24]);
+    expect(gaps.map(({ rings }) => labelPoint(rings).at[1]).sort((a, b) => a - b)).toEqual([12.01, 1012.01]);
+  });
+
+  it("is one piece where it goes on into a part beside it, and two where parts only touch at a corner", () => {
+    expect(askedGaps(emptyDraft(256), [[0, 0, 8, 8], [8, 0, 8, 8]]).map(({ doubled }) => doubled / 2)).toEqual([64 * 128]);
+    expect(askedGaps(emptyDraft(256), [[0, 0, 8, 8], [8, 8, 8, 8]]).map(({ doubled }) => doubled / 2)).toEqual([4096, 4096]);
+  });
+
+  it("is bare at the place that is gone to, on the grid, in the parts and as large as what they lack, whatever is drawn", () => {
+    fc.assert(fc.property(coverages, askedWindows, (draft, windows) => {
+      const gaps = askedGaps(draft, windows);
+      const parts = askedParts(draft, windows);
+      for (const { rings } of gaps) {
+        const { at } = labelPoint(rings);
+        expect(featureAt(draft, at)).toBeNull();
+        expect(partAt(parts, at)).not.toBeNull();
+        expect(rings.flat(2).every(Number.isInteger)).toBe(true);
+      }
+      expect(wrongShapes(gaps.map(({ rings }) => rings))).toBeNull();
+      // Where an outline crosses a part's border it is rounded there, by half a unit at most along its length.
+      const lacking = parts.reduce((sum, { share }) => sum + (1 - share) * 24 * 24, 0);
+      expect(Math.abs(groundOf(gaps.map(({ rings }) => rings)) - lacking)).toBeLessThan(60);
+    }), { numRuns: 60 });
+  }, 60_000);
+});
+
+describe("shapes cut to the parts", () => {
+  const cut = (shapes: readonly Feature[], windows: readonly AskedWindow[]): [string, number][] =>
+    cutToAsked(shapes, windows).map(({ id, rings }) => [id, doubleArea(rings) / 2]);
+
+  it("are all of them, as they are, where the whole tile is asked for", () => {
+    const shapes = [shape("one", "A", box(0, 0, 256, 256))];
+    expect(cutToAsked(shapes, [])).toBe(shapes);
+  });
+
+  it("have what lies in the parts: none of a shape beside them, a sliver of one that only enters", () => {
+    const shapes = [shape("wide", "A", box(0, 0, 256, 256)), shape("enters", "B", box(184, 8, 256, 24)), shape("beside", "C", box(192, 0, 256, 64))];
+    expect(cut(shapes.slice(1), WINDOWS)).toEqual([["enters", 8 * 16]]);
+    const [first, second, ...none] = cut(shapes.slice(0, 1), WINDOWS);
+    expect([first, second?.[1], none]).toEqual([["wide", 4096], 4096, []]);
+    expect(second?.[0]).not.toBe("wide");
+  });
+
+  it("that share an edge share it still, on the grid, whatever their outlines are", () => {
+    fc.assert(fc.property(coverages, askedWindows, (draft, windows) => {
+      const shapes = cutToAsked(featuresOf(draft), windows);
+      expect(wrong(shapes)).toBeNull();
+      expect(cutToAsked(shapes, windows).map(({ rings }) => doubleArea(rings))).toEqual(shapes.map(({ rings }) => doubleArea(rings)));
+    }), { numRuns: 60 });
+  }, 60_000);
 });

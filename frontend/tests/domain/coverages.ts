@@ -1,5 +1,6 @@
 /** Coverages drawn at random, and what must hold of whatever is made of them. */
 import fc from "fast-check";
+import type { AskedWindow } from "../../src/domain/asked";
 import { checkCoverage } from "../../src/domain/check";
 import { lay } from "../../src/domain/coverage";
 import { type Draft, emptyDraft, type Feature, featuresOf } from "../../src/domain/draft";
@@ -19,6 +20,11 @@ export const coverages: fc.Arbitrary<Draft> = fc
       emptyDraft(SIDE),
     ),
   );
+
+/** Up to four of the sixteen parts of such a tile. */
+export const askedWindows: fc.Arbitrary<readonly AskedWindow[]> = fc
+  .uniqueArray(fc.integer({ min: 0, max: 15 }), { minLength: 1, maxLength: 4 })
+  .map((parts) => parts.map((part): AskedWindow => [3 * (part % 4), 3 * Math.floor(part / 4), 3, 3]));
 
 export function groundOf(shapes: Iterable<Rings>): number {
   let sum = 0;

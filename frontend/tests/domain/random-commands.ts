@@ -84,7 +84,7 @@ export class Maker {
       case "erase":
         return { kind, shapes: shapes(), within: one && this.random() < 0.5 ? one.id : null };
       case "fill":
-        return { kind, at: [this.int(0, this.side), this.int(0, this.side)], class_code, id: this.newId() };
+        return { kind, at: [this.int(0, this.side), this.int(0, this.side)], class_code, id: this.newId(), asked: [] };
       case "fill_all":
         if (this.random() < 0.3) return { kind, class_code, id: this.newId() };
         break;

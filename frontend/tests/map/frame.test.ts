@@ -26,6 +26,6 @@ it("offers the views that the bands allow", () => {
   expect(viewsOf(["R", "G", "B", "NIR", "SWIR", "height"])).toEqual([
     "rgb", "irc", "ndvi", "band-height", "band-SWIR", "band-R", "band-G", "band-B", "band-NIR",
   ]);
-  expect(tileUrl({ slug: "gers", version: "0a1b" }, "rgb")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg?v=0a1b");
-  expect(tileUrl({ slug: "gers", version: "0a1b" }, "irc")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg?v=0a1b&view=irc");
+  expect(tileUrl({ slug: "gers", map_version: "0a1b" }, "rgb")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg?v=0a1b");
+  expect(tileUrl({ slug: "gers", map_version: "0a1b" }, "irc")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg?v=0a1b&view=irc");
 });

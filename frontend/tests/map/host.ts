@@ -1,3 +1,4 @@
+import type { AskedWindow } from "../../src/domain/asked";
 import type { Command } from "../../src/domain/command";
 import { runCommand } from "../../src/domain/command";
 import type { Draft } from "../../src/domain/draft";
@@ -17,6 +18,7 @@ export class Host implements ToolHost {
   readonly asked: Command[] = [];
   readonly said: string[] = [];
   chosen: readonly string[] = [];
+  windows: readonly AskedWindow[] = [];
   brush = 10;
   code: string | null = "A";
   pieces: Segments | null = null;
@@ -45,6 +47,7 @@ export class Host implements ToolHost {
   }
 
   draft(): Draft { return this.current; }
+  askedWindows(): readonly AskedWindow[] { return this.windows; }
   selection(): readonly string[] { return this.chosen; }
   select(ids: readonly string[]): void { this.chosen = ids; }
   classCode(): string | null { return this.code; }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { draftOf, emptyDraft } from "../../src/domain/draft";
-import { doubleArea, type Point } from "../../src/domain/geometry";
+import { boxOf, doubleArea, type Point } from "../../src/domain/geometry";
 import { Brush, Eraser } from "../../src/map/tools/brush";
 import { Cut } from "../../src/map/tools/cut";
 import { Fill } from "../../src/map/tools/fill";
@@ -306,9 +306,24 @@ describe("the filling tool", () => {
     vi.useRealTimers();
     expect(doubleArea(host.seen.hovered?.[0] ?? []) / 2).toBe(200 * 200);
     tool.click(g(200.3, 200.2));
-    expect(host.last).toEqual({ kind: "fill", at: [200, 200], class_code: "A" });
+    expect(host.last).toEqual({ kind: "fill", at: [200, 200], class_code: "A", asked: [] });
     await host.settle();
     expect(host.current.features.size).toBe(2);
+  });
+
+  it("outlines and fills what the parts asked for have of the gap", async () => {
+    host = new Host(emptyDraft(SIDE));
+    host.windows = [[10, 10, 20, 20]];
+    const tool = new Fill(host);
+    tool.enable();
+    vi.useFakeTimers();
+    tool.move(g(100, 100));
+    vi.advanceTimersByTime(60);
+    vi.useRealTimers();
+    expect(boxOf(host.seen.hovered?.[0] ?? [])).toEqual({ minX: 80, minY: 80, maxX: 240, maxY: 240 });
+    tool.click(g(100, 100));
+    await host.settle();
+    expect(boxOf([...host.current.features.values()][0]?.rings ?? [])).toEqual({ minX: 80, minY: 80, maxX: 240, maxY: 240 });
   });
 
   it("fills a whole empty tile", async () => {

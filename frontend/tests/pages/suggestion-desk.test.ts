@@ -1,8 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../src/api/client";
 import type { Assignment, ModelDraft } from "../../src/api/types";
+import type { AskedWindow } from "../../src/domain/asked";
+import { runCommand } from "../../src/domain/command";
 import { draftOf } from "../../src/domain/draft";
-import type { Rings } from "../../src/domain/geometry";
+import { boxOf, doubleArea, type Rings } from "../../src/domain/geometry";
+import { asFeature } from "../../src/domain/suggestion";
 import type { StudioApi } from "../../src/pages/studio-api";
 import { SuggestionDesk } from "../../src/pages/suggestion-desk";
 import { TileData, TileStore } from "../../src/pages/tile-data";
@@ -13,6 +16,7 @@ const drawing: ModelDraft = {
   features: [0.9, 0.4, 0.7].map((confidence, i) => ({ id: `r${i}`, class_code: "T", rings: strip(i), provenance: "accepted" as const, confidence })),
 };
 const assignment = { draft_available: true } as Assignment;
+const NONE: readonly AskedWindow[] = [];
 const empty = draftOf(64, []);
 const modelDraft = vi.fn<StudioApi["modelDraft"]>();
 const api = { modelDraft } as Partial<StudioApi> as StudioApi;
@@ -22,8 +26,8 @@ beforeEach(() => {
   localStorage.clear();
 });
 
-function open(): SuggestionDesk {
-  const desk = new SuggestionDesk(() => undefined);
+function open(asked: () => readonly AskedWindow[] = () => NONE): SuggestionDesk {
+  const desk = new SuggestionDesk(() => undefined, asked);
   desk.reset(new TileData(api, 7, 8), assignment);
   return desk;
 }
@@ -40,16 +44,49 @@ describe("the desk of suggestions", () => {
     expect(desk.step(empty, 1)?.id).toBe("r1");
   });
 
-  it("offers only what has ground in the parts that are asked for", async () => {
+  it("offers only what has ground in the parts that are asked for, and of that only what lies in them", async () => {
     modelDraft.mockResolvedValue(drawing);
-    const desk = new SuggestionDesk(() => undefined);
-    // Two pixels of the tile's eight: the strip in the middle, and the edge of the one to its right.
-    desk.reset(new TileData(api, 7, 8), { ...assignment, asked: [[2, 0, 2, 8]] });
+    const offered = (desk: SuggestionDesk): unknown => desk.open(empty).map(({ id, rings }) => [id, boxOf(rings)]);
+    // Of the tile's eight columns of pixels the strips have two each.
+    const one: readonly AskedWindow[] = [[2, 0, 2, 8]];
+    const middle = open(() => one);
+    await middle.showModel();
+    expect(offered(middle)).toEqual([["r1", { minX: 16, minY: 0, maxX: 32, maxY: 64 }]]);
+    const two: readonly AskedWindow[] = [[3, 4, 2, 4]];
+    const between = open(() => two);
+    await between.showModel();
+    expect(offered(between)).toEqual([["r1", { minX: 24, minY: 32, maxX: 32, maxY: 64 }], ["r2", { minX: 32, minY: 32, maxX: 40, maxY: 64 }]]);
+  });
+
+  it("labels nothing beside the parts when all is taken, as the model's own where nobody had labelled", async () => {
+    modelDraft.mockResolvedValue(drawing);
+    const asked: readonly AskedWindow[] = [[3, 4, 2, 4]];
+    const desk = open(() => asked);
+    await desk.showModel();
+    const taken = runCommand(empty, { kind: "take", features: desk.open(empty).map((s) => asFeature(s)) });
+    expect([...taken.features.values()].map(({ id, provenance, rings }) => [id, provenance, doubleArea(rings) / 2]))
+      .toEqual([["r1", "accepted", 8 * 32], ["r2", "accepted", 8 * 32]]);
+  });
+
+  it("leaves out what is labelled in the parts, and offers what is bare there, whatever lies beside them", async () => {
+    modelDraft.mockResolvedValue(drawing);
+    const asked: readonly AskedWindow[] = [[2, 0, 2, 2]];
+    const desk = open(() => asked);
+    await desk.showModel();
+    const label = (minY: number, maxY: number) =>
+      draftOf(64, [{ id: "own", class_code: "T", rings: [[[0, minY], [64, minY], [64, maxY], [0, maxY]]], provenance: "drawn" }]);
+    expect(desk.open(label(0, 16))).toEqual([]);
+    expect(desk.open(label(16, 64)).map((s) => s.id)).toEqual(["r1"]);
+  });
+
+  it("follows when the tile is asked for otherwise", async () => {
+    modelDraft.mockResolvedValue(drawing);
+    let asked: readonly AskedWindow[] = [[2, 0, 2, 8]];
+    const desk = open(() => asked);
     await desk.showModel();
     expect(desk.open(empty).map((s) => s.id)).toEqual(["r1"]);
-    desk.reset(new TileData(api, 7, 8), { ...assignment, asked: [[3, 0, 2, 8]] });
-    await desk.showModel();
-    expect(desk.open(empty).map((s) => s.id)).toEqual(["r1", "r2"]);
+    asked = NONE;
+    expect(desk.open(empty).map((s) => s.id)).toEqual(["r1", "r2", "r0"]);
   });
 
   it("goes on with the one that follows when the one in hand is taken", async () => {

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import scenes
 from django.core.management import CommandError, call_command
+from django.test import Client
 from report_rows import accept, boundary, collection, draw, report, territory
 
-from annotation.models import Lease, Stewardship, Territory, ValidationBatch
+from annotation.models import Lease, Stewardship, Territory, Ticket, ValidationBatch
 from annotation.services.clock import database_now
 from annotation.services.coverage import communes_in, coverage_of, seen_tiles, small_map
 from annotation.services.tiles import materialise_tiles, pool_mask
@@ -59,6 +61,40 @@ def test_labelled_judged_and_reported_tiles_are_counted_and_silence_is_not_valid
     width, height, cells = small_map(campaign, west, seen)
     assert (width, height, len(cells)) == (4, 8, 32)
     assert sum(cell.seen for cell in cells) == 2 and sum(cell.reported for cell in cells) == 1
+
+
+def test_tiles_labelled_in_part_are_neither_seen_nor_never_seen(campaign: Any, tmp_path: Path, client: Client) -> None:
+    mask = pool_mask(campaign)
+    inside = [(r, c) for r in range(8) for c in range(4) if mask[r, c]][:2]
+    tiles = materialise_tiles(campaign=campaign, places=inside)
+    ana, rene = scenes.person("ana"), scenes.person("rene")
+    asking = campaign.rounds.get().tickets.first()
+    now = database_now()
+    for nth, tile in enumerate(tiles.values()):
+        tile.campaign = campaign
+        ticket = Ticket.objects.create(
+            campaign=campaign, round=asking.round, rank=10_000 + nth, tile=tile, slot=0, slots=1, kind="uncertainty",
+            regions=[[0, 0, 32, 32]],
+        )  # fmt: skip
+        Lease.objects.create(
+            tile=tile, annotator=ana, granted_at=now, expires_at=now, ticket=ticket, asked=ticket.regions
+        )
+        accept(draw(tile, ana), rene)
+    judged = tiles[inside[1]]
+    ValidationBatch.objects.create(
+        id="00000000-0000-4000-8000-000000000003", tile=judged, finished=True, annotator=rene, model_version="m1",
+        answer={"stored": 1, "remaining": 0},
+    )  # fmt: skip
+    west = territory(campaign, tmp_path, "32001", (0, 0, 8, 4))
+    [found] = coverage_of(campaign, [west], seen_tiles(campaign))
+    assert (found.tiles, found.labelled, found.judged, found.in_part, found.seen, found.unseen) == (32, 0, 1, 1, 1, 30)
+    Stewardship.objects.create(territory=west, user=ana)
+    client.force_login(ana)
+    page = client.get("/steward/coverage/commune/32001/camp/").content.decode()
+    figures = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", page))
+    assert figures["tiles labelled in part"] == "1" and figures["tiles that nobody has looked at"] == "30"
+    assert re.findall(r'<td class="number">([^<]+)</td>', page) == ["32", "0", "1", "0", "1", "30", "3.1 %"]
+    assert "neither as seen nor as never seen" in page
 
 
 def test_a_larger_territory_is_counted_commune_by_commune(campaign: Any, tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ import dataclasses
 import hashlib
 import itertools
 import math
+import multiprocessing
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +18,9 @@ import torch
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
+from annotation.raster.cell_import import Workers, import_cells
+from annotation.raster.ingest import rewrite_as_layer
+from annotation.raster.plans import plan_import
 from learning.core import map_files, map_tables
 from learning.core.dataset import LabelledTile, Normalisation
 from learning.core.embedding import decoded_and_features
@@ -618,8 +624,67 @@ def test_tiles_whose_parts_would_be_too_small_are_refused_before_the_map_is_begu
     assert not (tmp_path / "out").exists()
 
 
+def test_a_layer_of_cells_is_predicted_to_the_same_bytes_as_the_same_layer_in_one_file(model, tmp_path):
+    image, _ = scene(6, 640, 600)
+    path = tmp_path / "source.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=640, height=600, count=2, dtype="uint8", crs="EPSG:2154", nodata=0,
+        transform=(0.2, 0, 650_000, 0, -0.2, 6_860_000), tiled=True,
+    ) as target:  # fmt: skip
+        target.write(image)
+        target.descriptions = ("R", "B")
+    cells = import_cells(
+        plan_import([path]), out_dir=tmp_path / "cells", cell_px=512, workers=Workers(require_isolation=False)
+    )
+    one = rewrite_as_layer([path], out_dir=tmp_path / "one")
+    for layer, folder in ((cells, tmp_path / "a"), (one, tmp_path / "b")):
+        folder.mkdir()
+        predict(model, layer.analysis_path, folder, core_px=192, margin_px=32)
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+
+
 def test_the_room_that_sums_need_on_the_disk_is_taken_before_they_are_written(tmp_path):
     path = tmp_path / "sums"
     sums = map_tables._room_on_disk(path, (300, 200, 9))
     assert sums.shape == (300, 200, 9) and not sums.any()
     assert 512 * path.stat().st_blocks >= sums.nbytes  # a file with holes has fewer blocks
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_batches_of_another_size_give_the_same_classes_and_all_but_the_same_entropy(model, raster, tmp_path, precision):
+    for size in (1, 3):
+        predict(model, raster, tmp_path / f"{size}", batch_size=size, precision=precision)
+    one, three = (tmp_path / f"{size}" for size in (1, 3))
+    assert np.array_equal(read(one / "class.tif"), read(three / "class.tif"))
+    levels = [read(folder / "entropy.tif").astype(int) for folder in (one, three)]
+    assert np.abs(levels[0] - levels[1]).max() <= 1  # of 254: a kernel may add up in another order
+
+
+def killed_at(share: float, file: Path, raster: Path, folder: Path) -> None:
+    """In a process of its own: map, and die without a word once so much is done."""
+    torch.set_num_threads(1)
+
+    def on_progress(done: float) -> None:
+        if done >= share:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    predict(load_model(file), raster, folder, on_progress=on_progress)
+
+
+def test_a_map_killed_three_times_ends_with_the_bytes_of_one_that_was_not(model, raster, tmp_path):
+    file = tmp_path / "model.safetensors"
+    save_model(file, model.network, model.metadata)
+    predict(load_model(file), raster, tmp_path / "whole")
+    rows = set()
+    for share in (0.2, 0.5, 0.9):
+        process = multiprocessing.get_context("spawn").Process(
+            target=killed_at, args=(share, file, raster, tmp_path / "killed")
+        )
+        process.start()
+        process.join(120)
+        assert process.exitcode == -signal.SIGKILL
+        rows.add(len(list((tmp_path / "killed" / "class.tif.rows").glob("row-*.npz"))))
+    assert len(rows) > 1  # each attempt went on from where the one before was
+    predict(load_model(file), raster, tmp_path / "killed")
+    assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
+    assert not list((tmp_path / "killed").glob("*.rows*"))

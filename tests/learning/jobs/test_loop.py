@@ -19,7 +19,7 @@ from annotation.models import Job
 from annotation.services.tiles import pool_mask
 from learning.errors import NoDraft
 from learning.jobs.prediction import FILES, file_sha256
-from learning.models import AcquisitionRound, Prediction, Release, TrainedModel
+from learning.models import AcquisitionRound, PolygonMap, Prediction, Release, TrainedModel
 from learning.release.manifest import verify
 from learning.services.drafts import draft_of
 from learning.services.predictions import start_prediction
@@ -69,6 +69,8 @@ def test_a_promoted_model_maps_the_layer_and_its_doubts_order_the_next_round(tmp
         assert (classes.read(1) == truth).mean() > 0.8
 
     check_public_copies(scene, prediction)
+    polygons = PolygonMap.objects.get(pk=run_queued("vectorise").result["polygon_map"])
+    assert polygons.prediction == prediction and polygons.figures["polygons"] > 0
     scores = np.load(prediction.path("scores.npy"))
     pool = pool_mask(scene.campaign)
     assert prediction.mean_entropy_nats == pytest.approx(float(scores[pool].mean(dtype=np.float64)))

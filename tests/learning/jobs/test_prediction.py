@@ -7,18 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scenes
-import torch
-from django.utils import timezone
-from learning_rows import labelled_campaign, model_row
+from learning_rows import labelled_campaign
+from map_models import mapped_layer
 from map_rows import halves_at, judged_model, map_of, map_of_vintage, retire
 
 from annotation.jobs.registry import run_job
-from annotation.models import Campaign
 from annotation.services.tiles import pool_mask
-from learning.core.dataset import Normalisation
-from learning.core.model_file import ModelMetadata, save_model
-from learning.core.network import NetworkSpec, build_network
 from learning.jobs.prediction import file_sha256
 from learning.models import MapChange, Prediction, RetrainingPolicy
 from learning.services.acquisition import open_acquisition_round
@@ -43,36 +37,6 @@ def test_a_map_is_held_against_the_labels_it_is_new_to_once_its_round_is_open() 
     change = MapChange.objects.get()
     assert (change.after, change.agreed_before_px, change.agreed_after_px) == (after, 64, 128)
     assert scene.campaign.rounds.filter(number=1, model_version=second.version).exists()
-
-
-def mapped_layer(
-    folder: Path, *, number: int = 1, dropout: float = 0.0, tile_px: int = 64, sure_of: int | None = None
-) -> Any:
-    """A published model with weights, untrained, of a campaign on a layer with pixels; by number, a later one.
-
-    It may be made sure of one class everywhere.
-    """
-    camp = Campaign.objects.order_by("pk").first()
-    if camp is None:
-        camp = scenes.campaign(layer=scenes.real_layer(folder)[0], tile_px=tile_px, first_round=4, blind_share=0)
-    camp.trained_models.filter(state="promoted").update(state="retired")
-    model = model_row(camp, state="promoted", number=number)
-    spec = NetworkSpec(
-        bands=tuple(camp.layer.bands), class_codes=tuple(model.class_codes), encoder="resnet18", pretrained=False,
-        decoder_channels=(8, 8, 8, 8, 8), dropout=dropout,
-    )  # fmt: skip
-    torch.manual_seed(number)
-    network = build_network(spec).eval()
-    if sure_of is not None:
-        head = list(network.parameters())[-1]
-        assert head.shape == (2,)
-        head.data[sure_of] += 50
-    norm = Normalisation("uint8", (100.0,) * len(spec.bands), (50.0,) * len(spec.bands))
-    metadata = ModelMetadata(spec, norm, "demo", "1", camp.layer.gsd_m, "5" * 64, margin_px=32)
-    model.sha256 = save_model(model.path, network, metadata)
-    model.decided_at = timezone.now()
-    model.save()
-    return model
 
 
 def predicted(model: Any) -> Any:
@@ -122,9 +86,10 @@ def test_a_map_that_wants_a_second_opinion_is_refused_where_there_is_none_and_sa
 
 def test_a_map_that_is_gone_on_with_is_made_with_what_it_was_begun_with(tmp_path: Path, monkeypatch: Any) -> None:
     model = mapped_layer(tmp_path, tile_px=128)
+    type(model.campaign.layer).objects.update(version=2)
     policy(model.campaign, pixel_score="margin", ask_for="regions")
     with monkeypatch.context() as patch:
-        patch.setattr("learning.core.predict.assemble", _power_cut)
+        patch.setattr("learning.jobs.prediction.assemble", _power_cut)
         assert predicted(model).state == "failed"
     policy(model.campaign)  # by entropy, whole tiles
     monkeypatch.setattr("learning.core.predict.predict_core_row", _power_cut)  # every row is there
@@ -132,6 +97,7 @@ def test_a_map_that_is_gone_on_with_is_made_with_what_it_was_begun_with(tmp_path
     assert job.state == "succeeded", job.error
     made = Prediction.objects.get(model=model)
     assert made.pixel_score == "margin" and "parts_doubt.npy" in made.files
+    assert made.layer_version == 2
 
 
 def test_a_worker_killed_while_it_clears_up_leaves_a_map_that_is_found_done(tmp_path: Path, monkeypatch: Any) -> None:

@@ -14,7 +14,7 @@ import shapely
 from pyproj import CRS
 from shapely import Polygon, box
 
-from learning.release import vectors
+from learning.release import polygon_files, vectors
 from learning.release.contents import AnnotationRecord, ReleaseContents
 from learning.release.errors import InvalidContents, PersonalDataFound
 from learning.release.formats import geo_metadata_problems, geoparquet_problems, gpkg_problems
@@ -63,7 +63,7 @@ def test_the_geo_metadata_follows_geoparquet_1_1(pristine: Path) -> None:
     ],
 )
 def test_broken_geo_metadata_is_told(alter: Callable[[dict], object], problem: str) -> None:
-    geo = vectors.geo_metadata(crs="EPSG:2154", bounds_crs=(0.0, 0.0, 1.0, 1.0))
+    geo = polygon_files.geo_metadata(crs="EPSG:2154", bounds_crs=(0.0, 0.0, 1.0, 1.0))
     assert list(geo_metadata_problems(geo, columns={"geometry", "bbox"})) == []
     alter(geo)
     assert any(problem in text for text in geo_metadata_problems(geo, columns={"geometry", "bbox"}))

@@ -1,6 +1,6 @@
+import { gapAt } from "../../domain/asked";
 import type { Draft } from "../../domain/draft";
-import { gapsOf } from "../../domain/gaps";
-import { boxesMeet, cachedBox, locate, type Point, type Rings } from "../../domain/geometry";
+import type { Point, Rings } from "../../domain/geometry";
 import { featureAt } from "../../domain/hittest";
 import { gettext } from "../../i18n";
 import { type Device, type Gesture, isOnGlass } from "../input";
@@ -63,7 +63,7 @@ export class Fill extends Tool {
     this.refresh();
     const at: Point = [Math.round(g.at[0]), Math.round(g.at[1])];
     void this.label(
-      (class_code, id) => ({ kind: "fill", at, class_code, id }),
+      (class_code, id) => ({ kind: "fill", at, class_code, id, asked: this.host.askedWindows() }),
       { shapes: gap ? [gap] : [], colour: this.host.colour() },
     );
   }
@@ -73,13 +73,10 @@ export class Fill extends Tool {
     this.show({ hovered: this.hovered ? [this.hovered] : [] });
   }
 
-  /** Unlabelled ground is in one of the gaps: in the largest when in none of the others. */
+  /** What a click there would fill. */
   private gapAt(at: Point): Rings | null {
     const draft = this.host.draft();
-    if (!isBare(draft, at)) return null;
-    const here = { minX: at[0], minY: at[1], maxX: at[0], maxY: at[1] };
-    const [largest, ...others] = gapsOf(draft);
-    return others.find((rings) => boxesMeet(cachedBox(rings), here) && locate(at, rings) >= 0) ?? largest ?? null;
+    return isBare(draft, at) ? gapAt(draft, at, this.host.askedWindows()) : null;
   }
 }
 

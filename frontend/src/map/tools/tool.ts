@@ -1,3 +1,4 @@
+import type { AskedWindow } from "../../domain/asked";
 import type { Command } from "../../domain/command";
 import { type Draft, newFeatureId } from "../../domain/draft";
 import { boxesMeet, cachedBox, type Point, type Rings } from "../../domain/geometry";
@@ -15,6 +16,8 @@ export type ToolName =
 export interface ToolHost {
   readonly view: MapView;
   draft(): Draft;
+  /** The parts of the tile that are asked for; none: all of it. */
+  askedWindows(): readonly AskedWindow[];
   selection(): readonly string[];
   select(ids: readonly string[]): void;
   /** Code of the class being drawn. */

@@ -1,0 +1,211 @@
+"""Mapping a layer beside what it could cost at the least, and beside the usual way of mapping it."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import _maps_world as world
+import numpy as np
+import rasterio
+import torch
+from rasterio.windows import Window
+from torch import Tensor, nn
+
+from learning.core.entropy import classes_and_entropy
+from learning.core.inference import folded
+from learning.core.map_plan import MapPaths
+from learning.core.model_file import TrainedModel
+from learning.core.precision import cpu_has_bf16, on_device
+from learning.core.predict import plan_prediction, predict_raster
+from learning.core.windows import batches
+
+SIDE = 4096
+CORE_PX, MARGIN_PX = 1024, 64
+RIVAL_WINDOW_PX, RIVAL_MARGIN_PX, RIVAL_SIDE = 512, 128, 1024
+Forward = Callable[[Tensor], Tensor]
+
+
+def measure(rounds: int = 3) -> dict[str, float]:
+    """Figures `predict_ratio`, `window_method_speedup`, `feed_speedup`."""
+    images, _labels = world.pieces()
+    with tempfile.TemporaryDirectory() as name, torch.inference_mode(False):
+        source = world.layer(Path(name), SIDE, images)
+        figures: dict[str, float] = {}
+        for encoder, steps in (("tu-tf_efficientnet_lite0", 60), ("resnet34", 40)):
+            model = world.lightly_trained(encoder, steps=steps, margin_px=MARGIN_PX)
+            ratio, speedup = _one_model(model, source, Path(name), rounds=rounds)
+            # The figures are those of the network that PERFORMANCE speaks of; the default one is in the table.
+            figures = {"predict_ratio": ratio, "window_method_speedup": speedup}
+        return figures | {"feed_speedup": _feed(model, source, Path(name), rounds=rounds)}
+
+
+def _one_model(model: TrainedModel, source: Path, folder: Path, *, rounds: int) -> tuple[float, float]:
+    print(f"\nmaps by U-Net, {model.sha256}: {SIDE} × {SIDE} px, {torch.get_num_threads()} threads")
+    name, forward, cast = _fastest(model)
+    windows = _resident(model, source, cast)
+    times: dict[str, list[float]] = {"ours": [], "bare": [], "rival": []}
+    for turn in ("ours", "bare", "bare", "ours") * rounds:
+        before = time.perf_counter()
+        if turn == "ours":
+            _map(model, source, folder / "map")
+        else:
+            with torch.inference_mode():
+                for window in windows:
+                    forward(window)
+        times[turn].append(time.perf_counter() - before)
+        if turn == "ours" and len(times["rival"]) < rounds:
+            times["rival"].append(_window_method(model, source, folder / "rival.tif"))
+    _check(model, source, folder / "map" / "class.tif")
+    ours, bare = (statistics.median(times[one]) for one in ("ours", "bare"))
+    rival = statistics.median(times["rival"]) * (SIDE / RIVAL_SIDE) ** 2
+    area = SIDE**2 / 1e6
+    for what, seconds in (("ours, file to files", ours), (f"bare forward, {name}", bare), ("512 px windows", rival)):
+        print(f"  {what:<42}{seconds:7.2f} s  {area / seconds:6.2f} Mpx/s")
+    return round(bare / ours, 3), round(rival / ours, 1)
+
+
+def _fastest(model: TrainedModel) -> tuple[str, Forward, Callable[[Tensor], Tensor]]:
+    """The fastest of the ways to run the network on a window, by a short trial."""
+    plain = on_device(copy.deepcopy(model.network), torch.device("cpu")).eval()
+    simple = on_device(folded(model.network, bands=3), torch.device("cpu"))
+    ways: dict[str, tuple[nn.Module, torch.dtype | None, bool]] = {
+        "float32": (plain, None, False), "float32, norms folded": (simple, None, False),
+    }  # fmt: skip
+    if cpu_has_bf16():
+        half = copy.deepcopy(simple).to(torch.bfloat16)
+        ways |= {
+            "autocast": (plain, None, True), "autocast, norms folded": (simple, None, True),
+            "bf16 weights, norms folded": (half, torch.bfloat16, False),
+        }  # fmt: skip
+    side = CORE_PX + 2 * MARGIN_PX
+    found: dict[str, tuple[float, Forward, Callable[[Tensor], Tensor]]] = {}
+    for name, (network, dtype, casting) in ways.items():
+        for batch in (1, 2):
+
+            def forward(inputs: Tensor, network: nn.Module = network, casting: bool = casting) -> Tensor:
+                with torch.autocast("cpu", torch.bfloat16, enabled=casting):
+                    outputs: Tensor = network(inputs)
+                return outputs
+
+            def cast(inputs: Tensor, dtype: torch.dtype | None = dtype) -> Tensor:
+                return inputs if dtype is None else inputs.to(dtype)
+
+            inputs = cast(torch.randn(batch, 3, side, side).contiguous(memory_format=torch.channels_last))
+            with torch.inference_mode():
+                forward(inputs)
+                times = [_timed(lambda inputs=inputs, forward=forward: forward(inputs)) for _ in range(3)]
+            found[f"{name}, {batch} at a time"] = (min(times) / batch, forward, cast)
+    best = min(found, key=lambda name: found[name][0])
+    for name, (seconds, *_way) in sorted(found.items(), key=lambda one: one[1][0]):
+        print(f"    {name:<40}{1e3 * seconds:7.0f} ms a window")
+    # Windows are kept one by one: where two at a time are faster, the difference is within the noise.
+    return best, found[best][1], found[best][2]
+
+
+def _resident(model: TrainedModel, source: Path, cast: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """The windows that a map is made of, as network input in memory."""
+    plan = _plan(model, source, Path("nowhere"))
+    norm = model.metadata.normalisation
+    mean, std = (torch.tensor(v, dtype=torch.float32)[:, None, None] for v in (norm.mean, norm.std))
+    windows = []
+    for core_row in range(plan.n_core_rows):
+        for batch in batches(plan, core_row):
+            for patch in batch:
+                inputs = ((torch.from_numpy(patch.image).float() - mean) / std)[None]
+                windows.append(cast(inputs.contiguous(memory_format=torch.channels_last)))
+    return windows
+
+
+def _plan(model: TrainedModel, source: Path, work_dir: Path) -> Any:
+    return plan_prediction(model, source, tile_px=512, work_dir=work_dir, bands=world.BANDS, gsd_m=0.2, core_px=CORE_PX)
+
+
+def _map(model: TrainedModel, source: Path, folder: Path) -> None:
+    predict_raster(
+        model, source, out=MapPaths.in_folder(folder), tile_px=512, colours=world.COLOURS, bands=world.BANDS,
+        gsd_m=0.2, core_px=CORE_PX,
+    )  # fmt: skip
+
+
+def _window_method(model: TrainedModel, source: Path, path: Path) -> float:
+    """The usual way: 512 px windows of which the middle 256 are kept, float32, softmax fetched whole, argmax by numpy,
+    each written as it comes. Seconds for a square of RIVAL_SIDE px."""
+    network = copy.deepcopy(model.network).eval()
+    norm = model.metadata.normalisation
+    mean, std = (torch.tensor(v, dtype=torch.float32)[:, None, None] for v in (norm.mean, norm.std))
+    core = RIVAL_WINDOW_PX - 2 * RIVAL_MARGIN_PX
+    profile = {"driver": "GTiff", "width": RIVAL_SIDE, "height": RIVAL_SIDE, "count": 1, "dtype": "uint8"}
+    before = time.perf_counter()
+    with (
+        rasterio.open(source, driver="GTiff") as dataset,
+        rasterio.open(path, "w", compress="lzw", tiled=True, **profile, **world.PLACE) as out,
+        torch.inference_mode(),
+    ):
+        for top in range(0, RIVAL_SIDE, core):
+            for left in range(0, RIVAL_SIDE, core):
+                window = Window(left, top, RIVAL_WINDOW_PX, RIVAL_WINDOW_PX)
+                image = torch.from_numpy(dataset.read(window=window)).float()
+                probabilities = network(((image - mean) / std)[None]).softmax(dim=1).numpy()
+                inner = np.s_[:, RIVAL_MARGIN_PX:-RIVAL_MARGIN_PX, RIVAL_MARGIN_PX:-RIVAL_MARGIN_PX]
+                classes = 1 + probabilities[0][inner].argmax(axis=0).astype(np.uint8)
+                out.write(classes, 1, window=Window(left, top, core, core))
+    return time.perf_counter() - before
+
+
+def _check(model: TrainedModel, source: Path, path: Path) -> None:
+    """The map is the network's: where float32 with 256 px of surroundings is sure of a class, the map says it."""
+    margin, side = 256, 1024
+    window = Window(1024 - margin, 1024 - margin, side + 2 * margin, side + 2 * margin)
+    with rasterio.open(source, driver="GTiff") as dataset, rasterio.open(path, driver="GTiff") as mapped:
+        image = torch.from_numpy(dataset.read(window=window)).float()
+        found = torch.from_numpy(mapped.read(1, window=Window(1024, 1024, side, side))).long()
+    norm = model.metadata.normalisation
+    mean, std = (torch.tensor(v, dtype=torch.float32)[:, None, None] for v in (norm.mean, norm.std))
+    with torch.inference_mode():
+        logits = model.network(((image - mean) / std)[None])[0, :, margin:-margin, margin:-margin]
+    classes, _nats = classes_and_entropy(logits[None])
+    two = logits.softmax(dim=0).topk(2, dim=0).values
+    sure = two[0] - two[1] > 0.1
+    same = found == classes[0].long() + 1
+    print(f"  classes as in float32 with 256 px around: {100 * same.float().mean():.2f} %, where sure "
+          f"{100 * same[sure].float().mean():.3f} %")  # fmt: skip
+    assert len(found.unique()) > 1, "the map has one class: nothing was compared"
+    assert same[sure].float().mean() > 0.999, "the map says something else than the network"
+
+
+def _feed(model: TrainedModel, source: Path, folder: Path, *, rounds: int) -> float:
+    """How fast windows come for a network that takes no time: processor seconds, one core's worth."""
+    plan = _plan(model, source, folder)
+    times: dict[str, list[float]] = {"ours": [], "plain": []}
+    for turn in ("ours", "plain", "plain", "ours") * rounds:
+        before = time.process_time()
+        if turn == "ours":
+            for core_row in range(plan.n_core_rows):
+                for batch in batches(plan, core_row):
+                    assert batch[0].image.shape[1:] == (CORE_PX + 2 * MARGIN_PX,) * 2
+        else:
+            core = RIVAL_WINDOW_PX - 2 * RIVAL_MARGIN_PX
+            with rasterio.open(source, driver="GTiff") as dataset:
+                for top in range(0, SIDE, core):
+                    for left in range(0, SIDE, core):
+                        corner = (left - RIVAL_MARGIN_PX, top - RIVAL_MARGIN_PX)
+                        window = Window(*corner, RIVAL_WINDOW_PX, RIVAL_WINDOW_PX)
+                        image = dataset.read(window=window, boundless=min(corner) < 0 or max(corner) > SIDE - 512)
+                        assert image.shape[1:] == (RIVAL_WINDOW_PX,) * 2
+        times[turn].append(time.process_time() - before)
+    ours, plain = (statistics.median(times[one]) for one in ("ours", "plain"))
+    print(f"\nwindows for a network that takes no time: ours {SIDE**2 / 1e6 / ours:.0f} Mpx/s a core, plain windows of "
+          f"512 px {SIDE**2 / 1e6 / plain:.0f}")  # fmt: skip
+    return round(plain / ours, 2)
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    before = time.perf_counter()
+    work()
+    return time.perf_counter() - before

@@ -1,0 +1,49 @@
+"""What maps cost beside the least they could, and beside what others do.
+
+    python bench/maps.py [--rounds 3] [--only predict cog]
+
+Each section measures ours and its rival by turns (A B B A) in one process on the same data, with a check of the results
+beside it, and gives ratios of medians; absolute times depend on the machine and its load.
+
+    predict_ratio           bare forward passes of the same windows, resident as network input, in the fastest way
+                            found in the same run ÷ the whole map: file to durable files (U-Net, resnet34)
+    window_method_speedup   512 px windows of which the middle 256 are kept, in float32, ÷ ours, for the same ground
+    feed_speedup            windows for a network that takes no time: plain reads of such windows ÷ ours, in
+                            processor time
+    cog_speedup             GDAL's COG driver over the rows of a map ÷ ours
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPOSITORY / "bench"), str(REPOSITORY)]
+
+import _maps_cog  # noqa: E402 (the path must be set first)
+import _maps_predict  # noqa: E402
+
+SECTIONS: dict[str, Callable[[int], dict[str, float]]] = {
+    "predict": _maps_predict.measure,
+    "cog": _maps_cog.measure,
+}
+
+
+def main() -> None:
+    """Measure, print the tables and the line of figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="turns there and back")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    arguments = parser.parse_args()
+    figures: dict[str, float] = {}
+    for name in arguments.only:
+        figures |= SECTIONS[name](arguments.rounds)
+    print("FIGURES " + json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
