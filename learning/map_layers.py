@@ -67,7 +67,7 @@ def imagery(layer: ImageryLayer) -> dict[str, Any]:
         "title": layer.title,
         "vintage": layer.vintage,
         "attribution": layer.attribution,
-        "url": f"/imagery/{layer.slug}/web/{{z}}/{{x}}/{{y}}.jpg?v={layer.version}",
+        "url": f"/imagery/{layer.slug}/web/{{z}}/{{x}}/{{y}}.jpg?v={layer.map_version}",
         "max_zoom": deepest_zoom(layer),
         "bounds": [[south, west], [north, east]],
         "outline": [[lat, lon] for lon, lat in map(grid.to_lonlat, *outline_of(layer))],

@@ -108,7 +108,7 @@ def write_web_copy(
     """
     staging = target.with_suffix(".staging.tif")
     with open_layer(analysis) as dataset:
-        frame, names = web_frame(dataset), shown_bands(dataset.descriptions)
+        frame, names = web_frame(dataset), shown_bands([name or "" for name in dataset.descriptions])
         bounds = bounds_web(dataset)
     (left, top), (width, height) = frame.corner_m, frame.size
     place = Affine(frame.pixel_m, 0, left, 0, -frame.pixel_m, top)

@@ -26,7 +26,7 @@ FIRST_POLYGON_ZOOM, DEEPEST_ZOOM = 13, 16
 COMPLETE_FROM_ZOOM = 14
 CELLS_ARE_KEPT = timedelta(seconds=60)
 CELL_ZOOMS = 5
-# As in migration 0019: "tile" in ASCII.
+# As in migration 0023: "tile" in ASCII.
 LOCK = 1953853029
 HALF_WORLD_M = 20037508.342789244
 

@@ -60,26 +60,30 @@ def test_an_address_that_names_the_version_may_be_kept_for_ever_and_others_ask_a
 ) -> None:
     for grid, (z, x, y) in {"native": (0, 0, 0), "web": web_place(layer)}.items():
         path = f"/imagery/scene/{grid}/{z}/{x}/{y}.jpg"
-        named, bare, stale = client.get(path, {"v": layer.version}), client.get(path), client.get(path, {"v": "0" * 12})
+        named, bare, stale = (
+            client.get(path, {"v": layer.map_version}),
+            client.get(path),
+            client.get(path, {"v": "0" * 12}),
+        )
         assert named.status_code == bare.status_code == stale.status_code == 200
         assert named["Cache-Control"] == "public, max-age=31536000, immutable"
         assert bare["Cache-Control"] == stale["Cache-Control"] == "public, max-age=300"
-        assert named["ETag"] == bare["ETag"] == f'"{layer.version}"'
+        assert named["ETag"] == bare["ETag"] == f'"{layer.map_version}"'
         again = client.get(path, headers={"If-None-Match": named["ETag"]})
         assert again.status_code == 304 and not again.content
 
 
 def test_a_view_has_a_mark_of_its_own(client: Client, layer: ImageryLayer) -> None:
-    path, query = "/imagery/scene/native/0/0/0.jpg", {"v": layer.version, "view": "irc"}
+    path, query = "/imagery/scene/native/0/0/0.jpg", {"v": layer.map_version, "view": "irc"}
     infrared = client.get(path, query)
-    assert infrared["ETag"] == f'"{layer.version}-irc"' and "immutable" in infrared["Cache-Control"]
-    assert client.get(path, query, headers={"If-None-Match": f'"{layer.version}"'}).status_code == 200
+    assert infrared["ETag"] == f'"{layer.map_version}-irc"' and "immutable" in infrared["Cache-Control"]
+    assert client.get(path, query, headers={"If-None-Match": f'"{layer.map_version}"'}).status_code == 200
     assert client.get(path, query, headers={"If-None-Match": infrared["ETag"]}).status_code == 304
 
 
 def test_nothing_there_is_204_and_a_place_that_no_grid_has_is_404(client: Client, layer: ImageryLayer) -> None:
     z, x, y = web_place(layer)
-    beside = client.get(f"/imagery/scene/web/{z}/{x + 3}/{y}.jpg", {"v": layer.version})
+    beside = client.get(f"/imagery/scene/web/{z}/{x + 3}/{y}.jpg", {"v": layer.map_version})
     assert beside.status_code == 204 and "immutable" in beside["Cache-Control"]
     assert client.get("/imagery/scene/native/1/9/9.jpg").status_code == 204
     for place in ("2/4/0", "2/0/4", "31/0/0", "0/1/0"):
@@ -88,17 +92,17 @@ def test_nothing_there_is_204_and_a_place_that_no_grid_has_is_404(client: Client
 
 
 def test_the_version_changes_with_any_of_the_layers_files(layer: ImageryLayer) -> None:
-    before = layer.version
+    before = layer.map_version
     layer.files = {**layer.files, "web.tif": "1" * 64}
-    assert layer.version != before and len(layer.version) == 12
+    assert layer.map_version != before and len(layer.map_version) == 12
 
 
 def test_what_django_has_looked_up_is_then_served_before_it(client: Client, layer: ImageryLayer) -> None:
     z, x, y = web_place(layer)
     path, asked = f"/imagery/scene/web/{z}/{x}/{y}.jpg", Asked()
     assert asked.get(path)[2] == b"from django"
-    seen = client.get(path, {"v": layer.version})
-    status, headers, body = asked.get(path, f"v={layer.version}")
+    seen = client.get(path, {"v": layer.map_version})
+    status, headers, body = asked.get(path, f"v={layer.map_version}")
     assert (status, body, asked.passed) == (200, seen.content, 1)
     assert {name: headers[name] for name in ("ETag", "Cache-Control", "Content-Type", "X-Content-Type-Options")} == {
         name: seen[name] for name in ("ETag", "Cache-Control", "Content-Type", "X-Content-Type-Options")
@@ -115,7 +119,7 @@ def test_what_is_not_stored_goes_on_to_django(client: Client, layer: ImageryLaye
     path, asked = f"/imagery/scene/web/{z}/{x}/{y}.jpg", Asked()
     client.get(path)
     others = [
-        (path, f"v={layer.version}&view=irc", "GET"),
+        (path, f"v={layer.map_version}&view=irc", "GET"),
         (path, "view=irc", "GET"),
         (path, "", "POST"),
         (path, "", "HEAD"),
@@ -169,7 +173,7 @@ def test_a_layer_of_before_gets_its_web_copy_and_with_it_another_version(client:
     call_command("write_web_copies", "scene")
     written = ImageryLayer.objects.get(slug="scene")
     assert client.get(f"/imagery/scene/web/{z}/{x}/{y}.jpg").content == stored
-    assert written.version != layer.version and set(written.files) == {*layer.files, "web.tif"}
+    assert written.map_version != layer.map_version and set(written.files) == {*layer.files, "web.tif"}
     assert not [entry.name for entry in written.path("").iterdir() if "partial" in entry.name]
     call_command("write_web_copies")  # there is nothing left to do
 
@@ -201,4 +205,4 @@ def test_campaigns_name_the_version_of_their_imagery() -> None:
     scene = labelled_campaign()
     answer = Client().get(f"/api/v1/campaigns/{scene.campaign.slug}/")
     if answer.status_code == 200:
-        assert answer.json()["layer"]["version"] == scene.campaign.layer.version
+        assert answer.json()["layer"]["map_version"] == scene.campaign.layer.map_version

@@ -16,14 +16,14 @@ def test_a_card_shows_two_neighbouring_map_tiles_of_the_middle() -> None:
     # 4096 px: maximum zoom 4. At zoom 2 a map tile is 1024 px: 4 columns and 4 rows.
     layer = scenes.virtual_layer("big", width=4096, height=4096)
     assert strip_of(layer) == [
-        f"/imagery/big/native/2/1/2.jpg?v={layer.version}",
-        f"/imagery/big/native/2/2/2.jpg?v={layer.version}",
+        f"/imagery/big/native/2/1/2.jpg?v={layer.map_version}",
+        f"/imagery/big/native/2/2/2.jpg?v={layer.map_version}",
     ]
 
 
 def test_a_card_of_a_layer_too_small_for_two_map_tiles_shows_the_whole_of_it() -> None:
     layer = scenes.virtual_layer("small", width=300, height=200)
-    assert strip_of(layer) == [f"/imagery/small/native/0/0/0.jpg?v={layer.version}"]
+    assert strip_of(layer) == [f"/imagery/small/native/0/0/0.jpg?v={layer.map_version}"]
 
 
 def test_a_thumbnail_is_the_map_tile_under_the_middle_of_the_tile() -> None:
@@ -31,12 +31,12 @@ def test_a_thumbnail_is_the_map_tile_under_the_middle_of_the_tile() -> None:
     campaign = scenes.campaign(layer=scenes.virtual_layer("big", width=4096, height=4096), tile_px=512)
     assert (
         thumbnail_of(Tile(campaign=campaign, row=5, col=2))
-        == f"/imagery/big/native/3/2/5.jpg?v={campaign.layer.version}"
+        == f"/imagery/big/native/3/2/5.jpg?v={campaign.layer.map_version}"
     )
     # Its fourth quarter is 256 px, at row 11 and column 5 of such.
     assert (
         thumbnail_of(Tile(campaign=campaign, row=5, col=2, part=4))
-        == f"/imagery/big/native/4/5/11.jpg?v={campaign.layer.version}"
+        == f"/imagery/big/native/4/5/11.jpg?v={campaign.layer.map_version}"
     )
 
 

@@ -80,7 +80,7 @@ def test_a_campaign_without_a_model_offers_its_imagery_and_says_what_is_labelled
     offered = client.get("/api/v1/campaigns/camp/map/").json()
     layer = scene.campaign.layer
     assert [one["layer"] for one in offered["imagery"]] == [layer.slug]
-    assert offered["imagery"][0]["url"] == f"/imagery/{layer.slug}/web/{{z}}/{{x}}/{{y}}.jpg?v={layer.version}"
+    assert offered["imagery"][0]["url"] == f"/imagery/{layer.slug}/web/{{z}}/{{x}}/{{y}}.jpg?v={layer.map_version}"
     assert offered["maps"] == [] and offered["change"] is None
     assert offered["labels"]["tiles"] == 2, "control tiles are not shown"
     assert offered["labels"]["compared_tiles"] == 0

@@ -201,7 +201,10 @@ def test_other_views_and_web_tiles_of_cells_are_those_of_one_file(scene):
     for z in (11, 12, 16, 17, 18, 19, 21):
         span = 2 * HALF_WORLD_M / (1 << z)
         x, y = math.floor((web_x + HALF_WORLD_M) / span), math.floor((HALF_WORLD_M - web_y) / span)
-        drawn = [map_tiles.web_tile(f.folder, z, x, y, bands=BANDS, stretch=stretch) for f in (cells, one)]
+        # True colours of one file are stored on the web grid; this view of both is warped.
+        drawn = [
+            map_tiles.web_tile(f.folder, z, x, y, bands=BANDS, stretch=stretch, view="band-G") for f in (cells, one)
+        ]
         assert np.abs(picture(drawn[0]) - picture(drawn[1])).mean() < 2, z
     assert map_tiles.web_tile(cells.folder, 12, 0, 0, bands=BANDS, stretch=stretch) is None
 

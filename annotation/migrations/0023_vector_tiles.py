@@ -146,7 +146,7 @@ def place_on_the_web_grid(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("annotation", "0018_regions_and_scores"),
+        ("annotation", "0022_sources_and_versions"),
     ]
 
     operations = [
