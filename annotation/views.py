@@ -70,6 +70,14 @@ def map_boot(layer: ImageryLayer) -> dict[str, Any]:
     }
 
 
+def class_looks(campaign: Campaign) -> dict[str, dict[str, str]]:
+    """Name in the reader's language and colour of each class, by its code."""
+    return {
+        item.code: {"name": in_words(item.name), "colour": item.colour}
+        for item in campaign.nomenclature.classes.order_by("position")
+    }
+
+
 def in_words(names: dict[str, str]) -> str:
     """A text of a nomenclature in the reader's language, else in English."""
     return names.get(get_language() or "en") or names.get("en", "")
@@ -206,7 +214,7 @@ class CampaignView(TemplateView):
                 "studio": reverse("studio", args=[slug]),
                 "open": campaign.state == Campaign.State.OPEN,
                 "maintainer": role == "maintainer",
-                "classes": {item.code: in_words(item.name) for item in campaign.nomenclature.classes.all()},
+                "looks": class_looks(campaign),
             },
             **kwargs,
         )

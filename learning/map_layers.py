@@ -26,29 +26,37 @@ WARPED_TO_ZOOM = 20
 KINDS = ("class", "entropy")
 
 
-def map_layers(campaign: Campaign, *, prediction: Prediction | None = None) -> dict[str, Any]:
-    """What the map of a campaign can show; None or an empty list for what is not there yet.
+def map_layers(campaign: Campaign) -> dict[str, Any]:
+    """What the map of a campaign can show: the map that people see, or the newest one where no model is published yet.
 
-    Args:
-        campaign: with its layer loaded.
-        prediction: the map to show; by default what people see, or the newest one where no model is published yet.
+    Args: campaign: with its layer loaded.
     """
-    prediction = prediction or shown_prediction(campaign) or newest_map(campaign)
+    offered = layers_with(campaign, shown_prediction(campaign) or newest_map(campaign))
+    return {**offered, "labels": reviewed_labels(campaign)}
+
+
+def layers_with(campaign: Campaign, prediction: Prediction | None) -> dict[str, Any]:
+    """Imagery, one model's maps, and those of another vintage; None or an empty list for what is not there."""
     other = other_vintages_map(prediction) if prediction else None
     layers = [campaign.layer, *([other.layer] if other else [])]
-    labelled = Annotation.objects.shown_on_maps().filter(tile__campaign=campaign)
-    agreed = TileAgreement.objects.filter(tile__in=labelled.values("tile_id"), compared_px__gt=0)
     return {
         "imagery": [imagery(layer) for layer in layers],
         "maps": [one for made in (prediction, other) if made for one in maps_of(made)],
         "change": None if prediction is None or other is None else change(prediction, other),
-        "labels": {
-            "url": f"/campaigns/{campaign.slug}/labels/{{z}}/{{x}}/{{y}}.mvt",
-            "first_polygon_zoom": FIRST_POLYGON_ZOOM,
-            "max_zoom": DEEPEST_ZOOM,
-            "tiles": labelled.count(),
-            "compared_tiles": agreed.count(),
-        },
+        "labels": None,
+    }
+
+
+def reviewed_labels(campaign: Campaign) -> dict[str, Any]:
+    """The vector tiles of a campaign's reviewed labels, and how many labelled tiles they show."""
+    labelled = Annotation.objects.shown_on_maps().filter(tile__campaign=campaign)
+    compared = TileAgreement.objects.filter(tile__in=labelled.values("tile_id"), compared_px__gt=0)
+    return {
+        "url": f"/campaigns/{campaign.slug}/labels/{{z}}/{{x}}/{{y}}.mvt",
+        "first_polygon_zoom": FIRST_POLYGON_ZOOM,
+        "max_zoom": DEEPEST_ZOOM,
+        "tiles": labelled.count(),
+        "compared_tiles": compared.count(),
     }
 
 

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.views.generic import ListView, TemplateView
 
 from annotation.pictures import strip_of
-from annotation.views import in_words, map_boot
+from annotation.views import class_looks, in_words, map_boot
+from learning.map_layers import layers_with
 from learning.model_figures import NamedClass, named_classes, score_rows
 from learning.models import Evaluation, Prediction, Release
 from learning.release import layout
@@ -61,7 +62,11 @@ class ReleaseView(TemplateView):
             folder=name,
         )
         campaign = release.campaign
-        prediction = Prediction.objects.filter(model=release.trained_model, state="ready").first()
+        prediction = (
+            Prediction.objects.select_related("model__campaign", "layer")
+            .filter(model=release.trained_model, state="ready")
+            .first()
+        )
         evaluation = Evaluation.objects.filter(model=release.trained_model).first()
         # The release itself says whether there is one: else none is looked for.
         origin = (
@@ -82,7 +87,11 @@ class ReleaseView(TemplateView):
             origin_seen=in_words(origin.seen) if origin else "",
             bars=class_bars(evaluation.per_class, classes) if evaluation else [],
             classes=mapped_classes(evaluation, classes),
-            boot={**map_boot(campaign.layer), "prediction": prediction.pk if prediction else None},
+            boot={
+                **map_boot(campaign.layer),
+                "map": layers_with(campaign, prediction),
+                "looks": class_looks(campaign),
+            },
             page_url=page_url,
             **kwargs,
         )

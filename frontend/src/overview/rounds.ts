@@ -35,12 +35,6 @@ async function listOf<T>(url: string): Promise<T[] | null> {
   return answer.ok ? ((await answer.json()) as T[]) : null;
 }
 
-/** The map to show: the published model's, else the newest there is. Models come newest first. */
-export function shownPrediction(models: readonly TrainedModel[]): number | null {
-  const mapped = models.filter((model) => model.prediction !== null);
-  return (mapped.find((model) => model.state === "promoted") ?? mapped[0])?.prediction ?? null;
-}
-
 /** What is said of a published model that comes from elsewhere; null of one that was trained here. */
 export function importedNote(models: readonly TrainedModel[], campaign: string, language: string): HTMLElement | null {
   const published = models.find((model) => model.state === "promoted");
@@ -147,15 +141,15 @@ function roundsTable(rounds: readonly Round[], campaign: string, language: strin
   return scroll;
 }
 
-/** Fill the place with the campaign's rounds; answers the prediction to put on the map, or null. */
-export async function showRounds(place: HTMLElement, campaign: string, language: string): Promise<number | null> {
+/** Fill the place with the campaign's rounds. */
+export async function showRounds(place: HTMLElement, campaign: string, language: string): Promise<void> {
   const [rounds, models] = await Promise.all([
     listOf<Round>(`/api/v1/campaigns/${campaign}/rounds/`),
     listOf<TrainedModel>(`/api/v1/campaigns/${campaign}/models/`),
   ]);
   if (rounds === null || models === null) {
     place.replaceChildren(element("p", gettext("The rounds could not be loaded. Reload the page to try again.")));
-    return null;
+    return;
   }
   const trained = rounds.filter((round) => round.promoted !== null);
   const quality = modelPoints(models, language);
@@ -163,12 +157,12 @@ export async function showRounds(place: HTMLElement, campaign: string, language:
   if (trained.length === 0 && quality.length === 0) {
     if (imported) {
       place.replaceChildren(imported);
-      return shownPrediction(models);
+      return;
     }
     place.replaceChildren(
       element("p", gettext("No model yet: it is trained once enough tiles have been accepted."), { class: "soft" }),
     );
-    return null;
+    return;
   }
   const charts = element("div", "", { class: "charts" });
   if (quality.length) charts.append(figure(gettext("Mean IoU on control tiles"), quality, language, 1));
@@ -180,5 +174,4 @@ export async function showRounds(place: HTMLElement, campaign: string, language:
     );
   }
   if (trained.length) place.append(roundsTable(trained, campaign, language));
-  return shownPrediction(models);
 }

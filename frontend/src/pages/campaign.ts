@@ -1,20 +1,25 @@
 // The campaign page: its map of tiles, what each round brought, and a maintainer's retraining.
 
 import type * as Leaflet from "leaflet";
+import { gettext } from "../i18n";
 import { ReportForm } from "../overview/report-form";
 import { ReportLayer } from "../overview/reports";
 import { wireRetraining } from "../overview/retraining";
 import { showRounds } from "../overview/rounds";
+import type { ClassLook } from "../overview/labels-layer";
+import { wirePanel } from "../overview/layer-panel";
+import type { MapOffer } from "../overview/map-offer";
+import { imageryAlone, PublicMap } from "../overview/public-map";
 import { drawTileLegend, loadTiles } from "../overview/tiles";
-import { type MapBoot, pageData, WebMap, wireOverlayControls } from "../overview/web-map";
+import { type MapBoot, pageData } from "../overview/web-map";
 
 interface CampaignBoot extends MapBoot {
   campaign: string;
   studio: string;
   open: boolean;
   maintainer: boolean;
-  /** Names of the campaign's classes, in the page's language. */
-  classes: Readonly<Record<string, string>>;
+  /** The campaign's classes by code, named in the page's language. */
+  looks: Readonly<Record<string, ClassLook>>;
 }
 
 const boot = pageData<CampaignBoot>("boot");
@@ -36,7 +41,7 @@ async function showTiles(map: Leaflet.Map): Promise<void> {
 }
 
 async function showReports(map: Leaflet.Map): Promise<void> {
-  const reports = new ReportLayer(map, (code) => boot.classes[code] ?? code);
+  const reports = new ReportLayer(map, (code) => boot.looks[code]?.name ?? code);
   const toggle = document.getElementById("show-reports");
   const apply = (): void => {
     if (toggle instanceof HTMLInputElement && !toggle.checked) reports.layer.remove();
@@ -54,22 +59,24 @@ async function showReports(map: Leaflet.Map): Promise<void> {
   if (wanted) reports.show(wanted);
 }
 
-async function showFigures(webMap: WebMap): Promise<void> {
-  const place = document.getElementById("rounds");
-  if (!place) return;
-  const prediction = await showRounds(place, boot.campaign, boot.language);
-  if (prediction === null) return;
-  webMap.setPrediction(prediction);
-  for (const radio of document.querySelectorAll<HTMLInputElement>('input[name="overlay"]')) radio.disabled = false;
+async function offered(): Promise<MapOffer> {
+  const answer = await fetch(`/api/v1/campaigns/${boot.campaign}/map/`).catch(() => null);
+  if (answer?.ok) return (await answer.json()) as MapOffer;
+  const said = document.getElementById("map-said");
+  if (said) said.textContent = gettext("The map's other layers could not be loaded. Reload the page to try again.");
+  return imageryAlone(boot);
 }
 
 Object.assign(window, {
   campaignMapReady: (map: Leaflet.Map): void => {
-    const webMap = new WebMap(map, boot, null);
-    wireOverlayControls(webMap);
+    const shown = new PublicMap(map, boot, { classes: boot.looks, language: boot.language });
+    void offered().then((offer) => {
+      wirePanel(shown, offer);
+    });
     // One after the other: reports lie above the tiles.
     void showTiles(map).then(() => showReports(map));
-    void showFigures(webMap);
+    const rounds = document.getElementById("rounds");
+    if (rounds) void showRounds(rounds, boot.campaign, boot.language);
   },
 });
 if (boot.maintainer) wireRetraining(boot.campaign, boot.language);

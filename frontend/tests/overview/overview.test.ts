@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { pointChart, roundTop, scale } from "../../src/overview/chart";
-import { doubtPoints, importedNote, modelPoints, shownPrediction, type TrainedModel } from "../../src/overview/rounds";
+import { doubtPoints, importedNote, modelPoints, type TrainedModel } from "../../src/overview/rounds";
 import { tilePopup, type TileProperties, tileStyle } from "../../src/overview/tiles";
 import { escapeText } from "../../src/overview/web-map";
 
@@ -60,12 +60,6 @@ describe("a model from elsewhere", () => {
 });
 
 describe("the map", () => {
-  it("shows the published model's map before a newer one, else the newest", () => {
-    expect(shownPrediction([model(3, { prediction: 30 }), model(2, { state: "promoted", prediction: 20 })])).toBe(20);
-    expect(shownPrediction([model(3), model(2, { prediction: 20 }), model(1, { prediction: 10 })])).toBe(20);
-    expect(shownPrediction([model(1)])).toBeNull();
-  });
-
   it("fills a tile to do the more the model doubts, and never beyond full doubt", () => {
     const fill = (priority: number | null): number =>
       tileStyle({ state: "open", role: "pool", priority }).fillOpacity ?? -1;

@@ -1,0 +1,139 @@
+// Reviewed labels on the map: vector tiles drawn on canvases, and what is said of a place one points at.
+
+import type * as Leaflet from "leaflet";
+import { gettext, interpolate, percent } from "../i18n";
+import { contains, readVectorTile, type VectorFeature, type VectorLayer } from "./vector-tile";
+import { element, formatNumber } from "./web-map";
+
+export interface ClassLook {
+  readonly name: string;
+  readonly colour: string;
+}
+
+export interface LabelLooks {
+  readonly classes: Readonly<Record<string, ClassLook>>;
+  readonly language: string;
+}
+
+const UNKNOWN = "#8d8d8d";
+/** Share of agreement, in percent, from which a colour counts: dark is far apart, light is of one mind. */
+export const AGREEMENT_STEPS: readonly (readonly [number, string])[] = [
+  [0, "#8c2d04"], [60, "#d95f0e"], [75, "#fe9929"], [85, "#fed98e"], [95, "#ffffd4"],
+];
+
+export function agreementColour(percent: number): string {
+  return AGREEMENT_STEPS.filter(([from]) => percent >= from).at(-1)?.[1] ?? UNKNOWN;
+}
+
+/** What of a tile a layer of the map draws. */
+export function shownPart(layers: readonly VectorLayer[], kind: "labels" | "agreement"): VectorLayer[] {
+  const wanted = kind === "labels" ? ["labels", "cells"] : ["agreement"];
+  return layers.filter((layer) => wanted.includes(layer.name));
+}
+
+export function fillOf(feature: VectorFeature, looks: LabelLooks): string {
+  const { agreement, class: code } = feature.properties;
+  if (typeof agreement === "number") return agreementColour(agreement);
+  return looks.classes[String(code)]?.colour ?? UNKNOWN;
+}
+
+/** What is said of a polygon, a cell or a tile. */
+export function describe(feature: VectorFeature, looks: LabelLooks): HTMLElement {
+  const { class: code, area_m2, share, tiles, agreement, people } = feature.properties;
+  const box = element("div");
+  if (typeof agreement === "number") {
+    const told = { share: percent(agreement / 100), people: people ?? "" };
+    box.append(element("p", interpolate(gettext("%(people)s people labelled this tile: they agree on %(share)s of its ground."), told)));
+    return box;
+  }
+  box.append(element("strong", looks.classes[String(code)]?.name ?? String(code)));
+  if (typeof area_m2 === "number") {
+    box.append(element("p", interpolate(gettext("%(area)s m², drawn by people and accepted"), { area: formatNumber(area_m2, 0, looks.language) })));
+  } else if (typeof share === "number") {
+    const told = { share: percent(share / 100), n: formatNumber(Number(tiles), 0, looks.language) };
+    box.append(element("p", interpolate(gettext("%(share)s of what is labelled here (labelled tiles: %(n)s)"), told)));
+  }
+  return box;
+}
+
+function trace(context: CanvasRenderingContext2D, feature: VectorFeature, scale: number): void {
+  context.beginPath();
+  for (const ring of feature.rings) {
+    for (let at = 0; at < ring.length; at += 2) {
+      const [x, y] = [(ring[at] ?? 0) * scale, (ring[at + 1] ?? 0) * scale];
+      if (at) context.lineTo(x, y);
+      else context.moveTo(x, y);
+    }
+    context.closePath();
+  }
+}
+
+/** Draws the polygons of a tile; `side` in pixels of the canvas. */
+export function draw(context: CanvasRenderingContext2D, layers: readonly VectorLayer[], side: number, looks: LabelLooks): void {
+  for (const layer of layers) {
+    const scale = side / layer.extent;
+    for (const feature of layer.features) {
+      trace(context, feature, scale);
+      context.fillStyle = fillOf(feature, looks);
+      context.fill("evenodd");
+      context.strokeStyle = "rgb(22 32 42 / 70%)";
+      context.lineWidth = layer.name === "cells" ? 0.5 : 1;
+      context.stroke();
+    }
+  }
+}
+
+interface KeptTile {
+  readonly layers: VectorLayer[];
+}
+
+/** A Leaflet layer of vector tiles. Leaflet is the page's own, so the class is made when the map is. */
+export function labelsLayer(
+  url: string, kind: "labels" | "agreement", looks: LabelLooks, options: Leaflet.GridLayerOptions,
+): Leaflet.GridLayer & { featureAt: (place: Leaflet.LatLng, map: Leaflet.Map) => VectorFeature | null } {
+  const kept = new Map<string, KeptTile>();
+  const keyOf = ({ x, y, z }: Leaflet.Coords): string => `${z}/${x}/${y}`;
+
+  class Labels extends window.L.GridLayer {
+    protected override createTile(coords: Leaflet.Coords, done: Leaflet.DoneCallback): HTMLElement {
+      const size = this.getTileSize();
+      const ratio = Math.min(window.devicePixelRatio || 1, 2);
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [size.x * ratio, size.y * ratio];
+      void fetchTile(url, coords)
+        .then((layers) => {
+          const part = shownPart(layers, kind);
+          kept.set(keyOf(coords), { layers: part });
+          const context = canvas.getContext("2d");
+          if (context) draw(context, part, canvas.width, looks);
+          done(undefined, canvas);
+        })
+        .catch((error: unknown) => {
+          done(error instanceof Error ? error : new Error(String(error)), canvas);
+        });
+      return canvas;
+    }
+
+    featureAt(place: Leaflet.LatLng, map: Leaflet.Map): VectorFeature | null {
+      const zoom = Math.min(Math.round(map.getZoom()), options.maxNativeZoom ?? 16);
+      const size = 256;
+      const at = map.project(place, zoom).divideBy(size);
+      const tile = kept.get(keyOf({ x: Math.floor(at.x), y: Math.floor(at.y), z: zoom } as Leaflet.Coords));
+      for (const layer of tile?.layers ?? []) {
+        const found = layer.features.findLast((one) => contains(one, (at.x % 1) * layer.extent, (at.y % 1) * layer.extent));
+        if (found) return found;
+      }
+      return null;
+    }
+  }
+  const layer = new Labels(options);
+  layer.on("tileunload", ({ coords }: Leaflet.TileEvent) => kept.delete(keyOf(coords)));
+  return layer;
+}
+
+async function fetchTile(url: string, { x, y, z }: Leaflet.Coords): Promise<VectorLayer[]> {
+  const answer = await fetch(url.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y)));
+  if (answer.status === 204) return [];
+  if (!answer.ok) throw new Error(`vector tile ${z}/${x}/${y}: ${answer.status}`);
+  return readVectorTile(new Uint8Array(await answer.arrayBuffer()));
+}
