@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.generic import ListView, TemplateView
 
 from annotation.pictures import strip_of
-from annotation.views import class_looks, in_words, map_boot
+from annotation.views import in_words, map_boot
 from learning.map_layers import layers_with
 from learning.model_figures import NamedClass, named_classes, score_rows
 from learning.models import Evaluation, Prediction, Release
@@ -90,7 +90,7 @@ class ReleaseView(TemplateView):
             boot={
                 **map_boot(campaign.layer),
                 "map": layers_with(campaign, prediction),
-                "looks": class_looks(campaign),
+                "looks": {code: {"name": item.name, "colour": item.colour} for code, item in classes.items()},
             },
             page_url=page_url,
             **kwargs,

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from affine import Affine
 from learning_rows import labelled_campaign, model_row, ready_map
 from numpy.typing import NDArray
-from rasterio.transform import from_origin
 from scenes import TWO_CLASSES
 
 FIRST, SECOND = 1, 2  # raster values of TWO_CLASSES in `model_row`'s training sets
@@ -89,28 +89,35 @@ def evaluation(model: Any, accuracy: float, *, reference: str = "h", miou: float
     )  # fmt: skip
 
 
-def halved_map() -> tuple[Any, Any]:
-    """A labelled campaign and a ready map of 1,024 px with its copies for people: the left half is the first class, the
-    right half the second, doubt is at the bottom."""
+def drawn_map(camp: Any, classes: NDArray[np.uint8], doubt: NDArray[np.uint8]) -> Any:
+    """A published model's map of a campaign's whole layer, with its copies for people.
+
+    Args: classes, doubt: uint8 of the layer's shape, as the map stores them.
+    """
     from learning.core.map_copies import write_hidden_copy
     from learning.jobs.prediction import PUBLIC_COPIES
     from learning.services.holdout import holdout_windows
 
-    scene = labelled_campaign()
-    prediction = ready_map(model_row(scene.campaign, state="promoted"), np.zeros((16, 16), np.float32))
-    classes = np.ones((1024, 1024), np.uint8)
-    classes[:, 512:] = 2
-    doubt = np.ones((1024, 1024), np.uint8)
-    doubt[512:] = 255
-    layer = scene.campaign.layer
+    prediction = ready_map(model_row(camp, state="promoted"), np.zeros((camp.n_rows, camp.n_cols), np.float32))
+    height, width = classes.shape
     for name, values in (("class.tif", classes), ("entropy.tif", doubt)):
         with rasterio.open(
-            prediction.path(name), "w", driver="GTiff", width=1024, height=1024, count=1, dtype="uint8", nodata=0,
-            crs=layer.crs, transform=from_origin(layer.transform[2], layer.transform[5], 0.2, 0.2),
-            tiled=True, blockxsize=512, blockysize=512,
+            prediction.path(name), "w", driver="GTiff", width=width, height=height, count=1, dtype="uint8", nodata=0,
+            crs=camp.layer.crs, transform=Affine(*camp.layer.transform), tiled=True, blockxsize=512, blockysize=512,
         ) as target:  # fmt: skip
             target.write(values, 1)
+            target.update_tags(CLASS_CODES=json.dumps(prediction.model.class_codes))
     for name, source, overviews in PUBLIC_COPIES:
-        hidden = holdout_windows(scene.campaign)
+        hidden = holdout_windows(camp)
         write_hidden_copy(prediction.path(source), prediction.path(name), hidden=hidden, overviews=overviews)
-    return scene, prediction
+    return prediction
+
+
+def halved_map() -> tuple[Any, Any]:
+    """A labelled campaign and a map of 1,024 px: its left half is the first class, its right half the second, doubt is
+    at the bottom."""
+    scene = labelled_campaign()
+    classes, doubt = np.ones((1024, 1024), np.uint8), np.ones((1024, 1024), np.uint8)
+    classes[:, 512:] = 2
+    doubt[512:] = 255
+    return scene, drawn_map(scene.campaign, classes, doubt)

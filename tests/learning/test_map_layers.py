@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 from django.test import Client
-from learning_rows import labelled_campaign, model_row, ready_map
-from map_rows import halved_map
+from learning_rows import labelled_campaign
+from map_rows import drawn_map, halved_map
 from PIL import Image
 from pyproj import Transformer
-from rasterio.transform import from_origin
 from scenes import TWO_CLASSES, campaign, virtual_layer
 
 from annotation.models import Campaign
@@ -23,20 +21,6 @@ from learning.services.other_vintage import other_vintages_map
 
 pytestmark = pytest.mark.django_db
 HALF_WORLD = 20037508.342789244
-
-
-def drawn_map(camp: Any, classes: np.ndarray, *, doubt: int = 1) -> Any:
-    """A ready map of a closed campaign with these values and one doubt."""
-    prediction = ready_map(model_row(camp, state="promoted"), np.zeros((camp.n_rows, camp.n_cols), np.float32))
-    for name, values in (("class.tif", classes), ("entropy.tif", np.full_like(classes, doubt))):
-        with rasterio.open(
-            prediction.path(name), "w", driver="GTiff", width=1024, height=1024, count=1, dtype="uint8", nodata=0,
-            crs=camp.layer.crs, transform=from_origin(camp.layer.transform[2], camp.layer.transform[5], 0.2, 0.2),
-        ) as target:  # fmt: skip
-            target.write(values, 1)
-            if name == "class.tif":
-                target.update_tags(CLASS_CODES=json.dumps(list(TWO_CLASSES)))
-    return prediction
 
 
 @pytest.fixture
@@ -51,7 +35,7 @@ def two_vintages() -> tuple[Any, Any]:
         classes = np.ones((1024, 1024), np.uint8)
         if year == 2022:
             classes[:, 512:] = 2
-        made.append(drawn_map(camp, classes))
+        made.append(drawn_map(camp, classes, np.ones_like(classes)))
     Campaign.objects.update(state="closed")
     return made[0], made[1]
 

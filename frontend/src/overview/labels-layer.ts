@@ -83,55 +83,72 @@ export function draw(context: CanvasRenderingContext2D, layers: readonly VectorL
   }
 }
 
-interface KeptTile {
-  readonly layers: VectorLayer[];
-}
+/** As many tiles as a large screen shows, and some around it. */
+const MOST_KEPT = 96;
 
 /** A Leaflet layer of vector tiles. Leaflet is the page's own, so the class is made when the map is. */
 export function labelsLayer(
-  url: string, kind: "labels" | "agreement", looks: LabelLooks, options: Leaflet.GridLayerOptions,
+  url: string, kind: "labels" | "agreement", looks: LabelLooks, { maxNativeZoom = 16, ...options }: Leaflet.GridLayerOptions,
 ): Leaflet.GridLayer & { featureAt: (place: Leaflet.LatLng, map: Leaflet.Map) => VectorFeature | null } {
-  const kept = new Map<string, KeptTile>();
-  const keyOf = ({ x, y, z }: Leaflet.Coords): string => `${z}/${x}/${y}`;
+  const kept = new Map<string, VectorLayer[]>();
+  const asked = new Map<string, Promise<VectorLayer[]>>();
+
+  /** The tile of the server that holds a place; several closer looks share one. */
+  const tileAt = (z: number, x: number, y: number): Promise<VectorLayer[]> => {
+    const key = `${z}/${x}/${y}`;
+    const found = asked.get(key);
+    if (found) return found;
+    const fetched = fetchTile(url, z, x, y).then((layers) => {
+      const part = shownPart(layers, kind);
+      kept.set(key, part);
+      return part;
+    });
+    fetched.catch(() => asked.delete(key));
+    asked.set(key, fetched);
+    for (const old of [...asked.keys()].slice(0, Math.max(0, asked.size - MOST_KEPT))) {
+      asked.delete(old);
+      kept.delete(old);
+    }
+    return fetched;
+  };
 
   class Labels extends window.L.GridLayer {
-    protected override createTile(coords: Leaflet.Coords, done: Leaflet.DoneCallback): HTMLElement {
+    protected override createTile({ x, y, z }: Leaflet.Coords, done: Leaflet.DoneCallback): HTMLElement {
       const size = this.getTileSize();
       const ratio = Math.min(window.devicePixelRatio || 1, 2);
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = [size.x * ratio, size.y * ratio];
-      void fetchTile(url, coords)
-        .then((layers) => {
-          const part = shownPart(layers, kind);
-          kept.set(keyOf(coords), { layers: part });
+      // Closer than the server's tiles go, a part of one is drawn anew: outlines stay sharp.
+      const up = Math.max(0, z - maxNativeZoom);
+      const parts = 2 ** up;
+      tileAt(z - up, Math.floor(x / parts), Math.floor(y / parts)).then(
+        (layers) => {
           const context = canvas.getContext("2d");
-          if (context) draw(context, part, canvas.width, looks);
+          context?.translate(-(x % parts) * canvas.width, -(y % parts) * canvas.height);
+          if (context) draw(context, layers, canvas.width * parts, looks);
           done(undefined, canvas);
-        })
-        .catch((error: unknown) => {
+        },
+        (error: unknown) => {
           done(error instanceof Error ? error : new Error(String(error)), canvas);
-        });
+        },
+      );
       return canvas;
     }
 
     featureAt(place: Leaflet.LatLng, map: Leaflet.Map): VectorFeature | null {
-      const zoom = Math.min(Math.round(map.getZoom()), options.maxNativeZoom ?? 16);
-      const size = 256;
-      const at = map.project(place, zoom).divideBy(size);
-      const tile = kept.get(keyOf({ x: Math.floor(at.x), y: Math.floor(at.y), z: zoom } as Leaflet.Coords));
-      for (const layer of tile?.layers ?? []) {
+      const zoom = Math.min(Math.round(map.getZoom()), maxNativeZoom);
+      const at = map.project(place, zoom).divideBy(this.getTileSize().x);
+      for (const layer of kept.get(`${zoom}/${Math.floor(at.x)}/${Math.floor(at.y)}`) ?? []) {
         const found = layer.features.findLast((one) => contains(one, (at.x % 1) * layer.extent, (at.y % 1) * layer.extent));
         if (found) return found;
       }
       return null;
     }
   }
-  const layer = new Labels(options);
-  layer.on("tileunload", ({ coords }: Leaflet.TileEvent) => kept.delete(keyOf(coords)));
-  return layer;
+  return new Labels(options);
 }
 
-async function fetchTile(url: string, { x, y, z }: Leaflet.Coords): Promise<VectorLayer[]> {
+async function fetchTile(url: string, z: number, x: number, y: number): Promise<VectorLayer[]> {
   const answer = await fetch(url.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y)));
   if (answer.status === 204) return [];
   if (!answer.ok) throw new Error(`vector tile ${z}/${x}/${y}: ${answer.status}`);

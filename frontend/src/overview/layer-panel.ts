@@ -31,10 +31,11 @@ export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasse
   refresh();
 }
 
-/** What is above comes first, imagery last and the newest of it before older. */
-function rowsInOrder(layers: readonly MapLayer[]): MapLayer[] {
-  const imagery = layers.filter((layer) => layer.kind === "imagery").reverse();
-  return [...layers.filter((layer) => layer.kind !== "imagery"), ...imagery];
+const ORDER = ["class", "entropy", "labels", "agreement", "change", "imagery"];
+
+/** By what they are, imagery last, and each newest first. */
+export function rowsInOrder(layers: readonly MapLayer[]): MapLayer[] {
+  return [...layers].sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || b.vintage - a.vintage);
 }
 
 function row(layer: MapLayer, map: PublicMap): HTMLElement {

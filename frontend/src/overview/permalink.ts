@@ -13,7 +13,7 @@ export interface MapView {
 const MOST_LAYERS = 20;
 
 function isNumber(text: string | undefined): text is string {
-  return text !== undefined && /^-?\d{1,3}(\.\d{1,8})?$/.test(text);
+  return text !== undefined && /^-?\d{1,3}(\.\d{1,20})?$/.test(text);
 }
 
 /** The view that an address names; null when it names none, or none that makes sense. */

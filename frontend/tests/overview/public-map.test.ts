@@ -1,5 +1,6 @@
 import { describe as group, expect, it } from "vitest";
 import { agreementColour, describe as told, fillOf, shownPart } from "../../src/overview/labels-layer";
+import { rowsInOrder } from "../../src/overview/layer-panel";
 import { layersOf, type MapOffer, type OfferedImagery, type OfferedMap } from "../../src/overview/map-offer";
 import { formatView, parseView } from "../../src/overview/permalink";
 import { clipOf } from "../../src/overview/swipe";
@@ -42,6 +43,13 @@ group("the layers of a map", () => {
     expect(layers[0]?.name).toBe("Imagery (2019)");
     expect(layers.find((layer) => layer.key === "change")?.name).toBe("What changed from 2019 to 2022");
     expect(layers.every((layer) => layer.missing === "")).toBe(true);
+  });
+
+  it("are listed by what they are, imagery last, and each newest first", () => {
+    const offer = { ...BARE, imagery: [imagery(2022), imagery(2019)], maps: [made("class", 2022), made("class", 2019)] };
+    expect(rowsInOrder(layersOf(offer)).map((layer) => layer.key)).toEqual([
+      "class", "class-2019", "entropy", "labels", "agreement", "change", "imagery", "imagery-2019",
+    ]);
   });
 
   it("have no labels where the page shows something fixed", () => {
