@@ -18,9 +18,10 @@ from annotation.raster import errors, map_tiles, stored_tiles
 from annotation.raster.display import stretched
 from annotation.raster.ingest import rewrite_as_layer
 from annotation.raster.isolated_ingest import rewrite_isolated
-from annotation.raster.layer_files import LayerFiles
-from annotation.raster.web_copy import WebFrame, web_frame
+from annotation.raster.layer_files import LayerFiles, sha256_of
+from annotation.raster.web_copy import WebFrame, add_web_copy, web_frame
 from annotation.raster.web_grid import HALF_WORLD_M
+from tests.annotation.raster.cell_scene import as_cells
 
 # A pixel of zoom 18 at the equator, and the corner of tile 18/131072/131072: the middle of the world.
 Z18_M = 2 * HALF_WORLD_M / 256 / 2**18
@@ -184,6 +185,22 @@ def test_a_layer_near_the_antimeridian_stays_within_the_world(make_tiff, tmp_pat
     layer = rewrite_as_layer([path], out_dir=tmp_path / "layer")
     assert web(layer, 18, 2**18 - 1, 131072) is not None
     assert web(layer, 18, 2**18, 131072) is None
+
+
+def test_a_layer_in_cells_gets_the_copy_that_one_file_has(make_tiff, tmp_path):
+    path = make_tiff(waves(1200, 1500))
+    one, cells = rewrite_as_layer([path], out_dir=tmp_path / "one"), as_cells([path], tmp_path / "cells")
+    assert not (cells.folder / "web.tif").exists()
+    digest = add_web_copy(str(cells.folder))
+    assert LayerFiles.load(cells.folder).sha256["web.tif"] == digest == sha256_of(cells.folder / "web.tif")
+    zooms = stored_tiles.web_zooms(one.folder / "web.tif")
+    assert stored_tiles.web_zooms(cells.folder / "web.tif") == zooms
+    with (
+        rasterio.open(one.folder / "web.tif", driver="GTiff") as a,
+        rasterio.open(cells.folder / "web.tif", driver="GTiff") as b,
+    ):
+        assert a.bounds == b.bounds
+        assert psnr(a.read().astype(float), b.read().astype(float)) >= 40
 
 
 def test_real_imagery_reads_the_same_from_the_copy_and_through_the_sandbox(shared_data, tmp_path):
