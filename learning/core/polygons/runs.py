@@ -129,11 +129,14 @@ def borders_of(runs: Runs, contacts: Contacts, region: Ints) -> tuple[Ints, Ints
 
     Args: region: int64 (run,), as from `connected`; runs of -1 have no borders.
     """
-    a = np.concatenate([region[contacts.upper], region[:-1]])
-    b = np.concatenate([region[contacts.lower], region[1:]])
-    beside = runs.starts[1:] % runs.width != 0  # not over the end of a row
-    length = np.concatenate([contacts.lengths, beside.astype(np.int64)])
-    return summed_pairs(a, b, length)
+    upper, lower = region[contacts.upper], region[contacts.lower]
+    border = np.flatnonzero(upper != lower)
+    beside = np.flatnonzero((region[1:] != region[:-1]) & (runs.starts[1:] % runs.width != 0))  # not over a row's end
+    return summed_pairs(
+        np.concatenate([upper[border], region[beside]]),
+        np.concatenate([lower[border], region[beside + 1]]),
+        np.concatenate([contacts.lengths[border], np.ones(len(beside), np.int64)]),
+    )
 
 
 def summed_pairs(a: Ints, b: Ints, length: Ints) -> tuple[Ints, Ints, Ints]:
