@@ -12,6 +12,7 @@ from annotation.models import (
     Membership,
     Nomenclature,
     PlaceReport,
+    SourceFile,
     Stewardship,
     TeamRole,
     Territory,
@@ -22,8 +23,11 @@ from annotation.models import (
 class ImageryLayerAdmin(admin.ModelAdmin):
     """Imagery layers."""
 
-    list_display = ["slug", "title", "vintage", "width", "height", "gsd_m", "licence"]
-    readonly_fields = ["crs", "transform", "width", "height", "gsd_m", "bands", "dtype", "files", "folder", "stretch"]
+    list_display = ["slug", "title", "vintage", "version", "width", "height", "gsd_m", "licence"]
+    readonly_fields = [
+        "crs", "transform", "width", "height", "gsd_m", "bands", "dtype", "files", "folder", "stretch", "version",
+        "earlier_folder", "dated_by_ground",
+    ]  # fmt: skip
 
 
 @admin.register(Campaign)
@@ -48,6 +52,14 @@ class LookedUpOnly(admin.ModelAdmin):
     def has_delete_permission(self, request: object, obj: object = None) -> bool:
         """Nothing is removed by hand."""
         return False
+
+
+@admin.register(SourceFile)
+class SourceFileAdmin(LookedUpOnly):
+    """Files that layers were made of."""
+
+    list_display = ["layer", "number", "name", "acquired_on", "state", "shown_px", "layer_version"]
+    list_filter = ["layer", "state"]
 
 
 @admin.register(Membership)

@@ -525,6 +525,12 @@ class JobAlreadyRunning(Conflict):
     code: ClassVar[str] = "job_already_running"
 
 
+class ImageryChanged(Conflict):
+    """A layer's ground was replaced by somebody else in the meantime."""
+
+    code: ClassVar[str] = "imagery_changed"
+
+
 class JobCancelled(SolcommunError):
     """Somebody asked the job to stop."""
 

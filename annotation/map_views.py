@@ -16,13 +16,14 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 def imagery_tile(request: HttpRequest, slug: str, grid: str, z: int, x: int, y: int) -> HttpResponse:
     """A JPEG of an imagery layer; 204 where it shows nothing.
 
-    A layer's files never change, so a browser may keep what it got: the ETag is the display file's hash.
+    A version's files never change, so a browser may keep what it got: pages name the version in the address (v), and
+    the ETag is the hash of the version's pixels.
     """
     layer = ImageryLayer.objects.filter(slug=slug).first()
     if layer is None:
         return HttpResponse(f"There is no imagery layer {slug!r}.", status=404, content_type="text/plain")
     view = request.GET.get("view", "rgb")
-    etag = f'"{next(iter(layer.files.values()))[:16]}-{view[:24]}"'
+    etag = f'"{layer.analysis_sha256[:16]}-{view[:24]}"'
     if request.headers.get("If-None-Match") == etag:
         return HttpResponseNotModified(headers={"ETag": etag, "Cache-Control": IMMUTABLE})
     draw = map_tiles.native_tile if grid == "native" else map_tiles.web_tile

@@ -55,7 +55,9 @@ class LabelledView:
 
 def native_tile_url(layer: ImageryLayer, z: int, x: int, y: int) -> str:
     """Address of a map tile on the imagery's own grid."""
-    return reverse("imagery-tile", args=[layer.slug, "native", z, x, y])
+    # A browser keeps a map tile for good: after ground was replaced it has another address.
+    version = f"?v={layer.version}" if layer.version > 1 else ""
+    return reverse("imagery-tile", args=[layer.slug, "native", z, x, y]) + version
 
 
 def strip_of(layer: ImageryLayer) -> list[str]:

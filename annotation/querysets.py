@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.contrib.gis.geos import Polygon
 
     from annotation.models import (  # noqa: F401
         Annotation,
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
         ImageryLayer,
         Invitation,
         Job,
+        MosaicPiece,
         PlaceReport,
         RevertItem,
+        SourceFile,
         Team,
         Territory,
         Ticket,
@@ -36,6 +39,22 @@ if TYPE_CHECKING:
 
 class ImageryLayerQuerySet(models.QuerySet["ImageryLayer"]):
     """Imagery layers are public: what is shown on the map may be seen by anyone."""
+
+
+class SourceFileQuerySet(models.QuerySet["SourceFile"]):
+    """The files that layers were made of."""
+
+    def seen_at(self, footprint: Polygon) -> SourceFileQuerySet:
+        """Dated files over a place in degrees of which something is shown."""
+        return self.filter(state="shown", acquired_on__isnull=False, footprint__intersects=footprint)
+
+
+class MosaicPieceQuerySet(models.QuerySet["MosaicPiece"]):
+    """Pieces of mosaic graphs."""
+
+    def at(self, footprint: Polygon) -> MosaicPieceQuerySet:
+        """Pieces over a place in degrees."""
+        return self.filter(footprint__intersects=footprint)
 
 
 class TicketQuerySet(models.QuerySet["Ticket"]):
@@ -106,10 +125,11 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
 
     def of_whole_tiles(self) -> AnnotationQuerySet:
         """But for those whose author was asked for parts of the tile only."""
-        leases = apps.get_model("annotation", "Lease").objects.filter(
-            tile=OuterRef("tile"), annotator=OuterRef("annotator"), purpose="draw"
-        )
-        return self.exclude(Exists(leases.exclude(ticket__isnull=True).exclude(ticket__regions=[])))
+        return self.exclude(_asked_for_parts())
+
+    def of_parts(self) -> AnnotationQuerySet:
+        """Those whose author was asked for parts of the tile only."""
+        return self.filter(_asked_for_parts())
 
     def usable_as_labels(self) -> AnnotationQuerySet:
         """Accepted annotations of people who held the tile, but for those that an accepted correction stands in for;
@@ -119,6 +139,13 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         """
         counted = self.filter(state="accepted", head__isnull=False, is_extra=False, tile__golds__isnull=True)
         return counted.exclude(superseded_by__state="accepted")
+
+
+def _asked_for_parts() -> Exists:
+    leases = apps.get_model("annotation", "Lease").objects.filter(
+        tile=OuterRef("tile"), annotator=OuterRef("annotator"), purpose="draw"
+    )
+    return Exists(leases.exclude(asked=[]))
 
 
 class GoldOutcomeQuerySet(models.QuerySet["GoldOutcome"]):

@@ -62,6 +62,7 @@ def map_boot(layer: ImageryLayer) -> dict[str, Any]:
     west, south, east, north = grid.bounds_wgs84
     return {
         "layer": layer.slug,
+        "version": layer.version,
         "bounds": [[south, west], [north, east]],
         "outline": [[lat, lon] for lon, lat in map(grid.to_lonlat, *pictures.outline_of(layer))],
         "attribution": layer.attribution,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from typing import Any
 
 import scenes
-from django.db import connections
+from django.db import connection, connections
 
 from annotation.models import Annotation, Tile
 from annotation.services.annotations import save_annotation, submit_annotation
@@ -53,6 +54,21 @@ def at_once(*actions: Any) -> list[str]:
         thread.join(timeout=90)
     failures += ["Timeout: still waiting after 90 s" for thread in threads if thread.is_alive()]
     return failures
+
+
+def until_somebody_waits(holds: threading.Event, waits: threading.Event) -> None:
+    """Once somebody `holds` locks, say that another one `waits` for them; after a while in any case."""
+    assert holds.wait(30)
+    for _ in range(300):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid() AND "
+                "pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())"
+            )
+            if cursor.fetchone()[0]:
+                break
+        time.sleep(0.05)
+    waits.set()
 
 
 def scored_round(campaign: Any, count: int) -> list[tuple[int, int]]:

@@ -20,7 +20,8 @@ from annotation.models import (
     Ticket,
     Tile,
 )
-from annotation.services.asked import asked_by, asked_of
+from annotation.services.asked import asked_of
+from annotation.services.ground_dates import tile_acquired_on
 from annotation.services.people import contributor_of
 from annotation.services.tiles import is_blind_tile
 from annotation.services.vintages import OtherVintage, has_other_vintages
@@ -55,7 +56,7 @@ def tile_body(tile: Tile, campaign: Campaign) -> dict[str, Any]:
         "state": tile.state,
         "gsd_m": campaign.layer.gsd_m,
         "bounds_wgs84": [west, south, east, north],
-        "acquired_on": campaign.layer.acquired_on,
+        "acquired_on": tile_acquired_on(tile),
     }
 
 
@@ -190,7 +191,7 @@ def assignment_body(tile: Tile, annotator: User, lease: Lease | None) -> dict[st
         "lease": lease_body(lease) if lease is not None and lease.state == Lease.State.ACTIVE else None,
         "tile": tile_body(tile, campaign) | {"state": _state_to_show(tile, annotation)},
         "why": _why_of_gold(gold, annotation) or why_body(ticket, annotation),
-        "asked": asked_by(lease, gold),
+        "asked": [] if lease is None else lease.asked,
         "annotation": annotation_body(annotation),
         "draft_available": draft_is_offered(tile, of=ticket),
         "blind": is_blind_tile(tile),
@@ -203,8 +204,7 @@ def _why_of_gold(given: GoldLease | None, annotation: Annotation | None) -> dict
     if given is None:
         return None
     is_sent_back = annotation is not None and annotation.state == Annotation.State.SENT_BACK
-    why = {name: value for name, value in given.why.items() if name != "asked"}
-    return {"pixel_score": "entropy", **why, "reports": [], **({"kind": "sent_back"} if is_sent_back else {})}
+    return {"pixel_score": "entropy", **given.why, "reports": [], **({"kind": "sent_back"} if is_sent_back else {})}
 
 
 def _state_to_show(tile: Tile, annotation: Annotation | None) -> str:

@@ -55,6 +55,7 @@ class LayerSerializer(serializers.Serializer):
     crs = serializers.CharField()
     bands = serializers.ListField(child=serializers.CharField())
     native_max_zoom = serializers.IntegerField()
+    version = serializers.IntegerField(help_text="Grows when ground is replaced; v in the address of a map tile.")
     licence = serializers.CharField()
     attribution = serializers.CharField()
 

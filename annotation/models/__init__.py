@@ -14,7 +14,7 @@ from annotation.models.annotations import (
 from annotation.models.audit import AuditEntry
 from annotation.models.campaigns import Campaign, CampaignWeek, Holdout, Membership, Tile
 from annotation.models.gold import GoldLease, GoldOutcome, GoldTile
-from annotation.models.imagery import ImageryLayer
+from annotation.models.imagery import ImageryLayer, MosaicPiece, SourceFile
 from annotation.models.jobs import Job
 from annotation.models.nomenclatures import (
     MappingEntry,
@@ -59,6 +59,7 @@ __all__ = [
     "Lease",
     "MappingEntry",
     "Membership",
+    "MosaicPiece",
     "Nomenclature",
     "NomenclatureClass",
     "NomenclatureMapping",
@@ -75,6 +76,7 @@ __all__ = [
     "RevertItem",
     "Review",
     "SecondOpinion",
+    "SourceFile",
     "Standing",
     "Stewardship",
     "SubmissionCheck",

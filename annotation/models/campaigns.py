@@ -144,7 +144,7 @@ class Tile(models.Model):
     role = models.CharField(max_length=8, choices=Role.choices)
     inclusion_probability = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
-    priority = models.FloatField(null=True, blank=True)  # score in the latest round that queued it
+    priority = models.FloatField(null=True, blank=True)  # mean pixel score, as of the latest round that has one of it
     footprint = models.PolygonField(srid=4326)
 
     class Meta:

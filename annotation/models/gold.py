@@ -38,7 +38,7 @@ class GoldLease(models.Model):
 
     lease = models.OneToOneField("annotation.Lease", on_delete=models.CASCADE, related_name="gold")
     gold = models.ForeignKey(GoldTile, on_delete=models.CASCADE, related_name="leases")
-    why = models.JSONField()  # as presenters.why_body, and the parts that are `asked` for (annotation.services.asked)
+    why = models.JSONField()  # as presenters.why_body
     given_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.contrib.gis.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +19,8 @@ class QueueRound(models.Model):
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.CASCADE, related_name="rounds")
     number = models.PositiveIntegerField()
     function = models.CharField(max_length=40)  # acquisition function, or "initial"
-    pixel_score = models.CharField(max_length=32, default="entropy")  # what tickets' scores are the mean of
+    # What tickets' scores are the mean of.
+    pixel_score = models.CharField(max_length=32, default="entropy", db_default="entropy")
     model_version = models.CharField(max_length=120, blank=True)
     random_share = models.FloatField(default=0.0)
     control_share = models.FloatField(default=0.0)
@@ -73,6 +74,7 @@ class Ticket(models.Model):
     probability = models.FloatField(null=True, blank=True)
     regions = models.JSONField(
         default=list,
+        db_default=Value([], models.JSONField()),
         blank=True,
         help_text="pixel windows of the tile that are asked for, [col, row, width, height] each, most wanted first; "
         "empty: the whole tile",
@@ -93,6 +95,7 @@ class Ticket(models.Model):
         indexes = [
             models.Index(fields=["campaign", "rank", "part"], name="ticket_open_in_order", condition=Q(state="open")),
             models.Index(fields=["campaign", "leased_until"], name="ticket_leased", condition=Q(state="leased")),
+            models.Index(fields=["round"], name="ticket_in_parts", condition=~Q(regions=[])),
         ]
 
     def __str__(self) -> str:
@@ -202,6 +205,13 @@ class Lease(models.Model):
     ahead = models.BooleanField(default=False)
     # They went on with what they had begun though the tile has all the people it wants: it will be kept, not counted.
     extra = models.BooleanField(default=False, db_default=False)
+    # As the person was shown them, by a ticket or with a gold tile; who goes on without a ticket goes on with the same.
+    asked = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="pixel windows of the tile that its labels are asked for, as in a ticket; empty: the whole tile",
+    )
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     release_reason = models.CharField(max_length=12, choices=Reason.choices, blank=True)

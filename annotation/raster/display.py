@@ -104,19 +104,22 @@ def write_display_copy(
     *,
     stretch: Mapping[str, tuple[float, float]],
     progress: Callable[[float], None],
+    overviews: int | None = None,
 ) -> None:
     """Write the copy served to people: every map tile of every native zoom is one stored JPEG block.
 
-    The raster is padded on the right and at the bottom, to a multiple of 2**native_max_zoom and one more
-    coarsest pixel: so each overview is an exact division, its blocks are the map tiles, and what JPEG repeats
-    beyond the last pixel is black. Valid pixels are 1 to 255 and zero is nodata while overviews are averaged;
+    With `overviews` given, the raster is a cell of a layer, which every overview divides: nothing is padded, and only
+    that many zooms follow. Otherwise it is padded on the right and at the bottom, to a multiple of 2**native_max_zoom
+    and one more coarsest pixel: so each overview is an exact division, its blocks are the map tiles, and what JPEG
+    repeats beyond the last pixel is black. Valid pixels are 1 to 255 and zero is nodata while overviews are averaged;
     blocks without a valid pixel are not stored.
     """
     staging = target.with_suffix(".staging.tif")
     with rasterio.open(analysis, driver="GTiff") as source:
-        zoom = native_max_zoom(source.width, source.height)
+        zoom = native_max_zoom(source.width, source.height) if overviews is None else overviews
         step = 1 << zoom
-        width, height = ((-(-side // step) + 1) * step for side in (source.width, source.height))
+        padding = int(overviews is None)
+        width, height = ((-(-side // step) + padding) * step for side in (source.width, source.height))
         names = shown_bands(source.descriptions)
         indexes = [source.descriptions.index(name) + 1 for name in names]
         profile = staging_profile(width=width, height=height, count=3, dtype="uint8")
@@ -126,7 +129,7 @@ def write_display_copy(
                 if valid.any():
                     copy.write(stretched(pixels, valid, [stretch[name] for name in names]), window=window)
                 progress(0.6 * min(1.0, (window.row_off + window.height) / source.height))
-    overviews = {"overview_count": zoom} if zoom else {"overviews": "NONE"}
+    coarser = {"overview_count": zoom} if zoom else {"overviews": "NONE"}
     with rasterio.open(staging, driver="GTiff") as source:
         rasterio.shutil.copy(
             source,
@@ -140,7 +143,7 @@ def write_display_copy(
             sparse_ok="TRUE",
             bigtiff="IF_SAFER",
             statistics="NO",
-            **overviews,
+            **coarser,
         )
     staging.unlink()
     progress(1.0)

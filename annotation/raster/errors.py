@@ -80,10 +80,30 @@ class SourcesDoNotMatch(UnusableRaster):
     code: ClassVar[str] = "raster_sources_differ"
 
 
+class SourceChanged(UnusableRaster):
+    """A file is not what it was when its import began."""
+
+    code: ClassVar[str] = "raster_changed"
+
+
 class NothingVisible(UnusableRaster):
     """No pixel of the raster is valid."""
 
     code: ClassVar[str] = "raster_empty"
+
+
+class UnusableStacItem(UserError):
+    """A STAC Item does not name files that can be imported; the message says what was met and what to do."""
+
+    code: ClassVar[str] = "unusable_stac_item"
+    status: ClassVar[int] = 422
+
+
+class UnusableMosaicGraph(UserError):
+    """A file of pieces with dates cannot be read as a mosaic graph; the message says what was met and what to do."""
+
+    code: ClassVar[str] = "unusable_mosaic_graph"
+    status: ClassVar[int] = 422
 
 
 class LayerFolderExists(SolcommunError):

@@ -16,7 +16,8 @@ from annotation.raster.errors import (
     UnsupportedPixels,
 )
 
-DEFAULT_MAX_PIXELS = 2_500_000_000
+DEFAULT_MAX_PIXELS = 2_500_000_000  # of a file
+MAX_MOSAIC_PIXELS = 400_000_000_000  # of a layer: twice the largest département at 0.20 m
 MAX_BLOCK_PIXELS = 2048 * 2048
 MAX_BANDS = 16
 COMPRESSIONS = {

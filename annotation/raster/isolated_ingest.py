@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,35 @@ def inspect_isolated(
         "annotation.raster.ingest.inspect_sources", kwargs, limits=limits, require_isolation=require_isolation
     )
     return report
+
+
+def plan_isolated(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    crs: str | None = None,
+    transform: Sequence[float] | None = None,
+    band_names: Sequence[str] | None = None,
+    dates: Sequence[str | None] | None = None,
+    stack: Sequence[Mapping[str, Any]] = (),
+    first_number: int = 1,
+    onto: LayerFiles | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    limits: SandboxLimits = DEFAULT_LIMITS,
+    require_isolation: bool = True,
+) -> dict[str, Any]:
+    """`plans.plan_import` in the sandbox.
+
+    Raises: UnusableRaster and its subclasses, and the errors of `run_in_sandbox`.
+    """
+    kwargs = _kwargs(paths, crs=crs, transform=transform, band_names=band_names, max_pixels=max_pixels)
+    kwargs["stack"] = [
+        {"paths": [_absolute(path) for path in part["paths"]], "bands": list(part["bands"])} for part in stack
+    ]
+    kwargs |= {"dates": dates, "first_number": first_number, "onto": None if onto is None else onto.as_json()}
+    plan: dict[str, Any] = run_in_sandbox(
+        "annotation.raster.plans.plan_import", kwargs, limits=limits, require_isolation=require_isolation
+    )
+    return plan
 
 
 def rewrite_isolated(

@@ -18,6 +18,7 @@ ANALYSIS_NAME, DISPLAY_NAME, VALID_NAME, DESCRIPTION_NAME = (
     "valid.npy",
     "layer.json",
 )
+INDEX_NAME = "cells.json"
 VALID_CELL_PX = 64
 
 Stretch = dict[str, tuple[float, float]]
@@ -26,7 +27,7 @@ Stretch = dict[str, tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class LayerFiles:
-    """A folder written by `ingest.rewrite_as_layer`.
+    """A folder written by `ingest.rewrite_as_layer` or, in cells, by `cell_import.import_cells`.
 
     `analysis_path`: lossless COG on `grid`, bands described by name, internal mask where pixels are invalid.
     `display_path`: RGB uint8 JPEG blocks of 256 px, padded on the right and at the bottom to a multiple of
@@ -34,7 +35,7 @@ class LayerFiles:
     `valid_path`: uint8 (ceil(height/64), ceil(width/64)), share of valid pixels of each 64 px cell times 255,
     rounded.
     `nodata` is the value written where a pixel is invalid (None: zero); validity itself is the mask's to say.
-    `sha256`: hexadecimal, by file name.
+    `sha256`: hexadecimal, by file name; of a layer in cells the index has those of the cells.
     """
 
     folder: Path
@@ -48,9 +49,14 @@ class LayerFiles:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def is_cells(self) -> bool:
+        """Whether the layer is written in cells."""
+        return INDEX_NAME in self.sha256
+
+    @property
     def analysis_path(self) -> Path:
-        """The lossless copy that networks read."""
-        return self.folder / ANALYSIS_NAME
+        """The lossless copy that networks read: a file, or the index of cells, as `reader.open_layer` takes it."""
+        return self.folder / analysis_name(self.sha256)
 
     @property
     def display_path(self) -> Path:
@@ -103,6 +109,11 @@ class LayerFiles:
     def load(cls, folder: Path) -> LayerFiles:
         """The description written beside the files. Raises FileNotFoundError."""
         return cls.from_json(json.loads((folder / DESCRIPTION_NAME).read_text("utf-8")), folder=folder)
+
+
+def analysis_name(sha256: Mapping[str, str]) -> str:
+    """Which of a layer's files its pixels are read by; its SHA-256 tells any two versions of the pixels apart."""
+    return INDEX_NAME if INDEX_NAME in sha256 else ANALYSIS_NAME
 
 
 def sha256_of(path: Path) -> str:

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import Resampling
-from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from annotation.raster import colours as views
 from annotation.raster import stored_tiles
 from annotation.raster.display import MAP_TILE_PX, native_max_zoom
-from annotation.raster.layer_files import ANALYSIS_NAME, DISPLAY_NAME
-from annotation.raster.reader import band_indexes, open_layer
+from annotation.raster.layer_files import ANALYSIS_NAME, INDEX_NAME
+from annotation.raster.reader import Raster, band_indexes, open_layer
 from annotation.raster.web_grid import read_web_tile
 
 JPEG_QUALITY = 85
@@ -39,8 +38,8 @@ def native_tile(
 ) -> bytes | None:
     """A JPEG of imagery on its own grid.
 
-    The true-colour view is the stored block of display.tif, byte for byte; other views are read from
-    analysis.tif.
+    The true-colour view is the stored block of a display file, byte for byte; other views are read from the lossless
+    copy.
 
     Args:
         path: folder of the layer. bands, stretch: as in `LayerFiles`.
@@ -50,8 +49,8 @@ def native_tile(
     """
     names = views.bands_of_view(view, bands)
     if view == "rgb":
-        return stored_tiles.stored_tile(path / DISPLAY_NAME, z, x, y)
-    with open_layer(path / ANALYSIS_NAME) as dataset:
+        return stored_tiles.stored_layer_tile(path, z, x, y)
+    with open_layer(_analysis(path)) as dataset:
         read = _read_native(dataset, z, x, y, indexes=band_indexes(dataset, names), resampling=Resampling.average)
     return None if read is None else _imagery_jpeg(view, *read, names=names, stretch=stretch, background=0)
 
@@ -64,8 +63,14 @@ def web_tile(
     Returns: JPEG bytes, or None where nothing is valid. Raises UnknownView.
     """
     names = views.bands_of_view(view, bands)
-    read = read_web_tile(path / ANALYSIS_NAME, z, x, y, bands=names, resampling=Resampling.bilinear)
+    read = read_web_tile(_analysis(path), z, x, y, bands=names, resampling=Resampling.bilinear)
     return None if read is None else _imagery_jpeg(view, *read, names=names, stretch=stretch, background=WHITE)
+
+
+def _analysis(folder: Path) -> Path:
+    """What `open_layer` takes of a layer's folder."""
+    index = folder / INDEX_NAME
+    return index if index.exists() else folder / ANALYSIS_NAME
 
 
 def class_tile(
@@ -147,7 +152,7 @@ def _read_values(
 
 
 def _read_native(
-    dataset: DatasetReader,
+    dataset: Raster,
     z: int,
     x: int,
     y: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import rasterio
@@ -14,23 +14,32 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from annotation.core.grid import PixelGrid, PixelWindow
+from annotation.raster.cells import is_cells
 from annotation.raster.errors import UnknownBand
+from annotation.raster.mosaic import READ_OPTIONS, CellMosaic
 
-READ_OPTIONS = {"GDAL_PAM_ENABLED": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+Raster: TypeAlias = DatasetReader | CellMosaic
+"""An open raster of ours: a file, or cells read as one."""
 
 
 @contextmanager
-def open_layer(path: Path, *, overview_level: int | None = None) -> Iterator[DatasetReader]:
+def open_layer(path: Path, *, overview_level: int | None = None) -> Iterator[Raster]:
     """A raster of ours, opened as GeoTIFF and nothing else; or one of its overviews (from 0).
 
-    Raises rasterio.errors.RasterioIOError.
+    Args: path: of a GeoTIFF, or of the index of a layer of cells, which is read as one raster.
+
+    Raises rasterio.errors.RasterioIOError, FileNotFoundError.
     """
+    if is_cells(path):
+        with CellMosaic(path, overview_level=overview_level) as mosaic:
+            yield mosaic
+        return
     options = {} if overview_level is None else {"OVERVIEW_LEVEL": overview_level}
     with rasterio.Env(**READ_OPTIONS), rasterio.open(path, driver="GTiff", **options) as dataset:
         yield dataset
 
 
-def pixel_grid(dataset: DatasetReader) -> PixelGrid:
+def pixel_grid(dataset: Raster) -> PixelGrid:
     """The grid of an open raster."""
     a, b, c, d, e, f = dataset.transform[:6]
     return PixelGrid(
@@ -38,7 +47,7 @@ def pixel_grid(dataset: DatasetReader) -> PixelGrid:
     )
 
 
-def band_indexes(dataset: DatasetReader, bands: Sequence[str] | None) -> list[int]:
+def band_indexes(dataset: Raster, bands: Sequence[str] | None) -> list[int]:
     """Positions (from 1) of bands by name; every band when `bands` is None. Raises UnknownBand."""
     if bands is None:
         return list(dataset.indexes)
@@ -53,7 +62,7 @@ def band_indexes(dataset: DatasetReader, bands: Sequence[str] | None) -> list[in
 
 
 def read_window(
-    source: Path | DatasetReader, window: PixelWindow, *, bands: Sequence[str] | None = None, fill: int = 0
+    source: Path | Raster, window: PixelWindow, *, bands: Sequence[str] | None = None, fill: int = 0
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Pixels of a window, which may reach outside of the raster.
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Source:
 
     `offset_px` is the column and row of its upper-left pixel in the mosaic; `shift_px` how far (x right, y
     down, in pixels, at most 0.5) rounding to the mosaic's grid moved it. `alpha_band` (1-based) is a band
-    that is a mask, not a measurement.
+    that is a mask, not a measurement. `number` is its own among all sources of the layer, from 1.
     """
 
     path: Path
@@ -47,6 +48,8 @@ class Source:
     alpha_band: int | None
     alpha_threshold: int
     has_invalid: bool
+    number: int
+    acquired_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,12 @@ class SourceReport:
     nodata: int | None
     needs_mask: bool
     notes: tuple[str, ...]
+    stack: tuple[StackPart, ...] = ()
+
+    @property
+    def files(self) -> tuple[Source, ...]:
+        """Every file, those that add bands last."""
+        return (*self.sources, *(source for part in self.stack for source in part.plan.sources))
 
     def as_json(self) -> dict[str, Any]:
         """The report in JSON types, files by name."""
@@ -87,6 +96,27 @@ class SourceReport:
                 for source in self.sources
             ],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class StackPart:
+    """Other files of the same ground, some bands of which are added (see `stacks`).
+
+    `picked`: positions of those bands, from 0. `ratio`: pixels of the mosaic along a side of one of theirs.
+    `offset_px`: column and row of their corner in the mosaic's pixels.
+    """
+
+    plan: SourceReport
+    picked: tuple[int, ...]
+    ratio: int
+    offset_px: tuple[int, int]
+
+    def window(self, window: Window) -> Window:
+        """The whole pixels of these files that a window of the mosaic touches."""
+        left, top = int(window.col_off) - self.offset_px[0], int(window.row_off) - self.offset_px[1]
+        first_col, first_row = left // self.ratio, top // self.ratio
+        last_col, last_row = -(-(left + int(window.width)) // self.ratio), -(-(top + int(window.height)) // self.ratio)
+        return Window(first_col, first_row, last_col - first_col, last_row - first_row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +153,13 @@ def describe(
     crs: str | None,
     transform: Sequence[float] | None,
     names: Sequence[str] | None,
-    max_pixels: int,
+    max_mosaic_pixels: int,
+    dates: Sequence[date | None] | None = None,
+    first_number: int = 1,
 ) -> SourceReport:
     """The mosaic of files that passed the gate, on the pixel grid of the first.
+
+    Args: dates: acquisition date of each file. first_number: that of the first file among the layer's sources.
 
     Raises UnusableRaster and its subclasses.
     """
@@ -137,12 +171,12 @@ def describe(
     first = described[0]
     for other in described[1:]:
         _check_alike(first, other)
-    grid, sources = _place(described)
-    if grid.width * grid.height > max_pixels:
+    grid, sources = _place(described, dates=dates or [None] * len(files), first_number=first_number)
+    if grid.width * grid.height > max_mosaic_pixels:
         raise TooLarge(
             f"The mosaic of {len(files)} files is {grid.width} x {grid.height} = "
-            f"{grid.width * grid.height:,} pixels; an import takes {max_pixels:,}. Import neighbouring files "
-            "together and distant ones as layers of their own."
+            f"{grid.width * grid.height:,} pixels; a layer has at most {max_mosaic_pixels:,}. Import "
+            "neighbouring files together and distant ones as layers of their own."
         )
     gsd_m = ground_size_m(
         crs=first.crs, transform=grid.transform, width=grid.width, height=grid.height, name=first.path.name
@@ -285,7 +319,9 @@ def _check_alike(first: _Described, other: _Described) -> None:
         )
 
 
-def _place(described: Sequence[_Described]) -> tuple[PixelGrid, tuple[Source, ...]]:
+def _place(
+    described: Sequence[_Described], *, dates: Sequence[date | None], first_number: int
+) -> tuple[PixelGrid, tuple[Source, ...]]:
     """Every file at whole pixels of the first file's grid, and the grid that holds them all."""
     a, _, c, _, e, f = described[0].transform
     corners = []
@@ -304,8 +340,10 @@ def _place(described: Sequence[_Described]) -> tuple[PixelGrid, tuple[Source, ..
             alpha_band=file.alpha_band,
             alpha_threshold=file.alpha_threshold,
             has_invalid=file.has_invalid,
+            number=first_number + order,
+            acquired_on=acquired_on,
         )
-        for file, (exact, whole) in zip(described, corners, strict=True)
+        for order, (file, (exact, whole), acquired_on) in enumerate(zip(described, corners, dates, strict=True))
     )
     grid = PixelGrid(
         crs=described[0].crs.to_string(),

@@ -12,8 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from annotation.raster import tiff_structure as tiff
-from annotation.raster.display import MAP_TILE_PX
+from annotation.raster.cells import DISPLAY_DIR, CellIndex, cell_name
+from annotation.raster.display import MAP_TILE_PX, native_max_zoom
 from annotation.raster.errors import DamagedTiff
+from annotation.raster.layer_files import DISPLAY_NAME, INDEX_NAME
 
 # Start of image, then an APP0 marker: JFIF says that three components are Y, Cb, Cr, so that no reader has to
 # guess.
@@ -31,6 +33,28 @@ class Level:
     across: int
     down: int
     head: bytes
+
+
+def stored_layer_tile(folder: Path, z: int, x: int, y: int) -> bytes | None:
+    """The JPEG of one native map tile of a layer: of its cells, or of the one file where it shows more than a cell.
+
+    Returns and raises: as `stored_tile`.
+    """
+    try:
+        index = CellIndex.load(folder / INDEX_NAME)
+    except FileNotFoundError:
+        return stored_tile(folder / DISPLAY_NAME, z, x, y)
+    cells = index.grid
+    above = native_max_zoom(cells.width, cells.height) - z  # zooms from here to the imagery's own
+    if above < 0:
+        return None
+    if above > cells.overviews:
+        return stored_tile(folder / DISPLAY_NAME, z, x, y)
+    across = cells.cell_px // MAP_TILE_PX >> above
+    cell = (y // across, x // across)
+    if cell not in index.cells:
+        return None
+    return stored_tile(folder / DISPLAY_DIR / cell_name(cell), cells.overviews - above, x % across, y % across)
 
 
 def stored_tile(path: Path, z: int, x: int, y: int) -> bytes | None:

@@ -20,13 +20,16 @@ from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform, transform_bounds
+from rasterio.windows import Window
 
 from annotation.raster.display import MAP_TILE_PX
-from annotation.raster.reader import band_indexes, open_layer
+from annotation.raster.mosaic import CellMosaic
+from annotation.raster.reader import Raster, band_indexes, open_layer
 
 WEB_MERCATOR = "EPSG:3857"
 HALF_WORLD_M = math.pi * 6378137.0
 MAX_ZOOM = 30
+WARP_MARGIN_PX = 4
 ALPHA_HALF = {"uint8": 127, "uint16": 127 * 257}
 
 
@@ -48,10 +51,26 @@ def read_web_tile(
             return None
         pixel_m = span / MAP_TILE_PX
         level = _overview_level(dataset, pixel_m=pixel_m)
-        if level is None:
-            return _warp(dataset, indexes, Affine(pixel_m, 0, left, 0, -pixel_m, top), resampling)
+        target = Affine(pixel_m, 0, left, 0, -pixel_m, top)
+        if level is None and not isinstance(dataset, CellMosaic):
+            return _warp(dataset, indexes, target, resampling)
+        shown = (max(left, west), max(top - span, south), min(left + span, east), min(top, north))
     with open_layer(path, overview_level=level) as dataset:
-        return _warp(dataset, indexes, Affine(pixel_m, 0, left, 0, -pixel_m, top), resampling)
+        if not isinstance(dataset, CellMosaic):
+            return _warp(dataset, indexes, target, resampling)
+        with dataset.window_dataset(_window_under(dataset, shown)) as part:
+            return _warp(part, indexes, target, resampling)
+
+
+def _window_under(dataset: CellMosaic, shown: tuple[float, float, float, float]) -> Window:
+    """Pixels under a rectangle of the web grid (west, south, east, north), and some more for the warp."""
+    left, bottom, right, top = transform_bounds(WEB_MERCATOR, dataset.crs, *shown)
+    (x0, y0), (x1, y1) = ~dataset.transform @ (left, top), ~dataset.transform @ (right, bottom)
+    col = min(max(0, math.floor(x0) - WARP_MARGIN_PX), dataset.width - 1)
+    row = min(max(0, math.floor(y0) - WARP_MARGIN_PX), dataset.height - 1)
+    width = min(dataset.width, math.ceil(x1) + WARP_MARGIN_PX) - col
+    height = min(dataset.height, math.ceil(y1) + WARP_MARGIN_PX) - row
+    return Window(col, row, max(1, width), max(1, height))
 
 
 def _warp(
@@ -77,7 +96,7 @@ def _bounds_web(wkt: str, bounds: tuple[float, ...]) -> tuple[float, float, floa
     return west, south, east, north
 
 
-def _overview_level(dataset: DatasetReader, *, pixel_m: float) -> int | None:
+def _overview_level(dataset: Raster, *, pixel_m: float) -> int | None:
     """The coarsest overview (from 0) still finer than a map-tile pixel at the centre; None for none."""
     left, bottom, right, top = dataset.bounds
     centre_x, centre_y = (left + right) / 2, (bottom + top) / 2

@@ -170,8 +170,7 @@ def _work(campaign: Campaign) -> Any:
 
 def _alike(campaign: Campaign) -> list[Any]:
     """The campaign's work in lots that compare: on whole tiles, and on parts of them, small and often of one class."""
-    whole = _work(campaign).of_whole_tiles()
-    return [whole, _work(campaign).exclude(pk__in=whole.values("pk"))]
+    return [_work(campaign).of_whole_tiles(), _work(campaign).of_parts()]
 
 
 def _counts(forgiven: Forgiven, subject: int, kind: str, at: datetime | None) -> bool:

@@ -42,6 +42,7 @@ from annotation.services.gold import record_gold_outcome
 from annotation.services.leases import finish_lease
 from annotation.services.limits import Action, spend
 from annotation.services.people import require_consent
+from annotation.services.report_following import lock_labels
 from annotation.services.standing import counts_at_once
 from annotation.services.tiles import refresh_tile_state
 
@@ -182,8 +183,8 @@ def _remember(operation_id: UUID, actor: User, kind: str, annotation: Annotation
 def _locked_annotation(tile: Tile, annotator: User) -> Annotation:
     _require_claimed(tile, annotator)
     annotation, _created = Annotation.objects.get_or_create(tile=tile, annotator=annotator)
-    annotation = Annotation.objects.select_for_update(of=("self",)).select_related("head").get(pk=annotation.pk)
-    return annotation
+    lock_labels([annotation.pk])
+    return Annotation.objects.select_related("head").get(pk=annotation.pk)
 
 
 def _require_claimed(tile: Tile, annotator: User) -> None:
@@ -246,7 +247,7 @@ def append_revision(
 
 def imagery_seen(layer: ImageryLayer, views: Sequence[str]) -> dict[str, Any]:
     """What the labels were drawn on; each view once, in the order in which it was first named."""
-    return {"layer": layer.slug, "file": layer.files.get("analysis.tif", ""), "views": list(dict.fromkeys(views))}
+    return {"layer": layer.slug, "file": layer.analysis_sha256, "views": list(dict.fromkeys(views))}
 
 
 def write_polygons(revision: AnnotationRevision, tile: Tile) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, QuerySet
 
 from annotation.core.agreement import confusion_counts
-from annotation.core.asked import asked_mask
-from annotation.core.gold import gold_is_due, gold_order, share_of_gold, uniform
+from annotation.core.asked import Window, asked_mask
+from annotation.core.gold import gold_is_due, gold_order, share_of_gold
 from annotation.core.reliability import gold_passed
 from annotation.core.stored_labels import class_index, label_rasters
 from annotation.errors import AlreadyGold, NotAccepted, NotThere, TileHasTrained, TileNotWorkable
@@ -23,23 +24,19 @@ from annotation.models import (
     GoldOutcome,
     GoldTile,
     Lease,
-    QueueMark,
-    QueueRound,
     Territory,
     Ticket,
     Tile,
 )
-from annotation.services.asked import asked_by
+from annotation.services.asked import asked_of
 from annotation.services.clock import database_now
-from annotation.services.newcomers import easy_first
+from annotation.services.gold_shown import Shown, parts_to_ask, reason_of_choice, reason_to_show
 from annotation.services.nomenclatures import selectable_codes
 from annotation.services.rounds import lock_campaign
-from annotation.services.tiles import is_blind_tile, refresh_tile_state
+from annotation.services.tiles import refresh_tile_state
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-LEAST_KNOWN = 0.5  # of the ground that is asked for of a gold tile
 
 # --- marking ------------------------------------------------------------------------------------------------
 
@@ -48,7 +45,8 @@ LEAST_KNOWN = 0.5  # of the ground that is asked for of a gold tile
 def mark_gold(*, campaign: Campaign, annotation_id: int, actor: User, note: str = "") -> GoldTile:
     """Take a tile's accepted labels for the truth: the tile leaves the queue, trains no model, and is given as gold.
 
-    The map shows it as a tile to do, as it does any tile that somebody is given.
+    The map shows it as a tile to do, as it does any tile that somebody is given. Rounds that ask for parts of tiles
+    give it only where as many parts as they ask for (four) are labelled, each by half.
 
     Raises: NotThere (not a maintainer of its campaign), NotAccepted, TileNotWorkable (a control tile, in the buffer,
         or split in four), AlreadyGold, TileHasTrained (a frozen training set holds it).
@@ -136,8 +134,8 @@ def gold_lease_if_due(
     Which of a person's tiles are gold follows from the campaign's seed, the person and how many tiles they have been
     given, by a hash with the site's secret. The answer looks like any other: a reason such as the queue gives.
     Redundancy does not bound gold. Where the queue has nothing more to give, neither has this. One that was left comes
-    back, as any tile that was left does. Newcomers are given more of them
-    (annotation.core.gold).
+    back, as any tile that was left does. Newcomers are given more of them (annotation.core.gold). In a round that asks
+    for parts of tiles, a tile of which too few are known in its labels is passed over.
     """
     in_use = GoldTile.objects.filter(tile__campaign=campaign, retired_at__isnull=True)
     if within is not None:
@@ -156,10 +154,13 @@ def gold_lease_if_due(
     golds = _golds_for(in_use, annotator)
     if not golds:
         return None
-    why = _reason_to_show(campaign, annotator, key=key, count=given.count(), within=within, newcomer=newcomer)
-    if why is None:
+    shown = reason_to_show(campaign, annotator, key=key, count=given.count(), within=within, newcomer=newcomer)
+    if shown is None:
         return None
-    gold = golds[gold_order(key, golds, **drawn)[0]]
+    found = _first_to_show(golds, gold_order(key, golds, **drawn), shown, key=key)
+    if found is None:
+        return None
+    gold, asked = found
     now = database_now()
     lease = Lease.objects.create(
         tile=gold.tile,
@@ -168,13 +169,27 @@ def gold_lease_if_due(
         granted_at=now,
         expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
         ahead=ahead,
+        asked=asked,
     )
-    if why["score"] is not None and gold.tile.priority is not None:
-        why["score"] = gold.tile.priority  # what the map shows of the tile
-    if not _can_ask_for(why["asked"], gold):
-        why["asked"] = []
-    GoldLease.objects.create(lease=lease, gold=gold, why=why)
+    score = None if shown.why["score"] is None else gold.tile.priority  # what the map shows of the tile
+    GoldLease.objects.create(lease=lease, gold=gold, why={**shown.why, "score": score})
     return lease
+
+
+def _first_to_show(
+    golds: Mapping[int, GoldTile], order: Iterable[int], shown: Shown, *, key: bytes
+) -> tuple[GoldTile, list[Window]] | None:
+    """The first gold tile that can be shown as the tiles of the round are, and the parts that are asked for.
+
+    One whose row is newer than the round has no score yet where the others have: the next round gives it one.
+    """
+    for number in order:
+        gold = golds[number]
+        if shown.why["score"] is not None and gold.tile.priority is None:
+            continue
+        if (asked := parts_to_ask(gold, key=key, like=shown.like)) is not None:
+            return gold, asked
+    return None
 
 
 def gold_lease_if_chosen(tile: Tile, annotator: User) -> Lease | None:
@@ -182,7 +197,8 @@ def gold_lease_if_chosen(tile: Tile, annotator: User) -> Lease | None:
     gold = GoldTile.objects.filter(tile=tile, retired_at__isnull=True).exclude(revision__author=annotator).first()
     if gold is None:
         return None
-    mine = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW).first()
+    drawing = Lease.objects.filter(tile=tile, annotator=annotator, purpose=Lease.Purpose.DRAW)
+    mine = drawing.select_related("gold").first()
     if mine is not None:
         lease = _take_again(mine, ahead=False)
     else:
@@ -194,25 +210,9 @@ def gold_lease_if_chosen(tile: Tile, annotator: User) -> Lease | None:
             granted_at=now,
             expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
         )
-    if not GoldLease.objects.filter(lease=lease).exists():
-        GoldLease.objects.create(lease=lease, gold=gold, why=_reason_of_choice(tile.campaign))
+    if getattr(lease, "gold", None) is None:
+        GoldLease.objects.create(lease=lease, gold=gold, why=reason_of_choice(tile.campaign))
     return lease
-
-
-def _reason_of_choice(campaign: Campaign) -> dict[str, Any]:
-    """What is said of a tile that was chosen and that nobody had been asked about."""
-    queue_round = QueueRound.objects.get(campaign=campaign, closed_at__isnull=True)
-    last = queue_round.tickets.aggregate(last=Max("rank"))["last"]
-    return {
-        "kind": Ticket.Kind.PICKED.value,
-        "function": queue_round.function,
-        "score": None,
-        "pixel_score": queue_round.pixel_score,
-        "rank": 0 if last is None else max(0, last + 1),
-        "round": queue_round.number,
-        "model_version": queue_round.model_version,
-        "probability": None,
-    }
 
 
 def _left_behind(in_use: QuerySet[GoldTile], annotator: User) -> Lease | None:
@@ -231,93 +231,23 @@ def _left_behind(in_use: QuerySet[GoldTile], annotator: User) -> Lease | None:
 
 
 def _take_again(lease: Lease, *, ahead: bool) -> Lease:
+    """Without the ticket that it may have had before the tile was gold; whole, unless it came as gold before."""
     now = database_now()
     lease.state, lease.release_reason, lease.ahead, lease.extra = Lease.State.ACTIVE, "", ahead, False
     lease.granted_at, lease.expires_at = now, now + timedelta(seconds=settings.LEASE_SECONDS)
-    lease.save(update_fields=["state", "release_reason", "ahead", "extra", "granted_at", "expires_at"])
+    lease.ticket, lease.asked = None, lease.asked if hasattr(lease, "gold") and lease.ticket_id is None else []
+    lease.save()
     return lease
 
 
 def _golds_for(in_use: QuerySet[GoldTile], annotator: User) -> dict[int, GoldTile]:
     """Of these gold tiles, those that this person neither drew nor was ever given, by id."""
-    golds = in_use.filter(tile__state=Tile.State.OPEN).select_related("tile")
+    golds = in_use.filter(tile__state=Tile.State.OPEN).select_related("tile__campaign__nomenclature", "revision")
     mine = Annotation.objects.filter(annotator=annotator, tile__golds__isnull=False).values("tile")
     given = Lease.objects.filter(annotator=annotator, purpose=Lease.Purpose.DRAW, tile__golds__isnull=False).values(
         "tile"
     )
     return {gold.pk: gold for gold in golds.exclude(tile__in=mine).exclude(tile__in=given)}
-
-
-def _reason_to_show(
-    campaign: Campaign, annotator: User, *, key: bytes, count: int, within: Territory | None, newcomer: bool
-) -> dict[str, Any] | None:
-    """A reason as the queue would give it now, at a rank between this person's last and the next; None without work.
-
-    Newcomers go through the round from its far end: so do the ranks they are shown.
-    """
-    mark = QueueMark.objects.filter(campaign=campaign).values_list("open_rank", flat=True).first() or 0
-    # Below zero lie reported places and priority areas, whose reason is their own.
-    waiting = (
-        Ticket.objects.left_for(annotator)
-        .filter(campaign=campaign, state=Ticket.State.OPEN, rank__gte=max(mark, 0))
-        .order_by("rank")
-    )
-    if within is not None:
-        waiting = waiting.filter(tile__footprint__intersects=within.boundary)
-    easy = easy_first(waiting, campaign).select_related("round").first() if newcomer else None
-    queued = easy or waiting.select_related("round").first()
-    if queued is None:
-        return None
-    shown = _kind_to_show(queued)
-    told = _ranks_told(queued.round, annotator)
-    if easy is None:
-        between = range(max(told, default=-1) + 1, queued.rank)
-    else:
-        between = range(queued.rank + 1, min((rank for rank in told if rank > queued.rank), default=0))
-    place = int(uniform(key, "rank", campaign.seed, annotator.pk, count) * len(between))
-    return {
-        "kind": shown.kind,
-        "function": queued.round.function,
-        "score": shown.score,
-        "pixel_score": queued.round.pixel_score,
-        "rank": between[place] if between else queued.rank,
-        "round": queued.round.number,
-        "model_version": queued.round.model_version,
-        "probability": shown.probability,
-        "asked": [] if shown.part else shown.regions,
-    }
-
-
-def _kind_to_show(queued: Ticket) -> Ticket:
-    """A ticket to borrow the reason of: one drawn at random, as any tile might be, where the round has such."""
-    if queued.round.random_share == 0 and queued.round.function != "initial":
-        return queued
-    randomly = queued.round.tickets.filter(kind__in=[Ticket.Kind.RANDOM, Ticket.Kind.INITIAL])
-    after = randomly.filter(rank__gte=queued.rank).order_by("rank").first()
-    return after or randomly.order_by("-rank").first() or queued
-
-
-def _can_ask_for(windows: list[list[int]], gold: GoldTile) -> bool:
-    """Whether these parts of a gold tile can be asked for, as they are of the tiles around it: half of their ground is
-    labelled for certain. Blind tiles are whole, be they gold or not.
-    """
-    if not windows or is_blind_tile(gold.tile):
-        return False
-    tile_px = gold.tile.px
-    [reference] = label_rasters(
-        [gold.revision.features], tile_px=tile_px, values=class_index(selectable_codes(gold.tile.campaign))
-    )
-    return float(np.mean(reference[asked_mask(windows, tile_px=tile_px)] > 0)) >= LEAST_KNOWN
-
-
-def _ranks_told(queue_round: QueueRound, annotator: User) -> set[int]:
-    """The lowest and highest rank of the queue that this person was shown in a round, and those told with gold."""
-    leases = Lease.objects.filter(annotator=annotator, ticket__round=queue_round)
-    told = GoldLease.objects.filter(
-        lease__annotator=annotator, gold__tile__campaign=queue_round.campaign_id, why__round=queue_round.number
-    ).values_list("why__rank", flat=True)
-    ends = leases.aggregate(first=Min("ticket__rank"), last=Max("ticket__rank"))
-    return {*told, *(rank for rank in ends.values() if rank is not None)}
 
 
 # --- comparing ----------------------------------------------------------------------------------------------
@@ -337,8 +267,7 @@ def record_gold_outcome(annotation: Annotation) -> GoldOutcome | None:
     reference, said = label_rasters(
         [gold.revision.features, annotation.head.features], tile_px=annotation.tile.px, values=values
     )
-    given = GoldLease.objects.filter(lease__tile=annotation.tile_id, lease__annotator=annotation.annotator_id).first()
-    reference = np.where(asked_mask(asked_by(None, given), tile_px=annotation.tile.px), reference, np.uint8(0))
+    reference = np.where(asked_mask(asked_of(annotation), tile_px=annotation.tile.px), reference, np.uint8(0))
     confusion = confusion_counts(reference, said, class_codes={value: code for code, value in values.items()})
     both = (reference > 0) & (said > 0)
     outcome, _created = GoldOutcome.objects.get_or_create(

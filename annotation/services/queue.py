@@ -1,12 +1,13 @@
 """The queue: claims that follow the rank of a round's tickets under concurrency (docs/adr/0004).
 
-Locks are taken in one order everywhere: campaign, annotation, ticket, lease, tile, mark. Opening a round and picking a
-tile lock the campaign; claims, heartbeats, releases and submissions do not. Leases to judge a model's drawing are
-handed out in annotation.services.validation_queue; keeping and releasing them is the same.
+Locks are taken in one order everywhere: campaign, annotation, ticket, lease, tile, report, mark; labels and tiles by
+id. Opening a round and picking a tile lock the campaign; claims, heartbeats, releases and submissions do not. Leases to
+judge a model's drawing are handed out in annotation.services.validation_queue; keeping and releasing them is the same.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -80,15 +81,16 @@ taken AS (
 ),
 granted AS (
     INSERT INTO annotation_lease AS mine (
-        token, tile_id, annotator_id, purpose, ticket_id, state, ahead, extra, granted_at, expires_at,
+        token, tile_id, annotator_id, purpose, ticket_id, state, ahead, extra, asked, granted_at, expires_at,
         release_reason, comment
     )
     SELECT
-        %(token)s, %(tile)s, %(person)s, 'draw', %(ticket)s::bigint, 'active', %(ahead)s, %(extra)s, now,
-        now + %(for_s)s * interval '1 second', '', ''
+        %(token)s, %(tile)s, %(person)s, 'draw', %(ticket)s::bigint, 'active', %(ahead)s, %(extra)s, %(asked)s::jsonb,
+        now, now + %(for_s)s * interval '1 second', '', ''
     FROM moment
     ON CONFLICT (tile_id, annotator_id, purpose) DO UPDATE SET
         ticket_id = CASE WHEN %(extra)s THEN NULL ELSE COALESCE(EXCLUDED.ticket_id, mine.ticket_id) END,
+        asked = CASE WHEN EXCLUDED.ticket_id IS NULL THEN mine.asked ELSE EXCLUDED.asked END,
         state = EXCLUDED.state, ahead = EXCLUDED.ahead, extra = EXCLUDED.extra, granted_at = EXCLUDED.granted_at,
         expires_at = EXCLUDED.expires_at, release_reason = ''
     RETURNING mine.*
@@ -359,7 +361,8 @@ def grant(
 ) -> Lease:
     """Lease a tile to a person by a ticket that is locked, and write the offer down. Called inside a claim.
 
-    Without a ticket the person keeps theirs. `extra`: there is none for them; what they hand in is kept, not counted.
+    Without a ticket the person keeps theirs, and what they were asked for. `extra`: there is none for them; what they
+    hand in is kept, not counted.
     """
     [lease] = Lease.objects.raw(
         GRANT,
@@ -375,6 +378,7 @@ def grant(
             "way": way,
             "newcomer": newcomer,
             "extra": extra,
+            "asked": json.dumps([] if ticket is None else ticket.regions),
         },
     )
     lease.tile, lease.annotator = tile, annotator

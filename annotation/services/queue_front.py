@@ -27,7 +27,7 @@ from annotation.services.clock import database_now
 from annotation.services.queue_mark import lower_mark
 from annotation.services.report_queue import REPORTS_BELOW
 from annotation.services.rounds import lock_campaign
-from annotation.services.tiles import Place, materialise_tiles, pool_mask, quarters_of
+from annotation.services.tiles import Place, materialise_tiles, pool_mask, quarters_left_out, quarters_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -60,7 +60,7 @@ def put_first(*, campaign: Campaign, places: Sequence[Place], kind: str) -> int:
     )
     moved = sorted(waiting.exclude(kind__in=KEEPS_ITS_PLACE), key=lambda ticket: (order[ticket.tile_id], ticket.slot))
     given = Ticket.objects.filter(tile__in=order).exclude(state=Ticket.State.VOID)
-    asked = set(given.values_list("tile_id", flat=True))
+    asked = set(given.values_list("tile_id", flat=True)) | quarters_left_out(campaign)
     new: dict[str, Any] = {"campaign": campaign, "slot": 0, "kind": kind}
     made = [
         Ticket(round=queue_round, tile=tile, part=tile.part, slots=campaign.redundancy, **new)

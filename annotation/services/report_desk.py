@@ -62,7 +62,7 @@ def answer_report(*, report_id: str, actor: User, answer: str, words: str = "", 
     Args:   words: why; needed for all answers but "fixed" and "duplicate". duplicate_of: the other report's public id.
     Raises: NotThere, ReportClosed, ReasonRequired, AnswerNotTrue.
     """
-    report = locked_report(report_id, actor)
+    report = locked_report(report_id, actor, with_labels=answer == Answer.FIXED)
     _require_waiting(report)
     words = _cleaned(words)
     said: dict[str, Any] = {"role": role_of(report, actor), "actor": actor, "words": words}
@@ -116,12 +116,19 @@ def hide_words(*, report_id: str, actor: User) -> PlaceReport:
     return report
 
 
-def locked_report(report_id: str, actor: User) -> PlaceReport:
-    """A report that this person handles, its campaign and itself locked. Raises: NotThere."""
+def locked_report(report_id: str, actor: User, *, with_labels: bool = False) -> PlaceReport:
+    """A report that this person handles, its campaign and itself locked, between them the labels of its tile.
+
+    Raises: NotThere.
+    """
     found = PlaceReport.objects.handled_by(actor).filter(public_id=report_id).select_related("campaign").first()
     if found is None:
         raise NotThere(f"There is no report {report_id[:40]!r} for you to handle.")
     lock_campaign(found.campaign)
+    if with_labels:
+        tile = PlaceReport.objects.filter(pk=found.pk).values("tile")  # as it is now: a split moves a report
+        labels = Annotation.objects.select_for_update(of=("self",)).filter(tile__in=tile)
+        list(labels.order_by("pk").values_list("pk", flat=True))
     return (
         PlaceReport.objects.select_for_update(of=("self",))
         .select_related(

@@ -10,12 +10,25 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from annotation.models import Annotation, Campaign, PlaceReport, ReportEvent
 from annotation.services.report_events import record_event
 
 State, Answer, Kind = PlaceReport.State, PlaceReport.Answer, ReportEvent.Kind
+
+
+def lock_labels(annotation_ids: Collection[int]) -> None:
+    """Lock labels that are about to be decided or written, and with them, where a report of their tile waits, the
+    accepted ones that they may come to stand in for: in the order of their ids and before the tile, as everywhere
+    (annotation.services.queue).
+    """
+    tiles = Annotation.objects.filter(pk__in=annotation_ids).values("tile")
+    reported = PlaceReport.objects.waiting().filter(tile=OuterRef("tile"), duplicate_of__isnull=True)
+    # Also where the tile was not opened again yet: that may be said between this and the tile's lock.
+    older = Q(Exists(reported), state=Annotation.State.ACCEPTED, is_extra=False)
+    rows = Annotation.objects.select_for_update(of=("self",)).filter(tile__in=tiles)
+    list(rows.filter(Q(pk__in=annotation_ids) | older).order_by("pk").values_list("pk", flat=True))
 
 
 def follow_reports(tile_ids: Sequence[int]) -> None:
@@ -54,6 +67,8 @@ def complains_since(report: PlaceReport) -> datetime:
 
 def close_as_fixed(report: PlaceReport, *, fix: Annotation, **said: Any) -> None:
     """New labels stand at the reported place; where the tile was accepted before, they take the place of the old.
+
+    The caller has locked both before the tile and the report (lock_labels).
 
     Args:   said: role, actor and words, where a person says so.
     """

@@ -1,6 +1,6 @@
 """What a revert writes, each step one statement over all its rows. Called by annotation.services.reverts.
 
-Locks are taken in the order of annotation.services.queue: person, annotation, ticket, lease, tile, mark.
+Locks are taken in the order of annotation.services.queue: person, annotation, ticket, lease, tile, report, mark.
 """
 
 from __future__ import annotations

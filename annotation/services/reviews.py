@@ -30,6 +30,7 @@ from annotation.services.annotations import append_revision, class_codes, imager
 from annotation.services.clock import database_now
 from annotation.services.limits import Action, spend
 from annotation.services.people import require_consent
+from annotation.services.report_following import lock_labels
 from annotation.services.standing import refresh_standing
 from annotation.services.tiles import refresh_tile_state
 
@@ -66,12 +67,8 @@ def record_review(
     """
     if not Operation.objects.filter(pk=operation_id, actor=reviewer).exists():  # a repeat costs nothing
         spend(user=reviewer, action=Action.REVIEW)
-    annotation = (
-        Annotation.objects.select_for_update(of=("self",))
-        .select_related("tile__campaign", "head")
-        .filter(pk=annotation_id)
-        .first()
-    )
+    lock_labels([annotation_id])
+    annotation = Annotation.objects.select_related("tile__campaign", "head").filter(pk=annotation_id).first()
     # One that was submitted once and is being redrawn is still known to reviewers, so that they learn it has moved on.
     if annotation is None or annotation.submitted_at is None:
         raise NotThere(f"There is no submission {annotation_id} for you to review.")

@@ -82,7 +82,7 @@ def _file_name(tile: Tile, level: str) -> str:
 
 def _pixels_mark(campaign: Campaign) -> str:
     layer = campaign.layer
-    identity = [SEGMENTS_VERSION, layer.files.get("analysis.tif", layer.folder), layer.stretch, campaign.tile_px]
+    identity = [SEGMENTS_VERSION, layer.analysis_sha256 or layer.folder, layer.stretch, campaign.tile_px]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -90,7 +90,7 @@ def _cut(tile: Tile) -> dict[str, TileSegments]:
     layer = tile.campaign.layer
     names = shown_bands(layer.bands)
     window = tile.window
-    pixels, valid = read_window(layer.path("analysis.tif"), window, bands=names)
+    pixels, valid = read_window(layer.analysis_path, window, bands=names)
     shown = stretched(pixels, valid, [layer.stretch[name] for name in names])
     levels = segment_tile(np.ascontiguousarray(shown.transpose(1, 2, 0)), valid)
     return {level: _packed(ids) for level, ids in levels.items()}

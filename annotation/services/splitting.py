@@ -351,6 +351,7 @@ def _carry_draft(
             annotator_id=own.annotator_id,
             purpose=Lease.Purpose.DRAW,
             ticket=tickets.get(part),
+            asked=tickets[part].regions if part in tickets else [],
             state=Lease.State.KEPT if part in tickets else Lease.State.RELEASED,
             release_reason="" if part in tickets else Lease.Reason.LEFT,
             granted_at=now,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 from django.db.models.functions import Now
 
 from annotation.core.trust import CONTRIBUTOR, NEWCOMER, TRUSTED, Record, level_of, tiles_to_next_level
@@ -18,10 +19,12 @@ from annotation.models import (
     Campaign,
     GoldOutcome,
     Revert,
+    RevertItem,
     Standing,
     TrustAlarm,
 )
 from annotation.services.reliability import LEAST_TILES_SHOWN
+from annotation.services.report_following import lock_labels
 from annotation.services.tiles import refresh_tile_states
 
 if TYPE_CHECKING:
@@ -55,7 +58,8 @@ GROUP BY v.author_id
 def refresh_standing(*, campaign: Campaign, users: Iterable[int]) -> None:
     """Count anew what became of these people's work, and store their level. Called in the transaction of the change.
 
-    Whoever rises above newcomer where submissions are not reviewed has the tiles accepted that waited for that.
+    Whoever rises above newcomer where submissions are not reviewed has the tiles accepted that waited for that, as soon
+    as the change is committed.
     """
     wanted = sorted(set(users))
     Standing.objects.bulk_create([Standing(campaign=campaign, user_id=user) for user in wanted], ignore_conflicts=True)
@@ -68,17 +72,16 @@ def refresh_standing(*, campaign: Campaign, users: Iterable[int]) -> None:
     flagged = set(
         TrustAlarm.objects.open().filter(campaign=campaign, kind=TrustAlarm.Kind.GOLD).values_list("subject", flat=True)
     )
-    risen = []
+    is_risen = False
     for row in rows:
         row.accepted, row.sent_back = counted.get(row.user_id, (0, 0))
         record = record_of(row, flagged=row.user_id in flagged)
         level = level_of(record, first_reviewed=campaign.first_reviewed)
-        if row.level == NEWCOMER < level:
-            risen.append(row.user_id)
+        is_risen = is_risen or row.level == NEWCOMER < level
         row.level = level
     Standing.objects.bulk_update(rows, ["accepted", "sent_back", "level"])
-    if risen and campaign.review_policy == Campaign.ReviewPolicy.NONE:
-        _accept_waiting(campaign, risen)
+    if is_risen:
+        transaction.on_commit(partial(accept_waiting, campaign=campaign), robust=True)
 
 
 def count_gold(*, campaign: Campaign) -> None:
@@ -111,20 +114,34 @@ def refresh_standings(*, revert: Revert) -> None:
         refresh_standing(campaign=campaign_row, users=by_campaign[campaign_row.pk])
 
 
-def _accept_waiting(campaign: Campaign, users: list[int]) -> None:
+@transaction.atomic
+def accept_waiting(*, campaign: Campaign) -> int:
+    """Accept what newcomers handed in who have risen since, where nobody looks at others' work; returns how many.
+
+    In a transaction of its own, since it takes labels and tiles, which whoever made somebody rise holds already: two
+    reviewers would wait for each other. What this does not come to, the job that looks at the campaign does. One that
+    a reviewer is deciding is theirs, and one whose review was set aside is another reviewer's.
+    """
+    if campaign.review_policy != Campaign.ReviewPolicy.NONE:
+        return 0
+    set_aside = RevertItem.objects.active().filter(annotation=OuterRef("pk"), kind=RevertItem.Kind.REVIEW)
+    risen = Standing.objects.filter(campaign=campaign, user=OuterRef("annotator"), level__gt=NEWCOMER)
     waiting = Annotation.objects.filter(
+        Exists(risen),
+        ~Exists(set_aside),
         tile__campaign=campaign,
-        annotator__in=users,
         state=Annotation.State.SUBMITTED,
         head__reviews__isnull=True,
         head__second_opinions__isnull=True,
     )
-    # One that a reviewer is deciding at this moment is theirs.
-    found = list(waiting.select_for_update(skip_locked=True, of=("self",)).order_by("pk").values_list("pk", "tile_id"))
+    wanted = list(waiting.values_list("pk", flat=True))
+    lock_labels(wanted)
+    found = list(waiting.filter(pk__in=wanted).order_by("tile").values_list("pk", "tile_id"))
     Annotation.objects.filter(pk__in=[pk for pk, _tile in found]).update(
         state=Annotation.State.ACCEPTED, decided_at=Now()
     )
     refresh_tile_states([tile for _pk, tile in found])
+    return len(found)
 
 
 def record_of(standing: Standing, *, flagged: bool = False) -> Record:

@@ -50,15 +50,28 @@ SELECT id FROM annotation_tile WHERE id IN (
 ORDER BY id FOR NO KEY UPDATE
 """
 
-# A tile that was split is what its quarters are: to do while one of them is, accepted when all are.
+# Of a tile that is asked for by parts, a quarter in which none of them lies: nobody was ever asked for it.
+LEFT_OUT = """
+q.state = 'open' AND NOT EXISTS (SELECT 1 FROM annotation_ticket k WHERE k.tile_id = q.id) AND EXISTS (
+    SELECT 1 FROM annotation_ticket k JOIN annotation_tile o ON o.id = k.tile_id
+    WHERE o.whole_id = q.whole_id AND k.regions <> '[]'
+)
+"""
+
+QUARTERS_LEFT_OUT = """
+SELECT q.id FROM annotation_tile q WHERE q.whole_id IS NOT NULL AND q.campaign_id = %(campaign)s AND [left out]
+""".replace("[left out]", LEFT_OUT)
+
+# A tile that was split is what its quarters are: to do while one is, accepted when all are that were asked for.
 FROM_QUARTERS = """
 UPDATE annotation_tile AS tile SET state = now.state
 FROM (
     SELECT q.whole_id AS id, CASE
-        WHEN bool_or(q.state = 'open') THEN 'open'
+        WHEN bool_or(q.state = 'open' AND NOT ([left out])) THEN 'open'
         WHEN bool_or(q.state = 'sent_back') THEN 'sent_back'
         WHEN bool_or(q.state = 'submitted') THEN 'submitted'
         WHEN bool_or(q.state = 'accepted') THEN 'accepted'
+        WHEN bool_or(q.state = 'open') THEN 'open'
         ELSE 'unusable' END AS state
     FROM annotation_tile q
     WHERE q.whole_id IN (
@@ -67,7 +80,7 @@ FROM (
     GROUP BY q.whole_id
 ) now
 WHERE now.id = tile.id AND now.state <> tile.state
-"""
+""".replace("[left out]", LEFT_OUT)
 
 
 def usable_mask(*, layer_valid_path: str | None, n_rows: int, n_cols: int, tile_px: int) -> NDArray[np.bool_]:
@@ -182,6 +195,13 @@ def quarters_of(tiles: Iterable[Tile]) -> dict[int, list[Tile]]:
         if quarter.whole_id is not None:
             found.setdefault(quarter.whole_id, []).append(quarter)
     return found
+
+
+def quarters_left_out(campaign: Campaign) -> set[int]:
+    """Quarters that nobody was asked for, since the parts that their tile is asked for lie in the others."""
+    with connection.cursor() as cursor:
+        cursor.execute(QUARTERS_LEFT_OUT, {"campaign": campaign.pk})
+        return {number for (number,) in cursor.fetchall()}
 
 
 def refresh_tile_state(tile: Tile) -> None:

@@ -23,6 +23,7 @@ from rasterio import Affine
 from rasterio.windows import Window
 
 from annotation.raster.cog import BLOCK_PX, NODATA, ZLEVEL, CogWriter, stored_rows
+from annotation.raster.reader import open_layer
 from learning.core.durable import publish
 from learning.core.edges import Classes, EdgeCount
 from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, remove_work_dir
@@ -132,7 +133,7 @@ def _write_cog(
     **options: Any,
 ) -> None:
     """One map of the rows of windows as a COG; options as those of CogWriter."""
-    with rasterio.open(plan.source, driver="GTiff") as source:
+    with open_layer(plan.source) as source:
         place = {"crs": source.crs, "transform": source.transform}
     with CogWriter(path, width=plan.width, height=plan.height, **place, **options) as out:
         for core_row in range(plan.n_core_rows):

@@ -13,11 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from annotation.raster.reader import open_layer
 from learning.core.dataset import mirror
 from learning.core.entropy import classes_and_entropy
 from learning.core.forward import Networks, Windows
@@ -127,7 +127,7 @@ def plan_prediction(
     if tile_px < 1 or batch_size < 1:
         raise InvalidPredictionGrid(f"tile_px = {tile_px}, batch_size = {batch_size}: give 1 or more.")
     check_parts(tile_px, parts)
-    with rasterio.open(source, driver="GTiff") as dataset:
+    with open_layer(source) as dataset:
         names = tuple(bands) if bands is not None else tuple(d or "" for d in dataset.descriptions)
         if len(names) != dataset.count:
             raise ModelCannotUseImagery(f"{len(names)} band names for a file of {dataset.count} bands; give one each.")

@@ -25,7 +25,6 @@ class RankedParts:
 
     Args:
         parts: (row, column) of each part within the tile, the most wanted first.
-        score: mean doubt of these parts.
         probability: for "random" tiles, the chance that every tile had of being drawn, as in rounds.RankedTile.
     """
 
@@ -33,7 +32,6 @@ class RankedParts:
     col: int
     kind: Kind
     parts: tuple[tuple[int, int], ...]
-    score: float
     probability: float | None
     rank: int
 
@@ -170,7 +168,6 @@ class _Choice:
             (np.array(by_kind["random"], np.intp), "random"), (np.array(by_kind["suspect"], np.intp), "suspect"),
         ]  # fmt: skip
         order, _kinds = woven(wanted, others, size=len(self.asked))
-        doubt = self.candidates.mean_doubt
         ranked = []
         for rank, tile in enumerate(order.tolist()):
             asked, kind = self.asked[tile], self.kinds[tile]
@@ -181,7 +178,6 @@ class _Choice:
                     col=int(places[tile, 1]),
                     kind=kind,
                     parts=tuple(within),
-                    score=float(doubt[asked].mean()),
                     probability=probability if kind == "random" else None,
                     rank=rank,
                 )

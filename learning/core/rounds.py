@@ -49,7 +49,6 @@ class RankedTile:
     """One tile of a batch; rank 0 is asked first.
 
     Args:
-        score: the tile's mean doubt.
         probability: for "random" tiles, the chance every candidate had of being drawn at random: (random tiles
             drawn) / (candidates). None for the others, whose inclusion was decided and not drawn.
     """
@@ -57,7 +56,6 @@ class RankedTile:
     row: int
     col: int
     kind: Kind
-    score: float
     probability: float | None
     rank: int
 
@@ -104,13 +102,11 @@ def rank_tiles(
         wanted = np.r_[wanted, spread(candidates, ordered, cell=mix.spatial_cell_tiles)[:count]]
     kinds: list[tuple[Positions, Kind]] = [(drawn, "random"), (suspects, "suspect")]
     order, kind_of = woven(wanted, kinds, size=n_random + len(suspects) + len(wanted))
-    doubt = candidates.mean_doubt
     return tuple(
         RankedTile(
             row=int(candidates.row[tile]),
             col=int(candidates.col[tile]),
             kind=kind if kind != "uncertainty" else "area" if is_first[tile] else "uncertainty",
-            score=float(doubt[tile]),
             probability=n_random / len(usable) if kind == "random" else None,
             rank=rank,
         )

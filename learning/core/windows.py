@@ -6,13 +6,12 @@ import contextlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from annotation.raster.reader import Raster, open_layer
 from learning.core.dataset import mirror
 from learning.core.map_plan import PredictionPlan
 from learning.core.network import STRIDE
@@ -36,7 +35,7 @@ def batches(plan: PredictionPlan, core_row: int) -> Iterator[list[Patch]]:
     groups = [lefts[:-1], lefts[-1:]] if plan.width % plan.core_px else [lefts]
     chunks = [g[i : i + plan.batch_size] for g in groups for i in range(0, len(g), plan.batch_size)]
     with contextlib.ExitStack() as stack:
-        dataset = stack.enter_context(rasterio.open(plan.source, driver="GTiff"))
+        dataset = stack.enter_context(open_layer(plan.source))
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
 
         def read(chunk: list[int]) -> list[Patch]:
@@ -50,7 +49,7 @@ def batches(plan: PredictionPlan, core_row: int) -> Iterator[list[Patch]]:
             yield batch
 
 
-def _read_patch(dataset: Any, plan: PredictionPlan, core_row: int, left: int) -> Patch:
+def _read_patch(dataset: Raster, plan: PredictionPlan, core_row: int, left: int) -> Patch:
     """Read a window with its margins; what lies outside the raster is mirrored."""
     top, bottom = plan.core_rows_px(core_row)
     width = min(plan.core_px, plan.width - left)

@@ -115,9 +115,7 @@ def tile_outputs(
     from learning.core.predict import window_logits
 
     margin, side = loaded.metadata.margin_px, campaign.tile_px
-    image, valid = read_with_context(
-        campaign.layer.path("analysis.tif"), row=row, col=col, tile_px=side, margin_px=margin
-    )
+    image, valid = read_with_context(campaign.layer.analysis_path, row=row, col=col, tile_px=side, margin_px=margin)
     outputs = window_logits(
         loaded, np.ascontiguousarray(image[list(bands)]), valid=valid, margin_px=margin, device=device
     )

@@ -90,13 +90,13 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     loaded = loaded_model(model)
     prediction.path("").mkdir(parents=True, exist_ok=True)
     choice = begin_with(prediction, dropout=loaded.metadata.spec.dropout)
-    predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"])
+    predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
     device = device_of(model.options)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     try:
         plan = plan_prediction(
             loaded,
-            campaign.layer.path("analysis.tif"),
+            campaign.layer.analysis_path,
             tile_px=campaign.tile_px,
             bands=campaign.layer.bands,
             gsd_m=campaign.layer.gsd_m,

@@ -156,7 +156,7 @@ def training_tiles(
                 agreed_on = zlib.compress(rest.tobytes(), 1)
                 placed.append(PlacedLabels(tile.row, tile.col, agreed_on, validated_weight))
         on_progress(done / len(wholes))
-    return CampaignTiles(image_path=campaign.layer.path("analysis.tif"), tile_px=tile_px, labels=placed)
+    return CampaignTiles(image_path=campaign.layer.analysis_path, tile_px=tile_px, labels=placed)
 
 
 def _drawn_part(tile: Tile, drawn: Sequence[NDArray[np.uint8]], weights: Sequence[Mapping[int, float]]) -> PlacedLabels:

@@ -333,6 +333,7 @@ class Prediction(models.Model):
         max_length=200
     )  # relative to PREDICTIONS_DIR: class.tif, entropy.tif, their public copies, scores.npy, histogram.npy
     files = models.JSONField(default=dict)  # name → sha256
+    layer_version = models.PositiveIntegerField(default=1)  # of the imagery that the model saw
     pixel_score = models.CharField(max_length=32, default="entropy")  # what scores.npy and doubt.npy hold
     mean_entropy_nats = models.FloatField(null=True, blank=True)  # over the pool's tiles
     class_px = models.JSONField(null=True, blank=True)  # {class code: pixels of whole tiles}; null: not counted

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from rasterio import Affine
 from rasterio.windows import Window
 
+from annotation.raster.reader import open_layer
 from learning.release import geodesy, layout
 from learning.release.contents import CampaignInfo, ClassInfo, DatasetTile, LayerInfo, NomenclatureInfo
 from learning.release.errors import InvalidContents, UnorderedRecords
@@ -86,7 +87,7 @@ def write_dataset(
     pixels: Counter[str] = Counter()
     counts = Counter({"train": 0, "test": 0})
     with (
-        rasterio.open(layer.analysis_path, driver="GTiff") as source,
+        open_layer(layer.analysis_path) as source,
         _Lists(root, campaign.slug) as lists,
         pq.ParquetWriter(root / layout.TILES_PARQUET, TILES_SCHEMA, compression="zstd", version="2.6") as index,
     ):

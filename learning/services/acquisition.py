@@ -108,6 +108,7 @@ def _open_round(
         pixel_score=prediction.pixel_score if prediction else "entropy",
         model_version=prediction.model.version if prediction else "",
         tickets=wanted,
+        scores=tile_scores(prediction) if prediction else None,
         seed=seed,
         random_share=campaign.random_share if prediction else 1.0,
         control_share=campaign.control_share,
@@ -158,7 +159,6 @@ def _wanted_tiles(
             row=tile.row,
             col=tile.col,
             kind=Ticket.Kind(tile.kind),
-            score=tile.score if prediction else None,
             probability=tile.probability,
         )
         for tile in ranked
@@ -187,7 +187,6 @@ def _wanted_parts(
             row=tile.row,
             col=tile.col,
             kind=Ticket.Kind(tile.kind),
-            score=tile.score,
             probability=tile.probability,
             regions=tile.windows(campaign.tile_px // PARTS),
         )

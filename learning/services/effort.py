@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from django.db.models import Exists, OuterRef, Sum
+from django.db.models import Sum
 from numpy.typing import NDArray
 
-from annotation.models import Annotation, Ticket
+from annotation.models import Annotation
 from learning.core.effort import MOST_TIMED, fit_effort
 from learning.models import Prediction
 
@@ -33,15 +33,9 @@ def _timed(prediction: Prediction) -> NDArray[np.float64]:
     Each save tells the seconds since the one before: a label took their sum. Where parts of a tile were asked for, it
     says nothing of a whole one.
     """
-    accepted = Annotation.objects.filter(
+    accepted = Annotation.objects.of_whole_tiles().filter(
         tile__campaign=prediction.model.campaign, tile__part=0, state=Annotation.State.ACCEPTED
     )
-    in_parts = Ticket.objects.filter(tile=OuterRef("tile")).exclude(regions=[])
-    timed = (
-        accepted.exclude(Exists(in_parts))
-        .annotate(seconds=Sum("revisions__seconds_spent"))
-        .filter(seconds__gt=0)
-        .order_by("-pk")
-    )
+    timed = accepted.annotate(seconds=Sum("revisions__seconds_spent")).filter(seconds__gt=0).order_by("-pk")
     found = list(timed.values_list("tile__row", "tile__col", "seconds")[:MOST_TIMED])
     return np.array(found, np.float64).reshape(-1, 3)

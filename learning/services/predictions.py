@@ -69,9 +69,9 @@ def start_prediction(*, model: TrainedModel, training_run: TrainingRun | None = 
     )
 
 
-def begin_prediction(prediction: Prediction, *, pixel_score: str) -> None:
-    """Note what its tiles' scores will be of."""
-    Prediction.objects.filter(pk=prediction.pk).update(pixel_score=pixel_score)
+def begin_prediction(prediction: Prediction, *, pixel_score: str, layer_version: int) -> None:
+    """Note what its tiles' scores will be of, and which version of the imagery the model is going to see."""
+    Prediction.objects.filter(pk=prediction.pk).update(pixel_score=pixel_score, layer_version=layer_version)
 
 
 @transaction.atomic

@@ -24,6 +24,7 @@ from annotation.core.quarters import on_whole
 from annotation.core.stored_labels import class_index
 from annotation.core.tile_geometry import to_crs
 from annotation.models import AnnotationRevision, Campaign, Contributor, Tile
+from annotation.services.ground_dates import days_of_tiles
 from annotation.services.people import contributor_of
 from learning.core.map_copies import write_renumbered_copy
 from learning.core.map_files import ENTROPY_LEVELS, NODATA
@@ -148,7 +149,8 @@ def published_labels(campaign: Campaign) -> list[PublishedLabel]:
 def annotation_records(campaign: Campaign, labels: list[PublishedLabel]) -> Iterator[AnnotationRecord]:
     """Features in the order a release wants: tile, annotation and feature ids as text."""
     aliases = public_ids(labels)
-    grid, image_date = campaign.tile_grid, campaign.layer.acquired_on
+    grid = campaign.tile_grid
+    days = days_of_tiles(campaign, ((label.row, label.col) for label in labels))
     for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
         tile_labels = sorted(group, key=lambda label: str(label.annotation_id))
         contents = features_of(tile_labels, tile_px=campaign.tile_px)
@@ -170,7 +172,7 @@ def annotation_records(campaign: Campaign, labels: list[PublishedLabel]) -> Iter
                     geometry=to_crs(rings, grid=grid, row=row, col=col),
                     contributor_id=aliases[label.annotator_id],
                     reviewed_on=label.reviewed_on,
-                    image_date=image_date,
+                    image_date=days[row, col],
                     licence=label.licence,
                 )
 
@@ -178,6 +180,7 @@ def annotation_records(campaign: Campaign, labels: list[PublishedLabel]) -> Iter
 def dataset_tiles(campaign: Campaign, labels: list[PublishedLabel], tree: NomenclatureInfo) -> Iterator[DatasetTile]:
     """Labelled tiles with their merged masks, by row and column."""
     block, values = campaign.holdout.block_tiles, tree.raster_values
+    days = days_of_tiles(campaign, ((label.row, label.col) for label in labels))
     for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
         tile_labels = list(group)
         contents = features_of(tile_labels, tile_px=campaign.tile_px)
@@ -193,7 +196,7 @@ def dataset_tiles(campaign: Campaign, labels: list[PublishedLabel], tree: Nomenc
                 values=values,
             ),
             revision_ids=tuple(str(label.revision_id) for label in tile_labels),
-            image_date=campaign.layer.acquired_on,
+            image_date=days[row, col],
         )
 
 
@@ -250,8 +253,8 @@ def layer_info(campaign: Campaign) -> LayerInfo:
         nodata=layer.nodata,
         licence=layer.licence,
         attribution=layer.attribution,
-        analysis_path=layer.path("analysis.tif"),
-        sha256=layer.files["analysis.tif"],
+        analysis_path=layer.analysis_path,
+        sha256=layer.analysis_sha256,
     )
 
 

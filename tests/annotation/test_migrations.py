@@ -6,13 +6,16 @@ import json
 
 import pytest
 import scenes
+from asked_rows import asking_round, held
 from django.db import ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
+from gold_rows import gold_campaign
 from report_rows import report
 from validation_rows import ranked_round
 
-from annotation.models import Lease, PlaceReport, QueueMark, Ticket
+from annotation.models import GoldLease, Lease, PlaceReport, QueueMark, Ticket
 from annotation.services.queue import claim_next_tile
+from annotation.services.queue_pick import pick_tile
 from annotation.services.splitting import split_tile
 from annotation.services.validation_queue import claim_tile_to_validate
 
@@ -82,6 +85,57 @@ def test_tiles_and_tickets_stay_whole_through_the_migration_of_quarters_and_spli
     finally:
         MigrationExecutor(connection).migrate(latest)
     assert campaign.tiles.filter(part__gt=0).count() == 4
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("table", "without", "others"),
+    [
+        ("annotation_queueround", "pixel_score", {"number": "7", "closed_at": "now()"}),
+        ("annotation_ticket", "regions", {"slot": "1", "slots": "2", "rank": "1000"}),
+        (
+            "annotation_lease",
+            "asked",
+            {"token": "gen_random_uuid()", "annotator_id": "(SELECT max(id) FROM auth_user)"},
+        ),
+    ],
+)
+def test_a_process_of_the_version_before_goes_on_writing(table: str, without: str, others: dict[str, str]) -> None:
+    """It knows nothing of the columns that came with parts of tiles, and runs until it is told to stop."""
+    held(scenes.campaign(tile_px=128, first_round=2), scenes.person("ana"))
+    scenes.person("bo")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT column_name FROM information_schema.columns WHERE table_name = %s", [table])
+        columns = sorted({name for (name,) in cursor.fetchall()} - {"id", without})
+        values = [others.get(name, name) for name in columns]
+        cursor.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608
+            f"SELECT {', '.join(values)} FROM {table} ORDER BY id LIMIT 1 RETURNING {without}"
+        )
+        assert cursor.fetchone()[0] in ("[]", "entropy")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_leases_are_asked_for_is_taken_over_from_tickets_offers_and_gold() -> None:
+    scene, _maintainer, [gold] = gold_campaign()
+    asking_round(scene.campaign, 8, asked=((0, 0, 16, 16), (16, 32, 16, 16)))
+    by_ticket, extra = (held(scene.campaign, scenes.person(name)) for name in ("ana", "bo"))
+    picked = pick_tile(campaign=scene.campaign, annotator=extra.annotator, row=gold.tile.row, col=gold.tile.col)
+    Lease.objects.filter(pk=extra.pk).update(ticket=None, extra=True)
+    Lease.objects.filter(pk=picked.pk).update(asked=[[32, 32, 16, 16]])
+    before = dict(Lease.objects.values_list("pk", "asked"))
+    assert [before[lease.pk] for lease in (by_ticket, extra)] == [[[0, 0, 16, 16], [16, 32, 16, 16]]] * 2
+    why = GoldLease.objects.get().why
+    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    try:
+        MigrationExecutor(connection).migrate([("annotation", "0019_tickets_in_parts")])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT why -> 'asked' FROM annotation_goldlease")
+            assert json.loads(cursor.fetchone()[0]) == [[32, 32, 16, 16]]
+    finally:
+        MigrationExecutor(connection).migrate(latest)
+    assert dict(Lease.objects.values_list("pk", "asked")) == before
+    assert GoldLease.objects.get().why == why
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from html_checks import faults_of
 
-from annotation.models import Annotation, Lease, Review, Ticket
+from annotation.models import Annotation, Lease, Review
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.people import set_role
 from annotation.services.queue import claim_next_tile
@@ -76,10 +76,10 @@ def test_the_list_borders_the_parts_that_were_asked_for_and_says_so(
     with CaptureQueriesContext(connection) as whole:
         page = client.get(url).content.decode()
     assert "label-part" not in page and "asked for the bordered parts only" not in page
-    Ticket.objects.filter(tile=first.tile).update(regions=[[64, 0, 64, 32], [0, 128, 64, 64]])
-    Ticket.objects.filter(tile=second.tile).update(regions=[[0, 0, 64, 64]])
-    Lease.objects.filter(tile=second.tile).update(extra=True)  # lost to others, who had the same parts to do
-    with django_assert_num_queries(len(whole) + 1):  # one more for those whose place others took, however many
+    Lease.objects.filter(tile=first.tile).update(asked=[[64, 0, 64, 32], [0, 128, 64, 64]])
+    # Lost to others, who had the same parts to do.
+    Lease.objects.filter(tile=second.tile).update(asked=[[0, 0, 64, 64]], extra=True, ticket=None)
+    with django_assert_num_queries(len(whole)):
         page = client.get(url).content.decode()
     assert page.count("asked for the bordered parts only") == 2 and page.count('class="label-part"') == 3
     # The view is the tile alone: its corner is the view's.
@@ -91,7 +91,7 @@ def test_the_page_of_an_outcome_borders_the_parts_that_one_was_asked_for(campaig
     ana = scenes.person("ana")
     one = submission(campaign, ana)
     address = f"/me/work/{one.pk}/"
-    Ticket.objects.filter(tile=one.tile).update(regions=[[64, 0, 64, 32]])
+    Lease.objects.filter(tile=one.tile).update(asked=[[64, 0, 64, 32]])
     judge(one, reviewer, "accept")
     page = signed_in(ana).get(address).content.decode()
     assert page.count('class="label-part"') == 1 and "asked for the bordered parts of this tile" in page

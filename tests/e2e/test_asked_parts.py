@@ -176,7 +176,7 @@ def test_going_on_here_with_a_tile_that_is_asked_for_otherwise_by_now_goes_by_wh
     second.wait_for_words("Part 1")
     second.press("d")
     second.page.wait_for_selector("#studio[data-suggestions='2']")
-    Ticket.objects.filter(tile=asked_tile).update(regions=[[20, 4, 16, 16], [40, 40, 16, 12]])
+    asked_tile.leases.update(asked=[[20, 4, 16, 16], [40, 40, 16, 12]])  # given anew, by another round's ticket
     second.page.click("[data-testid='go-on-here']")
     second.page.wait_for_selector("#studio[data-suggestions='1']")
     assert second.page.locator(BORDERS).count() == 2

@@ -22,7 +22,7 @@ from scenes import TWO_CLASSES
 from annotation.models import Job
 from learning.core.calibration import tile_calibration
 from learning.core.error_maps import write_error_maps
-from learning.models import TrainedModel, TrainingRun
+from learning.models import Prediction, TrainedModel, TrainingRun
 from learning.services.evaluations import record_evaluation
 from learning.services.holdout import HoldoutReference, ReferenceTile, holdout_reference
 from learning.services.promotion import promote_or_reject
@@ -451,3 +451,22 @@ def test_the_page_costs_the_same_for_two_hundred_control_tiles(django_assert_num
     with CaptureQueriesContext(connection) as anyone:
         client_of().get(url())
     assert not any("tile_confusions" in query["sql"] for query in anyone.captured_queries), "tiles are not read"
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "it saw version 1 of the imagery, of which version 3 is shown now"),
+        ("fr", "il a vu la version 1 de l'imagerie, dont la version 3 est affichée maintenant"),
+    ],
+)
+def test_a_map_says_which_version_of_the_imagery_it_saw_once_ground_was_replaced(language, told) -> None:
+    scene, _maintainer = maintained(holdout=12)
+    model = two_models(scene)[0]
+    Prediction.objects.create(
+        model=model, layer=model.campaign.layer, state="ready", folder="m1", mean_entropy_nats=0.5
+    )
+    page = page_of(client_of(language=language))
+    assert told not in page
+    type(model.campaign.layer).objects.update(version=3)
+    assert told in page_of(client_of(language=language)).replace("&#x27;", "'")

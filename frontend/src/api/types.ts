@@ -28,6 +28,8 @@ export interface Layer {
   readonly height: number;
   readonly bands: readonly string[];
   readonly native_max_zoom: number;
+  /** Grows when ground is replaced: browsers keep map tiles for good. */
+  readonly version?: number;
   readonly licence: string;
   readonly attribution: string;
   /** Where its map tiles are, {z}/{x}/{y}, when they do not come from the server's imagery. */

@@ -4,9 +4,12 @@ import type { Layer, Tile } from "../api/types";
 const TILE_PX = 256;
 
 /** Address of one native map tile. True colour is the server's default view and has the shortest address. */
-export function tileUrl(layer: string, view: string): string {
-  const query = view === "rgb" ? "" : `?view=${encodeURIComponent(view)}`;
-  return `/imagery/${encodeURIComponent(layer)}/native/{z}/{x}/{y}.jpg${query}`;
+export function tileUrl(layer: Pick<Layer, "slug" | "version">, view: string): string {
+  const asked = new URLSearchParams();
+  if (view !== "rgb") asked.set("view", view);
+  if ((layer.version ?? 1) > 1) asked.set("v", String(layer.version));
+  const query = asked.size > 0 ? `?${asked.toString()}` : "";
+  return `/imagery/${encodeURIComponent(layer.slug)}/native/{z}/{x}/{y}.jpg${query}`;
 }
 
 /** What a view shows, for the words of a panel. */
@@ -122,7 +125,7 @@ function lay(tile: HTMLElement, scale: number): void {
 /** The layer's map tiles on its own pixel grid, enlarged without smoothing beyond the native zoom. */
 export function imageryLayer(layer: Layer, view: string): L.TileLayer {
   const bounds = L.latLngBounds([0, 0], [layer.height, layer.width]);
-  return new LaidOutTiles(layer.tiles_url ?? tileUrl(layer.slug, view), {
+  return new LaidOutTiles(layer.tiles_url ?? tileUrl(layer, view), {
     tileSize: TILE_PX,
     minNativeZoom: 0,
     maxNativeZoom: layer.native_max_zoom,
@@ -141,7 +144,7 @@ export function preloadImagery(layer: Layer, tile: Tile, view: string): void {
   const [x0, y0] = tile.origin_px;
   for (let y = Math.floor(y0 / 256); y <= Math.floor((y0 + tile.tile_px - 1) / 256); y++) {
     for (let x = Math.floor(x0 / 256); x <= Math.floor((x0 + tile.tile_px - 1) / 256); x++) {
-      new Image().src = tileUrl(layer.slug, view).replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
+      new Image().src = tileUrl(layer, view).replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
     }
   }
 }

@@ -13,6 +13,8 @@ export type Overlay = "none" | "class" | "entropy";
 
 export interface MapBoot {
   layer: string;
+  /** Of the imagery; grows when ground is replaced. */
+  version?: number;
   bounds: [[number, number], [number, number]];
   /** Where there is imagery, as latitude and longitude. */
   outline: [number, number][];
@@ -43,7 +45,8 @@ export class WebMap {
     window.L.control
       .zoom({ zoomInTitle: gettext("Zoom in"), zoomOutTitle: gettext("Zoom out") })
       .addTo(map);
-    window.L.tileLayer(`/imagery/${boot.layer}/web/{z}/{x}/{y}.jpg`, {
+    const version = (boot.version ?? 1) > 1 ? `?v=${String(boot.version)}` : "";
+    window.L.tileLayer(`/imagery/${boot.layer}/web/{z}/{x}/{y}.jpg${version}`, {
       attribution: escapeText(boot.attribution),
       maxNativeZoom: 20,
       maxZoom: 22,

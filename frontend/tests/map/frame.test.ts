@@ -26,6 +26,8 @@ it("offers the views that the bands allow", () => {
   expect(viewsOf(["R", "G", "B", "NIR", "SWIR", "height"])).toEqual([
     "rgb", "irc", "ndvi", "band-height", "band-SWIR", "band-R", "band-G", "band-B", "band-NIR",
   ]);
-  expect(tileUrl("gers", "rgb")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg");
-  expect(tileUrl("gers", "irc")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg?view=irc");
+  expect(tileUrl({ slug: "gers" }, "rgb")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg");
+  expect(tileUrl({ slug: "gers", version: 1 }, "irc")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg?view=irc");
+  expect(tileUrl({ slug: "gers", version: 3 }, "rgb")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg?v=3");
+  expect(tileUrl({ slug: "gers", version: 3 }, "irc")).toBe("/imagery/gers/native/{z}/{x}/{y}.jpg?view=irc&v=3");
 });

@@ -266,6 +266,8 @@ MAP_SHARED = env.bool("MAP_SHARED", default=False)
 # Foreign rasters are read in a child process without network. Where the kernel forbids that, imports are refused,
 # unless this is set to false by someone who trusts every file.
 REQUIRE_SANDBOX = env.bool("REQUIRE_SANDBOX", default=True)
+IMAGERY_CELL_PX = env.int("IMAGERY_CELL_PX", default=8192)  # side of a cell of a new layer: 512 times a power of two
+IMPORT_PROCESSES = env.int("IMPORT_PROCESSES", default=min(4, os.cpu_count() or 1))  # of at most 2 GiB each
 
 # --- people's work ---
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=900)

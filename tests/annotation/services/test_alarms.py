@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from gold_rows import gold_campaign, halves
 from gold_rows import hand_in as gold_hand_in
@@ -117,9 +119,36 @@ def test_work_on_parts_of_tiles_is_held_against_work_on_parts(here: World) -> No
         for slot, who in enumerate([*careful, hasty]):
             annotation = drawn(here, who, nth, code="filled", seconds=1.0 if who == hasty else 9.0 + slot)
             ticket = Ticket.objects.get(tile=annotation.tile, slot=slot, round__number=1)
-            Lease.objects.filter(tile=annotation.tile, annotator=who).update(ticket=ticket)
+            Lease.objects.filter(tile=annotation.tile, annotator=who).update(ticket=ticket, asked=ticket.regions)
     opened = raise_alarms(campaign=here.campaign)
     assert {(alarm.subject, alarm.kind) for alarm in opened} == {(hasty, "speed")}
+
+
+def test_gold_and_extra_work_on_parts_is_held_against_no_work_on_whole_tiles(here: World) -> None:
+    people = [person(name) for name in ("ana", "ben", "cleo")]
+    honest_work(here, people, tiles=12)
+    joined = person("joined when parts were asked for")
+    for nth in range(12):  # neither gold nor extra work has a ticket
+        for who in (*people, joined):
+            annotation = drawn(here, who, nth + 12, code="filled", seconds=9.0)
+            is_extra = who == joined and nth % 2 == 1
+            Annotation.objects.filter(pk=annotation.pk).update(is_extra=is_extra)
+            Lease.objects.filter(tile=annotation.tile, annotator=who).update(extra=is_extra, asked=[[0, 0, 16, 16]])
+    assert raise_alarms(campaign=here.campaign) == []
+
+
+def test_work_on_parts_is_told_from_work_on_whole_tiles_by_joins_whose_cost_grows_with_the_labels(here: World) -> None:
+    """A subquery looked through for every row is a hash no longer from some 250,000 labels on, and then quadratic."""
+    honest_work(here, [person("ana")], tiles=2)
+    with CaptureQueriesContext(connection) as asked:
+        raise_alarms(campaign=here.campaign)
+    looked = [query["sql"] for query in asked.captured_queries if '"asked"' in query["sql"]]
+    assert len(looked) >= 4  # for haste and for one class, in each of two lots
+    with connection.cursor() as cursor:
+        for sql in looked:
+            cursor.execute(f"EXPLAIN {sql}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "SubPlan" not in plan, plan
 
 
 def filled_by(here: World, who: Any, *, tiles: range) -> None:

@@ -9,24 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 import scenes
-from gold_rows import GREEN, GREY, gold_campaign, halves, rectangle
-from gold_rows import hand_in as hand_in_gold
-from queue_rows import pool_places
+from asked_rows import ASKED, accept, asking_round, body_of, hand_in, held, in_parts
+from gold_rows import GREEN, GREY
 from rest_framework.test import APIClient
 
-from annotation.api.presenters import assignment_body, correction_body
+from annotation.api.presenters import correction_body
 from annotation.core.stored_labels import class_index, label_rasters
-from annotation.models import Annotation, GoldLease, Lease, Ticket
-from annotation.services.annotations import save_annotation, submit_annotation
+from annotation.models import Lease, Ticket
+from annotation.services.annotations import save_annotation
 from annotation.services.asked import asked_of
 from annotation.services.clock import database_now
 from annotation.services.coverage import seen_tiles
 from annotation.services.people import set_role
-from annotation.services.queue import claim_next_tile
 from annotation.services.queue_pick import pick_tile
 from annotation.services.report_queue import queue_reported_tile
 from annotation.services.reviews import record_review
-from annotation.services.rounds import QueuedTile, open_queue_round
 from annotation.services.splitting import split_tile
 from annotation.services.tiles import is_blind_tile
 from learning.services.training_sets import freeze_training_set
@@ -34,19 +31,6 @@ from learning.services.training_sets import freeze_training_set
 pytestmark = pytest.mark.django_db
 
 V1 = "/api/v1"
-ASKED = ((64, 0, 32, 32), (0, 96, 32, 32))  # upper right, then lower left, of tiles of 128 px
-
-
-def asking_round(campaign: Any, count: int = 3, *, asked: Any = ASKED, **more: Any) -> None:
-    """A round whose tiles are all asked for by parts."""
-    tickets = [
-        QueuedTile(row=row, col=col, kind="uncertainty", score=0.4, regions=asked)
-        for row, col in pool_places(campaign, count)
-    ]
-    open_queue_round(
-        campaign=campaign, function="doubt_and_diversity", model_version="m1", control_share=0.0, tickets=tickets,
-        **{"pixel_score": "margin", **more},
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -54,41 +38,6 @@ def campaign() -> Any:
     made = scenes.campaign(tile_px=128, first_reviewed=0)
     asking_round(made)
     return made
-
-
-def held(campaign: Any, someone: Any) -> Lease:
-    lease = claim_next_tile(campaign=campaign, annotator=someone)
-    assert lease is not None
-    return lease
-
-
-def body_of(lease: Lease) -> dict[str, Any]:
-    return assignment_body(lease.tile, lease.annotator, lease)
-
-
-def in_parts(*windows: Any, code: str = GREY) -> list[dict[str, Any]]:
-    """One rectangle for each window, drawn to its edges."""
-    return [rectangle(code, *window) for window in windows]
-
-
-def hand_in(lease: Lease, features: list[dict[str, Any]]) -> Annotation:
-    saved = save_annotation(
-        tile=lease.tile, annotator=lease.annotator, features=features, operation_id=uuid.uuid4(), expected_version=0
-    )
-    submit_annotation(
-        tile=lease.tile, annotator=lease.annotator, operation_id=uuid.uuid4(), expected_version=saved.version
-    )
-    saved.annotation.refresh_from_db()
-    return saved.annotation
-
-
-def accept(annotation: Annotation, reviewer: Any) -> None:
-    set_role(campaign=annotation.tile.campaign, user=reviewer, role="reviewer")
-    record_review(
-        annotation_id=annotation.pk, reviewer=reviewer, verdict="accept", operation_id=uuid.uuid4(),
-        expected_version=annotation.version,
-    )  # fmt: skip
-    annotation.refresh_from_db()
 
 
 def signed_in(user: Any) -> APIClient:
@@ -240,49 +189,5 @@ def test_a_tile_labelled_in_parts_is_not_shown_as_ground_that_people_have_seen(c
     accept(hand_in(lease, in_parts(*ASKED)), rene)
     seen = seen_tiles(campaign)
     assert not seen.labelled.any() and seen.in_part.sum() == 1 and seen.in_part[lease.tile.row, lease.tile.col]
-    Ticket.objects.filter(pk=lease.ticket_id).update(regions=[])
+    Lease.objects.filter(pk=lease.pk).update(asked=[])
     assert seen_tiles(campaign).labelled.sum() == 1 and not seen_tiles(campaign).in_part.any()
-
-
-# --- gold -----------------------------------------------------------------------------------------------------------
-
-
-def gold_given(asked: Any, **options: Any) -> tuple[Lease, Any]:
-    """A gold tile as it comes in a round whose tickets ask for these parts."""
-    scene, _maintainer, [gold] = gold_campaign(gold_share=0.5, **options)
-    asking_round(scene.campaign, 8, asked=asked)
-    someone = scenes.person("ana")
-    for _claim in range(8):
-        lease = held(scene.campaign, someone)
-        if GoldLease.objects.filter(lease=lease).exists():
-            return lease, gold
-        hand_in(lease, in_parts((0, 0, 8, 8)))
-    raise AssertionError("no gold tile was given")
-
-
-def test_a_gold_tile_is_asked_for_by_parts_as_its_neighbours_are_and_compared_there_alone() -> None:
-    lease, _gold = gold_given(((16, 0, 32, 16),))
-    body = body_of(lease)
-    assert body["asked"] == [[16, 0, 32, 16]] and body["why"]["pixel_score"] == "margin" and "asked" not in body["why"]
-    # Right in the part, wrong beside it, nothing on the rest.
-    drawn = [
-        rectangle(GREY, 16, 0, 16, 16), rectangle(GREEN, 32, 0, 16, 16), rectangle(GREEN, 0, 0, 16, 16),
-    ]  # fmt: skip
-    annotation = hand_in_gold(lease.tile, lease.annotator, drawn)
-    outcome = annotation.annotator.gold_outcomes.get()
-    assert outcome.passed and outcome.agreement == 1.0
-    assert outcome.confusion == {GREY: {GREY: 256}, GREEN: {GREEN: 256}}
-    assert asked_of(annotation) == [[16, 0, 32, 16]]
-
-
-def test_a_part_of_a_gold_tile_left_empty_counts_as_left_out() -> None:
-    lease, _gold = gold_given(((16, 0, 32, 16),))
-    annotation = hand_in_gold(lease.tile, lease.annotator, [rectangle(GREY, 16, 0, 8, 16)])
-    assert annotation.annotator.gold_outcomes.get().confusion == {GREY: {GREY: 128, "": 128}, GREEN: {"": 256}}
-    assert not annotation.annotator.gold_outcomes.get().passed
-
-
-def test_a_gold_tile_of_which_too_little_is_known_in_the_parts_is_given_whole(monkeypatch: Any) -> None:
-    monkeypatch.setattr("gold_rows.halves", lambda: halves()[1:])  # the left half is not known
-    lease, _gold = gold_given(((0, 0, 32, 16), (48, 48, 8, 8)))
-    assert body_of(lease)["asked"] == []

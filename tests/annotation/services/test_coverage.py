@@ -76,7 +76,9 @@ def test_tiles_labelled_in_part_are_neither_seen_nor_never_seen(campaign: Any, t
             campaign=campaign, round=asking.round, rank=10_000 + nth, tile=tile, slot=0, slots=1, kind="uncertainty",
             regions=[[0, 0, 32, 32]],
         )  # fmt: skip
-        Lease.objects.create(tile=tile, annotator=ana, granted_at=now, expires_at=now, ticket=ticket)
+        Lease.objects.create(
+            tile=tile, annotator=ana, granted_at=now, expires_at=now, ticket=ticket, asked=ticket.regions
+        )
         accept(draw(tile, ana), rene)
     judged = tiles[inside[1]]
     ValidationBatch.objects.create(

@@ -13,7 +13,7 @@ import pytest
 import scenes
 from django.db import IntegrityError, connection, connections, transaction
 from django.db.models.functions import Now
-from queue_rows import at_once, hand_in, pool_places, scored_round
+from queue_rows import at_once, hand_in, pool_places, scored_round, until_somebody_waits
 
 from annotation.errors import CampaignClosed, LeaseLost, NoFreeSlot, NotThere, TileNotWorkable, TooManyLeases
 from annotation.models import Annotation, Lease, QueueMark, Ticket, Tile
@@ -559,18 +559,5 @@ def test_a_round_opened_while_somebody_hands_a_tile_in_takes_locks_in_the_same_o
         scored = [QueuedTile(row=row, col=col, kind="uncertainty", score=0.5) for row, col in pool_places(campaign, 6)]
         open_queue_round(campaign=campaign, function="entropy", tickets=scored, control_share=0.0)
 
-    def watch() -> None:
-        assert holds.wait(30)
-        for _ in range(300):
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid() AND "
-                    "pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())"
-                )
-                if cursor.fetchone()[0]:
-                    break
-            time.sleep(0.05)
-        waits.set()
-
-    assert at_once(hand_in_slowly, open_next, watch) == []
+    assert at_once(hand_in_slowly, open_next, lambda: until_somebody_waits(holds, waits)) == []
     assert campaign.rounds.count() == 3 and QueueMark.objects.get(campaign=campaign).open_rank == 0

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connections, transaction
 from django.test import Client
 from django.utils import timezone
 from scenes import person
-from trust_rows import BUILT, GRASS, World, hand_in, labels, review, reviewer_of, trusted_state, world
+from trust_rows import BUILT, GRASS, World, correct, hand_in, labels, review, reviewer_of, trusted_state, world
 from validation_rows import drawn_campaign, judges
 
 from annotation.errors import (
@@ -33,7 +33,6 @@ from annotation.services.people import set_role
 from annotation.services.queue import claim_next_tile
 from annotation.services.queue_pick import pick_tile
 from annotation.services.reverts import Scope, revert_batch, revert_user, undo_for_maintainer, undo_revert
-from annotation.services.reviews import record_review, save_correction
 from learning.services.validations import validated_labels
 
 
@@ -151,16 +150,6 @@ def test_labels_accepted_by_a_blocked_reviewer_wait_for_another_one_and_no_revie
     by_crook.refresh_from_db()
     sent_back.refresh_from_db()
     assert (by_crook.state, sent_back.state) == ("accepted", "sent_back"), "the latest review that counts decides"
-
-
-def correct(annotation: Any, reviewer: Any) -> Any:
-    """A reviewer's own shapes put in place of the author's, and accepted."""
-    here = {"annotation_id": annotation.pk, "reviewer": reviewer}
-    save_correction(**here, features=labels(GRASS, at=5), operation_id=uuid.uuid4(), expected_version=0)
-    record_review(
-        **here, verdict="correct", reason="class", operation_id=uuid.uuid4(), expected_version=annotation.version
-    )
-    annotation.refresh_from_db()
 
 
 def test_what_a_blocked_reviewer_corrected_stands_as_its_author_left_it_and_comes_back_with_the_undoing(

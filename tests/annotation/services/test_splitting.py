@@ -727,16 +727,68 @@ def test_verdicts_on_two_quarters_at_once_leave_their_whole_in_the_right_state()
     assert pool_mask(campaign)[lease.tile.row, lease.tile.col]
 
 
-def test_a_round_keeps_which_parts_of_a_tile_it_asks_for_and_asks_for_quarters_whole(campaign: Any) -> None:
+def asking(campaign: Any, places: list[tuple[int, int]], *asked: tuple[int, int, int, int]) -> Any:
+    """A round that asks for these windows of each of these tiles of 128 px."""
+    tickets = [QueuedTile(row=row, col=col, kind="uncertainty", regions=asked) for row, col in places]
+    return open_queue_round(
+        campaign=campaign, function="entropy", pixel_score="margin", control_share=0.0, tickets=tickets
+    )
+
+
+def test_a_round_keeps_which_parts_it_asks_for_of_a_tile_and_of_the_quarters_in_which_they_lie(campaign: Any) -> None:
     places = scored_round(campaign, 2)
     ana = scenes.person("ana")
     split(held(campaign, ana), ana)
-    asked = ((64, 0, 64, 64), (0, 128, 64, 64))
-    opened = open_queue_round(
-        campaign=campaign, function="entropy", pixel_score="margin", control_share=0.0,
-        tickets=[QueuedTile(row=row, col=col, kind="uncertainty", regions=asked) for row, col in places],
-    )  # fmt: skip
+    opened = asking(campaign, places, (96, 0, 32, 32), (32, 64, 32, 32))
     assert opened.pixel_score == "margin"
     kept = dict(opened.tickets.exclude(state="void").values_list("part", "regions"))
-    assert kept[0] == [[64, 0, 64, 64], [0, 128, 64, 64]]
-    assert len(kept) > 1 and all(regions == [] for part, regions in kept.items() if part)
+    assert kept == {0: [[96, 0, 32, 32], [32, 64, 32, 32]], 2: [[32, 0, 32, 32]], 3: [[32, 0, 32, 32]]}
+
+
+def test_a_tile_split_where_a_round_asks_for_parts_is_done_once_these_are_and_asked_for_by_no_other(
+    campaign: Any,
+) -> None:
+    places = scored_round(campaign, 2)
+    asking(campaign, places, (96, 0, 32, 32), (96, 32, 32, 32))  # both in the second quarter
+    ana = scenes.person("ana")
+    lease = split(held(campaign, ana), ana)
+    place, whole = (lease.tile.row, lease.tile.col), lease.tile.whole
+    assert lease.tile.part == 2 and whole is not None
+    label = hand_in(lease.tile, ana)
+    assert place in labelled_or_leased_tiles(campaign), "whoever reviews it decides first whether it is done"
+    accept(label, reviewer_of(campaign))
+    whole.refresh_from_db()
+    assert whole.state == "accepted" and place in labelled_or_leased_tiles(campaign)
+    chosen = pick_tile(campaign=campaign, annotator=scenes.person("bo"), row=place[0], col=place[1], part=3)
+    hand_in(chosen.tile, chosen.annotator)
+    whole.refresh_from_db()
+    assert whole.state == "submitted", "people may still choose the others"
+
+
+def test_a_tile_split_where_a_round_asks_for_parts_comes_first_with_the_quarters_that_were_asked_for(
+    campaign: Any,
+) -> None:
+    places = scored_round(campaign, 2)
+    asking(campaign, places, (96, 0, 32, 32), (32, 64, 32, 32))
+    ana = scenes.person("ana")
+    lease = split(held(campaign, ana), ana)
+    put_first(campaign=campaign, places=[(lease.tile.row, lease.tile.col)], kind=Ticket.Kind.AREA)
+    assert lease.tile.part == 2 and list(
+        Ticket.objects.filter(tile__whole=lease.tile.whole, rank__lt=0).values_list("part", "regions")
+    ) == [(3, [[32, 0, 32, 32]])]
+
+
+def test_a_split_tile_of_which_the_quarter_that_was_asked_for_cannot_be_drawn_may_be_asked_for_in_others(
+    campaign: Any,
+) -> None:
+    places = scored_round(campaign, 1)
+    asking(campaign, places, (96, 0, 32, 32))
+    for name in ("ana", "bo"):
+        lease = held(campaign, scenes.person(name))
+        if lease.tile.part == 0:
+            lease = split(lease, lease.annotator)
+        release_lease(token=str(lease.token), annotator=lease.annotator, reason="bad_imagery")
+    whole = Tile.objects.get(pk=lease.tile.whole_id)
+    assert Tile.objects.get(pk=lease.tile_id).state == "unusable" and whole.state == "open"
+    opened = asking(campaign, places, (96, 0, 32, 32), (0, 0, 32, 32))
+    assert list(opened.tickets.values_list("part", "regions")) == [(1, [[0, 0, 32, 32]])]

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from django.test import Client
+from queue_rows import at_once
 from scenes import person
-from trust_rows import review, trusted_state, world
+from trust_rows import correct, review, reviewer_of, trusted_state, world
 
 from annotation.errors import NotThere
+from annotation.jobs.registry import run_job
 from annotation.models import Standing, Tile
+from annotation.services import reviews, standing
+from annotation.services.jobs import enqueue_job
 from annotation.services.people import set_role
 from annotation.services.reverts import revert_user, undo_revert
 from annotation.services.standing import level_in, standings_of, vouch_for
 
 
-def test_without_review_a_newcomers_tiles_wait_and_count_once_three_were_accepted(db: None) -> None:
+def test_without_review_a_newcomers_tiles_wait_and_count_once_three_were_accepted(
+    db: None, django_capture_on_commit_callbacks: Any
+) -> None:
     here = world(review_policy="none")
     ana = person("ana")
     tiles = [here.label(ana, place, verdict="") for place in here.places()[:5]]
@@ -25,7 +32,8 @@ def test_without_review_a_newcomers_tiles_wait_and_count_once_three_were_accepte
     for annotation in tiles[:2]:
         review(annotation, here.reviewer)
     assert len(trusted_state(here.campaign)["labels"]) == 2 and level_in(campaign=here.campaign, user=ana) == 0
-    review(tiles[2], here.reviewer)
+    with django_capture_on_commit_callbacks(execute=True):
+        review(tiles[2], here.reviewer)
     assert len(trusted_state(here.campaign)["labels"]) == 5, "those that waited count with the third one"
     assert {tile.state for tile in Tile.objects.filter(annotations__in=tiles)} == {"accepted"}
     later = here.label(ana, here.places()[6], verdict="")
@@ -78,16 +86,63 @@ def test_reviews_by_a_blocked_reviewer_earn_nothing_until_they_are_brought_back(
     assert level_in(campaign=here.campaign, user=ana) == 1 and len(trusted_state(here.campaign)["labels"]) == 3
 
 
-def test_a_maintainer_vouches_for_people_known_elsewhere_and_nobody_else_may(db: None) -> None:
+def test_a_maintainer_vouches_for_people_known_elsewhere_and_nobody_else_may(
+    db: None, django_capture_on_commit_callbacks: Any
+) -> None:
     boss = person("boss")
     here = world(created_by=boss, review_policy="none")
     ana, eve = person("ana"), person("eve")
     waits = here.label(ana, here.places()[0], verdict="")
     with pytest.raises(NotThere):
         vouch_for(campaign=here.campaign, user=eve, level=2, actor=here.reviewer)
-    assert vouch_for(campaign=here.campaign, user=ana, level=1, actor=boss).level == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        assert vouch_for(campaign=here.campaign, user=ana, level=1, actor=boss).level == 1
     waits.refresh_from_db()
     assert waits.state == "accepted"
+
+
+def test_what_a_process_did_not_live_to_accept_the_job_that_looks_at_the_campaign_accepts(db: None) -> None:
+    here = world(review_policy="none")
+    ana = person("ana")
+    waits = here.label(ana, here.places()[3], verdict="")
+    corrected = here.label(ana, here.places()[4], verdict="")
+    for place in here.places()[:3]:
+        here.label(ana, place)
+    other = reviewer_of(here.campaign, "other")
+    correct(corrected, other)
+    revert_user(account=other, actor=None, reason="corrects what is right")
+    job = enqueue_job(kind="look_for_alarms", payload={"campaign": here.campaign.pk}, campaign=here.campaign)
+    waits.refresh_from_db()
+    assert waits.state == "submitted", "nothing was committed here"
+    run_job(str(job.id))
+    for annotation in (waits, corrected):
+        annotation.refresh_from_db()
+    assert waits.state == "accepted" and Tile.objects.get(pk=waits.tile_id).state == "accepted"
+    assert corrected.state == "submitted", "another reviewer looks at it"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_rise_at_once_and_what_waited_of_each_lies_on_the_others_tile(monkeypatch: Any) -> None:
+    here = world(review_policy="none", redundancy=2)
+    ana, bo, other = person("ana"), person("bo"), reviewer_of(here.campaign, "other")
+    first, second = here.places()[8:10]
+    third = {who: here.label(who, place, verdict="") for who, place in ((ana, first), (bo, second))}
+    waits = [here.label(ana, second, verdict=""), here.label(bo, first, verdict="", at=4)]
+    for who, places in ((ana, here.places()[:2]), (bo, here.places()[2:4])):
+        for place in places:
+            here.label(who, place)
+    both, refresh = threading.Barrier(2), standing.refresh_standing
+
+    def meeting(**more: Any) -> None:
+        both.wait(30)  # each holds the tile on which the other's labels wait
+        refresh(**more)
+
+    monkeypatch.setattr(reviews, "refresh_standing", meeting)
+    assert at_once(lambda: review(third[ana], here.reviewer), lambda: review(third[bo], other)) == []
+    for annotation in (*third.values(), *waits):
+        annotation.refresh_from_db()
+        assert annotation.state == "accepted"
+    assert {tile.state for tile in Tile.objects.filter(annotations__in=waits)} == {"accepted"}
 
 
 def test_people_are_told_what_is_missing_and_only_about_themselves(

@@ -18,6 +18,9 @@ import torch
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
+from annotation.raster.cell_import import Workers, import_cells
+from annotation.raster.ingest import rewrite_as_layer
+from annotation.raster.plans import plan_import
 from learning.core import map_files, map_tables
 from learning.core.dataset import LabelledTile, Normalisation
 from learning.core.embedding import decoded_and_features
@@ -619,6 +622,25 @@ def test_tiles_whose_parts_would_be_too_small_are_refused_before_the_map_is_begu
     with pytest.raises(InvalidPredictionGrid, match="4 × 4 parts"):
         predict(model, raster, tmp_path / "out", tile_px=96, parts=4)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_layer_of_cells_is_predicted_to_the_same_bytes_as_the_same_layer_in_one_file(model, tmp_path):
+    image, _ = scene(6, 640, 600)
+    path = tmp_path / "source.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=640, height=600, count=2, dtype="uint8", crs="EPSG:2154", nodata=0,
+        transform=(0.2, 0, 650_000, 0, -0.2, 6_860_000), tiled=True,
+    ) as target:  # fmt: skip
+        target.write(image)
+        target.descriptions = ("R", "B")
+    cells = import_cells(
+        plan_import([path]), out_dir=tmp_path / "cells", cell_px=512, workers=Workers(require_isolation=False)
+    )
+    one = rewrite_as_layer([path], out_dir=tmp_path / "one")
+    for layer, folder in ((cells, tmp_path / "a"), (one, tmp_path / "b")):
+        folder.mkdir()
+        predict(model, layer.analysis_path, folder, core_px=192, margin_px=32)
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
 
 
 def test_the_room_that_sums_need_on_the_disk_is_taken_before_they_are_written(tmp_path):

@@ -45,7 +45,6 @@ def test_tiles_come_by_their_best_part_and_are_asked_for_what_was_ranked_of_them
     assert (first.row, first.col, first.parts) == (0, 0, ((1, 2),))
     assert (second.row, second.col, second.parts) == (0, 1, ((2, 2), (2, 3)))
     assert (first.rank, second.rank, first.kind, first.probability) == (0, 1, "uncertainty", None)
-    assert (first.score, second.score) == pytest.approx((0.9, 0.7)), "the mean of what is asked for"
     assert first.windows(32) == ((64, 32, 32, 32),), "column, row, width, height in the tile's pixels"
 
 

@@ -86,6 +86,7 @@ def test_a_map_that_wants_a_second_opinion_is_refused_where_there_is_none_and_sa
 
 def test_a_map_that_is_gone_on_with_is_made_with_what_it_was_begun_with(tmp_path: Path, monkeypatch: Any) -> None:
     model = mapped_layer(tmp_path, tile_px=128)
+    type(model.campaign.layer).objects.update(version=2)
     policy(model.campaign, pixel_score="margin", ask_for="regions")
     with monkeypatch.context() as patch:
         patch.setattr("learning.jobs.prediction.assemble", _power_cut)
@@ -96,6 +97,7 @@ def test_a_map_that_is_gone_on_with_is_made_with_what_it_was_begun_with(tmp_path
     assert job.state == "succeeded", job.error
     made = Prediction.objects.get(model=model)
     assert made.pixel_score == "margin" and "parts_doubt.npy" in made.files
+    assert made.layer_version == 2
 
 
 def test_a_worker_killed_while_it_clears_up_leaves_a_map_that_is_found_done(tmp_path: Path, monkeypatch: Any) -> None:

@@ -5,10 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import IntegrityError, transaction
+from gold_rows import gold_campaign
 from learning_rows import Labelled, labelled_campaign, model_row, ready_map
 from queue_rows import at_once
+from scenes import person
 
-from annotation.models import Ticket
+from annotation.models import GoldLease, Ticket, Tile
+from annotation.services.leases import release_lease
+from annotation.services.queue import claim_next_tile
 from annotation.services.queue_pick import pick_tile
 from annotation.services.tiles import pool_mask
 from learning.models import AcquisitionRound, RetrainingPolicy
@@ -62,6 +66,41 @@ def test_control_tiles_are_asked_for_and_never_scored() -> None:
     assert controls and {t.tile.role for t in controls} == {"holdout"}
     assert {t.score for t in controls} == {None}
     assert {t.tile.role for t in pool_tickets(opened)} == {"pool"}
+
+
+def test_a_gold_tile_shows_the_score_that_the_round_s_map_has_of_it_in_the_unit_of_the_round() -> None:
+    scene, _maintainer, [gold] = gold_campaign(gold_share=0.5)
+    camp, ana = scene.campaign, person("ana")
+    by_entropy = np.full((16, 16), 1.312, np.float32)
+    open_acquisition_round(campaign=camp, prediction=ready_map(model_row(camp, state="promoted"), by_entropy))
+    gold.tile.refresh_from_db()
+    assert gold.tile.priority == pytest.approx(1.312)
+    by_margin = np.random.default_rng(1).random((16, 16)).astype(np.float32)
+    prediction = ready_map(model_row(camp, number=2), by_margin)
+    prediction.pixel_score = "margin"
+    prediction.save()
+    open_acquisition_round(campaign=camp, prediction=prediction)
+    given = GoldLease.objects.none()
+    while not given.exists():
+        lease = claim_next_tile(campaign=camp, annotator=ana)
+        assert lease is not None
+        release_lease(token=str(lease.token), annotator=ana, reason="skip")
+        given = GoldLease.objects.filter(lease=lease)
+    gold.tile.refresh_from_db()
+    why = given.get().why
+    assert why["pixel_score"] == "margin" and why["score"] == gold.tile.priority
+    assert why["score"] == float(by_margin[gold.tile.row, gold.tile.col]) <= 1
+    tickets = camp.tickets.filter(round__closed_at__isnull=True, score__isnull=False).select_related("tile")
+    assert tickets and all(t.score == float(by_margin[t.tile.row, t.tile.col]) for t in tickets), "nor is it rounded"
+
+
+def test_a_gold_tile_without_a_score_is_not_given_in_a_round_of_scores() -> None:
+    scene, _maintainer, [gold] = gold_campaign(gold_share=0.5)
+    scored(scene)
+    Tile.objects.filter(pk=gold.tile_id).update(priority=None)  # its row is newer than the round
+    for nth in range(12):
+        lease = claim_next_tile(campaign=scene.campaign, annotator=person(f"someone-{nth}"))
+        assert lease is not None and lease.tile_id != gold.tile_id
 
 
 def test_a_round_is_opened_once_however_often_its_job_runs() -> None:

@@ -7,7 +7,7 @@ import pytest
 from learning_rows import Labelled, imported_row, labelled_campaign, model_row, ready_map
 from scenes import TWO_CLASSES
 
-from annotation.models import Annotation, AnnotationRevision
+from annotation.models import Annotation, AnnotationRevision, Lease
 from annotation.services.tiles import pool_mask
 from learning.core import acquisition
 from learning.errors import UnknownAcquisition
@@ -197,8 +197,8 @@ def test_how_long_parts_of_a_tile_took_says_nothing_of_whole_tiles() -> None:
     for nth, annotation in enumerate(Annotation.objects.filter(state="accepted")):
         took(annotation, 5.0 if nth < 3 else 20.0 + 3 * float(edges[annotation.tile.row, annotation.tile.col]))
         if nth < 3:
-            annotation.tile.tickets.update(regions=[[0, 0, 16, 16]])
+            annotation.tile.leases.update(asked=[[0, 0, 16, 16]])
     found = candidates_of(prediction, pool_mask(scene.campaign), timed=True)
     assert found.seconds == pytest.approx(20 + 3 * edges[found.row, found.col])
-    scene.campaign.tickets.filter(tile__state="accepted").update(regions=[[0, 0, 16, 16]])
+    Lease.objects.filter(tile__state="accepted").update(asked=[[0, 0, 16, 16]])
     assert candidates_of(prediction, pool_mask(scene.campaign), timed=True).seconds is None

@@ -108,6 +108,8 @@ def test_a_round_asks_for_the_parts_that_are_doubted_within_the_tiles_that_hold_
     drawn = [t for t in tickets if t.kind == "random"]
     assert len(drawn) == 4 and {len(t.regions) for t in drawn} == {4}
     assert {t.probability for t in drawn} == {4 / (int(pool_mask(scene.campaign).sum()) - 3)}
+    whole = float(doubt[:4, :4].mean(dtype=np.float32))
+    assert all(t.score == pytest.approx(whole) for t in [*asked, *drawn]), "of tiles: gold tiles have no other"
     controls = [t for t in tickets if t.kind == "control"]
     assert controls and all(t.regions == [] for t in controls), "they are labelled whole: models are judged by them"
     for ticket in [*asked, *drawn]:

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('annotation', '0018_regions_and_scores'),
-        ('learning', '0010_pixel_score'),
+        ('learning', '0011_prediction_layer_version'),
     ]
 
     operations = [
