@@ -25,7 +25,7 @@ export PYTHONPATH := $(CURDIR)/platform:$(CURDIR)
 export IMAGERY LABELS NOMENCLATURE CRS TRANSFORM ATTRIBUTION VINTAGE
 export TILE_PX ROUNDS FIRST_TILES ROUND_TILES TRAINING_STEPS SEED SIZE_PX PORT
 
-.PHONY: help setup demo run stop status test check bench bench-queue chaos-studio simulate-poisoning clean lock
+.PHONY: help setup demo run stop status test check bench bench-maps bench-queue chaos-studio simulate-poisoning clean lock
 
 help: ## list the targets
 	@echo "Solcommun: people and a model map land cover together. On Debian 12 with git, make and python3, type:"
@@ -89,6 +89,11 @@ simulate-poisoning: setup ## 200 people, a tenth of them hostile: who is found, 
 bench-learning: setup ## what a label teaches, by strategy, on real imagery; LEARNING_ARGS=--keep for the full form
 	@$(BENCH_NEEDS)
 	@$(PY) bench/learning_curve.py $(LEARNING_ARGS)
+
+# TiTiler is one of the rivals.
+bench-maps: setup
+	@$(BENCH_NEEDS)
+	@$(PY) bench/maps.py $(BENCH_ARGS)
 
 # Not bench/queue.py: beside it, Python's own module of that name could not be found.
 bench-queue: setup

@@ -11,6 +11,11 @@ beside it, and gives ratios of medians; absolute times depend on the machine and
     feed_speedup            windows for a network that takes no time: plain reads of such windows ÷ ours, in
                             processor time
     cog_speedup             GDAL's COG driver over the rows of a map ÷ ours
+    vector_speedup          GDAL's raw polygons of a map to a GeoPackage ÷ ours, to a valid coverage with minimum units
+                            in a GeoPackage and a GeoParquet
+    vector_invalid          polygons that are invalid, leave a gap, overlap, or are too small without a reason
+    raster_tile_speedup     map tiles of imagery a second, from the site ÷ from TiTiler, of one COG
+    vector_tile_speedup     a vector tile of zoom 14 made by ST_AsMVT ÷ ours as it is kept
 """
 
 from __future__ import annotations
@@ -26,10 +31,14 @@ sys.path[:0] = [str(REPOSITORY / "bench"), str(REPOSITORY)]
 
 import _maps_cog  # noqa: E402 (the path must be set first)
 import _maps_predict  # noqa: E402
+import _maps_tiles  # noqa: E402
+import _maps_vectors  # noqa: E402
 
 SECTIONS: dict[str, Callable[[int], dict[str, float]]] = {
     "predict": _maps_predict.measure,
     "cog": _maps_cog.measure,
+    "vectors": _maps_vectors.measure,
+    "tiles": _maps_tiles.measure,
 }
 
 

@@ -39,7 +39,7 @@ urlpatterns = [
         name="prediction-change",
     ),
     re_path(
-        r"^predictions/(?P<prediction_id>\d{1,18})/polygons/(?P<name>polygons_[a-z]{1,20}(?:\.[a-z]{1,10}){1,2})$",
+        r"^predictions/(?P<prediction_id>\d{1,18})/polygons/(?P<file>polygons_[a-z]{1,20}(?:\.[a-z]{1,10}){1,2})$",
         views.polygons_file,
         name="polygons-file",
     ),

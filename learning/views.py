@@ -108,19 +108,19 @@ def release_file(request: HttpRequest, version: str, path: str) -> HttpResponseB
 
 
 @require_safe
-def polygons_file(request: HttpRequest, prediction_id: int, name: str) -> HttpResponseBase:
+def polygons_file(request: HttpRequest, prediction_id: int, file: str) -> HttpResponseBase:
     """The polygons of a map, whole or one range; without control tiles while the campaign is open."""
     prediction = Prediction.objects.select_related("model__campaign").filter(pk=prediction_id).first()
     made = offered_polygons(prediction) if prediction is not None else None
-    if made is None or name not in made.files:
+    if made is None or file not in made.files:
         return HttpResponse(
-            f"There are no polygons {name} of map {prediction_id}: see the page of its model.", status=404,
+            f"There are no polygons {file} of map {prediction_id}: see the page of its model.", status=404,
             content_type="text/plain",
         )  # fmt: skip
-    entry = made.files[name]
-    shown = f"{made.prediction.model.version}-{name}"
+    entry = made.files[file]
+    shown = f"{made.prediction.model.version}-{file}"
     cache = "public, no-cache"  # made again, it keeps its name
-    return download(request, made.path(name), sha256=entry["sha256"], size=entry["bytes"], name=shown, cache=cache)
+    return download(request, made.path(file), sha256=entry["sha256"], size=entry["bytes"], name=shown, cache=cache)
 
 
 def download(

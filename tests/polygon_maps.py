@@ -29,6 +29,9 @@ def raster(text: str) -> NDArray[np.uint8]:
 
 
 def write(path: Path, classes: NDArray[np.uint8]) -> Path:
+    """A class map as a file, unless it is there."""
+    if path.exists():
+        return path
     with rasterio.open(
         path, "w", driver="GTiff", dtype="uint8", count=1, nodata=0, width=classes.shape[1], height=classes.shape[0],
         transform=Affine(1, 0, 0, 0, -1, classes.shape[0]), crs="EPSG:2154",

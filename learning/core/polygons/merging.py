@@ -64,12 +64,14 @@ def merge_small(
         step[go] = to
         np.add.at(pixels, to, pixels[go])
         low, high, length = summed_pairs(step[low], step[high], length)
+        home = step[home]
         joined = _joined(low, high, classes=classes, pixels=pixels)
         moved = np.flatnonzero(joined != np.arange(len(joined)))
-        np.add.at(pixels, joined[moved], pixels[moved])
-        np.logical_or.at(settled, joined[moved], settled[moved])
-        low, high, length = summed_pairs(joined[low], joined[high], length)
-        home = joined[step[home]]
+        if len(moved):
+            np.add.at(pixels, joined[moved], pixels[moved])
+            np.logical_or.at(settled, joined[moved], settled[moved])
+            low, high, length = summed_pairs(joined[low], joined[high], length)
+            home = joined[home]
     return home, Regions(classes, pixels, minimum, settled)
 
 
@@ -91,10 +93,13 @@ def _leaving(
     waits[source[small[target] & first_served]] = True
     leaves = small[source] & ~waits[source]
     source, target, length = source[leaves], target[leaves], length[leaves]
+    only = np.bincount(source, minlength=len(small))[source] == 1
+    go, to = source[only], target[only]  # most of them: specks within another region
+    source, target, length = source[~only], target[~only], length[~only]
     order = np.lexsort((target, -pixels[target], -length, distance[classes[source], classes[target]], source))
     source, target = source[order], target[order]
-    best = np.flatnonzero(np.concatenate([[True], source[1:] != source[:-1]])) if len(source) else order
-    return source[best], target[best]
+    best = np.flatnonzero(np.diff(source, prepend=-1))
+    return np.concatenate([go, source[best]]), np.concatenate([to, target[best]])
 
 
 def _joined(low: Ints, high: Ints, *, classes: NDArray[np.uint8], pixels: Ints) -> Ints:

@@ -10,8 +10,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from learning.core.durable import write_durably
-from learning.core.polygons.plan import SIDES, PolygonPlan, load_arrays
+from learning.core.polygons.plan import SIDES, PolygonPlan, load_arrays, save
 from learning.core.polygons.runs import Ints, Runs, connected, contacts_of, fewer_runs
 from learning.core.polygons.trace import outlines
 
@@ -73,7 +72,7 @@ def outline_block(plan: PolygonPlan, number: int) -> None:
     stream = io.BytesIO()
     with pa.ipc.new_file(stream, SCHEMA) as out:
         out.write_batch(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
-    write_durably(path, stream.getvalue())
+    save(path, stream.getvalue())
 
 
 def simplified(polygons: NDArray[np.object_], *, tolerance: float, least: NDArray[np.float64]) -> NDArray[np.object_]:

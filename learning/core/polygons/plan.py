@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.core.durable import write_durably
+from learning.core.durable import publish
 
 BLOCK_PX = 4096
 JOINED_BLOCKS = 16  # a region on more blocks than this stays cut along them: memory does not grow with it
@@ -116,12 +118,23 @@ class PolygonPlan:
         return json.dumps(asdict(self), default=plain, sort_keys=True)
 
 
+def save(path: Path, content: bytes) -> None:
+    """Write a block's file, whole or absent after a crash; where two are at one block, one having been thought dead,
+    each writes a file of its own."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{uuid4().hex[:8]}.partial")
+    try:
+        partial.write_bytes(content)
+        publish(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """An .npz, whole or absent after a crash, with the same bytes for the same arrays."""
     stream = io.BytesIO()
     members: dict[str, Any] = dict(arrays)
     np.savez(stream, allow_pickle=False, **members)
-    write_durably(path, stream.getvalue())
+    save(path, stream.getvalue())
 
 
 def load_arrays(path: Path, *names: str) -> list[NDArray[Any]]:

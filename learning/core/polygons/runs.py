@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 Ints = NDArray[np.int64]
@@ -114,14 +114,13 @@ def connected(runs: Runs, contacts: Contacts) -> Ints:
 
 def numbered(labels: NDArray[np.integer]) -> Ints:
     """The same grouping, numbered from 0 in the order in which groups are first met; -1 stays."""
-    groups, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    if len(groups) and groups[0] < 0:
-        first[0] = -1  # before all others, so that it gets no number
-    rank = np.empty(len(groups), np.int64)
-    rank[np.argsort(first)] = np.arange(len(groups))
-    if len(groups) and groups[0] < 0:
-        rank -= 1
-    return rank[inverse]
+    first = np.full(int(labels.max(initial=-1)) + 2, len(labels), np.int64)  # the last is that of -1
+    first[labels[::-1]] = np.arange(len(labels) - 1, -1, -1)  # of several, the last written stays
+    first[-1] = -1  # before all others, so that it gets the number -1
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(-1, len(first) - 1)
+    numbers: Ints = rank[labels]
+    return numbers
 
 
 def borders_of(runs: Runs, contacts: Contacts, region: Ints) -> tuple[Ints, Ints, Ints]:
@@ -130,11 +129,14 @@ def borders_of(runs: Runs, contacts: Contacts, region: Ints) -> tuple[Ints, Ints
 
     Args: region: int64 (run,), as from `connected`; runs of -1 have no borders.
     """
-    a = np.concatenate([region[contacts.upper], region[:-1]])
-    b = np.concatenate([region[contacts.lower], region[1:]])
-    beside = runs.starts[1:] % runs.width != 0  # not over the end of a row
-    length = np.concatenate([contacts.lengths, beside.astype(np.int64)])
-    return summed_pairs(a, b, length)
+    upper, lower = region[contacts.upper], region[contacts.lower]
+    border = np.flatnonzero(upper != lower)
+    beside = np.flatnonzero((region[1:] != region[:-1]) & (runs.starts[1:] % runs.width != 0))  # not over a row's end
+    return summed_pairs(
+        np.concatenate([upper[border], region[beside]]),
+        np.concatenate([lower[border], region[beside + 1]]),
+        np.concatenate([contacts.lengths[border], np.ones(len(beside), np.int64)]),
+    )
 
 
 def summed_pairs(a: Ints, b: Ints, length: Ints) -> tuple[Ints, Ints, Ints]:
@@ -144,10 +146,9 @@ def summed_pairs(a: Ints, b: Ints, length: Ints) -> tuple[Ints, Ints, Ints]:
     if not len(a):
         nothing = np.zeros(0, np.int64)
         return nothing, nothing, nothing
-    base = int(max(a.max(), b.max())) + 1
-    keys = np.minimum(a, b) * base + np.maximum(a, b)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    low, high = np.divmod(keys[first], base)
-    return low, high, np.add.reduceat(length[order], first)
+    size = int(max(a.max(), b.max())) + 1
+    ends = np.minimum(a, b).astype(np.int32), np.maximum(a, b).astype(np.int32)
+    table = csr_array(coo_array((length, ends), shape=(size, size)))  # buckets by the lower one: no sort of all pairs
+    table.sort_indices()
+    low = np.repeat(np.arange(size), np.diff(table.indptr))
+    return low, table.indices.astype(np.int64), table.data

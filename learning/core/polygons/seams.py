@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from learning.core.durable import write_durably
 from learning.core.polygons.merging import Regions, merge_small
-from learning.core.polygons.plan import SIDES, PolygonPlan, load_arrays, save_arrays
+from learning.core.polygons.plan import SIDES, PolygonPlan, load_arrays, save, save_arrays
 from learning.core.polygons.runs import Ints, numbered, summed_pairs
 
 _OVER = (("right", "left"), ("bottom", "top"))  # sides that lie on each other, seen from the first block
@@ -87,7 +86,7 @@ def join_seams(plan: PolygonPlan) -> None:
         found["offset"] = np.array(nodes.offsets[number])
         found |= _changes_beyond(plan, nodes, number, facts["region"])
         save_arrays(plan.seams_path(number), found)
-    write_durably(plan.seams_done_path, b"")
+    save(plan.seams_done_path, b"")
 
 
 def _nodes(plan: PolygonPlan) -> _Nodes:

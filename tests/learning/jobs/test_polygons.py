@@ -236,7 +236,7 @@ def test_a_models_page_offers_the_polygons_in_the_readers_language(mapped: Any) 
     assert "GeoPackage" in shown and "Control tiles are left out until the campaign is closed." in shown
     assert "everywhere those of: built zone." in shown
     french = signed_in(labelled_person(), "fr").get(url).content.decode()
-    assert "sa carte en polygones" in french and "partout celles de : zone construite." in french
+    assert "sa carte en polygones" in french and "partout celles de\xa0: zone construite." in french
 
 
 def labelled_person() -> Any:
