@@ -107,27 +107,7 @@ def write_web_copy(
         progress: called with values from 0 to 1.
     """
     staging = target.with_suffix(".staging.tif")
-    with open_layer(analysis) as dataset:
-        frame, names = web_frame(dataset), shown_bands([name or "" for name in dataset.descriptions])
-        bounds = bounds_web(dataset)
-    (left, top), (width, height) = frame.corner_m, frame.size
-    place = Affine(frame.pixel_m, 0, left, 0, -frame.pixel_m, top)
-    profile = staging_profile(width=width, height=height, count=3, dtype="uint8") | {
-        "blockxsize": 256,
-        "blockysize": 256,
-    }
-    with rasterio.open(staging, "w", nodata=WHITE, crs=WEB_MERCATOR, transform=place, **profile) as copy:
-        chunks = list(_chunks(frame, bounds))
-        for number, window in enumerate(chunks, start=1):
-            corner = place @ (window.col_off, window.row_off)
-            read = read_web(
-                analysis, *corner, pixel_m=frame.pixel_m, shape=(window.height, window.width), bands=names,
-                resampling=Resampling.bilinear,
-            )  # fmt: skip
-            if read is not None:
-                # 1 to 255 and 0 for invalid become 0 to 254 and 255.
-                copy.write(stretched(*read, [stretch[name] for name in names]) - np.uint8(1), window=window)
-            progress(0.7 * number / len(chunks))
+    frame = _stage(analysis, staging, stretch=stretch, progress=lambda share: progress(0.7 * share))
     overviews = frame.deepest - frame.coarsest
     with rasterio.open(staging, driver="GTiff") as source:
         rasterio.shutil.copy(
@@ -146,6 +126,36 @@ def write_web_copy(
         )
     staging.unlink()
     progress(1.0)
+    return frame
+
+
+def _stage(
+    analysis: Path,
+    staging: Path,
+    *,
+    stretch: Mapping[str, tuple[float, float]],
+    progress: Callable[[float], None],
+) -> WebFrame:
+    """The deepest zoom of a web copy, lossless, part by part."""
+    with open_layer(analysis) as dataset:
+        frame, names = web_frame(dataset), shown_bands([name or "" for name in dataset.descriptions])
+        bounds = bounds_web(dataset)
+    (left, top), (width, height) = frame.corner_m, frame.size
+    place = Affine(frame.pixel_m, 0, left, 0, -frame.pixel_m, top)
+    profile = staging_profile(width=width, height=height, count=3, dtype="uint8")
+    profile |= {"blockxsize": MAP_TILE_PX, "blockysize": MAP_TILE_PX}
+    with rasterio.open(staging, "w", nodata=WHITE, crs=WEB_MERCATOR, transform=place, **profile) as copy:
+        chunks = list(_chunks(frame, bounds))
+        for number, window in enumerate(chunks, start=1):
+            corner = place @ (window.col_off, window.row_off)
+            read = read_web(
+                analysis, *corner, pixel_m=frame.pixel_m, shape=(window.height, window.width), bands=names,
+                resampling=Resampling.bilinear,
+            )  # fmt: skip
+            if read is not None:
+                # 1 to 255 and 0 for invalid become 0 to 254 and 255.
+                copy.write(stretched(*read, [stretch[name] for name in names]) - np.uint8(1), window=window)
+            progress(number / len(chunks))
     return frame
 
 

@@ -9,11 +9,13 @@ import scenes
 from asked_rows import asking_round, held
 from django.db import ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models.expressions import RawSQL
 from gold_rows import gold_campaign
+from learning_rows import labelled_campaign
 from report_rows import report
 from validation_rows import ranked_round
 
-from annotation.models import GoldLease, Lease, PlaceReport, QueueMark, Ticket
+from annotation.models import AnnotatedFeature, GoldLease, Lease, PlaceReport, QueueMark, Ticket
 from annotation.services.queue import claim_next_tile
 from annotation.services.queue_pick import pick_tile
 from annotation.services.splitting import split_tile
@@ -182,3 +184,21 @@ def test_models_that_were_not_promoted_become_held_unless_their_figures_show_the
             assert cursor.fetchall() == [(4,)]
     finally:
         MigrationExecutor(connection).migrate(latest)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_polygons_of_before_are_put_on_the_web_grid_whether_or_not_their_crs_has_a_number() -> None:
+    scene = labelled_campaign(pool=2)
+    numbered, local = AnnotatedFeature.objects.order_by("pk").values_list("pk", flat=True)[:2]
+    AnnotatedFeature.objects.filter(pk=local).update(geometry=RawSQL("ST_SetSRID(geometry, 0)", []))
+    before = dict(AnnotatedFeature.objects.values_list("pk", "ground_web"))
+    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    try:
+        MigrationExecutor(connection).migrate([("annotation", "0022_sources_and_versions")])
+    finally:
+        MigrationExecutor(connection).migrate(latest)
+    for pk in (numbered, local):
+        now = AnnotatedFeature.objects.get(pk=pk).ground_web
+        assert now.srid == 3857 and now.equals_exact(before[pk], 0.001), "to the millimetre, by PostGIS and by pyproj"
+    assert not AnnotatedFeature.objects.filter(ground_web__isnull=True).exists()
+    assert scene.campaign.vector_tiles.count() == 0
