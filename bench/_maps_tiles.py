@@ -50,7 +50,7 @@ def measure(rounds: int = 3) -> dict[str, float]:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "_next_tile_settings")
     sys.path[:0] = [str(REPOSITORY / name) for name in ("platform", "tests", "bench", ".")]
     try:
-        with _database():
+        with database():
             from _next_tile_world import site
 
             layer = _layer(folder)
@@ -64,7 +64,7 @@ def measure(rounds: int = 3) -> dict[str, float]:
 
 
 @contextmanager
-def _database() -> Iterator[None]:
+def database() -> Iterator[None]:
     """A database of our own, migrated; gone afterwards."""
     import django
 
@@ -168,7 +168,8 @@ def _stored(path: Path, z: int, x: int, y: int) -> bytes | None:
     return stored_web_tile(path, z, x, y)[0]
 
 
-def _ask(port: int, paths: list[str], seconds: float = SECONDS) -> dict[str, float]:
+def ask(port: int, paths: list[str], seconds: float = SECONDS) -> dict[str, float]:
+    """What a server answers to these addresses: `rate` a second, `answers`, of which `pictures`, and `bytes`."""
     command = [
         sys.executable,
         str(REPOSITORY / "bench/_maps_tiles_client.py"),
@@ -194,10 +195,10 @@ def _raster(layer: Any, ours: int, theirs: int, rounds: int) -> dict[str, float]
     ports = {"ours": ours, "titiler": theirs}
     worst = {name: _fidelity(ports[name], paths[name], places, path) for name in ports}
     for name in ports:
-        _ask(ports[name], paths[name], 1.0)
+        ask(ports[name], paths[name], 1.0)
     rates: dict[str, list[float]] = {name: [] for name in ports}
     for name in ("ours", "titiler", "titiler", "ours") * rounds:
-        rates[name].append(_ask(ports[name], paths[name])["rate"])
+        rates[name].append(ask(ports[name], paths[name])["rate"])
     rate = {name: statistics.median(found) for name, found in rates.items()}
     ratio = rate["ours"] / rate["titiler"]
     print(
@@ -219,7 +220,7 @@ def _print_rest(layer: Any, places: list[tuple[int, int, int]], ports: dict[str,
     closer = [(z + 1, 2 * x, 2 * y) for z, x, y in places if z == deepest and _stored(path, z, x, y)][:200]
     ours = [f"/imagery/ortho/web/{z}/{x}/{y}.jpg" for z, x, y in closer]
     theirs = [f"/tiles/WebMercatorQuad/{z}/{x}/{y}.jpg?url={path}&tilesize=256" for z, x, y in closer]
-    rates = [_ask(ports["ours"], ours)["rate"], _ask(ports["titiler"], theirs)["rate"]]
+    rates = [ask(ports["ours"], ours)["rate"], ask(ports["titiler"], theirs)["rate"]]
     print(f"  a zoom that is not stored, warped from the lossless copy: {rates[0]:.0f} and {rates[1]:.0f} a second")
 
 

@@ -80,10 +80,12 @@ def layer(folder: Path, side: int, images: list[NDArray[np.uint8]]) -> Path:
     return path
 
 
-def lightly_trained(encoder: str, *, steps: int, margin_px: int = 64) -> TrainedModel:
+def lightly_trained(
+    encoder: str, *, steps: int, margin_px: int = 64, class_codes: tuple[str, ...] = CLASSES
+) -> TrainedModel:
     """A model that tells classes apart a little: an untrained one says one class, and all comparisons pass."""
     images, labels = pieces()
-    spec = NetworkSpec(bands=BANDS, class_codes=CLASSES, encoder=encoder, pretrained=encoder.startswith("tu-tf"))
+    spec = NetworkSpec(bands=BANDS, class_codes=class_codes, encoder=encoder, pretrained=encoder.startswith("tu-tf"))
     tiles = [LabelledTile(image, drawn) for image, drawn in zip(images, labels, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
         fitted = fit(tiles, spec, TrainConfig(steps=steps, seed=3), checkpoint_dir=Path(folder))

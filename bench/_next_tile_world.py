@@ -120,7 +120,7 @@ def site(application: str, folder: Path) -> Iterator[int]:
     port = _free_port()
     name = connection.settings_dict["NAME"]
     environment = os.environ | {
-        "DATABASE_URL": _address(name),
+        "DATABASE_URL": address(name),
         "DJANGO_SETTINGS_MODULE": "_next_tile_settings",
         "PYTHONPATH": os.pathsep.join(str(REPOSITORY / part) for part in ("platform", ".", "bench")),
         "STATEMENT_TIMEOUT_MS": "0",
@@ -139,7 +139,8 @@ def site(application: str, folder: Path) -> Iterator[int]:
             server.wait(timeout=30)
 
 
-def _address(name: str) -> str:
+def address(name: str) -> str:
+    """The database's address with another name."""
     from urllib.parse import urlsplit, urlunsplit
 
     url = os.environ.get("DATABASE_URL", "")

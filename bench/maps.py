@@ -16,6 +16,9 @@ beside it, and gives ratios of medians; absolute times depend on the machine and
     vector_invalid          polygons that are invalid, leave a gap, overlap, or are too small without a reason
     raster_tile_speedup     map tiles of imagery a second, from the site ÷ from TiTiler, of one COG
     vector_tile_speedup     a vector tile of zoom 14 made by ST_AsMVT ÷ ours as it is kept
+    peak_mib_large          the most memory of any process for a scene of 20,480 px from its files to the site, MiB
+    peak_mib_quarter        the same for a quarter of the scene
+    scene                   what each stage of scenes of three sizes takes for a square kilometre (docs/scale.md)
 """
 
 from __future__ import annotations
@@ -25,20 +28,23 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "bench"), str(REPOSITORY)]
 
 import _maps_cog  # noqa: E402 (the path must be set first)
 import _maps_predict  # noqa: E402
+import _maps_scene  # noqa: E402
 import _maps_tiles  # noqa: E402
 import _maps_vectors  # noqa: E402
 
-SECTIONS: dict[str, Callable[[int], dict[str, float]]] = {
+SECTIONS: dict[str, Callable[[int], dict[str, Any]]] = {
     "predict": _maps_predict.measure,
     "cog": _maps_cog.measure,
     "vectors": _maps_vectors.measure,
     "tiles": _maps_tiles.measure,
+    "scene": _maps_scene.measure,
 }
 
 
@@ -48,7 +54,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="turns there and back")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     arguments = parser.parse_args()
-    figures: dict[str, float] = {}
+    figures: dict[str, Any] = {}
     for name in arguments.only:
         figures |= SECTIONS[name](arguments.rounds)
     print("FIGURES " + json.dumps(figures))
