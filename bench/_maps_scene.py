@@ -263,7 +263,8 @@ def _check_polygons(prediction: Any, made: Any) -> None:
 
     path = prediction.path(next(name for name in made.files if name.endswith(".gpkg")))
     found = pyogrio.raw.read(path, columns=["class_code", "reason", "pixels"])
-    geometry, (codes, reasons, pixels) = shapely.from_wkb(found[2]), found[3]
+    geometry, column = shapely.from_wkb(found[2]), dict(zip(found[0]["fields"], found[3], strict=True))
+    codes, reasons, pixels = column["class_code"], column["reason"], column["pixels"]
     plan = plan_of(prediction, shipped_rule(made.rule), with_control_tiles=False, work_dir=path.parent / "none")
     numbers = [plan.class_codes.index(code) + 1 for code in codes]
     small = pixels < plan.minimum_px[0, numbers]
