@@ -61,20 +61,18 @@ def _odd_quadrant(corners: Corners) -> NDArray[np.int8]:
 def _stairs(corners: Corners, odd: NDArray[np.int8], free: Ints, *, most: float) -> Ints:
     """Every other corner of stairs of which a step is one pixel high or wide, and twice its triangle below `most`.
 
-    Those that go are those with the odd one above, or below, which is decided by the two regions: an outline moves up
-    or down by a part of a pixel, and a map as a whole does not.
+    Of stairs that go up to the right, those go at which the region of the lower number juts out, of the others those at
+    which it is cut into: never two that follow each other, and what an island loses on two of its sides it gains on
+    the other two, so that it stays where it is and as large as it is.
     """
     quadrant = odd[free]
-    west = (quadrant == 0) | (quadrant == 3)
-    across = np.where(west, corners.ahead[_WEST, free], corners.ahead[_EAST, free])
+    across = np.where((quadrant == 0) | (quadrant == 3), corners.ahead[_WEST, free], corners.ahead[_EAST, free])
     along = np.where(quadrant < 2, corners.ahead[_NORTH, free], corners.ahead[_SOUTH, free])
     wide, high = np.abs(corners.cols[across] - corners.cols[free]), np.abs(corners.rows[along] - corners.rows[free])
-    alone, other = corners.around[quadrant, free], corners.around[(quadrant + 2) % 4, free]
-    below = _shuffled(alone + other) % 2 == 1  # by both regions alike: the same all along an outline
-    chosen = np.zeros(len(odd), bool)
-    chosen[free] = ((quadrant >= 2) == below) & (np.minimum(wide, high) == 1) & (wide * high < most)
-    goes: Ints = free[chosen[free] & ~(west & chosen[across])]
-    return goes
+    juts_out = corners.around[quadrant, free] < corners.around[(quadrant + 2) % 4, free]
+    goes = (juts_out == (quadrant % 2 == 0)) & (np.minimum(wide, high) == 1) & (wide * high < most)
+    chosen: Ints = free[goes]
+    return chosen
 
 
 def _of_short(rings: Rings) -> Ints:
