@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,10 +24,15 @@ from learning.services import acquisition, map_changes, polygons, predictions
 from learning.services.holdout import holdout_windows
 from learning.services.other_vintage import write_other_vintage
 
+if TYPE_CHECKING:
+    from annotation.models import ImageryLayer
+    from learning.core.model_file import TrainedModel as LoadedModel
+
 FILES = MapPaths.in_folder(Path()).names()
 PARTS_FILES = MapPaths.in_folder(Path()).names(parts=2)[len(FILES) :]
 # What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
 PUBLIC_COPIES = (("class_public.tif", "class.tif", "MODE"), ("entropy_public.tif", "entropy.tif", "AVERAGE"))
+WORTH_A_TRIAL = 64  # windows: a trial takes as long as a dozen
 MAP_END, COPIES_END, COMPARED_END = 0.9, 0.95, 0.98  # shares of the progress bar
 
 
@@ -89,9 +94,14 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
         return  # the worker died between the last file and the row
     loaded = loaded_model(model)
     prediction.path("").mkdir(parents=True, exist_ok=True)
-    choice = begin_with(prediction, dropout=loaded.metadata.spec.dropout)
-    predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
     device = device_of(model.options)
+    core_px = int(model.options.get("core_px", CORE_PX.get(device.partition(":")[0], 1024)))
+    choice = begin_with(
+        prediction,
+        dropout=loaded.metadata.spec.dropout,
+        engine=lambda: _engine(loaded, device, core_px, campaign.layer),
+    )
+    predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     try:
         plan = plan_prediction(
@@ -100,12 +110,13 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
             tile_px=campaign.tile_px,
             bands=campaign.layer.bands,
             gsd_m=campaign.layer.gsd_m,
-            core_px=int(model.options.get("core_px", CORE_PX.get(device.partition(":")[0], 1024))),
+            core_px=core_px,
             device=device,
             pixel_score=choice["pixel_score"],
             opinions=choice["opinions"],
             others=other_models(choice, loaded),
             parts=choice["parts"],
+            engine=choice.get("engine", "torch"),
             work_dir=work,
         )
         colour_table(plan.class_codes, colours)
@@ -117,6 +128,16 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     assemble(
         plan, MapPaths.in_folder(prediction.path("")), colours=colours, tags={"MODEL_SHA256": loaded.sha256}
     )  # fmt: skip
+
+
+def _engine(loaded: LoadedModel, device: str, core_px: int, layer: ImageryLayer) -> str:
+    """What runs the network fastest here, where the map is long enough for a trial to be worth its time."""
+    from learning.core.inference import chosen_engine
+
+    if layer.width * layer.height < WORTH_A_TRIAL * core_px**2:
+        return "torch"
+    margin_px = loaded.metadata.margin_px
+    return chosen_engine(loaded, device=device, side_px=core_px + 2 * margin_px, margin_px=margin_px)
 
 
 def _report(context: JobContext, share: float, seconds_left: float | None) -> None:
