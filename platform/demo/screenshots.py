@@ -34,13 +34,11 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 REMEMBER = "localStorage.setItem('solcommun.studio', JSON.stringify({0}))"
 PATIENCE_MS = 60_000
 HIGH = {"viewport": {"width": 1280, "height": 1180}}
-#: Pictures of the public map, each with these layers on; those that the demonstration has.
+#: Pictures of the public map, each with these layers on.
 MAP_LAYERS = {
-    "map-imagery": ["imagery"],
     "map-classes": ["imagery", "class"],
     "map-doubt": ["imagery", "entropy"],
     "map-labels": ["imagery", "labels"],
-    "map-agreement": ["imagery", "agreement"],
 }
 
 
