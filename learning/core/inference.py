@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from learning.core.dataset import Normalisation
 from learning.core.embedding import cells_of
-from learning.core.exported import ExportedNetwork, faster_engine, has_onnx_runtime
+from learning.core.exported import ExportedNetwork, fastest_way, has_onnx_runtime
 from learning.core.model_file import TrainedModel
 from learning.core.network import STRIDE
 from learning.core.precision import autocast, on_device, resolve_precision
@@ -114,26 +115,27 @@ def prepared(model: TrainedModel, *, device: torch.device, precision: str, engin
     return ways[way]
 
 
-def chosen_engine(model: TrainedModel, *, device: str, side_px: int, margin_px: int) -> str:
-    """What runs the network fastest on this machine, by a short trial on noise: one of exported.ENGINES.
+def chosen_way(model: TrainedModel, *, device: str, cores: Sequence[int]) -> tuple[str, int]:
+    """What runs the network fastest on this machine, by a short trial on noise: one of exported.ENGINES, and the side
+    of a window's core in pixels.
 
-    Args: side_px: of the windows that it is going to see, with their margins of margin_px.
+    Args: cores: sides to choose from, the usual one first.
     """
     target = torch.device(device)
     if target.type != "cpu" or model.metadata.spec.dropout > 0 or not has_onnx_runtime():
-        return "torch"  # opinions by dropout are asked of the head alone
-    precision = resolve_precision("auto", target)
+        return "torch", cores[0]  # opinions by dropout are asked of the head alone
+    precision, margin_px = resolve_precision("auto", target), model.metadata.margin_px
     bands = len(model.metadata.spec.bands)
-    noise = torch.rand((1, bands, side_px, side_px), generator=torch.Generator().manual_seed(0))
-    valid = torch.ones((1, side_px, side_px), dtype=torch.bool)
-    kept = slice(margin_px, side_px - margin_px)
-    core = (kept, kept)
 
-    def see(engine: str) -> Any:
+    def see(engine: str, core_px: int) -> Any:
         ready = prepared(model, device=target, precision=precision, engine=engine)
-        return lambda: ready.see(noise, valid, core=core)
+        side = core_px + 2 * margin_px
+        noise = torch.rand((1, bands, side, side), generator=torch.Generator().manual_seed(0))
+        valid = torch.ones((1, side, side), dtype=torch.bool)
+        kept = slice(margin_px, margin_px + core_px)
+        return lambda: ready.see(noise, valid, core=(kept, kept))
 
-    return faster_engine(see)
+    return fastest_way(see, cores)
 
 
 @torch.no_grad()

@@ -118,7 +118,7 @@ def plan_prediction(
         opinions: passes with dropout for a score that needs several, where the model was trained with it.
         others: models with the same classes and bands, whose opinions are asked where it was not.
         parts: side of a tile in parts that are told apart, see regions.check_parts; 1 = none.
-        engine: what runs the networks, see inference.chosen_engine.
+        engine: what runs the networks, see inference.chosen_way.
 
     Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used;
             UnknownAcquisition: no such score; NoSecondOpinion: it needs several opinions, and there is one.

@@ -16,7 +16,7 @@ from learning.core.map_copies import write_hidden_copy
 from learning.core.map_files import assemble, colour_table
 from learning.core.map_plan import MapPaths, claim_work_dir, remove_work_dir
 from learning.jobs.made_with import begin_with, forget, other_models
-from learning.jobs.options import CORE_PX, device_of
+from learning.jobs.options import device_of, usual_core_px
 from learning.jobs.shards import SharedOut
 from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
@@ -32,7 +32,8 @@ FILES = MapPaths.in_folder(Path()).names()
 PARTS_FILES = MapPaths.in_folder(Path()).names(parts=2)[len(FILES) :]
 # What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
 PUBLIC_COPIES = (("class_public.tif", "class.tif", "MODE"), ("entropy_public.tif", "entropy.tif", "AVERAGE"))
-WORTH_A_TRIAL = 64  # windows: a trial takes as long as a dozen
+WORTH_A_TRIAL = 128  # windows: a trial takes as long as a dozen
+SMALLER_CORES_PX = (512,)  # of which small networks keep more in a processor's caches than they lose by margins
 MAP_END, COPIES_END, COMPARED_END = 0.9, 0.95, 0.98  # shares of the progress bar
 
 
@@ -95,11 +96,8 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     loaded = loaded_model(model)
     prediction.path("").mkdir(parents=True, exist_ok=True)
     device = device_of(model.options)
-    core_px = int(model.options.get("core_px", CORE_PX.get(device.partition(":")[0], 1024)))
     choice = begin_with(
-        prediction,
-        dropout=loaded.metadata.spec.dropout,
-        engine=lambda: _engine(loaded, device, core_px, campaign.layer),
+        prediction, dropout=loaded.metadata.spec.dropout, way=lambda: _way(loaded, model, campaign.layer)
     )
     predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
@@ -110,7 +108,7 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
             tile_px=campaign.tile_px,
             bands=campaign.layer.bands,
             gsd_m=campaign.layer.gsd_m,
-            core_px=core_px,
+            core_px=choice.get("core_px", usual_core_px(device)),
             device=device,
             pixel_score=choice["pixel_score"],
             opinions=choice["opinions"],
@@ -130,14 +128,17 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     )  # fmt: skip
 
 
-def _engine(loaded: LoadedModel, device: str, core_px: int, layer: ImageryLayer) -> str:
-    """What runs the network fastest here, where the map is long enough for a trial to be worth its time."""
-    from learning.core.inference import chosen_engine
+def _way(loaded: LoadedModel, model: TrainedModel, layer: ImageryLayer) -> tuple[str, int]:
+    """What runs the network fastest here and by which windows, where the map is long enough for a trial to be worth its
+    time; a core that the model's options name stays."""
+    from learning.core.inference import chosen_way
 
-    if layer.width * layer.height < WORTH_A_TRIAL * core_px**2:
-        return "torch"
-    margin_px = loaded.metadata.margin_px
-    return chosen_engine(loaded, device=device, side_px=core_px + 2 * margin_px, margin_px=margin_px)
+    device = device_of(model.options)
+    usual = usual_core_px(device)
+    cores = [int(model.options["core_px"])] if "core_px" in model.options else [usual, *SMALLER_CORES_PX]
+    if layer.width * layer.height < WORTH_A_TRIAL * usual**2:
+        return "torch", cores[0]
+    return chosen_way(loaded, device=device, cores=cores)
 
 
 def _report(context: JobContext, share: float, seconds_left: float | None) -> None:

@@ -101,16 +101,17 @@ def test_a_map_that_is_gone_on_with_is_made_with_what_it_was_begun_with(tmp_path
     assert made.layer_version == 2
 
 
-def test_the_engine_is_chosen_once_for_a_map_and_only_where_the_map_is_worth_the_trial(
+def test_how_windows_are_run_is_chosen_once_for_a_map_and_only_where_the_map_is_worth_the_trial(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
     asked: list[str] = []
 
-    def chosen(*_given: Any, **_named: Any) -> str:
+    def chosen(*_given: Any, cores: list[int], **_named: Any) -> tuple[str, int]:
+        assert cores == [1024, 512]
         asked.append("onnx")
-        return "onnx"
+        return "onnx", 512
 
-    monkeypatch.setattr("learning.core.inference.chosen_engine", chosen)
+    monkeypatch.setattr("learning.core.inference.chosen_way", chosen)
     small = mapped_layer(tmp_path, tile_px=128)
     assert predicted(small).state == "succeeded" and not asked
     monkeypatch.setattr("learning.jobs.prediction.WORTH_A_TRIAL", 0)
@@ -119,7 +120,7 @@ def test_the_engine_is_chosen_once_for_a_map_and_only_where_the_map_is_worth_the
         patch.setattr("learning.jobs.prediction.assemble", _power_cut)
         assert predicted(large).state == "failed"
     kept = json.loads(Prediction.objects.get(model=large).path("made_with.json").read_bytes())
-    assert kept["engine"] == "onnx" and asked == ["onnx"]
+    assert (kept["engine"], kept["core_px"]) == ("onnx", 512) and asked == ["onnx"]
     monkeypatch.setattr("learning.core.predict.predict_core_row", _power_cut)  # every row is there
     assert predicted(large).state == "succeeded" and asked == ["onnx"]
 
