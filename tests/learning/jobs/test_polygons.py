@@ -104,7 +104,7 @@ def test_a_closed_campaigns_map_becomes_a_coverage_with_the_columns_people_need(
 
 def test_while_the_campaign_is_open_control_tiles_are_left_out(mapped: Any) -> None:
     found = made(mapped)
-    assert set(found.files) == {f"polygons_public.{suffix}" for suffix in ("parquet", "gpkg", "rule.json")}
+    assert set(found.files) == {f"polygons_public.{suffix}" for suffix in ("parquet", "gpkg", "pmtiles", "rule.json")}
     table = pq.read_table(found.path("polygons_public.parquet"))
     geometry = shapely.from_wkb(table["geometry"].to_pylist())
     hidden = len(labelled_tiles(mapped)) * (64 * GSD_M) ** 2
@@ -194,6 +194,41 @@ def test_killed_while_it_looks_joins_and_draws_it_goes_on_with_what_is_there(map
     assert job.state == "succeeded" and job.attempts <= 4
     assert contents(PolygonMap.objects.get()) == expected
     assert not blocks.exists()
+
+
+KILLED_AT_A_TILE = """
+import os, signal, sys, django
+django.setup()
+from annotation.jobs.registry import run_job
+from learning.jobs import polygons
+from learning.release.pmtiles import PmtilesWriter
+polygons.BLOCK_PX = 400
+add = PmtilesWriter.add
+def killed(writer, number, tile):
+    add(writer, number, tile)
+    writer._stream.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+PmtilesWriter.add = killed
+run_job(sys.argv[1])
+"""
+
+
+def test_killed_while_it_writes_tiles_nothing_half_is_there_and_the_next_one_writes_the_same(mapped: Any) -> None:
+    prediction = closed(mapped)
+    expected = contents(made(prediction))
+    for name in expected:
+        prediction.path(name).unlink()
+    job = start_polygons(prediction=prediction)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_A_TILE, str(job.id)], env=worker_environment(lease_seconds=1)
+    )
+    assert killed.returncode == -9
+    assert [path for path in prediction.path("").iterdir() if path.name.startswith("polygons_whole.p")] == []
+    assert next(prediction.path("polygons_whole.blocks").glob("*.pmtiles")).stat().st_size > 16_384
+    time.sleep(1.1)  # its lease lapses
+    assert run_job(str(job.id))
+    assert contents(PolygonMap.objects.get()) == expected
+    assert not prediction.path("polygons_whole.blocks").exists()
 
 
 def test_cancelled_it_stops_between_blocks_and_another_attempt_goes_on(mapped: Any) -> None:
