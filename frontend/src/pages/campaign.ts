@@ -6,7 +6,7 @@ import { ReportForm } from "../overview/report-form";
 import { ReportLayer } from "../overview/reports";
 import { wireRetraining } from "../overview/retraining";
 import { showRounds } from "../overview/rounds";
-import type { ClassLook } from "../overview/labels-layer";
+import type { ClassLook } from "../overview/vector-layer";
 import { wirePanel } from "../overview/layer-panel";
 import type { MapOffer } from "../overview/map-offer";
 import { imageryAlone, PublicMap } from "../overview/public-map";
