@@ -100,7 +100,7 @@ def write_polygon_tiles(
         on_progress: told the share done, 0 to 1; what it raises ends the work.
     Raises: InvalidContents.
     """
-    source = pq.ParquetFile(parquet)
+    source = pq.ParquetFile(parquet, pre_buffer=False)  # else all of the file is read ahead
     bounds = _bounds_of(source)
     zooms = zooms_of(bounds, crs=facts.crs, pixel_crs=pixel_crs)
     parts = path.with_name(f"{path.name}.parts")

@@ -96,6 +96,21 @@ def test_a_polygon_over_four_tiles_is_cut_with_a_margin_and_meets_itself(tmp_pat
     }, "of the whole"
 
 
+def test_what_a_tile_has_of_a_polygon_in_two_places_is_one_feature(tmp_path: Path) -> None:
+    """A fork from below the border, whose prongs reach above it; the margin ends 64 units below."""
+    fork = shapely.union_all(
+        [shapely.box(0, 100, 500, 200), shapely.box(0, -50, 100, 200), shapely.box(400, -50, 500, 200)]
+    )
+    path = tiles_of(tmp_path, polygons(fork))
+    (above,) = features(path, 15, 16384, 16383)
+    assert sorted(shapely.Polygon(ring).bounds for ring in above.rings) == [
+        (0, 4046, 100, 4160), (400, 4046, 500, 4160),
+    ]  # fmt: skip
+    assert all(shapely.LinearRing(ring).is_ccw for ring in above.rings), "two shells"
+    (below,) = features(path, 15, 16384, 16384)
+    assert shape(below).equals(fork)
+
+
 def test_one_too_thin_for_an_outline_is_a_speck_and_there_all_the_same(tmp_path: Path) -> None:
     thin = shapely.box(100.1, 200.1, 100.3, 200.4)
     path = tiles_of(tmp_path, polygons(shapely.box(0, 0, 90, 90), thin))
