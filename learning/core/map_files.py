@@ -13,6 +13,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import rasterio
 from rasterio import Affine
 from rasterio.windows import Window
 
-from annotation.raster.cog import BLOCK_PX, NODATA, ZLEVEL, CogWriter, stored_rows
+from annotation.raster.cog import BLOCK_PX, NODATA, SMOOTH_ZLEVEL, ZLEVEL, CogWriter, stored_rows
 from annotation.raster.reader import open_layer
 from learning.core.durable import publish
 from learning.core.edges import Classes, EdgeCount
@@ -32,6 +33,7 @@ from learning.errors import InvalidPredictionGrid
 
 ENTROPY_LEVELS = 254  # stored 1 … 255; 0 means no imagery
 _COPY_PX = 4096
+_PACKING = ({"predictor": 1, "zlevel": ZLEVEL}, {"predictor": 2, "zlevel": SMOOTH_ZLEVEL})  # of classes, of entropy
 
 
 @contextlib.contextmanager
@@ -48,13 +50,13 @@ def row_writer(plan: PredictionPlan, core_row: int) -> Iterator[RowWriter]:
     place = Affine(1, 0, 0, 0, -1, plan.height - start)
     try:
         with contextlib.ExitStack() as stack:
-            files = [
+            classes, entropy = [
                 stack.enter_context(rasterio.open(
-                    path, "w", **_profile(plan.width, stop - start), transform=place, predictor=predictor
+                    path, "w", **_profile(plan.width, stop - start), transform=place, **packing
                 ))
-                for path, predictor in zip(partial, (1, 2), strict=True)
+                for path, packing in zip(partial, _PACKING, strict=True)
             ]  # fmt: skip
-            writer = RowWriter(*files)
+            writer = RowWriter(classes, entropy, stack.enter_context(ThreadPoolExecutor(max_workers=1)))
             yield writer
         if writer.sums is None:
             raise InvalidPredictionGrid(f"Row {core_row} of windows has no sums: they belong to it.")
@@ -72,13 +74,20 @@ class RowWriter:
 
     _classes: Any
     _entropy: Any
+    _beside: ThreadPoolExecutor
     sums: RowSums | None = None
 
-    def write(self, classes: Classes, levels: Classes, *, left: int) -> None:
-        """Classes and entropy levels of a window's core, uint8 (row, col), from column `left` on."""
-        window = Window(left, 0, classes.shape[1], classes.shape[0])
-        self._classes.write(classes, 1, window=window)
-        self._entropy.write(levels, 1, window=window)
+    def begin_classes(self, classes: Classes, *, left: int) -> Future[None]:
+        """Write the classes of a window's core, uint8 (row, col), from column `left` on, in a thread of its own."""
+        return self._beside.submit(self._classes.write, classes, 1, window=_place(classes, left))
+
+    def write_entropy(self, levels: Classes, *, left: int) -> None:
+        """Write its entropy levels, uint8 (row, col)."""
+        self._entropy.write(levels, 1, window=_place(levels, left))
+
+
+def _place(values: Classes, left: int) -> Window:
+    return Window(left, 0, values.shape[1], values.shape[0])
 
 
 def assemble(
@@ -96,13 +105,16 @@ def assemble(
     levels = {"ENTROPY_MAX_NATS": repr(most), "ENTROPY_LEVELS": str(ENTROPY_LEVELS)}
     classes = {"CLASS_CODES": json.dumps(plan.class_codes)}
     edges = EdgeCount(width=plan.width, tile_px=plan.tile_px, n_rows=plan.n_rows, n_cols=plan.n_cols)
-    _write_cog(
-        plan, PredictionPlan.row_path, out.classes, tags={**tags, **classes}, colours=table, overviews="MODE",
-        on_block=edges.add,
-    )  # fmt: skip
-    _write_cog(
-        plan, PredictionPlan.entropy_path, out.entropy, tags={**tags, **levels}, overviews="AVERAGE", smooth=True
-    )
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        entropy = beside.submit(
+            _write_cog, plan, PredictionPlan.entropy_path, out.entropy, tags={**tags, **levels}, overviews="AVERAGE",
+            smooth=True,
+        )  # fmt: skip
+        _write_cog(
+            plan, PredictionPlan.row_path, out.classes, tags={**tags, **classes}, colours=table, overviews="MODE",
+            on_block=edges.add,
+        )  # fmt: skip
+        entropy.result()
     write_npy(out.edges, edges.counts)
     result = write_tables(plan, out)
     remove_work_dir(plan.work_dir)
@@ -159,6 +171,5 @@ def _profile(width: int, height: int) -> dict[str, Any]:
         "blockxsize": BLOCK_PX,
         "blockysize": BLOCK_PX,
         "compress": "deflate",
-        "zlevel": ZLEVEL,
         "bigtiff": "IF_SAFER",
     }

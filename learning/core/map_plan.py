@@ -26,6 +26,7 @@ class PredictionPlan:
             holds the entropy whichever it is.
         opinions: how many it is made of; 1 for scores that one model gives.
         parts: side of a tile in parts that are told apart, see regions.PARTS; 1 = none are.
+        engine: what runs the networks, one of exported.ENGINES.
     """
 
     source: Path
@@ -43,6 +44,7 @@ class PredictionPlan:
     pixel_score: str = "entropy"
     opinions: int = 1
     parts: int = 1
+    engine: str = "torch"
 
     @property
     def n_core_rows(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from learning.core.durable import write_durably
@@ -23,11 +24,12 @@ def made_with(prediction: Prediction) -> dict[str, Any]:
     return kept
 
 
-def begin_with(prediction: Prediction, *, dropout: float) -> dict[str, Any]:
+def begin_with(prediction: Prediction, *, dropout: float, way: Callable[[], tuple[str, int]]) -> dict[str, Any]:
     """What the policy says of the map, as it was when the map was begun: a worker that goes on with it must not begin
     anew because the policy or the published model has changed meanwhile.
 
-    Args: dropout: of the map's own model.
+    Args: dropout: of the map's own model. way: chooses what runs its networks on this machine, and by
+            windows of which core.
     """
     if prediction.path(FILE).exists():
         return made_with(prediction)
@@ -36,9 +38,11 @@ def begin_with(prediction: Prediction, *, dropout: float) -> dict[str, Any]:
     # Nobody else is heard where one opinion is enough, or the model gives several by itself.
     alone = pixel_score(wanted.pixel_score).members == 1 or dropout > 0
     others = [] if alone else other_opinions(model, count=wanted.opinions - 1)
+    engine, core_px = way()
     choice = {
         "pixel_score": wanted.pixel_score, "opinions": wanted.opinions, "parts": wanted.parts,
-        "others": [other.pk for other in others],
+        "others": [other.pk for other in others], "engine": engine,
+        "core_px": core_px,
     }  # fmt: skip
     write_durably(prediction.path(FILE), json.dumps(choice).encode())
     return choice
