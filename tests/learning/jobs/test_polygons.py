@@ -268,7 +268,8 @@ def test_a_models_page_offers_the_polygons_in_the_readers_language(mapped: Any) 
     run_job(str(Job.objects.get(kind="vectorise").id))
     reader = signed_in(labelled_person())
     shown = reader.get(url).content.decode()
-    assert "GeoPackage" in shown and "Control tiles are left out until the campaign is closed." in shown
+    assert all(f">{form}</a>" in shown for form in ("GeoPackage", "GeoParquet", "PMTiles"))
+    assert "Control tiles are left out until the campaign is closed." in shown
     assert "everywhere those of: built zone." in shown
     french = signed_in(labelled_person(), "fr").get(url).content.decode()
     assert "sa carte en polygones" in french and "partout celles de\xa0: zone construite." in french
@@ -291,6 +292,9 @@ def test_files_are_given_whole_and_in_ranges_and_those_with_control_tiles_only_o
     part = client.get(base + "polygons_public.gpkg", headers={"range": "bytes=10-19"})
     assert part.status_code == 206 and b"".join(part.streaming_content) == data[10:20]
     assert client.get(base + "polygons_public.gpkg", headers={"if-none-match": answer["ETag"]}).status_code == 304
+    tiles = client.get(base + "polygons_public.pmtiles", headers={"range": "bytes=0-126"})
+    assert tiles.status_code == 206 and tiles["Content-Type"] == "application/vnd.pmtiles"
+    assert b"".join(tiles.streaming_content).startswith(b"PMTiles\x03")
     PolygonMap.objects.update(with_control_tiles=True)
     assert client.get(base + "polygons_public.gpkg").status_code == 404
     closed(mapped)
