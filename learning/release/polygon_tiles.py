@@ -4,7 +4,7 @@ The first pass reads some rows at a time, cuts their polygons along the tiles of
 each tile to a file. The second one goes through the tiles in the order of their numbers, puts together what each of
 them got, and writes it.
 
-At the deepest zoom, the first whose units are at most 1.2 times the map's pixels, every polygon is there. Further out
+At the deepest zoom, the first whose units are at most 0.6 of the map's pixels, every polygon is there. Further out
 a polygon below one pixel of the screen (a 256th of a tile's side, squared) is left out. What is left out of a class in
 a tile adds up, and each time it makes a pixel of the screen, a square of that size stands for it where the last of
 them lies: classes of many small polygons keep their share of the ground.
@@ -35,12 +35,12 @@ from learning.release.pmtiles import MAX_ZOOM, Place, PmtilesWriter, tile_id
 
 LAYER = "polygons"
 HALF_WORLD_M = math.pi * 6378137.0
-UNITS = 4096  # along a side of a tile at the deepest zoom
+UNITS = 8192  # along a side of a tile at the deepest zoom
 FAR_UNITS = 1024  # and further out: four to a pixel of the screen
 SCREEN_PX = 256  # along a side of a tile
 SQUARE_UNITS = FAR_UNITS // SCREEN_PX
 MARGIN = 1 / 64  # of a tile's side, so that outlines along it are not seen
-LARGEST_UNIT_PX = 1.2
+LARGEST_UNIT_PX = 0.6  # so that rounding neither loses nor twists a polygon of one pixel
 ZOOMS_BEFORE = 2  # before the one at which the whole map is no larger than a tile
 REASONS = ("", ALONE, CUT)
 ROWS_AT_ONCE = 5_000

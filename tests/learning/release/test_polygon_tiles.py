@@ -38,7 +38,7 @@ def polygons(*shapes: Any, value: int = 1) -> Polygons:
     )
 
 
-def tiles_of(folder: Path, *parts: Polygons, pixel: float = UNIT_M, crs: str = "EPSG:3857") -> Path:
+def tiles_of(folder: Path, *parts: Polygons, pixel: float = 2 * UNIT_M, crs: str = "EPSG:3857") -> Path:
     parquet, path = folder / "p.parquet", folder / "p.pmtiles"
     write_map_parquet(parquet, parts, facts=facts(crs))
     write_polygon_tiles(parquet, path, facts=facts(crs), pixel_crs=pixel)
@@ -59,11 +59,11 @@ def shape(feature: vector_tiles.Feature) -> Any:
 
 
 def test_zooms_go_from_the_whole_map_on_a_quarter_of_a_tile_to_a_pixel_on_a_unit() -> None:
-    """A pixel of 0.25 units of zoom 15 asks for zoom 17; 3,000 m fit into a tile of zoom 13 (4,892 m)."""
-    found = zooms_of((0.0, 0.0, 3000.0, 100.0), crs="EPSG:3857", pixel_crs=UNIT_M / 4)
+    """A pixel of half a unit of zoom 15 asks for zoom 17; 3,000 m fit into a tile of zoom 13 (4,892 m)."""
+    found = zooms_of((0.0, 0.0, 3000.0, 100.0), crs="EPSG:3857", pixel_crs=UNIT_M / 2)
     assert (found.coarsest, found.deepest) == (11, 17)
-    assert zooms_of((0.0, 0.0, 3000.0, 100.0), crs="EPSG:3857", pixel_crs=UNIT_M / 1.19).deepest == 15
-    assert zooms_of((0.0, 0.0, 3000.0, 100.0), crs="EPSG:3857", pixel_crs=UNIT_M / 1.21).deepest == 16
+    assert zooms_of((0.0, 0.0, 3000.0, 100.0), crs="EPSG:3857", pixel_crs=UNIT_M / 0.59).deepest == 15
+    assert zooms_of((0.0, 0.0, 3000.0, 100.0), crs="EPSG:3857", pixel_crs=UNIT_M / 0.61).deepest == 16
     wide = zooms_of((-5e6, -5e6, 5e6, 5e6), crs="EPSG:3857", pixel_crs=10_000.0)
     assert (wide.coarsest, wide.deepest) == (0, 0)
 
@@ -77,34 +77,34 @@ def test_a_polygon_with_a_hole_lies_where_it_belongs_shell_first(tmp_path: Path)
     area = round(outline.area * UNIT_M**2)
     assert found.properties == {"class_code": "a", "area_m2": area, "region_id": 1}
     assert read_archive(path).max_zoom == 15
-    # At zoom 13 a unit is 16 of zoom 15: 10 → 0.6, 110 → 6.9, 20 → 1.3, 220 → 13.8.
+    # At zoom 13 a unit is 32 of zoom 15: 10 → 0.3, 110 → 3.4, 20 → 0.6, 220 → 6.9.
     found = features(path, 13, 4096, 4096)[0]
-    assert found.box == (1, 1, 7, 14)
+    assert found.box == (0, 1, 3, 7)
 
 
 def test_a_polygon_over_four_tiles_is_cut_with_a_margin_and_meets_itself(tmp_path: Path) -> None:
     path = tiles_of(tmp_path, polygons(shapely.box(-300, -200, 500, 400)))
     boxes = {
         (x, y): features(path, 15, 16384 + x, 16384 + y)[0].box for x in (-1, 0) for y in (-1, 0)
-    }  # a 64th of 4,096 units is 64
-    assert boxes[0, 0] == (-64, -64, 500, 400)
-    assert boxes[-1, 0] == (4096 - 300, -64, 4096 + 64, 400)
-    assert boxes[0, -1] == (-64, 4096 - 200, 500, 4096 + 64)
-    assert boxes[-1, -1] == (4096 - 300, 4096 - 200, 4096 + 64, 4096 + 64)
+    }  # a 64th of 8,192 units is 128
+    assert boxes[0, 0] == (-128, -128, 500, 400)
+    assert boxes[-1, 0] == (8192 - 300, -128, 8192 + 128, 400)
+    assert boxes[0, -1] == (-128, 8192 - 200, 500, 8192 + 128)
+    assert boxes[-1, -1] == (8192 - 300, 8192 - 200, 8192 + 128, 8192 + 128)
     assert {feature.properties["area_m2"] for feature in features(path, 15, 16384, 16384)} == {
         round(800 * 600 * UNIT_M**2)
     }, "of the whole"
 
 
 def test_what_a_tile_has_of_a_polygon_in_two_places_is_one_feature(tmp_path: Path) -> None:
-    """A fork from below the border, whose prongs reach above it; the margin ends 64 units below."""
+    """A fork from below the border, whose prongs reach above it; the margin ends 128 units below."""
     fork = shapely.union_all(
-        [shapely.box(0, 100, 500, 200), shapely.box(0, -50, 100, 200), shapely.box(400, -50, 500, 200)]
+        [shapely.box(0, 200, 500, 300), shapely.box(0, -50, 100, 300), shapely.box(400, -50, 500, 300)]
     )
     path = tiles_of(tmp_path, polygons(fork))
     (above,) = features(path, 15, 16384, 16383)
     assert sorted(shapely.Polygon(ring).bounds for ring in above.rings) == [
-        (0, 4046, 100, 4160), (400, 4046, 500, 4160),
+        (0, 8142, 100, 8320), (400, 8142, 500, 8320),
     ]  # fmt: skip
     assert all(shapely.LinearRing(ring).is_ccw for ring in above.rings), "two shells"
     (below,) = features(path, 15, 16384, 16384)
@@ -118,10 +118,10 @@ def test_one_too_thin_for_an_outline_is_a_speck_and_there_all_the_same(tmp_path:
 
 
 def test_small_polygons_keep_their_share_of_the_ground_from_afar(tmp_path: Path) -> None:
-    """At zoom 13 a pixel of the screen is 64 units of zoom 15 wide. Forty polygons of 40 × 40 units are 0.39 pixels
+    """At zoom 13 a pixel of the screen is 128 units of zoom 15 wide. Forty polygons of 80 × 80 units are 0.39 pixels
     each, 15.6 together: 15 squares."""
-    small = [shapely.box(x, y, x + 40, y + 40) for y in range(0, 500, 100) for x in range(0, 800, 100)]
-    large = shapely.box(7000, 0, 7064, 64)
+    small = [shapely.box(x, y, x + 80, y + 80) for y in range(0, 1000, 200) for x in range(0, 1600, 200)]
+    large = shapely.box(14_000, 0, 14_128, 128)
     path = tiles_of(tmp_path, polygons(*small, value=2), polygons(large, value=3))
     found = features(path, 13, 4096, 4096)
     squares = [one for one in found if one.properties == {"class_code": "b"}]
@@ -133,21 +133,24 @@ def test_small_polygons_keep_their_share_of_the_ground_from_afar(tmp_path: Path)
     assert len(features(path, 15, 16384, 16384)) == 40
 
 
-@pytest.fixture(scope="module")
-def noise(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Polygons]:
-    """A map of 1,200 × 900 px of 0.2 m in Lambert-93, in blocks of 512, across tiles of zoom 15."""
-    folder = tmp_path_factory.mktemp("tiles")
-    rng = np.random.default_rng(4)
-    coarse = rng.integers(1, 5, (30, 40))
-    classes = np.kron(coarse, np.ones((30, 30), int)).astype(np.uint8)
-    classes[rng.random(classes.shape) < 0.05] = 1
-    classes[:80, :200] = 0
-    plan = polygon_maps.plan_of(folder, classes, minimum=20, block_px=512, tolerance_px=1.0)
+def tiles_of_map(folder: Path, classes: np.ndarray, *, minimum: int) -> tuple[Path, Polygons]:
+    """The polygons of a class map of 0.2 m in Lambert-93, in blocks of 512 px, and their tiles."""
+    plan = polygon_maps.plan_of(folder, classes, minimum=minimum, block_px=512, tolerance_px=1.0)
     polygon_maps.drawn(plan)
     parts = list(joined(plan, transform=Affine(0.2, 0, 652_300.0, 0, -0.2, 6_862_100.0)))
     path = tiles_of(folder, *parts, pixel=0.2, crs="EPSG:2154")
     columns = [np.concatenate([getattr(part, name) for part in parts]) for name in Polygons.__slots__]
     return path, Polygons(*columns)
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Polygons]:
+    """A map of 1,200 × 900 px, across tiles of zoom 15."""
+    rng = np.random.default_rng(4)
+    classes = np.kron(rng.integers(1, 5, (30, 40)), np.ones((30, 30), int)).astype(np.uint8)
+    classes[rng.random(classes.shape) < 0.05] = 1
+    classes[:80, :200] = 0
+    return tiles_of_map(tmp_path_factory.mktemp("tiles"), classes, minimum=20)
 
 
 def deepest(path: Path) -> dict[tuple[int, int], list[vector_tiles.Feature]]:
@@ -189,6 +192,16 @@ def test_within_a_tile_polygons_share_their_edges_and_cover_what_the_map_covers(
     stretch = 1 / np.cos(np.radians(48.86)) ** 2  # of areas in Web Mercator
     total = shapely.area(expected.geometry).sum()
     assert covered * unit_m**2 / stretch == pytest.approx(total, rel=2e-3)
+
+
+def test_polygons_of_single_pixels_keep_their_shape_and_edges_too(tmp_path: Path) -> None:
+    classes = np.random.default_rng(5).integers(1, 5, (90, 120)).astype(np.uint8)
+    path, expected = tiles_of_map(tmp_path, classes, minimum=1)
+    found = [one for tile in deepest(path).values() for one in tile]
+    assert {one.properties["region_id"] for one in found} == set(expected.region.tolist()) and len(found) > 3000
+    assert shapely.is_valid([shapely.Polygon(ring) for one in found for ring in one.rings]).all()
+    for tile in deepest(path).values():
+        assert shapely.coverage_is_valid([shape(one) for one in tile])
 
 
 def test_another_program_reads_the_same_polygons(noise: Any) -> None:
