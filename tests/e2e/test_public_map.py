@@ -92,6 +92,29 @@ def test_each_layer_is_put_on_and_taken_off_with_its_legend_and_opacity(open_pag
     assert "several people" in page.locator("#layer-agreement-why").inner_text()
 
 
+def test_colours_of_a_layer_are_those_of_its_legend_and_tiles_are_outlines_meanwhile(
+    open_page: Any, campaign: Any
+) -> None:
+    page = opened(open_page())
+    layer(page, "class").check()
+    page.locator("input[data-opacity='class']").fill("100")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(600)  # map tiles fade in
+    classes = campaign.nomenclature.classes.filter(code__in=scenes.TWO_CLASSES)
+    named = {tuple(bytes.fromhex(colour.removeprefix("#"))) for colour in classes.values_list("colour", flat=True)}
+    assert len(named) == 2
+
+    def share_in_class_colours() -> float:
+        picture = map_picture(page)
+        return float(np.any([(picture == colour).all(axis=2) for colour in named], axis=0).mean())
+
+    with_tiles = share_in_class_colours()
+    page.locator("#show-tiles").uncheck()
+    page.wait_for_timeout(300)
+    assert share_in_class_colours() > 0.1
+    assert with_tiles > 0.9 * share_in_class_colours(), "tiles cover no more of the colours than their outlines do"
+
+
 def test_an_address_opens_the_same_view_and_follows_what_one_does(open_page: Any, campaign: Any) -> None:
     page = opened(open_page())
     assert "#" not in page.url, "an address is written once somebody has changed something"

@@ -12,7 +12,7 @@ const REST_MS = 300;
 const OF_CLASSES = new Set(["class", "polygons", "labels", "change"]);
 
 /** Wires the page's elements to a map once the server has said what it can show. */
-export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasses?: boolean } = {}): void {
+export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasses?: boolean; onShown?: () => void } = {}): void {
   map.take(offer, options);
   const named = parseView(location.hash);
   if (named) map.apply(named);
@@ -21,6 +21,7 @@ export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasse
     if (place) refreshRows(place, map);
     showLegends(map);
     refreshCompare(map);
+    options.onShown?.();
   };
   if (place) place.replaceChildren(...rowsInOrder(map.layers).map((layer) => row(layer, map)));
   const steps = document.getElementById("agreement-steps");

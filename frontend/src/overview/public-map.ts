@@ -89,6 +89,17 @@ export class PublicMap {
     this.changed();
   }
 
+  /** Whether colours are seen that mean something: of any layer but imagery. */
+  get showsColours(): boolean {
+    const { compared } = this;
+    return this.layers.some((layer) => {
+      if (!layer.tiles || layer.kind === "imagery") return false;
+      if (compared) return layer.key === compared.left || layer.key === compared.right;
+      const shown = this.shown.get(layer.key);
+      return shown?.on === true && shown.opacity > 0;
+    });
+  }
+
   /** What an address must say to show the same again. */
   view(): MapView {
     const { lat, lng } = this.map.getCenter().wrap();
