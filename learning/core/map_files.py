@@ -98,7 +98,7 @@ def assemble(
     edges = EdgeCount(width=plan.width, tile_px=plan.tile_px, n_rows=plan.n_rows, n_cols=plan.n_cols)
     _write_cog(
         plan, PredictionPlan.row_path, out.classes, tags={**tags, **classes}, colours=table, overviews="MODE",
-        on_block=edges.add,
+        edges=edges,
     )  # fmt: skip
     _write_cog(
         plan, PredictionPlan.entropy_path, out.entropy, tags={**tags, **levels}, overviews="AVERAGE", smooth=True
@@ -129,7 +129,7 @@ def _write_cog(
     path_of: Callable[[PredictionPlan, int], Path],
     path: Path,
     *,
-    on_block: Callable[..., None] = lambda block, *, top, left: None,
+    edges: EdgeCount | None = None,
     **options: Any,
 ) -> None:
     """One map of the rows of windows as a COG; options as those of CogWriter."""
@@ -138,12 +138,18 @@ def _write_cog(
     with CogWriter(path, width=plan.width, height=plan.height, **place, **options) as out:
         for core_row in range(plan.n_core_rows):
             start, stop = plan.core_rows_px(core_row)
+            if not plan.is_wanted(core_row):
+                out.skip(stop - start)
+                if edges is not None:
+                    edges.skip()
+                continue
             stored = stored_rows(path_of(plan, core_row)) if plan.core_px % BLOCK_PX == 0 else itertools.repeat(None)
             with rasterio.open(path_of(plan, core_row), driver="GTiff") as row:
                 for top, packed in zip(range(0, stop - start, BLOCK_PX), stored, strict=False):
                     rows = row.read(1, window=Window(0, top, plan.width, min(BLOCK_PX, stop - start - top)))
-                    for left in range(0, plan.width, _COPY_PX):
-                        on_block(rows[:, left : left + _COPY_PX], top=start + top, left=left)
+                    if edges is not None:
+                        for left in range(0, plan.width, _COPY_PX):
+                            edges.add(rows[:, left : left + _COPY_PX], top=start + top, left=left)
                     out.write(rows, packed=packed)
 
 

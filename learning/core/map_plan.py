@@ -7,7 +7,11 @@ import shutil
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from learning.core.durable import write_durably
+from learning.core.map_area import windows_within
 
 PLAN_NAME = "plan.json"
 
@@ -26,6 +30,7 @@ class PredictionPlan:
             holds the entropy whichever it is.
         opinions: how many it is made of; 1 for scores that one model gives.
         parts: side of a tile in parts that are told apart, see regions.PARTS; 1 = none are.
+        area: the part of the raster that is mapped, as map_area.area_in_pixels has it; "" = all of it.
     """
 
     source: Path
@@ -43,6 +48,7 @@ class PredictionPlan:
     pixel_score: str = "entropy"
     opinions: int = 1
     parts: int = 1
+    area: str = ""
 
     @property
     def n_core_rows(self) -> int:
@@ -74,8 +80,31 @@ class PredictionPlan:
         start = core_row * self.core_px
         return start, min(start + self.core_px, self.height)
 
+    @property
+    def core_rows(self) -> tuple[int, ...]:
+        """Rows of windows that there is something to compute of: all, but for those that an area does not touch."""
+        if not self.area:
+            return tuple(range(self.n_core_rows))
+        return tuple(np.flatnonzero(self._within().any(axis=1)).tolist())
+
+    def is_wanted(self, core_row: int) -> bool:
+        """Whether there is something to compute of a row of windows."""
+        return not self.area or bool(self._within()[core_row].any())
+
+    def wanted_lefts(self, core_row: int) -> frozenset[int]:
+        """First columns of those windows of a row that are to be computed."""
+        lefts = range(0, self.width, self.core_px)
+        if not self.area:
+            return frozenset(lefts)
+        return frozenset(left for left, wanted in zip(lefts, self._within()[core_row], strict=True) if wanted)
+
+    def _within(self) -> NDArray[np.bool_]:
+        return windows_within(self.area, width=self.width, height=self.height, side_px=self.core_px)
+
     def is_done(self, core_row: int) -> bool:
-        """Whether a row of windows is finished."""
+        """Whether a row of windows is finished: one that nothing is to be computed of is."""
+        if not self.is_wanted(core_row):
+            return True
         files = (self.sums_path(core_row), self.row_path(core_row), self.entropy_path(core_row))
         return all(path.exists() for path in files)
 

@@ -53,6 +53,7 @@ def predict_raster(
     opinions: int = OPINIONS,
     others: Sequence[TrainedModel] = (),
     parts: int = 1,
+    area: str = "",
     work_dir: Path | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -69,21 +70,21 @@ def predict_raster(
     plan = plan_prediction(
         model, source, tile_px=tile_px, bands=bands, gsd_m=gsd_m, core_px=core_px, margin_px=margin_px,
         batch_size=batch_size, device=device, precision=precision, pixel_score=pixel_score, opinions=opinions,
-        others=others, parts=parts,
+        others=others, parts=parts, area=area,
         work_dir=work_dir or out.classes.with_name(out.classes.name + ".rows"),
     )  # fmt: skip
     claim_work_dir(plan)
-    for core_row in range(plan.n_core_rows):
+    wanted = plan.core_rows
+    for before, core_row in enumerate(wanted):
         if not plan.is_done(core_row):
-            before = core_row
 
             def row_progress(share: float, before: int = before) -> None:
-                on_progress((before + share) / plan.n_core_rows)
+                on_progress((before + share) / len(wanted))
 
             predict_core_row(
                 model, plan, core_row, others=others, device=device, on_progress=row_progress, should_stop=should_stop
             )
-        on_progress((core_row + 1) / plan.n_core_rows)
+        on_progress((before + 1) / len(wanted))
     return assemble(plan, out, colours=colours, tags={"MODEL_SHA256": model.sha256})
 
 
@@ -104,6 +105,7 @@ def plan_prediction(
     opinions: int = OPINIONS,
     others: Sequence[TrainedModel] = (),
     parts: int = 1,
+    area: str = "",
 ) -> PredictionPlan:
     """Fix everything that decides the bytes of a prediction.
 
@@ -116,6 +118,8 @@ def plan_prediction(
         opinions: passes with dropout for a score that needs several, where the model was trained with it.
         others: models with the same classes and bands, whose opinions are asked where it was not.
         parts: side of a tile in parts that are told apart, see regions.check_parts; 1 = none.
+        area: what is mapped, see map_area.area_in_pixels; "" = the whole raster. What lies outside is as ground without
+            imagery is; the area has the bytes that a map of the whole raster has there.
 
     Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used;
             UnknownAcquisition: no such score; NoSecondOpinion: it needs several opinions, and there is one.
@@ -153,6 +157,7 @@ def plan_prediction(
         pixel_score=pixel_score,
         opinions=heard,
         parts=parts,
+        area=area,
     )
 
 
@@ -228,7 +233,10 @@ def _keep(
     plan: PredictionPlan,
 ) -> None:
     """What is kept of a batch of windows: class and entropy of each pixel of their cores, and sums over tiles."""
-    classes, nats = _classes_and_entropy(windows.logits, windows.cut(windows.valid), model)
+    known = windows.cut(windows.valid)
+    if plan.area:
+        known = known & torch.from_numpy(np.stack([p.mapped for p in batch if p.mapped is not None])).to(known.device)
+    classes, nats = _classes_and_entropy(windows.logits, known, model)
     for k, patch in enumerate(batch):
         share = nats[k] / math.log(len(plan.class_codes))
         class_map = as_uint8(classes[k])

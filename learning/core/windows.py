@@ -13,6 +13,7 @@ from rasterio.windows import Window
 
 from annotation.raster.reader import Raster, open_layer
 from learning.core.dataset import mirror
+from learning.core.map_area import pixels_within
 from learning.core.map_plan import PredictionPlan
 from learning.core.network import STRIDE
 
@@ -21,19 +22,29 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One window as read: image and validity with margins, and where its core lies in the raster."""
+    """One window as read: image and validity with margins, where its core lies in the raster, and which pixels of the
+    core are mapped, bool (row, col); None = all."""
 
     image: Pixels
     valid: NDArray[np.bool_]
     left: int
     width: int
+    mapped: NDArray[np.bool_] | None = None
 
 
 def batches(plan: PredictionPlan, core_row: int) -> Iterator[list[Patch]]:
-    """Windows of a row, equal shapes together, the next batch read while the current one is computed."""
+    """Windows of a row, equal shapes together, the next batch read while the current one is computed.
+
+    Batches are those of the whole row, so that an area has the bytes that the whole map has there; those without a
+    window that touches it are left out.
+    """
     lefts = list(range(0, plan.width, plan.core_px))
     groups = [lefts[:-1], lefts[-1:]] if plan.width % plan.core_px else [lefts]
-    chunks = [g[i : i + plan.batch_size] for g in groups for i in range(0, len(g), plan.batch_size)]
+    every = [g[i : i + plan.batch_size] for g in groups for i in range(0, len(g), plan.batch_size)]
+    wanted = plan.wanted_lefts(core_row)
+    chunks = [chunk for chunk in every if not wanted.isdisjoint(chunk)]
+    if not chunks:
+        return
     with contextlib.ExitStack() as stack:
         dataset = stack.enter_context(open_layer(plan.source))
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
@@ -61,7 +72,10 @@ def _read_patch(dataset: Raster, plan: PredictionPlan, core_row: int, left: int)
     if valid.shape != (len(rows), len(cols)):  # what lies outside is mirrored
         grid = np.ix_(rows - rows.min(), cols - cols.min())
         image, valid = np.ascontiguousarray(image[:, grid[0], grid[1]]), valid[grid]
-    return Patch(image, valid, left, width)
+    mapped = None
+    if plan.area:
+        mapped = pixels_within(plan.area, left=left, top=top, width=width, height=bottom - top)
+    return Patch(image, valid, left, width, mapped)
 
 
 def _mirrored_span(start: int, core: int, margin: int, length: int) -> NDArray[np.intp]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import shapely
 import torch
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
@@ -21,11 +22,13 @@ from rio_cogeo.cogeo import cog_validate
 from annotation.raster.cell_import import Workers, import_cells
 from annotation.raster.ingest import rewrite_as_layer
 from annotation.raster.plans import plan_import
-from learning.core import map_files, map_tables
+from learning.core import map_files, map_tables, windows
 from learning.core.dataset import LabelledTile, Normalisation
+from learning.core.edges import EdgeCount
 from learning.core.embedding import decoded_and_features
 from learning.core.fit import fit
-from learning.core.map_plan import MapPaths, claim_work_dir
+from learning.core.map_area import pixels_within
+from learning.core.map_plan import MapPaths, claim_work_dir, planned
 from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
 from learning.core.network import NetworkSpec, build_network
 from learning.core.pixel_doubt import channel_masks
@@ -688,3 +691,88 @@ def test_a_map_killed_three_times_ends_with_the_bytes_of_one_that_was_not(model,
     predict(load_model(file), raster, tmp_path / "killed")
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
     assert not list((tmp_path / "killed").glob("*.rows*"))
+
+
+def polygon_of(*corners: tuple[float, float]) -> str:
+    return shapely.to_wkb(shapely.Polygon(corners), hex=True)
+
+
+AREAS = {  # windows are 96 px, tiles 50, the raster 330 × 270
+    "a triangle": polygon_of((120, 110), (300, 130), (140, 185)),
+    "in one window": polygon_of((10, 200), (60, 200), (60, 260), (10, 260)),
+    "over a row of windows that it does not touch": shapely.to_wkb(
+        shapely.MultiPolygon([shapely.box(40, 60, 90, 90), shapely.box(200, 200, 320, 260)]), hex=True
+    ),
+    "everything": polygon_of((0, 0), (330, 0), (330, 270), (0, 270)),
+}
+
+
+@pytest.mark.parametrize("name", AREAS)
+def test_a_map_of_an_area_has_the_whole_maps_values_there_and_none_outside(model, raster, predicted, tmp_path, name):
+    predict(model, raster, tmp_path, area=AREAS[name])
+    inside = pixels_within(AREAS[name], left=0, top=0, width=330, height=270)
+    assert inside.any()
+    for file in ("class.tif", "entropy.tif"):
+        assert np.array_equal(read(tmp_path / file), np.where(inside, read(predicted / file), 0))
+        assert cog_validate(tmp_path / file)[0]
+    classes = read(tmp_path / "class.tif")
+    tiles = classes[:250, :300].reshape(5, 50, 6, 50).swapaxes(1, 2).reshape(5, 6, -1)
+    counted = np.stack([(tiles == value).sum(axis=2) for value in (1, 2, 3)], axis=2)
+    assert np.array_equal(np.load(tmp_path / "histogram.npy"), counted)
+    without = counted.sum(axis=2) == 0
+    assert np.array_equal(np.isnan(np.load(tmp_path / "scores.npy")), without)
+    assert (np.load(tmp_path / "embedding.npy")[without] == 0).all()
+    edges = EdgeCount(width=330, tile_px=50, n_rows=5, n_cols=6)
+    edges.add(classes, top=0, left=0)
+    assert np.array_equal(np.load(tmp_path / "edges.npy"), edges.counts)
+    full = inside[:250, :300].reshape(5, 50, 6, 50).all(axis=(1, 3))
+    for table in ("scores.npy", "tile_entropy.npy", "histogram.npy", "doubt.npy"):
+        assert np.array_equal(
+            np.load(tmp_path / table)[full], np.load(predicted / table)[full], equal_nan=table != "histogram.npy"
+        )
+
+
+def test_a_map_of_an_area_of_the_whole_raster_has_the_whole_maps_bytes(model, raster, predicted, tmp_path):
+    predict(model, raster, tmp_path, area=AREAS["everything"])
+    assert digests(tmp_path) == digests(predicted)
+
+
+def test_only_windows_that_touch_the_area_are_read_and_computed(model, raster, tmp_path, monkeypatch):
+    seen: list[tuple[int, int]] = []
+    read_patch = windows._read_patch
+
+    def watched(dataset, plan, core_row, left):
+        seen.append((core_row, left))
+        return read_patch(dataset, plan, core_row, left)
+
+    monkeypatch.setattr(windows, "_read_patch", watched)
+    told: list[float] = []
+    predict(
+        model, raster, tmp_path, area=AREAS["over a row of windows that it does not touch"], on_progress=told.append
+    )
+    # Windows begin at columns 0, 96, 192, 288; rows of windows at 0, 96, 192. The second row is not touched.
+    assert sorted(seen) == [(0, 0), (2, 192), (2, 288)]
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0.5 * 96 / 330, 1.0)
+
+
+def test_batches_of_an_area_are_those_of_the_whole_map(model, raster, tmp_path):
+    predict(model, raster, tmp_path / "whole", batch_size=3)
+    area = AREAS["in one window"]
+    predict(model, raster, tmp_path / "part", batch_size=3, area=area)
+    inside = pixels_within(area, left=0, top=0, width=330, height=270)
+    for file in ("class.tif", "entropy.tif"):
+        assert np.array_equal(read(tmp_path / "part" / file), np.where(inside, read(tmp_path / "whole" / file), 0))
+
+
+def test_rows_of_another_area_are_not_taken_for_those_of_this_one(model, raster, tmp_path):
+    options = {"tile_px": 50, "core_px": 96, "precision": "fp32", "work_dir": tmp_path / "rows"}
+    plan = plan_prediction(model, raster, area=AREAS["a triangle"], **options)
+    claim_work_dir(plan)
+    assert planned(tmp_path / "rows") == plan
+    for row in plan.core_rows:
+        predict_core_row(model, plan, row)
+    assert all(map(plan.is_done, range(plan.n_core_rows)))
+    other = plan_prediction(model, raster, area=AREAS["in one window"], **options)
+    claim_work_dir(other)
+    assert [row for row in range(other.n_core_rows) if not other.is_done(row)] == [2]
