@@ -1,6 +1,7 @@
 """The files of a prediction: finished rows of windows, then the published COGs and tile scores. No torch.
 
-A row of windows is three files: GeoTIFFs of class and entropy, and an .npz of integer sums, written last. Whoever
+A row of windows is three files, GeoTIFFs of class and entropy, and an .npz of integer sums, written last; four where
+probabilities are kept. Whoever
 computes a row, in whatever order, writes the same bytes; assembly goes through them from top to bottom, and copies
 their blocks as they are stored where rows are whole blocks high.
 """
@@ -26,7 +27,14 @@ from annotation.raster.cog import BLOCK_PX, NODATA, ZLEVEL, CogWriter, stored_ro
 from annotation.raster.reader import open_layer
 from learning.core.durable import publish
 from learning.core.edges import Classes, EdgeCount
-from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, remove_work_dir
+from learning.core.map_plan import (
+    PROBABILITIES,
+    PROBABILITY_LEVELS,
+    MapPaths,
+    PredictionPlan,
+    PredictionResult,
+    remove_work_dir,
+)
 from learning.core.map_tables import RowSums, save_sums, write_npy, write_tables
 from learning.errors import InvalidPredictionGrid
 
@@ -41,7 +49,8 @@ def row_writer(plan: PredictionPlan, core_row: int) -> Iterator[RowWriter]:
     Two workers may be at the same row, where one was thought dead: each writes files of its own.
     """
     start, stop = plan.core_rows_px(core_row)
-    final = (plan.row_path(core_row), plan.entropy_path(core_row))
+    final = plan.row_files(core_row)
+    layout = ((1, 1), (2, 1), (2, len(plan.class_codes)))[: len(final)]  # predictor and bands
     own = f"{os.getpid()}-{uuid4().hex[:8]}"
     partial = [path.with_name(f"{path.name}.{own}.partial") for path in final]
     # Placed in pixels counted upwards from the raster's foot: GDAL warns about files without a place.
@@ -50,9 +59,9 @@ def row_writer(plan: PredictionPlan, core_row: int) -> Iterator[RowWriter]:
         with contextlib.ExitStack() as stack:
             files = [
                 stack.enter_context(rasterio.open(
-                    path, "w", **_profile(plan.width, stop - start), transform=place, predictor=predictor
+                    path, "w", **_profile(plan.width, stop - start, bands), transform=place, predictor=predictor
                 ))
-                for path, predictor in zip(partial, (1, 2), strict=True)
+                for path, (predictor, bands) in zip(partial, layout, strict=True)
             ]  # fmt: skip
             writer = RowWriter(*files)
             yield writer
@@ -72,13 +81,19 @@ class RowWriter:
 
     _classes: Any
     _entropy: Any
+    _probabilities: Any = None
     sums: RowSums | None = None
 
-    def write(self, classes: Classes, levels: Classes, *, left: int) -> None:
-        """Classes and entropy levels of a window's core, uint8 (row, col), from column `left` on."""
+    def write(self, classes: Classes, levels: Classes, *, left: int, probabilities: Classes | None = None) -> None:
+        """Classes and entropy levels of a window's core, uint8 (row, col), from column `left` on.
+
+        Args: probabilities: their levels, uint8 (class, row, col), where the plan keeps them.
+        """
         window = Window(left, 0, classes.shape[1], classes.shape[0])
         self._classes.write(classes, 1, window=window)
         self._entropy.write(levels, 1, window=window)
+        if probabilities is not None:
+            self._probabilities.write(probabilities, window=window)
 
 
 def assemble(
@@ -103,6 +118,13 @@ def assemble(
     _write_cog(
         plan, PredictionPlan.entropy_path, out.entropy, tags={**tags, **levels}, overviews="AVERAGE", smooth=True
     )
+    if plan.probabilities:
+        shares = {"PROBABILITY_LEVELS": str(PROBABILITY_LEVELS)}
+        _write_cog(
+            plan, PredictionPlan.probabilities_path, out.classes.with_name(PROBABILITIES),
+            tags={**tags, **classes, **shares}, overviews="AVERAGE", smooth=True, bands=plan.class_codes,
+            scale=1 / PROBABILITY_LEVELS, offset=-1 / PROBABILITY_LEVELS,
+        )  # fmt: skip
     write_npy(out.edges, edges.counts)
     result = write_tables(plan, out)
     remove_work_dir(plan.work_dir)
@@ -132,33 +154,46 @@ def _write_cog(
     edges: EdgeCount | None = None,
     **options: Any,
 ) -> None:
-    """One map of the rows of windows as a COG; options as those of CogWriter."""
+    """One map of the rows of windows as a COG, band after band; options as those of CogWriter."""
     with open_layer(plan.source) as source:
         place = {"crs": source.crs, "transform": source.transform}
+    bands = max(1, len(options.get("bands", ())))
     with CogWriter(path, width=plan.width, height=plan.height, **place, **options) as out:
-        for core_row in range(plan.n_core_rows):
-            start, stop = plan.core_rows_px(core_row)
-            if not plan.is_wanted(core_row):
-                out.skip(stop - start)
-                if edges is not None:
-                    edges.skip()
-                continue
-            stored = stored_rows(path_of(plan, core_row)) if plan.core_px % BLOCK_PX == 0 else itertools.repeat(None)
-            with rasterio.open(path_of(plan, core_row), driver="GTiff") as row:
-                for top, packed in zip(range(0, stop - start, BLOCK_PX), stored, strict=False):
-                    rows = row.read(1, window=Window(0, top, plan.width, min(BLOCK_PX, stop - start - top)))
-                    if edges is not None:
-                        for left in range(0, plan.width, _COPY_PX):
-                            edges.add(rows[:, left : left + _COPY_PX], top=start + top, left=left)
-                    out.write(rows, packed=packed)
+        for band in range(1, bands + 1):
+            if band > 1:
+                out.next_band()
+            for core_row in range(plan.n_core_rows):
+                _copy_row(plan, core_row, path_of(plan, core_row), out, band=band, edges=edges)
 
 
-def _profile(width: int, height: int) -> dict[str, Any]:
+def _copy_row(
+    plan: PredictionPlan, core_row: int, path: Path, out: CogWriter, *, band: int, edges: EdgeCount | None
+) -> None:
+    """One band of a row of windows into a map; as stored, where it is whole blocks high."""
+    start, stop = plan.core_rows_px(core_row)
+    if not plan.is_wanted(core_row):
+        out.skip(stop - start)
+        if edges is not None:
+            edges.skip()
+        return
+    stored = stored_rows(path, band=band) if plan.core_px % BLOCK_PX == 0 else itertools.repeat(None)
+    with rasterio.open(path, driver="GTiff") as row:
+        for top, packed in zip(range(0, stop - start, BLOCK_PX), stored, strict=False):
+            rows = row.read(band, window=Window(0, top, plan.width, min(BLOCK_PX, stop - start - top)))
+            if edges is not None:
+                for left in range(0, plan.width, _COPY_PX):
+                    edges.add(rows[:, left : left + _COPY_PX], top=start + top, left=left)
+            out.write(rows, packed=packed)
+
+
+def _profile(width: int, height: int, bands: int) -> dict[str, Any]:
+    several = {"interleave": "band", "photometric": "MINISBLACK"} if bands > 1 else {}
     return {
+        **several,
         "driver": "GTiff",
         "width": width,
         "height": height,
-        "count": 1,
+        "count": bands,
         "dtype": "uint8",
         "nodata": NODATA,
         "tiled": True,

@@ -14,6 +14,8 @@ from learning.core.durable import write_durably
 from learning.core.map_area import windows_within
 
 PLAN_NAME = "plan.json"
+PROBABILITIES = "probabilities.tif"  # beside the other files of a map, where it was asked for
+PROBABILITY_LEVELS = 254  # stored 1 … 255; 0 means no imagery
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class PredictionPlan:
             holds the entropy whichever it is.
         opinions: how many it is made of; 1 for scores that one model gives.
         parts: side of a tile in parts that are told apart, see regions.PARTS; 1 = none are.
+        probabilities: whether those of all classes are kept too.
         area: the part of the raster that is mapped, as map_area.area_in_pixels has it; "" = all of it.
     """
 
@@ -49,6 +52,7 @@ class PredictionPlan:
     opinions: int = 1
     parts: int = 1
     area: str = ""
+    probabilities: bool = False
 
     @property
     def n_core_rows(self) -> int:
@@ -105,8 +109,12 @@ class PredictionPlan:
         """Whether a row of windows is finished: one that nothing is to be computed of is."""
         if not self.is_wanted(core_row):
             return True
-        files = (self.sums_path(core_row), self.row_path(core_row), self.entropy_path(core_row))
-        return all(path.exists() for path in files)
+        return all(path.exists() for path in (self.sums_path(core_row), *self.row_files(core_row)))
+
+    def row_files(self, core_row: int) -> tuple[Path, ...]:
+        """Rasters of a row of windows: classes, entropy, and probabilities where they are kept."""
+        files = (self.row_path(core_row), self.entropy_path(core_row))
+        return (*files, self.probabilities_path(core_row)) if self.probabilities else files
 
     def row_path(self, core_row: int) -> Path:
         """Classes of a row of windows."""
@@ -115,6 +123,10 @@ class PredictionPlan:
     def entropy_path(self, core_row: int) -> Path:
         """Entropy of a row of windows."""
         return self.work_dir / f"row-{core_row:06d}.entropy.tif"
+
+    def probabilities_path(self, core_row: int) -> Path:
+        """Probabilities of a row of windows, a band a class."""
+        return self.work_dir / f"row-{core_row:06d}.probabilities.tif"
 
     def sums_path(self, core_row: int) -> Path:
         """Integer sums of a row of windows; exists once the row is finished."""

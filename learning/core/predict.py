@@ -27,6 +27,7 @@ from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, c
 from learning.core.model_file import TrainedModel, match_imagery
 from learning.core.network import STRIDE
 from learning.core.precision import resolve_precision
+from learning.core.probabilities import probability_levels
 from learning.core.regions import check_parts
 from learning.core.row_sums import Pixelwise, WindowSums, as_uint8, beside_network
 from learning.core.uncertainty import MOST_OPINIONS, OPINIONS
@@ -54,6 +55,7 @@ def predict_raster(
     others: Sequence[TrainedModel] = (),
     parts: int = 1,
     area: str = "",
+    probabilities: bool = False,
     work_dir: Path | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -70,7 +72,7 @@ def predict_raster(
     plan = plan_prediction(
         model, source, tile_px=tile_px, bands=bands, gsd_m=gsd_m, core_px=core_px, margin_px=margin_px,
         batch_size=batch_size, device=device, precision=precision, pixel_score=pixel_score, opinions=opinions,
-        others=others, parts=parts, area=area,
+        others=others, parts=parts, area=area, probabilities=probabilities,
         work_dir=work_dir or out.classes.with_name(out.classes.name + ".rows"),
     )  # fmt: skip
     claim_work_dir(plan)
@@ -106,6 +108,7 @@ def plan_prediction(
     others: Sequence[TrainedModel] = (),
     parts: int = 1,
     area: str = "",
+    probabilities: bool = False,
 ) -> PredictionPlan:
     """Fix everything that decides the bytes of a prediction.
 
@@ -120,6 +123,7 @@ def plan_prediction(
         parts: side of a tile in parts that are told apart, see regions.check_parts; 1 = none.
         area: what is mapped, see map_area.area_in_pixels; "" = the whole raster. What lies outside is as ground without
             imagery is; the area has the bytes that a map of the whole raster has there.
+        probabilities: whether PROBABILITIES is written too, see learning.core.probabilities.
 
     Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used;
             UnknownAcquisition: no such score; NoSecondOpinion: it needs several opinions, and there is one.
@@ -158,6 +162,7 @@ def plan_prediction(
         opinions=heard,
         parts=parts,
         area=area,
+        probabilities=probabilities,
     )
 
 
@@ -237,6 +242,9 @@ def _keep(
     if plan.area:
         known = known & torch.from_numpy(np.stack([p.mapped for p in batch if p.mapped is not None])).to(known.device)
     classes, nats = _classes_and_entropy(windows.logits, known, model)
+    shares = None
+    if plan.probabilities:
+        shares = probability_levels(windows.logits, known, temperature=model.temperature)
     for k, patch in enumerate(batch):
         share = nats[k] / math.log(len(plan.class_codes))
         class_map = as_uint8(classes[k])
@@ -245,7 +253,7 @@ def _keep(
             doubt=None if doubt is None else beside_network(doubt[k]), cells=windows.seen.cells[k],
         )  # fmt: skip
         levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[k] > 0)
-        out.write(class_map, as_uint8(levels), left=patch.left)
+        out.write(class_map, as_uint8(levels), left=patch.left, probabilities=None if shares is None else shares[k])
 
 
 def predict_window(

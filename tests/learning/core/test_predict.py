@@ -27,6 +27,7 @@ from learning.core.dataset import LabelledTile, Normalisation
 from learning.core.edges import EdgeCount
 from learning.core.embedding import decoded_and_features
 from learning.core.fit import fit
+from learning.core.forward import Networks
 from learning.core.map_area import pixels_within
 from learning.core.map_plan import MapPaths, claim_work_dir, planned
 from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
@@ -118,7 +119,7 @@ def predicted(model, raster, tmp_path_factory) -> Path:
 
 def test_rows_whose_blocks_are_copied_give_the_map_that_rows_packed_again_give(model, raster, tmp_path, monkeypatch):
     predict(model, raster, tmp_path / "copied", core_px=512)
-    monkeypatch.setattr(map_files, "stored_rows", lambda path: itertools.repeat(None))
+    monkeypatch.setattr(map_files, "stored_rows", lambda path, *, band: itertools.repeat(None))
     predict(model, raster, tmp_path / "packed", core_px=512)
     for name in ("class.tif", "entropy.tif"):
         assert np.array_equal(read(tmp_path / "copied" / name), read(tmp_path / "packed" / name)), name
@@ -776,3 +777,58 @@ def test_rows_of_another_area_are_not_taken_for_those_of_this_one(model, raster,
     other = plan_prediction(model, raster, area=AREAS["in one window"], **options)
     claim_work_dir(other)
     assert [row for row in range(other.n_core_rows) if not other.is_done(row)] == [2]
+
+
+@pytest.mark.parametrize("core_px", [96, 512])
+def test_probabilities_are_kept_where_asked_and_all_else_has_the_same_bytes(model, raster, tmp_path, core_px):
+    predict(model, raster, tmp_path / "without", core_px=core_px)
+    predict(model, raster, tmp_path / "with", core_px=core_px, probabilities=True)
+    assert digests(tmp_path / "with") == digests(tmp_path / "without")
+    assert not (tmp_path / "without" / "probabilities.tif").exists()
+    path = tmp_path / "with" / "probabilities.tif"
+    assert cog_validate(path) == (True, [], [])
+    with rasterio.open(path, driver="GTiff") as found:
+        levels = found.read().astype(int)
+        assert found.descriptions == ("field", "roof", "water")
+        assert (found.nodatavals, found.scales, found.offsets) == ((0,) * 3, (1 / 254,) * 3, (-1 / 254,) * 3)
+        assert found.tags()["MODEL_SHA256"] == "c0ffee"
+    classes, entropy = (read(tmp_path / "with" / name) for name in ("class.tif", "entropy.tif"))
+    assert np.array_equal(levels.min(axis=0) == 0, classes == 0)
+    assert np.array_equal(levels.max(axis=0) == 0, classes == 0)
+    mapped = classes > 0
+    own = np.take_along_axis(levels, (classes.astype(int) - 1).clip(0)[None], axis=0)[0]
+    assert (own == levels.max(axis=0))[mapped].all()
+    shares = (levels[:, mapped] - 1) / 254
+    nats = -np.where(shares > 0, shares * np.log(shares, where=shares > 0, out=np.zeros_like(shares)), 0).sum(axis=0)
+    assert np.abs(nats / math.log(3) - (entropy[mapped].astype(float) - 1) / 254).max() < 0.02
+
+
+def test_probabilities_cost_no_second_pass_and_one_map_of_an_area_may_have_them(model, raster, tmp_path, monkeypatch):
+    passes: list[int] = []
+    see = Networks.see
+
+    def counted(self, images, valid, *, core):
+        passes.append(len(images))
+        return see(self, images, valid, core=core)
+
+    monkeypatch.setattr(Networks, "see", counted)
+    area = AREAS["over a row of windows that it does not touch"]
+    predict(model, raster, tmp_path / "part", area=area, probabilities=True)
+    assert sum(passes) == 3  # windows that touch the area
+    predict(model, raster, tmp_path / "whole", probabilities=True)
+    inside = pixels_within(area, left=0, top=0, width=330, height=270)
+    with (
+        rasterio.open(tmp_path / "part" / "probabilities.tif", driver="GTiff") as part,
+        rasterio.open(tmp_path / "whole" / "probabilities.tif", driver="GTiff") as whole,
+    ):
+        assert np.array_equal(part.read(), np.where(inside, whole.read(), 0))
+
+
+def test_rows_without_probabilities_are_not_taken_for_rows_with_them(model, raster, tmp_path):
+    options = {"tile_px": 50, "core_px": 96, "precision": "fp32", "work_dir": tmp_path / "rows"}
+    plan = plan_prediction(model, raster, probabilities=True, **options)
+    claim_work_dir(plan)
+    predict_core_row(model, plan, 1)
+    assert [plan.is_done(row) for row in range(3)] == [False, True, False]
+    plan.probabilities_path(1).unlink()
+    assert not plan.is_done(1)
