@@ -268,6 +268,13 @@ class UnusableArea(LearningUserError):
     status = 422
 
 
+class NotJudgedYet(LearningUserError):
+    """A model is asked for a map before it was judged."""
+
+    code: ClassVar[str] = "not_judged_yet"
+    status = 409
+
+
 class MapAlreadyThere(LearningUserError):
     """The map that is asked for was made."""
 

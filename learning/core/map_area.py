@@ -18,6 +18,7 @@ from learning.errors import UnusableArea
 
 STEP_DEG = 0.01  # a straight line in degrees is off by 3 cm at most, on the ground, where its ends are so near
 MOST_VERTICES = 1_000_000
+_LOOK_PX = 1024
 _EDGE_PX = 0.499  # from a window's edge to its outermost centres, less what arithmetic may be wrong by
 
 
@@ -25,7 +26,7 @@ def area_in_pixels(area: BaseGeometry, grid: PixelGrid) -> str:
     """The part of an area that lies on a raster, in its pixels.
 
     Args:   area: valid polygons in longitude and latitude (WGS 84), with straight edges there, as RFC 7946 says.
-    Raises: UnusableArea: it lies beside the raster, or is too fine to be followed; UnlocatedGrid.
+    Raises: UnusableArea: no pixel's centre lies in it, or it is too fine to be followed; UnlocatedGrid.
     """
     west, south, east, north = grid.bounds_wgs84
     around = shapely.box(west - STEP_DEG, south - STEP_DEG, east + STEP_DEG, north + STEP_DEG)
@@ -49,8 +50,8 @@ def area_in_pixels(area: BaseGeometry, grid: PixelGrid) -> str:
         raise UnusableArea(f"The area's outline meets itself once it is on the imagery's grid "
                            f"({shapely.is_valid_reason(placed)}): simplify it.")  # fmt: skip
     text: str = shapely.to_wkb(placed, hex=True)
-    if not windows_within(text, width=grid.width, height=grid.height, side_px=max(grid.width, grid.height)).any():
-        raise UnusableArea(f"The area lies {_span(area.bounds)}, beside the imagery's pixels: "
+    if not _holds_pixels(text, width=grid.width, height=grid.height):
+        raise UnusableArea(f"The area lies {_span(area.bounds)}, beside the imagery's pixels or between their centres: "
                            "choose one that the imagery covers.")  # fmt: skip
     return text
 
@@ -90,6 +91,22 @@ def pixels_within(area: str, *, left: int, top: int, width: int, height: int) ->
     cols = np.clip(np.ceil(crossed - 0.5) - left, 0, width).astype(np.intp)
     crossings = np.bincount(rows * (width + 1) + cols, minlength=height * (width + 1)).reshape(height, width + 1)
     return np.asarray(np.cumsum(crossings[:, :width], axis=1) % 2 == 1)
+
+
+def _holds_pixels(area: str, *, width: int, height: int) -> bool:
+    side = _LOOK_PX
+    return any(
+        pixels_within(
+            area, left=col * side, top=row * side, width=min(side, width - col * side),
+            height=min(side, height - row * side),
+        ).any()
+        for row, col in np.argwhere(windows_within(area, width=width, height=height, side_px=side)).tolist()
+    )  # fmt: skip
+
+
+def pixels_of(area: str, *, width: int, height: int) -> int:
+    """About how many pixels of a raster lie in an area: its surface in pixels."""
+    return round(shapely.intersection(_parsed(area), shapely.box(0, 0, width, height)).area)
 
 
 @lru_cache(maxsize=8)

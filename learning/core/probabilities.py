@@ -27,12 +27,18 @@ def probability_levels(logits: Tensor, known: Tensor, *, temperature: float = 1.
     Args:    logits: any float (batch, class, row, col). known: bool (batch, row, col). temperature: as the entropy's.
     Returns: uint8 (batch, class, row, col), on the host. Halves are rounded to the even level.
     """
-    if logits.device.type != "cpu":
-        shares = torch.softmax(logits.float() / temperature, dim=1)
-        levels = ((shares * PROBABILITY_LEVELS).round() + 1) * known[:, None]
-        found: Levels = levels.to(torch.uint8).cpu().numpy()
-        return found
-    # By numpy in threads, as the entropy is: torch's own have the next windows to compute.
+    return (_on_host if logits.device.type == "cpu" else _on_device)(logits, known, temperature)
+
+
+def _on_device(logits: Tensor, known: Tensor, temperature: float) -> Levels:
+    shares = torch.softmax(logits.float() / temperature, dim=1)
+    levels = ((shares * PROBABILITY_LEVELS).round() + 1) * known[:, None]
+    found: Levels = levels.to(torch.uint8).cpu().numpy()
+    return found
+
+
+def _on_host(logits: Tensor, known: Tensor, temperature: float) -> Levels:
+    """By numpy in threads, as the entropy is: torch's own have the next windows to compute."""
     values, mask = on_host(logits), known.numpy()
     out = np.empty(values.shape, np.uint8)
     threads, height = torch.get_num_threads(), values.shape[2]

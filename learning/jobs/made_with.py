@@ -31,6 +31,8 @@ def begin_with(prediction: Prediction, *, dropout: float) -> dict[str, Any]:
     """
     if prediction.path(FILE).exists():
         return made_with(prediction)
+    if prediction.is_requested:  # nothing is chosen by its scores
+        return _kept(prediction, {"pixel_score": "entropy", "opinions": 1, "parts": 1, "others": []})
     model = prediction.model
     wanted = round_options(model.campaign)
     # Nobody else is heard where one opinion is enough, or the model gives several by itself.
@@ -40,6 +42,10 @@ def begin_with(prediction: Prediction, *, dropout: float) -> dict[str, Any]:
         "pixel_score": wanted.pixel_score, "opinions": wanted.opinions, "parts": wanted.parts,
         "others": [other.pk for other in others],
     }  # fmt: skip
+    return _kept(prediction, choice)
+
+
+def _kept(prediction: Prediction, choice: dict[str, Any]) -> dict[str, Any]:
     write_durably(prediction.path(FILE), json.dumps(choice).encode())
     return choice
 

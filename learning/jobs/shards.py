@@ -121,7 +121,7 @@ class SharedOut:
             self.report(share, left)
 
         if not settings.MAP_SHARED:
-            every = range(self.plan.n_core_rows)
+            every = self.plan.core_rows
             _compute_rows(
                 self.context, self.prediction, self.plan, self.loaded, every,
                 on_progress=lambda rows: told(there + rows / len(every)),
@@ -143,14 +143,16 @@ class SharedOut:
             raise
 
     def _there(self) -> float:
-        return sum(map(self.plan.is_done, range(self.plan.n_core_rows))) / self.plan.n_core_rows
+        rows = self.plan.core_rows
+        return sum(map(self.plan.is_done, rows)) / len(rows)
 
     def _open(self) -> list[str]:
         """Ids of the jobs of all rows that are not there; those of an attempt before are gone on with."""
-        size = -(-self.plan.n_core_rows // SHARDS)
+        rows = self.plan.core_rows
+        size = -(-len(rows) // SHARDS)
         found = []
-        for first in range(0, self.plan.n_core_rows, size):
-            stop = min(first + size, self.plan.n_core_rows)
+        for some in (rows[start : start + size] for start in range(0, len(rows), size)):
+            first, stop = some[0], some[-1] + 1
             if all(map(self.plan.is_done, range(first, stop))):
                 continue
             try:

@@ -104,6 +104,7 @@ def test_a_long_straight_edge_in_degrees_bends_with_the_projection():
     [
         (shapely.box(3, 40, 4, 41), r"between 3.0000° and 4.0000° east and 40.0000°.*imagery between 2.0000°"),
         (shapely.box(2.10005, 47.9, 2.2, 48), r"beside the imagery's pixels"),  # within the margin of a hundredth
+        (shapely.box(2.0106, 47.95, 2.0114, 47.99), r"or between their centres"),  # 10.6 to 11.4 across
     ],
 )
 def test_an_area_beside_the_imagery_is_refused(area, why):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from learning.core import probabilities
 from learning.core.entropy import classes_and_entropy
 from learning.core.probabilities import probability_levels
 
@@ -43,3 +44,14 @@ def test_the_class_has_the_highest_level_and_levels_add_up_to_one(dtype):
     assert np.abs((found - 1).sum(axis=1)[mask] - 254).max() <= 2.5
     expected = torch.softmax(logits.float() / 1.5, dim=1).numpy()
     assert np.abs((found - 1) / 254 - expected).transpose(0, 2, 3, 1)[mask].max() <= 0.5 / 254 + 1e-6
+
+
+def test_a_gpu_says_the_same_but_for_roundings() -> None:
+    generator = torch.Generator().manual_seed(4)
+    logits = 3 * torch.randn((1, 6, 40, 50), generator=generator)
+    known = torch.rand((1, 40, 50), generator=generator) > 0.1
+    here = probability_levels(logits, known, temperature=0.7).astype(int)
+    there = probabilities._on_device(logits, known, 0.7).astype(int)
+    assert np.abs(here - there).max() <= 1
+    assert (here == there).mean() > 0.999
+    assert np.array_equal(here == 0, there == 0)
