@@ -39,6 +39,7 @@ MOST_MIB = 2048
 SAMPLE_S = 0.05
 MODEL = "tu-tf_efficientnet_lite0"
 TILES_ASKED = 400
+GERS_KM2, FRANCE_KM2 = 6257, 543_940  # of the département's imagery; of metropolitan France
 
 
 def measure(rounds: int = 1, sides: Sequence[int] = SIDES) -> dict[str, Any]:
@@ -59,6 +60,8 @@ def measure(rounds: int = 1, sides: Sequence[int] = SIDES) -> dict[str, Any]:
                 _print(side, scenes[side], watched)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if len(scenes) > 1:
+        _print_growth(scenes)
     if max(peaks.values()) > MOST_MIB:
         raise SystemExit(f"A process held {max(peaks.values()):.0f} MiB, more than the {MOST_MIB} that are allowed.")
     largest = max(sides)
@@ -377,6 +380,23 @@ def _print(side: int, stages: dict[str, dict[str, float]], watched: Watched) -> 
         print(f"  {stage:<20}{told}")
     for name, mib in sorted(watched.peaks.items(), key=lambda one: -one[1]):
         print(f"  {name:<32}{mib:7.0f} MiB at most")
+
+
+def _print_growth(scenes: dict[int, dict[str, dict[str, float]]]) -> None:
+    """Of each stage: what a square kilometre more costs, by least squares over the sizes, and what that makes of a
+    département and of France on a machine as this one."""
+    import numpy as np
+
+    km2 = np.array([(side * GSD_M / 1000) ** 2 for side in scenes])
+    print(f"\n  {'stage':<20}{'s/km²':>8}{'fixed s':>9}{'Gers, h':>9}{'France, h':>11}{'MB/km²':>8}{'Gers, TB':>10}")
+    for stage in ("import", "copy for web maps", "map", "polygons"):
+        seconds = np.array([scenes[side][stage]["seconds_km2"] for side in scenes]) * km2
+        slope, fixed = np.polyfit(km2, seconds, 1)
+        mb = scenes[max(scenes)][stage]["bytes_km2"] / 1e6
+        hours = [slope * area / 3600 for area in (GERS_KM2, FRANCE_KM2)]
+        print(
+            f"  {stage:<20}{slope:8.2f}{fixed:9.1f}{hours[0]:9.1f}{hours[1]:11.0f}{mb:8.1f}{mb * GERS_KM2 / 1e6:10.3f}"
+        )
 
 
 if __name__ == "__main__":

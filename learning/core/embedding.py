@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,14 @@ def decoded_and_features(network: nn.Module, images: Tensor) -> tuple[Tensor, Te
     parts: Any = network
     stages = parts.encoder(images)
     decoded: Tensor = parts.decoder(stages)
-    size = stages[-1].shape[2:]
+    return decoded, cells_of(stages)
+
+
+def cells_of(stages: Sequence[Tensor]) -> Tensor:
+    """The features of decoded_and_features, of the encoder's stages from the image on."""
+    size = (stages[-1].shape[2], stages[-1].shape[3])
     seen = [functional.adaptive_avg_pool2d(stage, size).float() for stage in stages[1:] if stage.shape[1] > 0]
-    return decoded, torch.cat([_narrowed(stage) for stage in seen], dim=1)
+    return torch.cat([_narrowed(stage) for stage in seen], dim=1)
 
 
 def _narrowed(stage: Tensor) -> Tensor:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from learning.core.inference import PreparedNetwork, Seen, prepared
+from learning.core.inference import NO_HEAD, PreparedNetwork, Seen, prepared
 from learning.core.map_plan import PredictionPlan
 from learning.core.model_file import TrainedModel
 from learning.core.pixel_doubt import as_share, channel_masks, mutual_information, one_models_doubt
+from learning.errors import InvalidPredictionGrid
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """A batch of windows on the device, and what the map's own network made of it.
+    """A batch of windows on the device, and what the map's own network made of its core.
 
     Args: images: (batch, band, row, col), raw values. valid: bool (batch, row, col). core: the part that is kept.
     """
@@ -25,11 +26,6 @@ class Windows:
     valid: Tensor
     seen: Seen
     core: tuple[slice, slice]
-
-    @property
-    def logits(self) -> Tensor:
-        """Of the core."""
-        return self.cut(self.seen.logits)
 
     def cut(self, tensor: Tensor) -> Tensor:
         """The core of something by pixel, whose last two dimensions are row and col."""
@@ -46,7 +42,7 @@ class Networks:
 
     def see(self, images: Tensor, valid: Tensor, *, core: tuple[slice, slice]) -> Windows:
         """One pass of the map's own network."""
-        return Windows(images, valid, self._ready(self._model).see(images, valid), core)
+        return Windows(images, valid, self._ready(self._model).see(images, valid, core=core), core)
 
     @torch.inference_mode()
     def doubt(self, windows: Windows) -> Tensor | None:
@@ -60,7 +56,7 @@ class Networks:
         if plan.pixel_score == "entropy":
             return None
         if plan.pixel_score != "bald":
-            doubt = one_models_doubt(plan.pixel_score, windows.logits, temperature=self._model.temperature)
+            doubt = one_models_doubt(plan.pixel_score, windows.seen.logits, temperature=self._model.temperature)
         elif self._model.metadata.spec.dropout > 0:
             doubt = mutual_information(self._opinions_by_dropout(windows))
         else:
@@ -69,17 +65,19 @@ class Networks:
         return share * windows.cut(windows.valid)
 
     def _opinions_by_dropout(self, windows: Windows) -> Iterator[tuple[Tensor, float]]:
-        decoded, ready = windows.seen.decoded, self._ready(self._model)
+        seen, ready = windows.seen, self._ready(self._model)
+        if seen.decoded is None:
+            raise InvalidPredictionGrid(NO_HEAD)
         rate = self._model.metadata.spec.dropout
-        for mask in channel_masks(decoded.shape[1], opinions=self._plan.opinions, rate=rate).to(decoded.device):
-            logits = ready.head(decoded * mask[:, None, None].to(decoded.dtype))
-            yield windows.cut(logits), self._model.temperature
+        for mask in channel_masks(seen.decoded.shape[1], opinions=self._plan.opinions, rate=rate):
+            yield ready.head(seen, mask), self._model.temperature
 
     def _opinions_of_models(self, windows: Windows) -> Iterator[tuple[Tensor, float]]:
-        yield windows.logits, self._model.temperature
+        yield windows.seen.logits, self._model.temperature
         for other in self._others:
-            logits = self._ready(other).see(windows.images, windows.valid).logits
-            yield windows.cut(logits), other.temperature
+            logits = self._ready(other).see(windows.images, windows.valid, core=windows.core).logits
+            yield logits, other.temperature
 
     def _ready(self, model: TrainedModel) -> PreparedNetwork:
-        return prepared(model, device=self._device, precision=self._plan.precision)
+        plan = self._plan
+        return prepared(model, device=self._device, precision=plan.precision, engine=plan.engine)

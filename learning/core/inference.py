@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +18,19 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from learning.core.dataset import Normalisation
-from learning.core.embedding import decoded_and_features
+from learning.core.embedding import cells_of
+from learning.core.exported import ExportedNetwork, fastest_way, has_onnx_runtime
 from learning.core.model_file import TrainedModel
 from learning.core.network import STRIDE
-from learning.core.precision import autocast, on_device
+from learning.core.precision import autocast, on_device, resolve_precision
+from learning.core.trimmed import Core, decoded_core
+from learning.errors import InvalidPredictionGrid
 
 # How outputs follow from weights. It is part of a map's plan: rows computed in another way are not mixed with these.
-WAY = "folded"
+WAY = "folded, trimmed"
 TOLERANCE = 1e-3  # of the largest output, in float32
 _TRIAL_PX = 2 * STRIDE
+NO_HEAD = "ONNX Runtime gives one opinion; make this map with engine = 'torch'."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +38,24 @@ class Seen:
     """What a network made of a batch, on the device, in the arithmetic it was computed in.
 
     Args:
-        logits: (batch, class, row, col), before any temperature.
-        decoded: (batch, channel, …), what the head reads. cells: see embedding.decoded_and_features.
+        logits: (batch, class, row, col) of the core, before any temperature.
+        cells: see embedding.decoded_and_features.
+        decoded, within: what the head reads, and where the core lies in it, as trimmed.decoded_core; None from ONNX
+            Runtime.
     """
 
     logits: Tensor
-    decoded: Tensor
     cells: Tensor
+    decoded: Tensor | None = None
+    within: Core | None = None
 
 
 class PreparedNetwork:
     """A model's network, ready to compute on a device in one arithmetic. Made by `prepared`."""
 
-    def __init__(self, model: TrainedModel, *, device: torch.device, precision: str) -> None:
+    def __init__(self, model: TrainedModel, *, device: torch.device, precision: str, engine: str) -> None:
         norm = model.metadata.normalisation
+        precision = "fp32" if engine == "onnx" else precision
         self._network: Any = on_device(folded(model.network, bands=len(model.metadata.spec.bands)), device)
         self._device, self._precision = device, precision
         # Converted at each pass otherwise. Layers that autocast would keep in float32 are left to it.
@@ -56,40 +65,77 @@ class PreparedNetwork:
         self._mean, self._std = (
             torch.tensor(values, dtype=torch.float32, device=device)[:, None, None] for values in (norm.mean, norm.std)
         )
+        self._exported = None
+        if engine == "onnx":
+            self._exported = ExportedNetwork(self._network)
 
     @torch.inference_mode()
-    def see(self, images: Tensor, valid: Tensor) -> Seen:
+    def see(self, images: Tensor, valid: Tensor, *, core: Core) -> Seen:
         """One pass over what is on the device: raw values (batch, band, row, col), validity bool (batch, row, col)."""
-        inputs = images.to(torch.float32).sub_(self._mean).div_(self._std).mul_(valid[:, None])
+        inputs = images.to(torch.float32).sub_(self._mean).div_(self._std)
+        if not valid.all():
+            inputs.mul_(valid[:, None])
+        if self._exported is not None:
+            return Seen(*self._exported(inputs, core))
         inputs = inputs.to(dtype=self._dtype, memory_format=torch.channels_last)
         with self._arithmetic():
-            decoded, cells = decoded_and_features(self._network, inputs)
-            return Seen(self._network.segmentation_head(decoded), decoded, cells)
+            stages = self._network.encoder(inputs)
+            decoded, within = decoded_core(self._network, stages, core)
+            return Seen(self._network.segmentation_head(decoded)[..., *within], cells_of(stages), decoded, within)
 
     @torch.inference_mode()
-    def head(self, decoded: Tensor) -> Tensor:
-        """Logits of what the head reads."""
+    def head(self, seen: Seen, mask: Tensor) -> Tensor:
+        """Logits of the core when the head is told only some channels of what it reads: mask (channel,)."""
+        if seen.decoded is None or seen.within is None:
+            raise InvalidPredictionGrid(NO_HEAD)
         with self._arithmetic():
-            logits: Tensor = self._network.segmentation_head(decoded)
+            told = seen.decoded * mask[:, None, None].to(seen.decoded)
+            logits: Tensor = self._network.segmentation_head(told)[..., *seen.within]
         return logits
 
     def _arithmetic(self) -> Any:
         return autocast("fp32" if self._dtype is not None else self._precision, self._device)
 
 
-# Of each network, which is never changed once it is loaded, by device, arithmetic and statistics.
-_ready: weakref.WeakKeyDictionary[nn.Module, dict[tuple[torch.device, str, Normalisation], PreparedNetwork]]
+# Of each network, which is never changed once it is loaded, by device, arithmetic, engine and statistics.
+_ready: weakref.WeakKeyDictionary[nn.Module, dict[tuple[torch.device, str, str, Normalisation], PreparedNetwork]]
 _ready = weakref.WeakKeyDictionary()
 
 
-def prepared(model: TrainedModel, *, device: torch.device, precision: str) -> PreparedNetwork:
-    """The model's network for a device and a resolved arithmetic; made once."""
+def prepared(model: TrainedModel, *, device: torch.device, precision: str, engine: str = "torch") -> PreparedNetwork:
+    """The model's network for a device, a resolved arithmetic and one of exported.ENGINES; made once.
+
+    Raises: InvalidPredictionGrid: ONNX Runtime is not installed.
+    """
     ways = _ready.setdefault(model.network, {})
-    way = (device, precision, model.metadata.normalisation)
+    way = (device, precision, engine, model.metadata.normalisation)
     if way not in ways:
         with torch.inference_mode(False), torch.no_grad():  # tensors made in inference mode are good for nothing else
-            ways[way] = PreparedNetwork(model, device=device, precision=precision)
+            ways[way] = PreparedNetwork(model, device=device, precision=precision, engine=engine)
     return ways[way]
+
+
+def chosen_way(model: TrainedModel, *, device: str, cores: Sequence[int]) -> tuple[str, int]:
+    """What runs the network fastest on this machine, by a short trial on noise: one of exported.ENGINES, and the side
+    of a window's core in pixels.
+
+    Args: cores: sides to choose from, the usual one first.
+    """
+    target = torch.device(device)
+    if target.type != "cpu" or model.metadata.spec.dropout > 0 or not has_onnx_runtime():
+        return "torch", cores[0]  # opinions by dropout are asked of the head alone
+    precision, margin_px = resolve_precision("auto", target), model.metadata.margin_px
+    bands = len(model.metadata.spec.bands)
+
+    def see(engine: str, core_px: int) -> Any:
+        ready = prepared(model, device=target, precision=precision, engine=engine)
+        side = core_px + 2 * margin_px
+        noise = torch.rand((1, bands, side, side), generator=torch.Generator().manual_seed(0))
+        valid = torch.ones((1, side, side), dtype=torch.bool)
+        kept = slice(margin_px, margin_px + core_px)
+        return lambda: ready.see(noise, valid, core=(kept, kept))
+
+    return fastest_way(see, cores)
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import rasterio
 from rasterio import Affine
 from rasterio.windows import Window
 
-from annotation.raster.cog import BLOCK_PX, NODATA, ZLEVEL, CogWriter, stored_rows
+from annotation.raster.cog import BLOCK_PX, NODATA, SMOOTH_ZLEVEL, ZLEVEL, CogWriter, stored_rows
 from annotation.raster.reader import open_layer
 from learning.core.durable import publish
 from learning.core.edges import Classes, EdgeCount
@@ -40,6 +41,8 @@ from learning.errors import InvalidPredictionGrid
 
 ENTROPY_LEVELS = 254  # stored 1 … 255; 0 means no imagery
 _COPY_PX = 4096
+# Of classes, of entropy, of probabilities.
+_PACKING = ({"predictor": 1, "zlevel": ZLEVEL}, *2 * ({"predictor": 2, "zlevel": SMOOTH_ZLEVEL},))
 
 
 @contextlib.contextmanager
@@ -50,20 +53,20 @@ def row_writer(plan: PredictionPlan, core_row: int) -> Iterator[RowWriter]:
     """
     start, stop = plan.core_rows_px(core_row)
     final = plan.row_files(core_row)
-    layout = ((1, 1), (2, 1), (2, len(plan.class_codes)))[: len(final)]  # predictor and bands
     own = f"{os.getpid()}-{uuid4().hex[:8]}"
     partial = [path.with_name(f"{path.name}.{own}.partial") for path in final]
     # Placed in pixels counted upwards from the raster's foot: GDAL warns about files without a place.
     place = Affine(1, 0, 0, 0, -1, plan.height - start)
     try:
         with contextlib.ExitStack() as stack:
-            files = [
+            classes, entropy, *probabilities = [
                 stack.enter_context(rasterio.open(
-                    path, "w", **_profile(plan.width, stop - start, bands), transform=place, predictor=predictor
+                    path, "w", **_profile(plan.width, stop - start, bands=bands), transform=place, **packing
                 ))
-                for path, (predictor, bands) in zip(partial, layout, strict=True)
+                for path, packing, bands in zip(partial, _PACKING, (1, 1, len(plan.class_codes)), strict=False)
             ]  # fmt: skip
-            writer = RowWriter(*files)
+            beside = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+            writer = RowWriter(classes, entropy, beside, *probabilities)
             yield writer
         if writer.sums is None:
             raise InvalidPredictionGrid(f"Row {core_row} of windows has no sums: they belong to it.")
@@ -81,19 +84,25 @@ class RowWriter:
 
     _classes: Any
     _entropy: Any
+    _beside: ThreadPoolExecutor
     _probabilities: Any = None
     sums: RowSums | None = None
 
-    def write(self, classes: Classes, levels: Classes, *, left: int, probabilities: Classes | None = None) -> None:
-        """Classes and entropy levels of a window's core, uint8 (row, col), from column `left` on.
+    def begin_classes(self, classes: Classes, *, left: int) -> Future[None]:
+        """Write the classes of a window's core, uint8 (row, col), from column `left` on, in a thread of its own."""
+        return self._beside.submit(self._classes.write, classes, 1, window=_place(classes, left))
 
-        Args: probabilities: their levels, uint8 (class, row, col), where the plan keeps them.
-        """
-        window = Window(left, 0, classes.shape[1], classes.shape[0])
-        self._classes.write(classes, 1, window=window)
-        self._entropy.write(levels, 1, window=window)
-        if probabilities is not None:
-            self._probabilities.write(probabilities, window=window)
+    def write_entropy(self, levels: Classes, *, left: int) -> None:
+        """Write its entropy levels, uint8 (row, col)."""
+        self._entropy.write(levels, 1, window=_place(levels, left))
+
+    def write_probabilities(self, levels: Classes, *, left: int) -> None:
+        """Write its levels of probability, uint8 (class, row, col), where the plan keeps them."""
+        self._probabilities.write(levels, window=_place(levels[0], left))
+
+
+def _place(values: Classes, left: int) -> Window:
+    return Window(left, 0, values.shape[1], values.shape[0])
 
 
 def assemble(
@@ -111,13 +120,16 @@ def assemble(
     levels = {"ENTROPY_MAX_NATS": repr(most), "ENTROPY_LEVELS": str(ENTROPY_LEVELS)}
     classes = {"CLASS_CODES": json.dumps(plan.class_codes)}
     edges = EdgeCount(width=plan.width, tile_px=plan.tile_px, n_rows=plan.n_rows, n_cols=plan.n_cols)
-    _write_cog(
-        plan, PredictionPlan.row_path, out.classes, tags={**tags, **classes}, colours=table, overviews="MODE",
-        edges=edges,
-    )  # fmt: skip
-    _write_cog(
-        plan, PredictionPlan.entropy_path, out.entropy, tags={**tags, **levels}, overviews="AVERAGE", smooth=True
-    )
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        entropy = beside.submit(
+            _write_cog, plan, PredictionPlan.entropy_path, out.entropy, tags={**tags, **levels}, overviews="AVERAGE",
+            smooth=True,
+        )  # fmt: skip
+        _write_cog(
+            plan, PredictionPlan.row_path, out.classes, tags={**tags, **classes}, colours=table, overviews="MODE",
+            edges=edges,
+        )  # fmt: skip
+        entropy.result()
     if plan.probabilities:
         shares = {"PROBABILITY_LEVELS": str(PROBABILITY_LEVELS)}
         _write_cog(
@@ -186,7 +198,7 @@ def _copy_row(
             out.write(rows, packed=packed)
 
 
-def _profile(width: int, height: int, bands: int) -> dict[str, Any]:
+def _profile(width: int, height: int, *, bands: int) -> dict[str, Any]:
     several = {"interleave": "band", "photometric": "MINISBLACK"} if bands > 1 else {}
     return {
         **several,
@@ -200,6 +212,5 @@ def _profile(width: int, height: int, bands: int) -> dict[str, Any]:
         "blockxsize": BLOCK_PX,
         "blockysize": BLOCK_PX,
         "compress": "deflate",
-        "zlevel": ZLEVEL,
         "bigtiff": "IF_SAFER",
     }

@@ -34,6 +34,7 @@ class PredictionPlan:
         parts: side of a tile in parts that are told apart, see regions.PARTS; 1 = none are.
         probabilities: whether those of all classes are kept too.
         area: the part of the raster that is mapped, as map_area.area_in_pixels has it; "" = all of it.
+        engine: what runs the networks, one of exported.ENGINES.
     """
 
     source: Path
@@ -53,6 +54,7 @@ class PredictionPlan:
     parts: int = 1
     area: str = ""
     probabilities: bool = False
+    engine: str = "torch"
 
     @property
     def n_core_rows(self) -> int:

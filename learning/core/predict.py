@@ -20,6 +20,7 @@ from torch import Tensor
 from annotation.raster.reader import open_layer
 from learning.core.dataset import mirror
 from learning.core.entropy import classes_and_entropy
+from learning.core.exported import ENGINES
 from learning.core.forward import Networks, Windows
 from learning.core.inference import WAY, prepared
 from learning.core.map_files import ENTROPY_LEVELS, RowWriter, assemble, row_writer
@@ -109,6 +110,7 @@ def plan_prediction(
     parts: int = 1,
     area: str = "",
     probabilities: bool = False,
+    engine: str = "torch",
 ) -> PredictionPlan:
     """Fix everything that decides the bytes of a prediction.
 
@@ -124,6 +126,7 @@ def plan_prediction(
         area: what is mapped, see map_area.area_in_pixels; "" = the whole raster. What lies outside is as ground without
             imagery is; the area has the bytes that a map of the whole raster has there.
         probabilities: whether PROBABILITIES is written too, see learning.core.probabilities.
+        engine: what runs the networks, see inference.chosen_way.
 
     Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used;
             UnknownAcquisition: no such score; NoSecondOpinion: it needs several opinions, and there is one.
@@ -134,6 +137,8 @@ def plan_prediction(
             raise InvalidPredictionGrid(f"{name} = {value}: give a multiple of {STRIDE}, at least {least}.")
     if tile_px < 1 or batch_size < 1:
         raise InvalidPredictionGrid(f"tile_px = {tile_px}, batch_size = {batch_size}: give 1 or more.")
+    if engine not in ENGINES:
+        raise InvalidPredictionGrid(f"engine = {engine!r}: choose one of {', '.join(ENGINES)}.")
     check_parts(tile_px, parts)
     with open_layer(source) as dataset:
         names = tuple(bands) if bands is not None else tuple(d or "" for d in dataset.descriptions)
@@ -163,6 +168,7 @@ def plan_prediction(
         parts=parts,
         area=area,
         probabilities=probabilities,
+        engine=engine,
     )
 
 
@@ -208,7 +214,12 @@ def predict_core_row(
     top, bottom = plan.core_rows_px(core_row)
     with row_writer(plan, core_row) as out, ThreadPoolExecutor(max_workers=1) as beside:
         kept: Future[None] | None = None
-        for batch in batches(plan, core_row):
+        # Beside a GPU all goes on at once. On a CPU the threads of a pass wait for each other, and lose more to another
+        # one than that gains: what is kept of a window is computed while the next is read, by all of the processor.
+        on_host = target.type == "cpu"
+        for batch in batches(plan, core_row, ahead=not on_host):
+            if kept is not None and on_host:
+                kept.result()
             if should_stop():
                 raise PredictionStopped(f"Stopped in row {core_row} of {plan.n_core_rows}; start it again to go on.")
             images = torch.from_numpy(np.stack([p.image for p in batch])).to(target)
@@ -219,7 +230,6 @@ def predict_core_row(
             if kept is not None:
                 kept.result()
             doubt = networks.doubt(windows)
-            # While the next windows go through the network.
             kept = beside.submit(_keep, out, sums, batch, windows, doubt, model, plan)
             on_progress((batch[-1].left + batch[-1].width) / plan.width)
         if kept is not None:
@@ -241,19 +251,23 @@ def _keep(
     known = windows.cut(windows.valid)
     if plan.area:
         known = known & torch.from_numpy(np.stack([p.mapped for p in batch if p.mapped is not None])).to(known.device)
-    classes, nats = _classes_and_entropy(windows.logits, known, model)
+    classes, nats = _classes_and_entropy(windows.seen.logits, known, model)
     shares = None
     if plan.probabilities:
-        shares = probability_levels(windows.logits, known, temperature=model.temperature)
+        shares = probability_levels(windows.seen.logits, known, temperature=model.temperature)
     for k, patch in enumerate(batch):
         share = nats[k] / math.log(len(plan.class_codes))
         class_map = as_uint8(classes[k])
+        written = out.begin_classes(class_map, left=patch.left)
         sums.add(
             patch, classes=classes[k], class_map=class_map, entropy=share,
             doubt=None if doubt is None else beside_network(doubt[k]), cells=windows.seen.cells[k],
         )  # fmt: skip
         levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[k] > 0)
-        out.write(class_map, as_uint8(levels), left=patch.left, probabilities=None if shares is None else shares[k])
+        out.write_entropy(as_uint8(levels), left=patch.left)
+        if shares is not None:
+            out.write_probabilities(shares[k], left=patch.left)
+        written.result()
 
 
 def predict_window(
@@ -278,9 +292,9 @@ def predict_window(
     """
     images, inside = _as_batch(model, image, valid, device=device)
     ready = prepared(model, device=images.device, precision=resolve_precision(precision, images.device))
-    seen = ready.see(images, inside)
-    core = np.s_[:, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
-    classes, nats = _classes_and_entropy(seen.logits[:, :, *core[1:]], inside[core], model)
+    core = np.s_[margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
+    seen = ready.see(images, inside, core=core)
+    classes, nats = _classes_and_entropy(seen.logits, inside[:, *core], model)
     return as_uint8(classes[0]), np.asarray(nats[0].cpu() if isinstance(nats, Tensor) else nats[0])
 
 
@@ -301,9 +315,8 @@ def window_logits(
     """
     images, inside = _as_batch(model, image, valid, device=device)
     ready = prepared(model, device=images.device, precision=resolve_precision(precision, images.device))
-    seen = ready.see(images, inside)
-    core = np.s_[0, :, margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
-    outputs: NDArray[np.float32] = seen.logits[core].float().cpu().numpy()
+    core = np.s_[margin_px : image.shape[1] - margin_px, margin_px : image.shape[2] - margin_px]
+    outputs: NDArray[np.float32] = ready.see(images, inside, core=core).logits[0].float().cpu().numpy()
     return outputs
 
 

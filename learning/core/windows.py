@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,13 @@ class Patch:
     mapped: NDArray[np.bool_] | None = None
 
 
-def batches(plan: PredictionPlan, core_row: int) -> Iterator[list[Patch]]:
-    """Windows of a row, equal shapes together, the next batch read while the current one is computed.
+def batches(plan: PredictionPlan, core_row: int, *, ahead: bool = True) -> Iterator[list[Patch]]:
+    """Windows of a row, equal shapes together.
 
     Batches are those of the whole row, so that an area has the bytes that the whole map has there; those without a
     window that touches it are left out.
+
+    Args: ahead: read the next batch while the caller is at this one; else once it is asked for.
     """
     lefts = list(range(0, plan.width, plan.core_px))
     groups = [lefts[:-1], lefts[-1:]] if plan.width % plan.core_px else [lefts]
@@ -45,19 +47,21 @@ def batches(plan: PredictionPlan, core_row: int) -> Iterator[list[Patch]]:
     chunks = [chunk for chunk in every if not wanted.isdisjoint(chunk)]
     if not chunks:
         return
-    with contextlib.ExitStack() as stack:
-        dataset = stack.enter_context(open_layer(plan.source))
-        pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+    with open_layer(plan.source) as dataset:
 
         def read(chunk: list[int]) -> list[Patch]:
             return [_read_patch(dataset, plan, core_row, left) for left in chunk]
 
-        coming: Future[list[Patch]] = pool.submit(read, chunks[0])
-        for following in [*chunks[1:], None]:
-            batch = coming.result()
-            if following is not None:
-                coming = pool.submit(read, following)
-            yield batch
+        if not ahead:
+            yield from map(read, chunks)
+            return
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            coming: Future[list[Patch]] = pool.submit(read, chunks[0])
+            for following in [*chunks[1:], None]:
+                batch = coming.result()
+                if following is not None:
+                    coming = pool.submit(read, following)
+                yield batch
 
 
 def _read_patch(dataset: Raster, plan: PredictionPlan, core_row: int, left: int) -> Patch:
@@ -69,13 +73,23 @@ def _read_patch(dataset: Raster, plan: PredictionPlan, core_row: int, left: int)
     window = Window.from_slices((int(rows.min()), int(rows.max()) + 1), (int(cols.min()), int(cols.max()) + 1))
     image = dataset.read(list(plan.band_indexes), window=window)
     valid = dataset.dataset_mask(window=window) > 0
-    if valid.shape != (len(rows), len(cols)):  # what lies outside is mirrored
-        grid = np.ix_(rows - rows.min(), cols - cols.min())
-        image, valid = np.ascontiguousarray(image[:, grid[0], grid[1]]), valid[grid]
+    for axis, positions in ((-2, rows), (-1, cols)):
+        if len(positions) != valid.shape[axis]:
+            image, valid = (_mirrored(values, positions - positions.min(), axis) for values in (image, valid))
     mapped = None
     if plan.area:
         mapped = pixels_within(plan.area, left=left, top=top, width=width, height=bottom - top)
     return Patch(image, valid, left, width, mapped)
+
+
+def _mirrored(values: NDArray[Any], positions: NDArray[np.intp], axis: int) -> NDArray[Any]:
+    """`values` at these positions along an axis. Most of them are the axis itself, which is copied at one go."""
+    begin = int(np.argmin(positions))  # position 0
+    inside = values.shape[axis]
+    if not np.array_equal(positions[begin : begin + inside], np.arange(inside)):
+        return np.take(values, positions, axis=axis)
+    after = np.take(values, positions[begin + inside :], axis=axis)
+    return np.concatenate([np.take(values, positions[:begin], axis=axis), values, after], axis=axis)
 
 
 def _mirrored_span(start: int, core: int, margin: int, length: int) -> NDArray[np.intp]:

@@ -97,3 +97,8 @@ def device_of(options: Mapping[str, Any]) -> str:
     import torch
 
     return str(options.get("device") or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def usual_core_px(device: str) -> int:
+    """Side of a prediction window without its margin where nothing else was chosen."""
+    return CORE_PX.get(device.partition(":")[0], CORE_PX["cpu"])

@@ -7,19 +7,19 @@ import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annotation.errors import JobAlreadyRunning, UserError
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
-from learning.core.map_area import area_in_pixels
+from learning.core.map_area import area_in_pixels, pixels_of
 from learning.core.map_copies import write_hidden_copy
 from learning.core.map_files import assemble, colour_table
 from learning.core.map_plan import PROBABILITIES, MapPaths, claim_work_dir, remove_work_dir
 from learning.jobs.made_with import begin_with, forget, other_models
-from learning.jobs.options import CORE_PX, device_of
+from learning.jobs.options import device_of, usual_core_px
 from learning.jobs.shards import SharedOut
 from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
@@ -29,10 +29,15 @@ from learning.services.map_requests import KIND as ON_REQUEST
 from learning.services.map_requests import shape_of
 from learning.services.other_vintage import write_other_vintage
 
+if TYPE_CHECKING:
+    from learning.core.model_file import TrainedModel as LoadedModel
+
 FILES = MapPaths.in_folder(Path()).names()
 PARTS_FILES = MapPaths.in_folder(Path()).names(parts=2)[len(FILES) :]
 # What is shown while people label, the hold-out left out: the copy, the map it is made of, how that is thinned out.
 PUBLIC_COPIES = (("class_public.tif", "class.tif", "MODE"), ("entropy_public.tif", "entropy.tif", "AVERAGE"))
+WORTH_A_TRIAL = 128  # windows: a trial takes as long as a dozen
+SMALLER_CORES_PX = (512,)  # of which small networks keep more in a processor's caches than they lose by margins
 MAP_END, COPIES_END, COMPARED_END = 0.9, 0.95, 0.98  # shares of the progress bar
 
 
@@ -123,9 +128,13 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
         return  # the worker died between the last file and the row
     loaded = loaded_model(model)
     prediction.path("").mkdir(parents=True, exist_ok=True)
-    choice = begin_with(prediction, dropout=loaded.metadata.spec.dropout)
-    predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
     device = device_of(model.options)
+    grid, area = campaign.layer.pixel_grid, ""
+    if prediction.area:
+        area = area_in_pixels(shape_of(prediction.area), grid)
+    pixels = pixels_of(area, width=grid.width, height=grid.height) if area else grid.width * grid.height
+    choice = begin_with(prediction, dropout=loaded.metadata.spec.dropout, way=lambda: _way(loaded, model, pixels))
+    predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     try:
         plan = plan_prediction(
@@ -134,14 +143,15 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
             tile_px=campaign.tile_px,
             bands=campaign.layer.bands,
             gsd_m=campaign.layer.gsd_m,
-            core_px=int(model.options.get("core_px", CORE_PX.get(device.partition(":")[0], 1024))),
+            core_px=choice.get("core_px", usual_core_px(device)),
             device=device,
             pixel_score=choice["pixel_score"],
             opinions=choice["opinions"],
             others=other_models(choice, loaded),
             parts=choice["parts"],
-            area=area_in_pixels(shape_of(prediction.area), campaign.layer.pixel_grid) if prediction.area else "",
+            area=area,
             probabilities=prediction.probabilities,
+            engine=choice.get("engine", "torch"),
             work_dir=work,
         )
         colour_table(plan.class_codes, colours)
@@ -154,6 +164,19 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     if prediction.area:
         tags["AREA"] = prediction.area_name
     assemble(plan, MapPaths.in_folder(prediction.path("")), colours=colours, tags=tags)
+
+
+def _way(loaded: LoadedModel, model: TrainedModel, pixels: int) -> tuple[str, int]:
+    """What runs the network fastest here and by which windows, where the map is long enough for a trial to be worth its
+    time; a core that the model's options name stays."""
+    from learning.core.inference import chosen_way
+
+    device = device_of(model.options)
+    usual = usual_core_px(device)
+    cores = [int(model.options["core_px"])] if "core_px" in model.options else [usual, *SMALLER_CORES_PX]
+    if pixels < WORTH_A_TRIAL * usual**2:
+        return "torch", cores[0]
+    return chosen_way(loaded, device=device, cores=cores)
 
 
 def _report(context: JobContext, share: float, seconds_left: float | None) -> None:

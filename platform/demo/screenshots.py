@@ -34,6 +34,12 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 REMEMBER = "localStorage.setItem('solcommun.studio', JSON.stringify({0}))"
 PATIENCE_MS = 60_000
 HIGH = {"viewport": {"width": 1280, "height": 1180}}
+#: Pictures of the public map, each with these layers on.
+MAP_LAYERS = {
+    "map-classes": ["imagery", "class"],
+    "map-doubt": ["imagery", "entropy"],
+    "map-labels": ["imagery", "labels"],
+}
 
 
 def main() -> None:
@@ -83,6 +89,9 @@ class Photographer:
             self.take_studio()
         self.take_page("review", "reviewer", WIDE, review)
         self.take_page("campaign", "maintainer", HIGH, campaign)
+        for name, layers in MAP_LAYERS.items():
+            self.take_page(name, "maintainer", HIGH, showing(*layers))
+        self.take_page("map-compare", "maintainer", HIGH, compared)
         self.take_page("catalogue", "maintainer", HIGH, catalogue)
 
     def is_wanted(self, name: str) -> bool:
@@ -187,6 +196,28 @@ def campaign(page: Any, slug: str) -> None:
     """The campaign's page."""
     page.goto(f"/campaigns/{slug}/")
     page.wait_for_timeout(3500)
+
+
+def showing(*layers: str) -> Callable[[Any, str], None]:
+    """The campaign's map with just these layers on."""
+
+    def scene(page: Any, slug: str) -> None:
+        page.goto(f"/campaigns/{slug}/")
+        page.wait_for_selector("input[data-layer='imagery']")
+        for box in page.locator("input[data-layer]:not([disabled])").all():
+            box.set_checked(box.get_attribute("data-layer") in layers)
+        page.wait_for_timeout(2500)
+
+    return scene
+
+
+def compared(page: Any, slug: str) -> None:
+    """The campaign's map: imagery on the left of the border, the model's classes on the right."""
+    showing("imagery", "class")(page, slug)
+    page.check("#compare-on")
+    page.select_option("#compare-left", "imagery")
+    page.select_option("#compare-right", "class")
+    page.wait_for_timeout(2500)
 
 
 def catalogue(page: Any, slug: str) -> None:

@@ -93,14 +93,15 @@ function mapsOf(
   offer: MapOffer, kind: "class" | "entropy", own: number, dated: (name: string, vintage: number) => string, showClasses: boolean,
 ): MapLayer[] {
   const name = kind === "class" ? gettext("What the model sees") : gettext("Where the model doubts");
+  const opacity = kind === "class" ? 0.7 : 1; // doubt is the more transparent the less there is of it
   const found = offer.maps.filter((one) => one.kind === kind);
   if (!found.length) {
     const missing = gettext("No model has drawn a map yet.");
-    return [{ key: kind, kind, name, tiles: null, missing, vintage: own, opacity: 0.7, on: false }];
+    return [{ key: kind, kind, name, tiles: null, missing, vintage: own, opacity, on: false }];
   }
   return [...found].reverse().map((one) => ({
     key: keyOf(kind, one.vintage, own), kind, name: dated(name, one.vintage), tiles: one, missing: "", vintage: one.vintage,
-    opacity: 0.7, on: showClasses && kind === "class" && one.vintage === own,
+    opacity, on: showClasses && kind === "class" && one.vintage === own,
   }));
 }
 

@@ -75,7 +75,7 @@ def test_a_smooth_map_is_stored_by_differences_and_its_overviews_are_means(tmp_p
     with rasterio.open(path, driver="GTiff", overview_level=0) as found:
         assert np.array_equal(found.read(1), cog.average(values))
     plain = written(tmp_path / "plain.tif", values, overviews="AVERAGE")
-    assert path.stat().st_size < 0.8 * plain.stat().st_size
+    assert path.stat().st_size < 0.9 * plain.stat().st_size, "though it is packed with less effort"
 
 
 def test_of_four_values_the_one_met_most_is_kept_and_of_equals_the_first():

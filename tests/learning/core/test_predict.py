@@ -36,6 +36,7 @@ from learning.core.pixel_doubt import channel_masks
 from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window, window_logits
 from learning.core.train_config import TrainConfig
 from learning.core.uncertainty import PIXEL_SCORES, predictive_entropy
+from learning.core.windows import batches
 from learning.errors import (
     InvalidPredictionGrid,
     ModelCannotUseImagery,
@@ -662,6 +663,65 @@ def test_batches_of_another_size_give_the_same_classes_and_all_but_the_same_entr
     assert np.array_equal(read(one / "class.tif"), read(three / "class.tif"))
     levels = [read(folder / "entropy.tif").astype(int) for folder in (one, three)]
     assert np.abs(levels[0] - levels[1]).max() <= 1  # of 254: a kernel may add up in another order
+
+
+def test_a_map_by_onnx_runtime_has_the_classes_of_one_by_pytorch_and_the_same_bytes_in_any_order(
+    model, raster, predicted, tmp_path
+):
+    plan = plan_prediction(
+        model, raster, tile_px=50, work_dir=tmp_path / "rows", core_px=96, precision="fp32", engine="onnx"
+    )
+    for place, order in (("a", (0, 1, 2)), ("b", (2, 0, 1))):
+        claim_work_dir(plan)
+        for core_row in order:
+            predict_core_row(model, plan, core_row)
+        out = MapPaths.in_folder(tmp_path / place)
+        map_files.assemble(plan, out, colours=COLOURS, tags={"MODEL_SHA256": model.sha256})
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+    assert np.array_equal(read(tmp_path / "a" / "class.tif"), read(predicted / "class.tif"))
+    levels = [read(folder / "entropy.tif").astype(int) for folder in (tmp_path / "a", predicted)]
+    assert np.abs(levels[0] - levels[1]).max() <= 1  # of 254
+
+
+def test_rows_of_one_engine_are_not_taken_up_by_another(model, raster, tmp_path):
+    plans = [
+        plan_prediction(model, raster, tile_px=50, work_dir=tmp_path / "rows", core_px=96, engine=engine)
+        for engine in ("torch", "onnx")
+    ]
+    claim_work_dir(plans[0])
+    predict_core_row(model, plans[0], 0)
+    assert plans[1].is_done(0)
+    claim_work_dir(plans[1])
+    assert not plans[1].is_done(0)
+
+
+def test_an_engine_that_there_is_not_is_refused_with_those_there_are(model, raster, tmp_path):
+    with pytest.raises(InvalidPredictionGrid, match=r"'tensorrt'.*torch, onnx"):
+        plan_prediction(model, raster, tile_px=50, work_dir=tmp_path, core_px=96, engine="tensorrt")
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_windows_over_the_edge_are_mirrored_whatever_their_place(model, tmp_path, ahead):
+    image, _labels = scene(5, 70, 100)
+    path = tmp_path / "small.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=70, height=100, count=3, dtype="uint8", nodata=0, tiled=True, blockxsize=64,
+        blockysize=64, crs="EPSG:2154", transform=(0.2, 0, 650_000, 0, -0.2, 6_860_000),
+    ) as target:  # fmt: skip
+        target.write(np.concatenate([image, image[:1]]))
+        target.descriptions = ("R", "B", "G")
+    plan = plan_prediction(model, path, tile_px=50, work_dir=tmp_path, core_px=32, margin_px=32, precision="fp32")
+    whole = np.concatenate([image, image[:1]])[[i - 1 for i in plan.band_indexes]]
+    seen = 0
+    for core_row in range(plan.n_core_rows):
+        for [patch] in batches(plan, core_row, ahead=ahead):
+            rows = np.arange(32 * core_row - 32, 32 * core_row - 32 + patch.image.shape[1])
+            cols = np.arange(patch.left - 32, patch.left - 32 + patch.image.shape[2])
+            fold = [np.pad(np.arange(n), 200, mode="reflect")[200 + at] for n, at in ((100, rows), (70, cols))]
+            assert np.array_equal(patch.image, whole[np.ix_([0, 1], *fold)])
+            assert patch.valid.shape == patch.image.shape[1:]
+            seen += 1
+    assert seen == 4 * 3
 
 
 def killed_at(share: float, file: Path, raster: Path, folder: Path) -> None:

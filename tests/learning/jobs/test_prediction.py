@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,30 @@ def test_a_map_that_is_gone_on_with_is_made_with_what_it_was_begun_with(tmp_path
     made = Prediction.objects.get(model=model)
     assert made.pixel_score == "margin" and "parts_doubt.npy" in made.files
     assert made.layer_version == 2
+
+
+def test_how_windows_are_run_is_chosen_once_for_a_map_and_only_where_the_map_is_worth_the_trial(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    asked: list[str] = []
+
+    def chosen(*_given: Any, cores: list[int], **_named: Any) -> tuple[str, int]:
+        assert cores == [1024, 512]
+        asked.append("onnx")
+        return "onnx", 512
+
+    monkeypatch.setattr("learning.core.inference.chosen_way", chosen)
+    small = mapped_layer(tmp_path, tile_px=128)
+    assert predicted(small).state == "succeeded" and not asked
+    monkeypatch.setattr("learning.jobs.prediction.WORTH_A_TRIAL", 0)
+    large = mapped_layer(tmp_path, number=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("learning.jobs.prediction.assemble", _power_cut)
+        assert predicted(large).state == "failed"
+    kept = json.loads(Prediction.objects.get(model=large).path("made_with.json").read_bytes())
+    assert (kept["engine"], kept["core_px"]) == ("onnx", 512) and asked == ["onnx"]
+    monkeypatch.setattr("learning.core.predict.predict_core_row", _power_cut)  # every row is there
+    assert predicted(large).state == "succeeded" and asked == ["onnx"]
 
 
 def test_a_worker_killed_while_it_clears_up_leaves_a_map_that_is_found_done(tmp_path: Path, monkeypatch: Any) -> None:
