@@ -8,8 +8,8 @@ beside it, and gives ratios of medians; absolute times depend on the machine and
     predict_ratio           bare forward passes of the same windows, resident as network input, in the fastest way
                             found in the same run ÷ the whole map: file to durable files (U-Net, resnet34)
     window_method_speedup   512 px windows of which the middle 256 are kept, in float32, ÷ ours, for the same ground
-    feed_speedup            windows for a network that takes no time: plain reads of such windows ÷ ours, in
-                            processor time
+    feed_speedup            windows for a network that takes no time: reads of 512 px windows with `boundless` ÷ ours,
+                            in processor time
     cog_speedup             GDAL's COG driver over the rows of a map ÷ ours
     vector_speedup          GDAL's raw polygons of a map to a GeoPackage ÷ ours, to a valid coverage with minimum units
                             in a GeoPackage and a GeoParquet

@@ -98,12 +98,15 @@ def fastest_way(
     see: Callable[[str, int], Callable[[], object]],
     cores: Sequence[int],
     *,
+    engines: Sequence[str] = ENGINES,
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[str, int]:
-    """The engine, and the side of a window's core, with which a pixel takes the least time: sides are compared by
-    PyTorch, then the engines at the better one; what is not clearly better than the first does not win.
+    """The engine, and the side of a window's core, with which a pixel takes the least time: sides are compared by the
+    first engine, then the engines at the better one; what is not clearly better than the first does not win.
 
-    Args: see: makes an engine ready for windows of a core and returns what makes a pass. cores: the usual one first.
+    Args:
+        see: makes an engine ready for windows of a core and returns what makes a pass.
+        cores, engines: to choose from, the usual one first.
     """
 
     def a_pixel(engine: str, core_px: int) -> float:
@@ -116,8 +119,12 @@ def fastest_way(
         return min(times) / core_px**2
 
     first, *others = cores
-    best, core_px = a_pixel("torch", first), first
+    best, core_px = a_pixel(engines[0], first), first
     for other in others:
-        if (found := a_pixel("torch", other)) < _CLEARLY * best:
+        if (found := a_pixel(engines[0], other)) < _CLEARLY * best:
             best, core_px = found, other
-    return ("onnx" if a_pixel("onnx", core_px) < _CLEARLY * best else "torch"), core_px
+    engine = engines[0]
+    for rival in engines[1:]:
+        if (found := a_pixel(rival, core_px)) < _CLEARLY * best:
+            best, engine = found, rival
+    return engine, core_px

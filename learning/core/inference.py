@@ -19,10 +19,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from learning.core.dataset import Normalisation
 from learning.core.embedding import cells_of
-from learning.core.exported import ExportedNetwork, fastest_way, has_onnx_runtime
+from learning.core.exported import ENGINES, ExportedNetwork, fastest_way, has_onnx_runtime
 from learning.core.model_file import TrainedModel
 from learning.core.network import STRIDE
-from learning.core.precision import autocast, on_device, resolve_precision
+from learning.core.precision import autocast, cpu_has_bf16, on_device, resolve_precision
 from learning.core.trimmed import Core, decoded_core
 from learning.errors import InvalidPredictionGrid
 
@@ -98,7 +98,8 @@ class PreparedNetwork:
 
 
 # Of each network, which is never changed once it is loaded, by device, arithmetic, engine and statistics.
-_ready: weakref.WeakKeyDictionary[nn.Module, dict[tuple[torch.device, str, str, Normalisation], PreparedNetwork]]
+_Way = tuple[torch.device, str, str, Normalisation]
+_ready: weakref.WeakKeyDictionary[nn.Module, dict[_Way, PreparedNetwork]]
 _ready = weakref.WeakKeyDictionary()
 
 
@@ -108,11 +109,15 @@ def prepared(model: TrainedModel, *, device: torch.device, precision: str, engin
     Raises: InvalidPredictionGrid: ONNX Runtime is not installed.
     """
     ways = _ready.setdefault(model.network, {})
-    way = (device, precision, engine, model.metadata.normalisation)
+    way = _way(model, device=device, precision=precision, engine=engine)
     if way not in ways:
         with torch.inference_mode(False), torch.no_grad():  # tensors made in inference mode are good for nothing else
             ways[way] = PreparedNetwork(model, device=device, precision=precision, engine=engine)
     return ways[way]
+
+
+def _way(model: TrainedModel, *, device: torch.device, precision: str, engine: str) -> _Way:
+    return device, precision, engine, model.metadata.normalisation
 
 
 def chosen_way(model: TrainedModel, *, device: str, cores: Sequence[int]) -> tuple[str, int]:
@@ -122,8 +127,10 @@ def chosen_way(model: TrainedModel, *, device: str, cores: Sequence[int]) -> tup
     Args: cores: sides to choose from, the usual one first.
     """
     target = torch.device(device)
-    if target.type != "cpu" or model.metadata.spec.dropout > 0 or not has_onnx_runtime():
-        return "torch", cores[0]  # opinions by dropout are asked of the head alone
+    if target.type != "cpu":
+        return ENGINES[0], cores[0]
+    # Opinions by dropout are asked of the head alone; and where bf16 is native, PyTorch in it is the faster one.
+    alone = model.metadata.spec.dropout > 0 or cpu_has_bf16() or not has_onnx_runtime()
     precision, margin_px = resolve_precision("auto", target), model.metadata.margin_px
     bands = len(model.metadata.spec.bands)
 
@@ -135,7 +142,10 @@ def chosen_way(model: TrainedModel, *, device: str, cores: Sequence[int]) -> tup
         kept = slice(margin_px, margin_px + core_px)
         return lambda: ready.see(noise, valid, core=(kept, kept))
 
-    return fastest_way(see, cores)
+    chosen = fastest_way(see, cores, engines=ENGINES[:1] if alone else ENGINES)
+    if not alone and chosen[0] != "onnx":
+        del _ready[model.network][_way(model, device=target, precision=precision, engine="onnx")]  # it holds memory
+    return chosen
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ torch.set_num_threads(1)
 CORE = (slice(32, 96), slice(32, 64))
 
 
-def way_of(seconds: dict[tuple[str, int], float], *cores: int) -> tuple[str, int]:
+def way_of(seconds: dict[tuple[str, int], float], *cores: int, **options: tuple[str, ...]) -> tuple[str, int]:
     """What is chosen where passes take so long; the first of each, which makes things ready, takes a minute."""
     now = 0.0
 
@@ -26,7 +26,7 @@ def way_of(seconds: dict[tuple[str, int], float], *cores: int) -> tuple[str, int
 
         return one_pass
 
-    return fastest_way(see, cores, clock=lambda: now)
+    return fastest_way(see, cores, clock=lambda: now, **options)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,7 @@ def test_smaller_windows_are_chosen_where_a_pixel_clearly_takes_less_time_in_the
     passes = {("torch", 1024): 1.0, ("torch", 512): 0.2, ("onnx", 512): 0.19}
     assert way_of(passes, 1024, 512) == ("torch", 512)
     assert way_of(passes | {("onnx", 512): 0.1}, 1024, 512) == ("onnx", 512)
+    assert way_of(passes, 1024, 512, engines=("torch",)) == ("torch", 512)
     assert way_of({("torch", 1024): 1.0, ("torch", 512): 0.24, ("onnx", 1024): 2.0}, 1024, 512) == ("torch", 1024)
 
 

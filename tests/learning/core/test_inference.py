@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from learning.core import inference
 from learning.core.dataset import Normalisation
-from learning.core.inference import folded, prepared
+from learning.core.inference import PreparedNetwork, chosen_way, folded, prepared
 from learning.core.model_file import ModelMetadata, TrainedModel
 from learning.core.network import NetworkSpec, build_network
 
@@ -104,3 +105,22 @@ def test_networks_are_prepared_once_for_each_device_arithmetic_and_statistics():
     other = Normalisation("uint8", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     assert prepared(model(made, other), device=torch.device("cpu"), precision="fp32") is not first
     assert prepared(model(copy.deepcopy(made)), device=torch.device("cpu"), precision="fp32") is not first
+
+
+@pytest.mark.parametrize(("has_bf16", "tried"), [(True, {"torch"}), (False, {"torch", "onnx"})])
+def test_engines_are_tried_where_the_processor_lacks_bf16_and_what_is_not_taken_is_not_kept(
+    monkeypatch, has_bf16, tried
+):
+    seen: set[str] = set()
+    see = PreparedNetwork.see
+
+    def watched(self: PreparedNetwork, *given, **named):
+        seen.add("onnx" if self._exported is not None else "torch")
+        return see(self, *given, **named)
+
+    monkeypatch.setattr(PreparedNetwork, "see", watched)
+    monkeypatch.setattr(inference, "cpu_has_bf16", lambda: has_bf16)
+    one = model(network())
+    engine, core_px = chosen_way(one, device="cpu", cores=[64, 32])
+    assert seen == tried and engine in tried and core_px in {64, 32}
+    assert {way[2] for way in inference._ready[one.network]} == {"torch", engine}
