@@ -26,6 +26,7 @@ from annotation.models import Job, QueueRound
 from learning.core.map_area import area_in_pixels, pixels_within
 from learning.errors import MapAlreadyThere, NoPrediction, NotJudgedYet, UnusableArea
 from learning.jobs import shards
+from learning.jobs.made_with import made_with
 from learning.jobs.options import CORE_PX
 from learning.map_layers import newest_map
 from learning.models import PolygonMap, Prediction
@@ -96,6 +97,20 @@ def test_a_territorys_map_has_the_whole_maps_values_there_and_none_outside(tmp_p
     assert polygons is not None and polygons.prediction == part
     hidden = read(part.path("class_public.tif"))
     assert polygons.figures["area_m2"] == pytest.approx(np.count_nonzero(hidden) * 0.04)
+
+
+def test_it_is_made_by_the_windows_of_the_models_own_map_whatever_is_usual_by_then(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    model = mapped_layer(tmp_path)
+    run(start_prediction(model=model))
+    monkeypatch.setitem(CORE_PX, "cpu", 160)
+    part = asked(model, territory(model.campaign, tmp_path, "32013", COMMUNE))
+    own = ready_prediction(model)
+    assert own is not None
+    assert made_with(own)["core_px"] == made_with(part)["core_px"] == 96
+    for name in ("class.tif", "entropy.tif"):
+        assert np.array_equal(read(part.path(name)), np.where(inside(part), read(own.path(name)), 0))
 
 
 def test_a_map_on_request_is_never_taken_for_the_models_own(tmp_path: Path) -> None:
