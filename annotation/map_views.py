@@ -87,9 +87,12 @@ def no_such_place(z: int, x: int, y: int, *, deepest: int = DEEPEST_ZOOM) -> Htt
     return HttpResponse(told, status=404, content_type="text/plain")
 
 
-def tile_response(picture: bytes | None, tiles: ServedTiles, asked: str) -> HttpResponse:
+def tile_response(
+    picture: bytes | None, tiles: ServedTiles, asked: str, *, accepted_encodings: str = ""
+) -> HttpResponse:
     """A cacheable map tile; an empty one is 204, which costs the browser nothing."""
     headers = tiles.headers(asked)
     if picture is None:
         return HttpResponse(status=204, headers=headers)
-    return HttpResponse(picture, content_type=tiles.content_type, headers=headers)
+    sent, described = tiles.body(picture, accepted_encodings)
+    return HttpResponse(sent, headers=headers | described)

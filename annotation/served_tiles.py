@@ -7,6 +7,7 @@ served costs a few reads of a file (docs/adr/0037). Whatever it does not know go
 
 from __future__ import annotations
 
+import gzip
 import re
 import threading
 import time
@@ -22,7 +23,8 @@ KNOWN_S = 5.0
 MOST_SETS = 4096
 
 _TILE = re.compile(
-    r"(/(?:imagery/[-\w]{1,60}|predictions/\d{1,15}/(?:\w{1,20}|since/\d{1,15}))/(?:native|web))/(\d{1,2})/(\d{1,8})/(\d{1,8})\.(?:jpg|png)"
+    r"(/(?:imagery/[-\w]{1,60}|predictions/\d{1,15}/(?:\w{1,20}|since/\d{1,15}))/(?:native|web)"
+    r"|/predictions/\d{1,15}/polygons/tiles)/(\d{1,2})/(\d{1,8})/(\d{1,8})\.(?:jpg|png|mvt)"
 )
 
 #: A map tile's bytes or None where there is nothing; and whether that is known without Django.
@@ -31,24 +33,38 @@ Draw = Callable[[int, int, int], tuple[bytes | None, bool]]
 
 @dataclass(frozen=True, slots=True)
 class ServedTiles:
-    """A set of map tiles: its version, as in the addresses of pages (?v=…), its media type, and how to get one."""
+    """A set of map tiles: its version, as in the addresses of pages (?v=…), its media type, and how to get one.
+
+    `is_gzip`: they are stored packed, and sent so to who reads that.
+    """
 
     version: str
     content_type: str
     draw: Draw
+    is_gzip: bool = False
 
     @property
     def etag(self) -> str:
         """The same for all: a map tile changes with the set's version, or not at all."""
-        return f'"{self.version}"'
+        return f'W/"{self.version}"' if self.is_gzip else f'"{self.version}"'
 
     def headers(self, asked: str) -> dict[str, str]:
         """Headers of an answer to a request that named a version, "" where it named none."""
-        return {
+        headers = {
             "ETag": self.etag,
             "Cache-Control": IMMUTABLE if asked == self.version else BRIEF,
             "X-Content-Type-Options": "nosniff",
         }
+        return headers | {"Vary": "Accept-Encoding"} if self.is_gzip else headers
+
+    def body(self, tile: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
+        """A map tile as it is sent, and its headers, to who accepts these encodings (Accept-Encoding)."""
+        headers = {"Content-Type": self.content_type}
+        if self.is_gzip and "gzip" in accepted:
+            headers["Content-Encoding"] = "gzip"
+        elif self.is_gzip:
+            tile = gzip.decompress(tile)
+        return tile, headers | {"Content-Length": str(len(tile))}
 
 
 _known: dict[str, tuple[float, ServedTiles]] = {}
@@ -137,6 +153,6 @@ class StoredTiles:
         if tile is None:
             start_response("204 No Content", [*headers.items()])
             return [b""]
-        headers |= {"Content-Type": tiles.content_type, "Content-Length": str(len(tile))}
-        start_response("200 OK", [*headers.items()])
-        return [tile]
+        sent, described = tiles.body(tile, environ.get("HTTP_ACCEPT_ENCODING", ""))
+        start_response("200 OK", [*headers.items(), *described.items()])
+        return [sent]

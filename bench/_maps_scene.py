@@ -317,7 +317,7 @@ def _shown(folder: Path, campaign: Any, prediction: Any, km2: float) -> dict[str
     offered = map_layers(campaign)
     rates = {}
     with site("config.wsgi:application", folder) as port:
-        for layer in (*offered["imagery"], *offered["maps"]):
+        for layer in (*offered["imagery"], *offered["maps"], {"kind": "polygon", **offered["polygons"]}):
             places = _places(layer.get("bounds") or offered["imagery"][0]["bounds"], layer["max_zoom"])
             paths = [layer["url"].format(z=z, x=x, y=y) for z, x, y in places]
             answered = _maps_tiles.ask(port, paths)

@@ -17,6 +17,7 @@ from annotation.served_tiles import ServedTiles, kept, remember
 from annotation.services.vector_tiles import DEEPEST_ZOOM, FIRST_POLYGON_ZOOM
 from learning.core.other_vintage import changed_classes
 from learning.models import Prediction
+from learning.polygon_views import offered_polygon_tiles
 from learning.services.other_vintage import other_vintages_map
 from learning.services.predictions import shown_prediction
 from learning.views import class_colours, map_version, shown_file
@@ -43,6 +44,7 @@ def layers_with(campaign: Campaign, prediction: Prediction | None) -> dict[str, 
         "imagery": [imagery(layer) for layer in layers],
         "maps": [one for made in (prediction, other) if made for one in maps_of(made)],
         "change": None if prediction is None or other is None else change(prediction, other),
+        "polygons": offered_polygon_tiles(prediction) if prediction else None,
         "labels": None,
     }
 

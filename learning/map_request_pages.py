@@ -19,6 +19,7 @@ from learning.map_layers import imagery, maps_of
 from learning.model_figures import named_classes
 from learning.model_pages import model_or_404, polygons_of
 from learning.models import Prediction, TrainedModel
+from learning.polygon_views import offered_polygon_tiles
 from learning.services import map_requests
 from learning.services.map_requests import NamedArea
 from learning.trust_pages import MaintainedView
@@ -135,7 +136,13 @@ def shown_of(rows: list[dict[str, Any]], wanted: str) -> Prediction | None:
 
 def offered(made: Prediction) -> dict[str, Any]:
     """What the page's map can show: this map alone, over its imagery."""
-    return {"imagery": [imagery(made.layer)], "maps": maps_of(made), "change": None, "labels": None}
+    return {
+        "imagery": [imagery(made.layer)],
+        "maps": maps_of(made),
+        "change": None,
+        "polygons": offered_polygon_tiles(made),
+        "labels": None,
+    }
 
 
 @require_safe

@@ -30,7 +30,7 @@ from learning.services.promotion import RULE, published_model
 
 TILES_SHOWN = 12
 TERRITORIES_SHOWN = 20
-POLYGON_FORMATS = {".gpkg": "GeoPackage", ".parquet": "GeoParquet", ".json": "JSON"}
+POLYGON_FORMATS = {".gpkg": "GeoPackage", ".parquet": "GeoParquet", ".pmtiles": "PMTiles", ".json": "JSON"}
 #: Kept by the browser that was allowed to see them, and asked for again each time: who may see them can change.
 PRIVATE = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from learning import map_layers, map_request_pages, views
+from learning import map_layers, map_request_pages, polygon_views, views
 
 
 class MapTileNumber:
@@ -37,6 +37,11 @@ urlpatterns = [
         f"predictions/<int:prediction_id>/since/<int:before_id>/web/{_TILE}",
         map_layers.change_tile,
         name="prediction-change",
+    ),
+    path(
+        "predictions/<int:prediction_id>/polygons/tiles/<tile_number:z>/<tile_number:x>/<tile_number:y>.mvt",
+        polygon_views.polygon_tile,
+        name="polygons-tile",
     ),
     re_path(
         r"^predictions/(?P<prediction_id>\d{1,18})/polygons/(?P<file>polygons_[a-z]{1,20}(?:\.[a-z]{1,10}){1,2})$",

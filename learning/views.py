@@ -31,6 +31,7 @@ from learning.services.polygons import offered_polygons
 CHUNK_BYTES = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _TYPES = {".parquet": "application/vnd.apache.parquet", ".gpkg": "application/geopackage+sqlite3",
+          ".pmtiles": "application/vnd.pmtiles",
           ".geojson": "application/geo+json", ".safetensors": "application/octet-stream",
           ".tif": "image/tiff", ".md": "text/markdown; charset=utf-8"}  # fmt: skip
 

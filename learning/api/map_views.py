@@ -55,6 +55,12 @@ class ChangeSerializer(_MapTilesSerializer):
         return {**super().get_fields(), "from": serializers.IntegerField()}
 
 
+class PolygonTilesSerializer(_MapTilesSerializer):
+    """Vector tiles of a map's polygons, which share their edges: all of them at `max_zoom`."""
+
+    polygons = serializers.IntegerField(help_text="polygons of the whole map")
+
+
 class ReviewedLabelsSerializer(_MapTilesSerializer):
     """Vector tiles of reviewed labels: polygons from `first_polygon_zoom` on, before it cells of the main class."""
 
@@ -69,6 +75,7 @@ class MapSerializer(serializers.Serializer[object]):
     imagery = MapImagerySerializer(many=True)
     maps = ModelMapSerializer(many=True)
     change = ChangeSerializer(allow_null=True)
+    polygons = PolygonTilesSerializer(allow_null=True)
     labels = ReviewedLabelsSerializer()
 
 
@@ -80,7 +87,7 @@ class MapView(APIView):
 
     @extend_schema(responses={200: MapSerializer, 404: ERRORS[404]})
     def get(self, request: Request, slug: str) -> Response:
-        """Imagery, maps, changes and reviewed labels, with the addresses of their map tiles.
+        """Imagery, maps, changes, polygons and reviewed labels, with the addresses of their map tiles.
 
         While the campaign is open the control tiles are left out of all but the imagery.
         """

@@ -1,4 +1,4 @@
-"""The "vectorise" job: polygons of a class map that share their edges, as GeoParquet and GeoPackage."""
+"""The "vectorise" job: polygons of a class map that share their edges, as GeoParquet, GeoPackage and vector tiles."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from learning.jobs.prediction import words_of
 from learning.models import Prediction
 from learning.release.manifest import file_sha256
 from learning.release.map_polygons import ClassText, MapFacts, PolygonCount, write_map_gpkg, write_map_parquet
+from learning.release.polygon_tiles import write_polygon_tiles
 from learning.services.polygons import KIND, class_map_of, finish_polygons
 
 ZONES = "zones.tif"  # beside the layer's analysis.tif and on its grid, where an operator has put it
-DRAWN, JOINED = 0.85, 0.95  # shares of the progress bar
+DRAWN, JOINED, COPIED = 0.8, 0.9, 0.93  # shares of the progress bar
 SECONDS_TO_JUDGE_BY = 5  # before that, nobody can say how long the rest takes
 
 
@@ -45,7 +46,7 @@ def vectorise(context: JobContext) -> dict[str, Any]:
     except PolygonsStopped:
         context.progress(0.0)  # says why: cancelled, or taken over by another worker
         raise
-    names = {suffix: f"polygons_{kind}.{suffix}" for suffix in ("parquet", "gpkg", "rule.json")}
+    names = {suffix: f"polygons_{kind}.{suffix}" for suffix in ("parquet", "gpkg", "pmtiles", "rule.json")}
     count = _write_files(context, prediction, plan, rule, names)
     made = finish_polygons(
         prediction=prediction,
@@ -137,20 +138,25 @@ def _above(code: str, parents: dict[str, str | None]) -> list[str]:
 def _write_files(
     context: JobContext, prediction: Prediction, plan: PolygonPlan, rule: PolygonRule, names: dict[str, str]
 ) -> PolygonCount:
-    """Both files and the rule, in place; whoever writes them, the same bytes."""
+    """The files and the rule, in place; whoever writes them, the same bytes."""
 
     def on_block(number: int) -> None:
         context.progress(DRAWN + (JOINED - DRAWN) * (number + 1) / plan.n_blocks, "Joining polygons over the seams.")
 
-    facts = facts_of(prediction, rule)
-    polygons = joined(plan, transform=rasterio.Affine(*prediction.model.campaign.layer.transform), on_block=on_block)
-    partial = {suffix: plan.work_dir / f"{context.job.fence}.{suffix}" for suffix in ("parquet", "gpkg")}
+    def on_tiles(share: float) -> None:
+        context.progress(COPIED + (1 - COPIED) * share, "Writing vector tiles.")
+
+    facts, transform = facts_of(prediction, rule), rasterio.Affine(*prediction.model.campaign.layer.transform)
+    polygons = joined(plan, transform=transform, on_block=on_block)
+    partial = {suffix: plan.work_dir / f"{context.job.fence}.{suffix}" for suffix in ("parquet", "gpkg", "pmtiles")}
     count = write_map_parquet(partial["parquet"], polygons, facts=facts)
     context.progress(JOINED, "Writing the GeoPackage.")
     partial["gpkg"].unlink(missing_ok=True)
     # Of the map, so that made again the file is the same.
     changed_at = prediction.finished_at or prediction.created_at
     write_map_gpkg(partial["parquet"], partial["gpkg"], crs=facts.crs, changed_at=changed_at)
+    pixel_crs = abs(transform.a)
+    write_polygon_tiles(partial["parquet"], partial["pmtiles"], facts=facts, pixel_crs=pixel_crs, on_progress=on_tiles)
     for suffix, path in partial.items():
         publish(path, prediction.path(names[suffix]))
     write_durably(prediction.path(names["rule.json"]), rule.text.encode())

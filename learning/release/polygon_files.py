@@ -56,7 +56,7 @@ def copy_to_gpkg(parquet: Path, path: Path, *, layer: str, crs: str, changed_at:
     built on one thread, so that a second build has the same bytes. GDAL's options are process-wide and
     restored after.
     """
-    source = pq.ParquetFile(parquet)
+    source = pq.ParquetFile(parquet, pre_buffer=False)  # else all of the file is read ahead
     kept = [name for name in source.schema_arrow.names if name != "bbox"]
     schema = pa.schema([source.schema_arrow.field(name) for name in kept])
     batches = (batch.select(kept) for batch in source.iter_batches(batch_size=ROWS_PER_GROUP, columns=kept))

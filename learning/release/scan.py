@@ -64,7 +64,7 @@ def _texts(path: Path) -> Iterator[str]:
 
 
 def _parquet_texts(path: Path) -> Iterator[str]:
-    parquet = pq.ParquetFile(path)
+    parquet = pq.ParquetFile(path, pre_buffer=False)
     yield from (value.decode("utf-8", "replace") for value in (parquet.metadata.metadata or {}).values())
     for batch in parquet.iter_batches():
         for column in batch.columns:

@@ -161,7 +161,7 @@ def write_annotations_geojson(root: Path, *, crs: str) -> None:
 
     RFC 7946: longitude and latitude, 7 decimals. The STAC label extension asks for a GeoJSON label asset.
     """
-    source = pq.ParquetFile(root / layout.ANNOTATIONS_PARQUET)
+    source = pq.ParquetFile(root / layout.ANNOTATIONS_PARQUET, pre_buffer=False)
     kept = [*_ATTRIBUTES.names, "geometry"]
     separator = "\n"
     with (root / layout.ANNOTATIONS_GEOJSON).open("w", encoding="utf-8", newline="\n") as handle:

@@ -13,6 +13,9 @@ import scenes
 from map_rows import drawn_map
 from PIL import Image
 
+from annotation.jobs.registry import run_job
+from learning.services.polygons import start_polygons
+
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 AXE = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe.min.js"
@@ -33,7 +36,8 @@ def campaign(world: Any, django_db_blocker: Any, tmp_path_factory: pytest.TempPa
         layer.vintage = 2019
         layer.save()
         drawn_map(scenes.campaign("carte-2019", layer=layer, tile_px=64, seed=3), before, np.ones_like(truth))
-        drawn_map(scene.campaign, truth, np.where(truth == 2, 1, 200).astype(np.uint8))
+        made = drawn_map(scene.campaign, truth, np.where(truth == 2, 1, 200).astype(np.uint8))
+        assert run_job(str(start_polygons(prediction=made).id))
         scenes.campaign("bare", layer=scenes.real_layer(folder, "bare", size_px=512)[0], tile_px=64)
         return scene.campaign
 
@@ -68,8 +72,8 @@ def test_each_layer_is_put_on_and_taken_off_with_its_legend_and_opacity(open_pag
     assert page.is_hidden("#entropy-legend") and page.is_visible("#class-legend")
     bare = map_picture(page)
     for key, legend in [
-        ("class", "#class-legend"), ("entropy", "#entropy-legend"), ("change", "#change-legend"),
-        ("labels", "#class-legend"), ("imagery-2019", "#class-legend"),
+        ("class", "#class-legend"), ("polygons", "#class-legend"), ("entropy", "#entropy-legend"),
+        ("change", "#change-legend"), ("labels", "#class-legend"), ("imagery-2019", "#class-legend"),
     ]:  # fmt: skip
         slider = page.locator(f"input[data-opacity='{key}']")
         assert slider.is_hidden()
@@ -86,6 +90,29 @@ def test_each_layer_is_put_on_and_taken_off_with_its_legend_and_opacity(open_pag
     page.wait_for_function("() => document.querySelectorAll('.leaflet-tile-pane .leaflet-layer').length === 1")
     assert layer(page, "agreement").is_disabled()
     assert "several people" in page.locator("#layer-agreement-why").inner_text()
+
+
+def test_colours_of_a_layer_are_those_of_its_legend_and_tiles_are_outlines_meanwhile(
+    open_page: Any, campaign: Any
+) -> None:
+    page = opened(open_page())
+    layer(page, "class").check()
+    page.locator("input[data-opacity='class']").fill("100")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(600)  # map tiles fade in
+    classes = campaign.nomenclature.classes.filter(code__in=scenes.TWO_CLASSES)
+    named = {tuple(bytes.fromhex(colour.removeprefix("#"))) for colour in classes.values_list("colour", flat=True)}
+    assert len(named) == 2
+
+    def share_in_class_colours() -> float:
+        picture = map_picture(page)
+        return float(np.any([(picture == colour).all(axis=2) for colour in named], axis=0).mean())
+
+    with_tiles = share_in_class_colours()
+    page.locator("#show-tiles").uncheck()
+    page.wait_for_timeout(300)
+    assert share_in_class_colours() > 0.1
+    assert with_tiles > 0.9 * share_in_class_colours(), "tiles cover no more of the colours than their outlines do"
 
 
 def test_an_address_opens_the_same_view_and_follows_what_one_does(open_page: Any, campaign: Any) -> None:
@@ -158,6 +185,29 @@ def test_a_label_one_points_at_is_said_in_words(open_page: Any, campaign: Any) -
     assert re.search(r"\d+ m², drawn by people and accepted", said), said
 
 
+def test_a_polygon_of_the_map_one_points_at_says_its_class_and_area_in_french_too(
+    open_page: Any, campaign: Any
+) -> None:
+    """A square of 128 px of 0.2 m is 655 m²; it may be less where control tiles are cut out of it."""
+    place = campaign.tiles.filter(state="accepted", role="pool").first().footprint.centroid
+    for locale, expected in (("en-US", r"[\d,]+ m², as the model sees it"), ("fr-FR", r"[\d\s]+ m², selon le modèle")):
+        page = opened(
+            open_page(locale=locale), f"/campaigns/carte/#map=19/{place.y}/{place.x}&show=imagery,polygons:50"
+        )
+        for box in ("#show-tiles", "#show-reports"):
+            page.locator(box).uncheck()
+        assert layer(page, "polygons").is_checked()
+        assert page.locator("input[data-opacity='polygons']").input_value() == "50"
+        page.wait_for_timeout(500)
+        canvas = page.locator(".map-shell .canvas").bounding_box()
+        page.mouse.click(canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] / 2)
+        said = page.locator(".leaflet-popup-content")
+        assert re.search(expected, said.inner_text()), said.inner_text()
+        code = page.locator("#class-legend").inner_text()
+        assert said.locator("strong").inner_text().split(" ")[-1] in code
+        page.wait_for_url(re.compile("show=imagery,polygons:50"))
+
+
 def test_the_panel_is_worked_with_keys_in_french_and_nothing_is_amiss(open_page: Any, campaign: Any) -> None:
     page = opened(open_page(locale="fr-FR"))
     page.evaluate(AXE.read_text())
@@ -169,6 +219,12 @@ def test_the_panel_is_worked_with_keys_in_french_and_nothing_is_amiss(open_page:
     assert slider.get_attribute("aria-label") == "Opacité de «\xa0Ce que voit le modèle (2022)\xa0»"
     page.keyboard.press("ArrowLeft")
     page.wait_for_url(re.compile("class:65"))
+    polygons = page.get_by_label("Polygones de la carte", exact=True)
+    polygons.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(re.compile("class:65,polygons:65"))
     assert page.evaluate(VIOLATIONS) == []
     page.get_by_label("Deux couches côte à côte").check()
     page.wait_for_load_state("networkidle")
@@ -180,6 +236,7 @@ def test_a_campaign_without_a_model_says_what_its_layers_wait_for(open_page: Any
     page = opened(open_page(), "/campaigns/bare/")
     for key, why in {
         "class": "No model has drawn a map yet.", "entropy": "No model has drawn a map yet.",
+        "polygons": "No model has drawn a map yet.",
         "change": "It takes maps of two vintages of this ground.", "labels": "No label is accepted yet.",
     }.items():  # fmt: skip
         assert layer(page, key).is_disabled()

@@ -1,18 +1,18 @@
 // The controls of a public map: what is shown, how clear, side by side, and a link to the same view.
 
 import { gettext, interpolate, percent } from "../i18n";
-import { AGREEMENT_STEPS } from "./labels-layer";
 import type { MapLayer, MapOffer } from "./map-offer";
 import { formatView, parseView } from "./permalink";
 import type { PublicMap } from "./public-map";
+import { AGREEMENT_STEPS } from "./vector-layer";
 import { element } from "./web-map";
 
 /** How long the map must rest before its address is written. */
 const REST_MS = 300;
-const OF_CLASSES = new Set(["class", "labels", "change"]);
+const OF_CLASSES = new Set(["class", "polygons", "labels", "change"]);
 
 /** Wires the page's elements to a map once the server has said what it can show. */
-export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasses?: boolean } = {}): void {
+export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasses?: boolean; onShown?: () => void } = {}): void {
   map.take(offer, options);
   const named = parseView(location.hash);
   if (named) map.apply(named);
@@ -21,6 +21,7 @@ export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasse
     if (place) refreshRows(place, map);
     showLegends(map);
     refreshCompare(map);
+    options.onShown?.();
   };
   if (place) place.replaceChildren(...rowsInOrder(map.layers).map((layer) => row(layer, map)));
   const steps = document.getElementById("agreement-steps");
@@ -31,7 +32,7 @@ export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasse
   refresh();
 }
 
-const ORDER = ["class", "entropy", "labels", "agreement", "change", "imagery"];
+const ORDER = ["class", "polygons", "entropy", "labels", "agreement", "change", "imagery"];
 
 /** By what they are, imagery last, and each newest first. */
 export function rowsInOrder(layers: readonly MapLayer[]): MapLayer[] {

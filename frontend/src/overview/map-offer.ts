@@ -29,11 +29,13 @@ export interface MapOffer {
   readonly imagery: readonly OfferedImagery[];
   readonly maps: readonly OfferedMap[];
   readonly change: (Tiles & { readonly from: number; readonly to: number }) | null;
+  /** The model's map as polygons; null where none are made yet. */
+  readonly polygons: (Tiles & { readonly polygons: number }) | null;
   /** Null on pages of what is fixed, such as a release. */
   readonly labels: (Tiles & { readonly first_polygon_zoom: number; readonly tiles: number; readonly compared_tiles: number }) | null;
 }
 
-export type LayerKind = "imagery" | "class" | "entropy" | "change" | "labels" | "agreement";
+export type LayerKind = "imagery" | "class" | "entropy" | "polygons" | "change" | "labels" | "agreement";
 
 /** A layer of the map. Those drawn later lie above. */
 export interface MapLayer {
@@ -65,6 +67,7 @@ export function layersOf(offer: MapOffer, { showClasses = false } = {}): MapLaye
   return [
     ...imagery,
     ...maps,
+    polygonLayer(offer, own),
     {
       key: "change", kind: "change", vintage: own, opacity: 0.9, on: false, tiles: change,
       name: change ? interpolate(gettext("What changed from %(from)s to %(to)s"), change) : gettext("What changed between vintages"),
@@ -72,6 +75,14 @@ export function layersOf(offer: MapOffer, { showClasses = false } = {}): MapLaye
     },
     ...labelLayers(offer, own),
   ];
+}
+
+function polygonLayer({ polygons, maps }: MapOffer, own: number): MapLayer {
+  const missing = maps.length ? gettext("No polygons are made of this map yet.") : gettext("No model has drawn a map yet.");
+  return {
+    key: "polygons", kind: "polygons", name: gettext("Polygons of the map"), vintage: own, opacity: 0.7, on: false,
+    tiles: polygons, missing: polygons ? "" : missing,
+  };
 }
 
 function labelLayers({ labels }: MapOffer, own: number): MapLayer[] {

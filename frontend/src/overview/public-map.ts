@@ -2,10 +2,10 @@
 
 import type * as Leaflet from "leaflet";
 import { gettext } from "../i18n";
-import { describe, type LabelLooks, labelsLayer } from "./labels-layer";
 import { layersOf, type MapLayer, type MapOffer, type OfferedImagery } from "./map-offer";
 import type { MapView } from "./permalink";
 import { LEFT_PANE, RIGHT_PANE, Swipe } from "./swipe";
+import { describe, type LabelLooks, vectorLayer, type VectorKind } from "./vector-layer";
 import { escapeText, type MapBoot } from "./web-map";
 
 export interface Shown {
@@ -18,7 +18,7 @@ export interface Compared {
   readonly right: string;
 }
 
-type Drawn = Leaflet.GridLayer & { featureAt?: ReturnType<typeof labelsLayer>["featureAt"] };
+type Drawn = Leaflet.GridLayer & { featureAt?: ReturnType<typeof vectorLayer>["featureAt"] };
 
 const MAX_ZOOM = 22;
 /** Layers of polygons and classes keep hard edges when enlarged. */
@@ -89,6 +89,17 @@ export class PublicMap {
     this.changed();
   }
 
+  /** Whether colours are seen that mean something: of any layer but imagery. */
+  get showsColours(): boolean {
+    const { compared } = this;
+    return this.layers.some((layer) => {
+      if (!layer.tiles || layer.kind === "imagery") return false;
+      if (compared) return layer.key === compared.left || layer.key === compared.right;
+      const shown = this.shown.get(layer.key);
+      return shown?.on === true && shown.opacity > 0;
+    });
+  }
+
   /** What an address must say to show the same again. */
   view(): MapView {
     const { lat, lng } = this.map.getCenter().wrap();
@@ -152,7 +163,7 @@ export class PublicMap {
     const { url = "", max_zoom = 0 } = layer.tiles ?? {};
     const attribution = this.attributionOf(layer);
     const common = { ...options, attribution, maxNativeZoom: max_zoom, maxZoom: MAX_ZOOM, bounds: boundsOf(layer, this.boot) };
-    if (layer.kind === "labels" || layer.kind === "agreement") return labelsLayer(url, layer.kind, this.looks, common);
+    if (isVector(layer.kind)) return vectorLayer(url, layer.kind, this.looks, common);
     return window.L.tileLayer(url, HARD_EDGED.has(layer.kind) ? { ...common, className: "pixelated" } : common);
   }
 
@@ -162,7 +173,7 @@ export class PublicMap {
     return escapeText(this.attributions.get(layer.vintage) ?? this.boot.attribution);
   }
 
-  /** Says what people labelled at a place, where that is shown and nothing above answers. */
+  /** Says what people or a model see at a place, where that is shown and nothing above answers. */
   private tell(place: Leaflet.LatLng): void {
     for (const drawn of [...this.drawn.values(), ...this.sides].reverse()) {
       const feature = drawn.featureAt?.(place, this.map);
@@ -174,6 +185,10 @@ export class PublicMap {
   }
 }
 
+function isVector(kind: string): kind is VectorKind {
+  return kind === "labels" || kind === "agreement" || kind === "polygons";
+}
+
 function boundsOf(layer: MapLayer, boot: MapBoot): [[number, number], [number, number]] {
   return layer.kind === "imagery" ? (layer.tiles as OfferedImagery).bounds : boot.bounds;
 }
@@ -182,7 +197,7 @@ function boundsOf(layer: MapLayer, boot: MapBoot): [[number, number], [number, n
 export function imageryAlone(boot: MapBoot): MapOffer {
   const url = `/imagery/${boot.layer}/web/{z}/{x}/{y}.jpg?v=${boot.version}`;
   const imagery = { layer: boot.layer, title: "", vintage: 0, attribution: boot.attribution, bounds: boot.bounds, outline: boot.outline, url, max_zoom: 20 };
-  return { imagery: [imagery], maps: [], change: null, labels: null };
+  return { imagery: [imagery], maps: [], change: null, polygons: null, labels: null };
 }
 
 /** Map tiles are square JPEGs, white beyond the imagery: cover that with the map's own ground. */

@@ -39,8 +39,16 @@ function stateName(state: TileState): string {
   }[state];
 }
 
-/** How a tile is drawn: done ones by their state, those to do the stronger the more the model doubts. */
-export function tileStyle(tile: Pick<TileProperties, "state" | "priority" | "role">): Leaflet.PathOptions {
+type Drawn = Pick<TileProperties, "state" | "priority" | "role">;
+
+/** How a tile is drawn: done ones by their state, those to do the stronger the more the model doubts; as outlines alone where
+ * other layers' colours lie below. */
+export function tileStyle(tile: Drawn, { filled = true } = {}): Leaflet.PathOptions {
+  const style = filledStyle(tile);
+  return filled ? style : { ...style, fillOpacity: 0 };
+}
+
+function filledStyle(tile: Drawn): Leaflet.PathOptions {
   if (tile.role === "control") {
     return { color: CONTROL_COLOUR, weight: 2, dashArray: "5 4", fillColor: CONTROL_COLOUR, fillOpacity: 0.08 };
   }
@@ -167,13 +175,16 @@ function followView(map: Leaflet.Map, layer: Leaflet.GeoJSON, campaign: string, 
   layer.on("add", soon);
 }
 
-export async function loadTiles(map: Leaflet.Map, campaign: string, links: TileLinks): Promise<Leaflet.GeoJSON | null> {
+/** The campaign's tiles on its map; `isFilled` is asked whenever one is drawn. */
+export async function loadTiles(
+  map: Leaflet.Map, campaign: string, links: TileLinks, isFilled: () => boolean = () => true,
+): Promise<Leaflet.GeoJSON | null> {
   const answer = await fetchTiles(campaign);
   if (!answer) return null;
   const options: Leaflet.GeoJSONOptions<TileProperties> & Leaflet.PathOptions = {
     // Thousands of outlines: one canvas, not one element each.
     renderer: window.L.canvas({ padding: 0.5 }),
-    style: (feature) => (feature ? tileStyle(feature.properties) : {}),
+    style: (feature) => (feature ? tileStyle(feature.properties, { filled: isFilled() }) : {}),
     onEachFeature: (feature, path) => {
       path.bindPopup(() => tilePopup(feature.properties, links));
     },

@@ -6,7 +6,7 @@ import { ReportForm } from "../overview/report-form";
 import { ReportLayer } from "../overview/reports";
 import { wireRetraining } from "../overview/retraining";
 import { showRounds } from "../overview/rounds";
-import type { ClassLook } from "../overview/labels-layer";
+import type { ClassLook } from "../overview/vector-layer";
 import { wirePanel } from "../overview/layer-panel";
 import type { MapOffer } from "../overview/map-offer";
 import { imageryAlone, PublicMap } from "../overview/public-map";
@@ -24,13 +24,13 @@ interface CampaignBoot extends MapBoot {
 
 const boot = pageData<CampaignBoot>("boot");
 
-async function showTiles(map: Leaflet.Map): Promise<void> {
+async function showTiles(map: Leaflet.Map, shown: PublicMap): Promise<Leaflet.GeoJSON | null> {
   const legend = document.getElementById("tile-legend");
   const toggle = document.getElementById("show-tiles");
   const legendBox = document.getElementById("tile-legend-box");
   if (legend) drawTileLegend(legend);
-  const layer = await loadTiles(map, boot.campaign, boot);
-  if (!layer || !(toggle instanceof HTMLInputElement)) return;
+  const layer = await loadTiles(map, boot.campaign, boot, () => !shown.showsColours);
+  if (!layer || !(toggle instanceof HTMLInputElement)) return layer;
   const apply = (): void => {
     if (toggle.checked) layer.addTo(map);
     else layer.remove();
@@ -38,6 +38,7 @@ async function showTiles(map: Leaflet.Map): Promise<void> {
   };
   toggle.addEventListener("change", apply);
   apply();
+  return layer;
 }
 
 async function showReports(map: Leaflet.Map): Promise<void> {
@@ -70,11 +71,22 @@ async function offered(): Promise<MapOffer> {
 Object.assign(window, {
   campaignMapReady: (map: Leaflet.Map): void => {
     const shown = new PublicMap(map, boot, { classes: boot.looks, language: boot.language });
+    let tiles: Leaflet.GeoJSON | null = null;
+    let wasFilled = true;
+    const restyle = (): void => {
+      if (!tiles || wasFilled === !shown.showsColours) return;
+      wasFilled = !shown.showsColours;
+      tiles.resetStyle();
+    };
     void offered().then((offer) => {
-      wirePanel(shown, offer);
+      wirePanel(shown, offer, { onShown: restyle });
     });
     // One after the other: reports lie above the tiles.
-    void showTiles(map).then(() => showReports(map));
+    void showTiles(map, shown).then((layer) => {
+      tiles = layer;
+      restyle(); // what the address names may have come first
+      return showReports(map);
+    });
     const rounds = document.getElementById("rounds");
     if (rounds) void showRounds(rounds, boot.campaign, boot.language);
   },

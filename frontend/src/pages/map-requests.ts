@@ -3,7 +3,7 @@
 import type * as Leaflet from "leaflet";
 import { gettext } from "../i18n";
 import { followJob, JobPanel, type JobWords } from "../overview/job-panel";
-import type { ClassLook } from "../overview/labels-layer";
+import type { ClassLook } from "../overview/vector-layer";
 import { wirePanel } from "../overview/layer-panel";
 import type { MapOffer } from "../overview/map-offer";
 import { PublicMap } from "../overview/public-map";

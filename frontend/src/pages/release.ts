@@ -1,7 +1,7 @@
 // A release's page: the map it published over its imagery.
 
 import type * as Leaflet from "leaflet";
-import type { ClassLook } from "../overview/labels-layer";
+import type { ClassLook } from "../overview/vector-layer";
 import { wirePanel } from "../overview/layer-panel";
 import type { MapOffer } from "../overview/map-offer";
 import { PublicMap } from "../overview/public-map";

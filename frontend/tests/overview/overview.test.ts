@@ -60,6 +60,12 @@ describe("a model from elsewhere", () => {
 });
 
 describe("the map", () => {
+  it("are outlines alone where colours of another layer lie below", () => {
+    const tile = { state: "accepted", role: "pool", priority: null } as const;
+    expect(tileStyle(tile).fillOpacity).toBeGreaterThan(0.2);
+    expect(tileStyle(tile, { filled: false })).toEqual({ ...tileStyle(tile), fillOpacity: 0 });
+  });
+
   it("fills a tile to do the more the model doubts, and never beyond full doubt", () => {
     const fill = (priority: number | null): number =>
       tileStyle({ state: "open", role: "pool", priority }).fillOpacity ?? -1;

@@ -1,10 +1,10 @@
 import { describe as group, expect, it } from "vitest";
-import { agreementColour, describe as told, fillOf, shownPart } from "../../src/overview/labels-layer";
 import { rowsInOrder } from "../../src/overview/layer-panel";
 import { layersOf, type MapOffer, type OfferedImagery, type OfferedMap } from "../../src/overview/map-offer";
 import { formatView, parseView } from "../../src/overview/permalink";
 import { clipOf } from "../../src/overview/swipe";
-import { contains, readVectorTile } from "../../src/overview/vector-tile";
+import { agreementColour, describe as told, fillOf, shownPart, within } from "../../src/overview/vector-layer";
+import { contains, readVectorTile, type VectorLayer } from "../../src/overview/vector-tile";
 
 function imagery(vintage: number): OfferedImagery {
   return {
@@ -18,14 +18,15 @@ function made(kind: "class" | "entropy", vintage: number): OfferedMap {
 }
 
 const LABELS = { url: "/campaigns/c/labels/{z}/{x}/{y}.mvt", max_zoom: 16, first_polygon_zoom: 13, tiles: 0, compared_tiles: 0 };
-const BARE: MapOffer = { imagery: [imagery(2022)], maps: [], change: null, labels: LABELS };
+const BARE: MapOffer = { imagery: [imagery(2022)], maps: [], change: null, polygons: null, labels: LABELS };
+const POLYGONS = { url: "/predictions/1/polygons/tiles/{z}/{x}/{y}.mvt?v=1", max_zoom: 15, polygons: 7 };
 
 group("the layers of a map", () => {
   it("are its imagery alone, shown, and the others with the reason why there is nothing yet", () => {
     const layers = layersOf(BARE);
     expect(layers.map((layer) => [layer.key, layer.on, layer.missing === ""])).toEqual([
-      ["imagery", true, true], ["class", false, false], ["entropy", false, false], ["change", false, false],
-      ["labels", false, false], ["agreement", false, false],
+      ["imagery", true, true], ["class", false, false], ["entropy", false, false], ["polygons", false, false],
+      ["change", false, false], ["labels", false, false], ["agreement", false, false],
     ]);
     expect(layers.every((layer) => (layer.tiles === null) === (layer.missing !== ""))).toBe(true);
   });
@@ -33,11 +34,12 @@ group("the layers of a map", () => {
   it("name their year once there are two vintages, the earlier below and off", () => {
     const offer: MapOffer = {
       imagery: [imagery(2022), imagery(2019)], maps: [made("class", 2022), made("entropy", 2022), made("class", 2019)],
-      change: { from: 2019, to: 2022, url: "u", max_zoom: 19 }, labels: { ...LABELS, tiles: 3, compared_tiles: 1 },
+      change: { from: 2019, to: 2022, url: "u", max_zoom: 19 }, polygons: POLYGONS,
+      labels: { ...LABELS, tiles: 3, compared_tiles: 1 },
     };
     const layers = layersOf(offer, { showClasses: true });
     expect(layers.map((layer) => layer.key)).toEqual([
-      "imagery-2019", "imagery", "class-2019", "class", "entropy", "change", "labels", "agreement",
+      "imagery-2019", "imagery", "class-2019", "class", "entropy", "polygons", "change", "labels", "agreement",
     ]);
     expect(layers.filter((layer) => layer.on).map((layer) => layer.key)).toEqual(["imagery", "class"]);
     expect(layers[0]?.name).toBe("Imagery (2019)");
@@ -48,12 +50,19 @@ group("the layers of a map", () => {
   it("are listed by what they are, imagery last, and each newest first", () => {
     const offer = { ...BARE, imagery: [imagery(2022), imagery(2019)], maps: [made("class", 2022), made("class", 2019)] };
     expect(rowsInOrder(layersOf(offer)).map((layer) => layer.key)).toEqual([
-      "class", "class-2019", "entropy", "labels", "agreement", "change", "imagery", "imagery-2019",
+      "class", "class-2019", "polygons", "entropy", "labels", "agreement", "change", "imagery", "imagery-2019",
     ]);
   });
 
   it("have no labels where the page shows something fixed", () => {
-    expect(layersOf({ ...BARE, labels: null }).map((layer) => layer.kind)).toEqual(["imagery", "class", "entropy", "change"]);
+    expect(layersOf({ ...BARE, labels: null }).map((layer) => layer.kind)).toEqual(["imagery", "class", "entropy", "polygons", "change"]);
+  });
+
+  it("wait for a map before they wait for its polygons", () => {
+    const why = (offer: MapOffer): string | undefined => layersOf(offer).find((layer) => layer.key === "polygons")?.missing;
+    expect(why(BARE)).toBe("No model has drawn a map yet.");
+    expect(why({ ...BARE, maps: [made("class", 2022)] })).toBe("No polygons are made of this map yet.");
+    expect(why({ ...BARE, maps: [made("class", 2022)], polygons: POLYGONS })).toBe("");
   });
 });
 
@@ -140,7 +149,32 @@ group("a vector tile", () => {
     expect(fillOf({ rings: [], properties: { class: "gone" } }, looks)).toBe("#8d8d8d");
     const parts = [layer, { ...layer, name: "cells" }, { ...layer, name: "agreement" }];
     expect(shownPart(parts, "labels").map((part) => part.name)).toEqual(["labels", "cells"]);
+    expect(shownPart([...parts, { ...layer, name: "polygons" }], "polygons").map((part) => part.name)).toEqual(["polygons"]);
     expect(shownPart(parts, "agreement").map((part) => part.name)).toEqual(["agreement"]);
+  });
+});
+
+group("a polygon of a map", () => {
+  const looks = { classes: { "CS1.1": { name: "Built", colour: "#ff0000" } }, language: "en" };
+  const said = (properties: Record<string, string | number>): string | null => told({ rings: [], properties: { class_code: "CS1.1", ...properties } }, looks).textContent;
+
+  it("has its class's colour and says its class and area, and why it is in pieces or small", () => {
+    expect(fillOf({ rings: [], properties: { class_code: "CS1.1" } }, looks)).toBe("#ff0000");
+    expect(said({ area_m2: 12345, region_id: 3 })).toBe("Built12,345 m², as the model sees it");
+    expect(said({ area_m2: 5, reason: "cut" })).toContain("A piece of a larger area");
+    expect(said({ area_m2: 5, reason: "no_neighbour" })).toContain("Smaller than its class may be");
+  });
+
+  it("that stands for several says so", () => {
+    expect(said({})).toBe("BuiltSeveral small areas of this class: zoom in to see each.");
+  });
+
+  it("is drawn where a part of the tile shows it", () => {
+    const at = (x: number): VectorLayer["features"][number] => ({ properties: { x }, rings: [[x, 0, x + 10, 0, x + 10, 10, x, 10]] });
+    const layer: VectorLayer = { name: "polygons", extent: 4096, features: [at(0), at(100), at(200)] };
+    const seen = (margin: number): unknown[] => within(layer, [115, 0, 195, 50], margin).map((one) => one.properties.x);
+    expect([seen(0), seen(5), seen(6)]).toEqual([[], [100, 200], [100, 200]]);
+    expect(within(layer, [0, 11, 4096, 20])).toEqual([]);
   });
 });
 

@@ -104,7 +104,7 @@ def test_a_closed_campaigns_map_becomes_a_coverage_with_the_columns_people_need(
 
 def test_while_the_campaign_is_open_control_tiles_are_left_out(mapped: Any) -> None:
     found = made(mapped)
-    assert set(found.files) == {f"polygons_public.{suffix}" for suffix in ("parquet", "gpkg", "rule.json")}
+    assert set(found.files) == {f"polygons_public.{suffix}" for suffix in ("parquet", "gpkg", "pmtiles", "rule.json")}
     table = pq.read_table(found.path("polygons_public.parquet"))
     geometry = shapely.from_wkb(table["geometry"].to_pylist())
     hidden = len(labelled_tiles(mapped)) * (64 * GSD_M) ** 2
@@ -196,6 +196,41 @@ def test_killed_while_it_looks_joins_and_draws_it_goes_on_with_what_is_there(map
     assert not blocks.exists()
 
 
+KILLED_AT_A_TILE = """
+import os, signal, sys, django
+django.setup()
+from annotation.jobs.registry import run_job
+from learning.jobs import polygons
+from learning.release.pmtiles import PmtilesWriter
+polygons.BLOCK_PX = 400
+add = PmtilesWriter.add
+def killed(writer, number, tile):
+    add(writer, number, tile)
+    writer._stream.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+PmtilesWriter.add = killed
+run_job(sys.argv[1])
+"""
+
+
+def test_killed_while_it_writes_tiles_nothing_half_is_there_and_the_next_one_writes_the_same(mapped: Any) -> None:
+    prediction = closed(mapped)
+    expected = contents(made(prediction))
+    for name in expected:
+        prediction.path(name).unlink()
+    job = start_polygons(prediction=prediction)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_A_TILE, str(job.id)], env=worker_environment(lease_seconds=1)
+    )
+    assert killed.returncode == -9
+    assert [path for path in prediction.path("").iterdir() if path.name.startswith("polygons_whole.p")] == []
+    assert next(prediction.path("polygons_whole.blocks").glob("*.pmtiles")).stat().st_size > 16_384
+    time.sleep(1.1)  # its lease lapses
+    assert run_job(str(job.id))
+    assert contents(PolygonMap.objects.get()) == expected
+    assert not prediction.path("polygons_whole.blocks").exists()
+
+
 def test_cancelled_it_stops_between_blocks_and_another_attempt_goes_on(mapped: Any) -> None:
     job = start_polygons(prediction=mapped)
     Job.objects.filter(pk=job.pk).update(cancel_requested=True)
@@ -233,7 +268,8 @@ def test_a_models_page_offers_the_polygons_in_the_readers_language(mapped: Any) 
     run_job(str(Job.objects.get(kind="vectorise").id))
     reader = signed_in(labelled_person())
     shown = reader.get(url).content.decode()
-    assert "GeoPackage" in shown and "Control tiles are left out until the campaign is closed." in shown
+    assert all(f">{form}</a>" in shown for form in ("GeoPackage", "GeoParquet", "PMTiles"))
+    assert "Control tiles are left out until the campaign is closed." in shown
     assert "everywhere those of: built zone." in shown
     french = signed_in(labelled_person(), "fr").get(url).content.decode()
     assert "sa carte en polygones" in french and "partout celles de\xa0: zone construite." in french
@@ -256,6 +292,9 @@ def test_files_are_given_whole_and_in_ranges_and_those_with_control_tiles_only_o
     part = client.get(base + "polygons_public.gpkg", headers={"range": "bytes=10-19"})
     assert part.status_code == 206 and b"".join(part.streaming_content) == data[10:20]
     assert client.get(base + "polygons_public.gpkg", headers={"if-none-match": answer["ETag"]}).status_code == 304
+    tiles = client.get(base + "polygons_public.pmtiles", headers={"range": "bytes=0-126"})
+    assert tiles.status_code == 206 and tiles["Content-Type"] == "application/vnd.pmtiles"
+    assert b"".join(tiles.streaming_content).startswith(b"PMTiles\x03")
     PolygonMap.objects.update(with_control_tiles=True)
     assert client.get(base + "polygons_public.gpkg").status_code == 404
     closed(mapped)

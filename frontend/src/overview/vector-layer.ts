@@ -1,4 +1,4 @@
-// Reviewed labels on the map: vector tiles drawn on canvases, and what is said of a place one points at.
+// Reviewed labels and polygons of maps: vector tiles drawn on canvases, and what is said of a place one points at.
 
 import type * as Leaflet from "leaflet";
 import { gettext, interpolate, percent } from "../i18n";
@@ -15,6 +15,8 @@ export interface LabelLooks {
   readonly language: string;
 }
 
+export type VectorKind = "labels" | "agreement" | "polygons";
+
 const UNKNOWN = "#8d8d8d";
 /** Share of agreement, in percent, from which a colour counts: dark is far apart, light is of one mind. */
 export const AGREEMENT_STEPS: readonly (readonly [number, string])[] = [
@@ -26,34 +28,77 @@ export function agreementColour(percent: number): string {
 }
 
 /** What of a tile a layer of the map draws. */
-export function shownPart(layers: readonly VectorLayer[], kind: "labels" | "agreement"): VectorLayer[] {
-  const wanted = kind === "labels" ? ["labels", "cells"] : ["agreement"];
+export function shownPart(layers: readonly VectorLayer[], kind: VectorKind): VectorLayer[] {
+  const wanted = kind === "labels" ? ["labels", "cells"] : [kind];
   return layers.filter((layer) => wanted.includes(layer.name));
 }
 
+/** Labels say `class`; a map's polygons `class_code`, as the files that people take away do. */
+function codeOf({ properties }: VectorFeature): string {
+  return String(properties.class ?? properties.class_code);
+}
+
 export function fillOf(feature: VectorFeature, looks: LabelLooks): string {
-  const { agreement, class: code } = feature.properties;
+  const { agreement } = feature.properties;
   if (typeof agreement === "number") return agreementColour(agreement);
-  return looks.classes[String(code)]?.colour ?? UNKNOWN;
+  return looks.classes[codeOf(feature)]?.colour ?? UNKNOWN;
 }
 
 /** What is said of a polygon, a cell or a tile. */
 export function describe(feature: VectorFeature, looks: LabelLooks): HTMLElement {
-  const { class: code, area_m2, share, tiles, agreement, people } = feature.properties;
+  const { area_m2, share, tiles, agreement, people, class_code } = feature.properties;
   const box = element("div");
   if (typeof agreement === "number") {
     const told = { share: percent(agreement / 100), people: people ?? "" };
     box.append(element("p", interpolate(gettext("%(people)s people labelled this tile: they agree on %(share)s of its ground."), told)));
     return box;
   }
-  box.append(element("strong", looks.classes[String(code)]?.name ?? String(code)));
-  if (typeof area_m2 === "number") {
+  box.append(element("strong", looks.classes[codeOf(feature)]?.name ?? codeOf(feature)));
+  if (class_code !== undefined) box.append(...mapPolygon(feature, looks));
+  else if (typeof area_m2 === "number") {
     box.append(element("p", interpolate(gettext("%(area)s m², drawn by people and accepted"), { area: formatNumber(area_m2, 0, looks.language) })));
   } else if (typeof share === "number") {
     const told = { share: percent(share / 100), n: formatNumber(Number(tiles), 0, looks.language) };
     box.append(element("p", interpolate(gettext("%(share)s of what is labelled here (labelled tiles: %(n)s)"), told)));
   }
   return box;
+}
+
+/** What is said of a polygon of a map, or of a square that stands for several from afar. */
+function mapPolygon({ properties }: VectorFeature, looks: LabelLooks): HTMLElement[] {
+  const { area_m2, reason } = properties;
+  if (typeof area_m2 !== "number") return [element("p", gettext("Several small areas of this class: zoom in to see each."))];
+  const told = [interpolate(gettext("%(area)s m², as the model sees it"), { area: formatNumber(area_m2, 0, looks.language) })];
+  if (reason === "cut") told.push(gettext("A piece of a larger area, which is kept in pieces."));
+  if (reason === "no_neighbour") told.push(gettext("Smaller than its class may be, with no imagery around it."));
+  return told.map((text) => element("p", text));
+}
+
+type Box = readonly [left: number, top: number, right: number, bottom: number];
+const boxes = new WeakMap<VectorFeature, Box>();
+
+/** Where a feature lies in its tile; worked out once. */
+function boxOf(feature: VectorFeature): Box {
+  const known = boxes.get(feature);
+  if (known) return known;
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const ring of feature.rings) {
+    for (let at = 0; at < ring.length; at += 2) {
+      const [x, y] = [ring[at] ?? 0, ring[at + 1] ?? 0];
+      [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x), Math.max(bottom, y)];
+    }
+  }
+  const box: Box = [left, top, right, bottom];
+  boxes.set(feature, box);
+  return box;
+}
+
+/** Features that lie in a part of a tile, `margin` units around it counted in. */
+export function within(layer: VectorLayer, [left, top, right, bottom]: Box, margin = 0): VectorFeature[] {
+  return layer.features.filter((feature) => {
+    const box = boxOf(feature);
+    return box[0] <= right + margin && box[2] >= left - margin && box[1] <= bottom + margin && box[3] >= top - margin;
+  });
 }
 
 function trace(context: CanvasRenderingContext2D, feature: VectorFeature, scale: number): void {
@@ -68,16 +113,26 @@ function trace(context: CanvasRenderingContext2D, feature: VectorFeature, scale:
   }
 }
 
-/** Draws the polygons of a tile; `side` in pixels of the canvas. */
-export function draw(context: CanvasRenderingContext2D, layers: readonly VectorLayer[], side: number, looks: LabelLooks): void {
+const OUTLINE = "rgb(22 32 42 / 70%)";
+/** Pixels of the canvas that a tile of polygons must have a side for their outlines to be told apart. */
+const OUTLINED_FROM = 1024;
+
+/** Draws the polygons of a part of a tile: a square of `size` pixels, whose tile has a side of `side` and begins at x, y. */
+export function draw(
+  context: CanvasRenderingContext2D, layers: readonly VectorLayer[], looks: LabelLooks,
+  { side, size, x, y }: { side: number; size: number; x: number; y: number },
+): void {
   for (const layer of layers) {
     const scale = side / layer.extent;
-    for (const feature of layer.features) {
+    const seen: Box = [-x / scale, -y / scale, (size - x) / scale, (size - y) / scale];
+    const isFar = layer.name === "polygons" && side < OUTLINED_FROM;
+    for (const feature of within(layer, seen, 2 / scale)) {
       trace(context, feature, scale);
       context.fillStyle = fillOf(feature, looks);
       context.fill("evenodd");
-      context.strokeStyle = "rgb(22 32 42 / 70%)";
-      context.lineWidth = layer.name === "cells" ? 0.5 : 1;
+      // From afar in its own colour: it closes the seams that smooth edges leave, and does not darken the map.
+      context.strokeStyle = isFar ? context.fillStyle : OUTLINE;
+      context.lineWidth = layer.name === "cells" || layer.name === "polygons" ? 0.5 : 1;
       context.stroke();
     }
   }
@@ -87,8 +142,8 @@ export function draw(context: CanvasRenderingContext2D, layers: readonly VectorL
 const MOST_KEPT = 96;
 
 /** A Leaflet layer of vector tiles. Leaflet is the page's own, so the class is made when the map is. */
-export function labelsLayer(
-  url: string, kind: "labels" | "agreement", looks: LabelLooks, { maxNativeZoom = 16, ...options }: Leaflet.GridLayerOptions,
+export function vectorLayer(
+  url: string, kind: VectorKind, looks: LabelLooks, { maxNativeZoom = 16, ...options }: Leaflet.GridLayerOptions,
 ): Leaflet.GridLayer & { featureAt: (place: Leaflet.LatLng, map: Leaflet.Map) => VectorFeature | null } {
   const kept = new Map<string, VectorLayer[]>();
   const asked = new Map<string, Promise<VectorLayer[]>>();
@@ -112,7 +167,7 @@ export function labelsLayer(
     return fetched;
   };
 
-  class Labels extends window.L.GridLayer {
+  class Polygons extends window.L.GridLayer {
     protected override createTile({ x, y, z }: Leaflet.Coords, done: Leaflet.DoneCallback): HTMLElement {
       const size = this.getTileSize();
       const ratio = Math.min(window.devicePixelRatio || 1, 2);
@@ -124,8 +179,9 @@ export function labelsLayer(
       tileAt(z - up, Math.floor(x / parts), Math.floor(y / parts)).then(
         (layers) => {
           const context = canvas.getContext("2d");
-          context?.translate(-(x % parts) * canvas.width, -(y % parts) * canvas.height);
-          if (context) draw(context, layers, canvas.width * parts, looks);
+          const corner = { x: -(x % parts) * canvas.width, y: -(y % parts) * canvas.height };
+          context?.translate(corner.x, corner.y);
+          if (context) draw(context, layers, looks, { side: canvas.width * parts, size: canvas.width, ...corner });
           done(undefined, canvas);
         },
         (error: unknown) => {
@@ -145,7 +201,7 @@ export function labelsLayer(
       return null;
     }
   }
-  return new Labels(options);
+  return new Polygons(options);
 }
 
 async function fetchTile(url: string, z: number, x: number, y: number): Promise<VectorLayer[]> {
