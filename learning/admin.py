@@ -51,7 +51,7 @@ class TrainedModelAdmin(ReadOnlyAdmin):
 class PredictionAdmin(ReadOnlyAdmin):
     """Prediction maps."""
 
-    list_display = ["__str__", "state", "mean_entropy_nats", "finished_at"]
+    list_display = ["__str__", "state", "area_name", "probabilities", "mean_entropy_nats", "finished_at"]
 
 
 @admin.register(Release)

@@ -261,6 +261,27 @@ class NoPrediction(LearningUserError):
     status = 409
 
 
+class UnusableArea(LearningUserError):
+    """No map can be made of an area: the imagery does not cover it, or its outline is too fine."""
+
+    code: ClassVar[str] = "unusable_area"
+    status = 422
+
+
+class NotJudgedYet(LearningUserError):
+    """A model is asked for a map before it was judged."""
+
+    code: ClassVar[str] = "not_judged_yet"
+    status = 409
+
+
+class MapAlreadyThere(LearningUserError):
+    """The map that is asked for was made."""
+
+    code: ClassVar[str] = "map_already_there"
+    status = 409
+
+
 class NoDraft(LearningUserError):
     """No model has drawn this tile yet."""
 

@@ -64,7 +64,7 @@ def reviewed_labels(campaign: Campaign) -> dict[str, Any]:
 
 def newest_map(campaign: Campaign) -> Prediction | None:
     """The map of the campaign's last model that has one, published or not."""
-    ready = Prediction.objects.filter(model__campaign=campaign, state=Prediction.State.READY)
+    ready = Prediction.objects.own().filter(model__campaign=campaign, state=Prediction.State.READY)
     return ready.select_related("model__campaign", "layer").order_by("-model__number").first()
 
 

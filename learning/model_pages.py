@@ -120,13 +120,18 @@ def error_map_picture(request: HttpRequest, slug: str, model_version: str, tile_
 
 def map_of(model: TrainedModel) -> dict[str, Any]:
     """The model's map, with its polygons as files to take away, or whether they are being made."""
-    ready = Prediction.objects.select_related("model__campaign").filter(model=model, state=Prediction.State.READY)
-    prediction = ready.first()
+    ready = Prediction.objects.own().filter(model=model, state=Prediction.State.READY)
+    prediction = ready.select_related("model__campaign").first()
     if prediction is None:
         return {"prediction": None}
+    return {"prediction": prediction, **polygons_of(prediction)}
+
+
+def polygons_of(prediction: Prediction) -> dict[str, Any]:
+    """A ready map's polygons as files to take away, or whether they are being made."""
     made = offered_polygons(prediction)
     if made is None:
-        return {"prediction": prediction, "polygons_under_way": polygons_under_way(prediction) is not None}
+        return {"polygons_under_way": polygons_under_way(prediction) is not None}
     files = [
         {"name": name, "format": title, "mb": entry["bytes"] / 1e6}
         for suffix, title in POLYGON_FORMATS.items()
@@ -134,7 +139,7 @@ def map_of(model: TrainedModel) -> dict[str, Any]:
         if name.endswith(suffix)
     ]
     zone = in_words(made.figures["without_zones"])
-    return {"prediction": prediction, "polygons": made, "polygon_files": files, "polygons_zone": zone}
+    return {"polygons": made, "polygon_files": files, "polygons_zone": zone}
 
 
 def model_or_404(campaign: Campaign, version: str) -> TrainedModel:

@@ -3,7 +3,16 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from learning import batch_pages, dashboard_pages, import_pages, model_pages, pages, retraining_pages, trust_pages
+from learning import (
+    batch_pages,
+    dashboard_pages,
+    import_pages,
+    map_request_pages,
+    model_pages,
+    pages,
+    retraining_pages,
+    trust_pages,
+)
 
 
 class ReleaseName(StringConverter):
@@ -29,6 +38,11 @@ urlpatterns = [
         "campaigns/<slug:slug>/models/<slug:model_version>/errors/<int:tile_id>.png",
         model_pages.error_map_picture,
         name="model-errors",
+    ),
+    path(
+        "campaigns/<slug:slug>/models/<slug:model_version>/maps/",
+        map_request_pages.MapRequestsView.as_view(),
+        name="map-requests",
     ),
     path("campaigns/<slug:slug>/import-model/", import_pages.ImportModelView.as_view(), name="import-model"),
     path(_TRUST, trust_pages.TrustView.as_view(), name="trust"),

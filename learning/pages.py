@@ -63,7 +63,8 @@ class ReleaseView(TemplateView):
         )
         campaign = release.campaign
         prediction = (
-            Prediction.objects.select_related("model__campaign", "layer")
+            Prediction.objects.own()
+            .select_related("model__campaign", "layer")
             .filter(model=release.trained_model, state="ready")
             .first()
         )

@@ -33,7 +33,7 @@ def rounds_of(campaign: Campaign) -> QuerySet[QueueRound]:
 def models_of(campaign: Campaign) -> QuerySet[TrainedModel]:
     """A campaign's models, newest first, each with its latest figures and its map's id."""
     latest = Evaluation.objects.filter(model=OuterRef("pk")).order_by("-created_at")
-    ready = Prediction.objects.filter(model=OuterRef("pk"), state=Prediction.State.READY)
+    ready = Prediction.objects.own().filter(model=OuterRef("pk"), state=Prediction.State.READY)
     figures: dict[str, Any] = {
         name: Subquery(latest.values(name)[:1], output_field=FloatField())
         for name in ("miou", "miou_low", "miou_high", "overall_accuracy")

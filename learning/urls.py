@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from learning import map_layers, polygon_views, views
+from learning import map_layers, map_request_pages, polygon_views, views
 
 
 class MapTileNumber:
@@ -47,6 +47,11 @@ urlpatterns = [
         r"^predictions/(?P<prediction_id>\d{1,18})/polygons/(?P<file>polygons_[a-z]{1,20}(?:\.[a-z]{1,10}){1,2})$",
         views.polygons_file,
         name="polygons-file",
+    ),
+    re_path(
+        r"^predictions/(?P<prediction_id>\d{1,18})/files/(?P<file>[a-z]{1,20}\.tif)$",
+        map_request_pages.requested_map_file,
+        name="requested-map-file",
     ),
     re_path(
         r"^releases/(?P<version>[A-Za-z0-9][A-Za-z0-9._-]{0,119})/files/(?P<path>[A-Za-z0-9_][A-Za-z0-9._/-]{0,499})$",

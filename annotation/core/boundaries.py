@@ -53,6 +53,37 @@ def parse_boundaries(payload: object, *, code_field: str, name_field: str) -> li
     return list(found.values())
 
 
+def parse_area(payload: object) -> tuple[Polygon, ...]:
+    """Read an area: a Polygon or MultiPolygon, alone, as a Feature, or in a FeatureCollection of one feature.
+
+    Args:   payload: decoded JSON.
+    Raises: InvalidBoundaries: not such an object, coordinates that are no degrees, or a polygon that is not valid.
+    """
+    kind = payload.get("type") if isinstance(payload, dict) else payload
+    geometry = payload
+    if isinstance(payload, dict) and kind == "FeatureCollection":
+        features = payload.get("features")
+        if not isinstance(features, list) or len(features) != 1:
+            raise InvalidBoundaries(f"The area's features are {shown(features)}: one is expected; merge them.")
+        _refuse_crs(payload)
+        geometry = features[0]
+    if isinstance(geometry, dict) and geometry.get("type") == "Feature":
+        _refuse_crs(geometry)
+        geometry = geometry.get("geometry")
+    if not isinstance(geometry, dict):
+        raise InvalidBoundaries(f"The area is {shown(geometry)}: a GeoJSON Polygon or MultiPolygon is expected.")
+    _refuse_crs(geometry)
+    return _polygons(geometry, who="The area")
+
+
+def _refuse_crs(item: dict[str, object]) -> None:
+    if "crs" in item:
+        raise InvalidBoundaries(
+            f"The area names a coordinate system, {shown(item['crs'])}: export it as RFC 7946 GeoJSON, in longitude "
+            "and latitude (ogr2ogr -lco RFC7946=YES)."
+        )
+
+
 def _boundary(item: object, *, number: int, code_field: str, name_field: str) -> Boundary:
     properties = item.get("properties") if isinstance(item, dict) else None
     geometry = item.get("geometry") if isinstance(item, dict) else None
@@ -67,39 +98,44 @@ def _boundary(item: object, *, number: int, code_field: str, name_field: str) ->
         )
     if not isinstance(name, str) or not name.strip() or len(name) > 200:
         raise InvalidBoundaries(f"Territory {code} has {shown(name)} in {name_field!r}: a name has 1 to 200 signs.")
-    kind, coordinates = geometry.get("type"), geometry.get("coordinates")
-    if kind not in ("Polygon", "MultiPolygon") or not isinstance(coordinates, list) or not coordinates:
-        raise InvalidBoundaries(f"Territory {code} is a {shown(kind)}: a Polygon or MultiPolygon is expected.")
-    parts = [coordinates] if kind == "Polygon" else coordinates
-    polygons = tuple(_polygon(part, code=code) for part in parts)
-    if sum(len(ring) for polygon in polygons for ring in polygon) > MAX_VERTICES:
-        raise InvalidBoundaries(f"Territory {code} has more than {MAX_VERTICES} vertices: simplify it.")
-    shape = shapely.MultiPolygon([(polygon[0], polygon[1:]) for polygon in polygons])
-    if not shape.is_valid:
-        raise InvalidBoundaries(f"Territory {code} is not valid ({shapely.is_valid_reason(shape)}): repair it.")
+    polygons = _polygons(geometry, who=f"Territory {code}")
     return Boundary(code=code, name=" ".join(name.split()), polygons=polygons)
 
 
-def _polygon(value: object, *, code: str) -> Polygon:
+def _polygons(geometry: dict[str, object], *, who: str) -> tuple[Polygon, ...]:
+    kind, coordinates = geometry.get("type"), geometry.get("coordinates")
+    if kind not in ("Polygon", "MultiPolygon") or not isinstance(coordinates, list) or not coordinates:
+        raise InvalidBoundaries(f"{who} is a {shown(kind)}: a Polygon or MultiPolygon is expected.")
+    parts = [coordinates] if kind == "Polygon" else coordinates
+    polygons = tuple(_polygon(part, who=who) for part in parts)
+    if sum(len(ring) for polygon in polygons for ring in polygon) > MAX_VERTICES:
+        raise InvalidBoundaries(f"{who} has more than {MAX_VERTICES} vertices: simplify it.")
+    shape = shapely.MultiPolygon([(polygon[0], polygon[1:]) for polygon in polygons])
+    if not shape.is_valid:
+        raise InvalidBoundaries(f"{who} is not valid ({shapely.is_valid_reason(shape)}): repair it.")
+    return polygons
+
+
+def _polygon(value: object, *, who: str) -> Polygon:
     if not isinstance(value, list) or not value:
-        raise InvalidBoundaries(f"Territory {code} has a polygon without rings: remove it.")
-    return tuple(_ring(ring, code=code) for ring in value)
+        raise InvalidBoundaries(f"{who} has a polygon without rings: remove it.")
+    return tuple(_ring(ring, who=who) for ring in value)
 
 
-def _ring(value: object, *, code: str) -> tuple[LonLat, ...]:
+def _ring(value: object, *, who: str) -> tuple[LonLat, ...]:
     if not isinstance(value, list) or not 4 <= len(value) <= MAX_VERTICES:
-        raise InvalidBoundaries(f"Territory {code} has a ring that is {shown(value)}: it needs 4 positions or more.")
-    ring = tuple(_position(position, code=code) for position in value)
+        raise InvalidBoundaries(f"{who} has a ring that is {shown(value)}: it needs 4 positions or more.")
+    ring = tuple(_position(position, who=who) for position in value)
     if ring[0] != ring[-1]:
-        raise InvalidBoundaries(f"Territory {code} has a ring that is not closed: end it with its first position.")
+        raise InvalidBoundaries(f"{who} has a ring that is not closed: end it with its first position.")
     return ring
 
 
-def _position(value: object, *, code: str) -> LonLat:
+def _position(value: object, *, who: str) -> LonLat:
     if isinstance(value, list) and len(value) in (2, 3):
         lon, lat = value[:2]
         if all(type(number) in (int, float) for number in (lon, lat)) and -180 <= lon <= 180 and -90 <= lat <= 90:
             return float(lon), float(lat)
     raise InvalidBoundaries(
-        f"Territory {code} has the position {shown(value)}: longitude and latitude in degrees (WGS 84) are expected."
+        f"{who} has the position {shown(value)}: longitude and latitude in degrees (WGS 84) are expected."
     )

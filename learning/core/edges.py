@@ -35,6 +35,10 @@ class EdgeCount:
         self._left = block[:, -1:].copy()
         self._above[left : left + width] = block[-1]
 
+    def skip(self) -> None:
+        """The rows of blocks that follow have no imagery, and are left out."""
+        self._above[:] = 0
+
     def _note(self, before: Classes, block: Classes, *, top: int, left: int, axis: int) -> None:
         """Pairs of each pixel and the one before it along an axis, counted where the pixel lies."""
         differ = before != block

@@ -43,8 +43,7 @@ def _on_host(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     operation on so few pixels takes torch longer to begin than to do."""
     batch, _classes, height, width = logits.shape
     index, nats = np.empty((batch, height, width), np.uint8), np.empty((batch, height, width), np.float32)
-    # numpy has no bf16: it is the upper half of a float32.
-    values = logits.view(torch.int16).numpy().view(np.uint16) if logits.dtype == torch.bfloat16 else logits.numpy()
+    values = on_host(logits)
     threads = torch.get_num_threads()
     share = max(1, -(-height // (threads * PARTS_PER_THREAD)))
     parts = [
@@ -61,6 +60,19 @@ def _on_host(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(index), torch.from_numpy(nats)
 
 
+def on_host(logits: Tensor) -> NDArray[Any]:
+    """Logits on a CPU for numpy, which has no bf16: of that, uint16, the upper halves of the bits of float32."""
+    return logits.view(torch.int16).numpy().view(np.uint16) if logits.dtype == torch.bfloat16 else logits.numpy()
+
+
+def put_float32(values: NDArray[Any], into: NDArray[np.float32]) -> None:
+    """What on_host gave, as float32, into an array of the same shape."""
+    if values.dtype == np.uint16:
+        np.left_shift(values, np.uint32(16), out=into.view(np.uint32), dtype=np.uint32)
+    else:
+        np.copyto(into, values)
+
+
 def _part(values: NDArray[Any], index: NDArray[np.uint8], nats: NDArray[np.float32], temperature: float) -> None:
     """Logits (class, row, col), or the upper halves of their bits, into index and nats (row, col)."""
     classes, rows, cols = values.shape
@@ -73,10 +85,7 @@ def _part(values: NDArray[Any], index: NDArray[np.uint8], nats: NDArray[np.float
         for start in range(0, rows, step):
             some = slice(start, start + step)
             distance, other = rooms[:, :, : len(index[some])]
-            if values.dtype == np.uint16:
-                np.left_shift(values[:, some], np.uint32(16), out=distance.view(np.uint32), dtype=np.uint32)
-            else:
-                np.copyto(distance, values[:, some])
+            put_float32(values[:, some], distance)
             distance -= distance.max(axis=0)
             if temperature != 1:
                 distance /= np.float32(temperature)

@@ -35,7 +35,8 @@ def write_hidden_copy(source: Path, target: Path, *, hidden: Sequence[PixelWindo
 
     with rasterio.open(source, driver="GTiff") as dataset:
         colours = dataset.colormap(1) if dataset.colorinterp[0].name == "palette" else None
-    _write_changed_copy(source, target, change=hide, colours=colours, overviews=overviews)
+        tags = {name: value for name, value in dataset.tags().items() if name != "AREA_OR_POINT"}
+    _write_changed_copy(source, target, change=hide, colours=colours, overviews=overviews, tags=tags)
 
 
 def write_renumbered_copy(source: Path, target: Path, *, values: Mapping[int, int], colours: ColourTable) -> None:
@@ -60,14 +61,18 @@ def _write_changed_copy(
     change: Callable[[Block, int, int], Block],
     colours: ColourTable | None,
     overviews: str,
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Write `change(block, left, top)` of every block as a COG on the source's grid."""
     with rasterio.open(source, driver="GTiff") as dataset:
         width, height = dataset.width, dataset.height
         with CogWriter(
             target, width=width, height=height, crs=dataset.crs, transform=dataset.transform, overviews=overviews,
-            colours=colours, smooth=colours is None,
+            colours=colours, smooth=colours is None, tags=tags,
         ) as out:  # fmt: skip
             for top in range(0, height, BLOCK_PX):
                 rows = dataset.read(1, window=Window(0, top, width, min(BLOCK_PX, height - top)))
-                out.write(change(rows, 0, top))
+                if rows.any():
+                    out.write(change(rows, 0, top))
+                else:  # nothing is hidden where nothing is
+                    out.skip(len(rows))

@@ -7,9 +7,15 @@ import shutil
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from learning.core.durable import write_durably
+from learning.core.map_area import windows_within
 
 PLAN_NAME = "plan.json"
+PROBABILITIES = "probabilities.tif"  # beside the other files of a map, where it was asked for
+PROBABILITY_LEVELS = 254  # stored 1 … 255; 0 means no imagery
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class PredictionPlan:
             holds the entropy whichever it is.
         opinions: how many it is made of; 1 for scores that one model gives.
         parts: side of a tile in parts that are told apart, see regions.PARTS; 1 = none are.
+        probabilities: whether those of all classes are kept too.
+        area: the part of the raster that is mapped, as map_area.area_in_pixels has it; "" = all of it.
         engine: what runs the networks, one of exported.ENGINES.
     """
 
@@ -44,6 +52,8 @@ class PredictionPlan:
     pixel_score: str = "entropy"
     opinions: int = 1
     parts: int = 1
+    area: str = ""
+    probabilities: bool = False
     engine: str = "torch"
 
     @property
@@ -76,10 +86,37 @@ class PredictionPlan:
         start = core_row * self.core_px
         return start, min(start + self.core_px, self.height)
 
+    @property
+    def core_rows(self) -> tuple[int, ...]:
+        """Rows of windows that there is something to compute of: all, but for those that an area does not touch."""
+        if not self.area:
+            return tuple(range(self.n_core_rows))
+        return tuple(np.flatnonzero(self._within().any(axis=1)).tolist())
+
+    def is_wanted(self, core_row: int) -> bool:
+        """Whether there is something to compute of a row of windows."""
+        return not self.area or bool(self._within()[core_row].any())
+
+    def wanted_lefts(self, core_row: int) -> frozenset[int]:
+        """First columns of those windows of a row that are to be computed."""
+        lefts = range(0, self.width, self.core_px)
+        if not self.area:
+            return frozenset(lefts)
+        return frozenset(left for left, wanted in zip(lefts, self._within()[core_row], strict=True) if wanted)
+
+    def _within(self) -> NDArray[np.bool_]:
+        return windows_within(self.area, width=self.width, height=self.height, side_px=self.core_px)
+
     def is_done(self, core_row: int) -> bool:
-        """Whether a row of windows is finished."""
-        files = (self.sums_path(core_row), self.row_path(core_row), self.entropy_path(core_row))
-        return all(path.exists() for path in files)
+        """Whether a row of windows is finished: one that nothing is to be computed of is."""
+        if not self.is_wanted(core_row):
+            return True
+        return all(path.exists() for path in (self.sums_path(core_row), *self.row_files(core_row)))
+
+    def row_files(self, core_row: int) -> tuple[Path, ...]:
+        """Rasters of a row of windows: classes, entropy, and probabilities where they are kept."""
+        files = (self.row_path(core_row), self.entropy_path(core_row))
+        return (*files, self.probabilities_path(core_row)) if self.probabilities else files
 
     def row_path(self, core_row: int) -> Path:
         """Classes of a row of windows."""
@@ -88,6 +125,10 @@ class PredictionPlan:
     def entropy_path(self, core_row: int) -> Path:
         """Entropy of a row of windows."""
         return self.work_dir / f"row-{core_row:06d}.entropy.tif"
+
+    def probabilities_path(self, core_row: int) -> Path:
+        """Probabilities of a row of windows, a band a class."""
+        return self.work_dir / f"row-{core_row:06d}.probabilities.tif"
 
     def sums_path(self, core_row: int) -> Path:
         """Integer sums of a row of windows; exists once the row is finished."""

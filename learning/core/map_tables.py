@@ -123,7 +123,7 @@ def _total_sums(plan: PredictionPlan) -> tuple[NDArray[np.int64], NDArray[np.int
     shape = (-(-plan.height // plan.part_px), plan.n_part_cols + 1)
     doubt = np.zeros((*shape, len(plan.class_codes)), np.int64)
     histogram, entropy = np.zeros_like(doubt), np.zeros(shape, np.int64)
-    for core_row in range(plan.n_core_rows):
+    for core_row in plan.core_rows:
         with np.load(plan.sums_path(core_row), allow_pickle=False) as sums:
             rows = slice(int(sums["first"]), int(sums["first"]) + len(sums["doubt"]))
             doubt[rows] += sums["doubt"]
@@ -170,10 +170,10 @@ def _feature_sums(plan: PredictionPlan) -> NDArray[np.int32]:
     """Sums of all rows of windows over parts of whole tiles, int32 (part row, part column, feature + 1), on disk."""
     n_rows = plan.n_rows * plan.parts
     features = 0
-    for core_row in range(plan.n_core_rows):
+    for core_row in plan.core_rows:
         with np.load(plan.sums_path(core_row), allow_pickle=False) as sums:
             first, part = int(sums["first"]), sums["features"]
-        if core_row == 0:
+        if core_row == plan.core_rows[0]:
             features = part.shape[2]
             shape = (n_rows, plan.n_part_cols, features)
             if 0 in shape:

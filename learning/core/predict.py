@@ -28,6 +28,7 @@ from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, c
 from learning.core.model_file import TrainedModel, match_imagery
 from learning.core.network import STRIDE
 from learning.core.precision import resolve_precision
+from learning.core.probabilities import probability_levels
 from learning.core.regions import check_parts
 from learning.core.row_sums import Pixelwise, WindowSums, as_uint8, beside_network
 from learning.core.uncertainty import MOST_OPINIONS, OPINIONS
@@ -54,6 +55,8 @@ def predict_raster(
     opinions: int = OPINIONS,
     others: Sequence[TrainedModel] = (),
     parts: int = 1,
+    area: str = "",
+    probabilities: bool = False,
     work_dir: Path | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -70,21 +73,21 @@ def predict_raster(
     plan = plan_prediction(
         model, source, tile_px=tile_px, bands=bands, gsd_m=gsd_m, core_px=core_px, margin_px=margin_px,
         batch_size=batch_size, device=device, precision=precision, pixel_score=pixel_score, opinions=opinions,
-        others=others, parts=parts,
+        others=others, parts=parts, area=area, probabilities=probabilities,
         work_dir=work_dir or out.classes.with_name(out.classes.name + ".rows"),
     )  # fmt: skip
     claim_work_dir(plan)
-    for core_row in range(plan.n_core_rows):
+    wanted = plan.core_rows
+    for before, core_row in enumerate(wanted):
         if not plan.is_done(core_row):
-            before = core_row
 
             def row_progress(share: float, before: int = before) -> None:
-                on_progress((before + share) / plan.n_core_rows)
+                on_progress((before + share) / len(wanted))
 
             predict_core_row(
                 model, plan, core_row, others=others, device=device, on_progress=row_progress, should_stop=should_stop
             )
-        on_progress((core_row + 1) / plan.n_core_rows)
+        on_progress((before + 1) / len(wanted))
     return assemble(plan, out, colours=colours, tags={"MODEL_SHA256": model.sha256})
 
 
@@ -105,6 +108,8 @@ def plan_prediction(
     opinions: int = OPINIONS,
     others: Sequence[TrainedModel] = (),
     parts: int = 1,
+    area: str = "",
+    probabilities: bool = False,
     engine: str = "torch",
 ) -> PredictionPlan:
     """Fix everything that decides the bytes of a prediction.
@@ -118,6 +123,9 @@ def plan_prediction(
         opinions: passes with dropout for a score that needs several, where the model was trained with it.
         others: models with the same classes and bands, whose opinions are asked where it was not.
         parts: side of a tile in parts that are told apart, see regions.check_parts; 1 = none.
+        area: what is mapped, see map_area.area_in_pixels; "" = the whole raster. What lies outside is as ground without
+            imagery is; the area has the bytes that a map of the whole raster has there.
+        probabilities: whether PROBABILITIES is written too, see learning.core.probabilities.
         engine: what runs the networks, see inference.chosen_way.
 
     Raises: ModelCannotUseImagery: see model_file.match_imagery; InvalidPredictionGrid: sizes cannot be used;
@@ -158,6 +166,8 @@ def plan_prediction(
         pixel_score=pixel_score,
         opinions=heard,
         parts=parts,
+        area=area,
+        probabilities=probabilities,
         engine=engine,
     )
 
@@ -238,7 +248,13 @@ def _keep(
     plan: PredictionPlan,
 ) -> None:
     """What is kept of a batch of windows: class and entropy of each pixel of their cores, and sums over tiles."""
-    classes, nats = _classes_and_entropy(windows.seen.logits, windows.cut(windows.valid), model)
+    known = windows.cut(windows.valid)
+    if plan.area:
+        known = known & torch.from_numpy(np.stack([p.mapped for p in batch if p.mapped is not None])).to(known.device)
+    classes, nats = _classes_and_entropy(windows.seen.logits, known, model)
+    shares = None
+    if plan.probabilities:
+        shares = probability_levels(windows.seen.logits, known, temperature=model.temperature)
     for k, patch in enumerate(batch):
         share = nats[k] / math.log(len(plan.class_codes))
         class_map = as_uint8(classes[k])
@@ -249,6 +265,8 @@ def _keep(
         )  # fmt: skip
         levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[k] > 0)
         out.write_entropy(as_uint8(levels), left=patch.left)
+        if shares is not None:
+            out.write_probabilities(shares[k], left=patch.left)
         written.result()
 
 

@@ -77,6 +77,8 @@ class WindowSums:
         first_row, first_col = (margin // stride for stride in strides)
         core = cells[:, first_row : first_row + len(down), first_col : first_col + len(across)]
         known = patch.valid[np.ix_(margin + down, margin + across)]
+        if patch.mapped is not None:
+            known = known & patch.mapped[np.ix_(down, across)]
         rows = self._part_rows(self.top + down)
         cols, here = self._part_cols(patch.left + across)
         self.features[:, here] += feature_sums(

@@ -13,6 +13,7 @@ from rasterio.windows import Window
 
 from annotation.raster.reader import Raster, open_layer
 from learning.core.dataset import mirror
+from learning.core.map_area import pixels_within
 from learning.core.map_plan import PredictionPlan
 from learning.core.network import STRIDE
 
@@ -21,22 +22,31 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One window as read: image and validity with margins, and where its core lies in the raster."""
+    """One window as read: image and validity with margins, where its core lies in the raster, and which pixels of the
+    core are mapped, bool (row, col); None = all."""
 
     image: Pixels
     valid: NDArray[np.bool_]
     left: int
     width: int
+    mapped: NDArray[np.bool_] | None = None
 
 
 def batches(plan: PredictionPlan, core_row: int, *, ahead: bool = True) -> Iterator[list[Patch]]:
     """Windows of a row, equal shapes together.
 
+    Batches are those of the whole row, so that an area has the bytes that the whole map has there; those without a
+    window that touches it are left out.
+
     Args: ahead: read the next batch while the caller is at this one; else once it is asked for.
     """
     lefts = list(range(0, plan.width, plan.core_px))
     groups = [lefts[:-1], lefts[-1:]] if plan.width % plan.core_px else [lefts]
-    chunks = [g[i : i + plan.batch_size] for g in groups for i in range(0, len(g), plan.batch_size)]
+    every = [g[i : i + plan.batch_size] for g in groups for i in range(0, len(g), plan.batch_size)]
+    wanted = plan.wanted_lefts(core_row)
+    chunks = [chunk for chunk in every if not wanted.isdisjoint(chunk)]
+    if not chunks:
+        return
     with open_layer(plan.source) as dataset:
 
         def read(chunk: list[int]) -> list[Patch]:
@@ -66,7 +76,10 @@ def _read_patch(dataset: Raster, plan: PredictionPlan, core_row: int, left: int)
     for axis, positions in ((-2, rows), (-1, cols)):
         if len(positions) != valid.shape[axis]:
             image, valid = (_mirrored(values, positions - positions.min(), axis) for values in (image, valid))
-    return Patch(image, valid, left, width)
+    mapped = None
+    if plan.area:
+        mapped = pixels_within(plan.area, left=left, top=top, width=width, height=bottom - top)
+    return Patch(image, valid, left, width, mapped)
 
 
 def _mirrored(values: NDArray[Any], positions: NDArray[np.intp], axis: int) -> NDArray[Any]:

@@ -33,6 +33,11 @@ def begin_with(prediction: Prediction, *, dropout: float, way: Callable[[], tupl
     """
     if prediction.path(FILE).exists():
         return made_with(prediction)
+    if prediction.is_requested:
+        # Nothing is chosen by its scores, and where the model's own map was begun, this one is to be like it.
+        engine, core_px = _way_of_own(prediction) or way()
+        alike = {"engine": engine, "core_px": core_px}
+        return _kept(prediction, {"pixel_score": "entropy", "opinions": 1, "parts": 1, "others": [], **alike})
     model = prediction.model
     wanted = round_options(model.campaign)
     # Nobody else is heard where one opinion is enough, or the model gives several by itself.
@@ -44,6 +49,19 @@ def begin_with(prediction: Prediction, *, dropout: float, way: Callable[[], tupl
         "others": [other.pk for other in others], "engine": engine,
         "core_px": core_px,
     }  # fmt: skip
+    return _kept(prediction, choice)
+
+
+def _way_of_own(prediction: Prediction) -> tuple[str, int] | None:
+    """What ran the network for the model's own map of this layer, and by which windows; None: it was not begun."""
+    own = Prediction.objects.own().filter(model=prediction.model_id, layer=prediction.layer_id).first()
+    if own is None or not own.path(FILE).exists():
+        return None
+    choice = made_with(own)
+    return (choice["engine"], choice["core_px"]) if {"engine", "core_px"} <= choice.keys() else None
+
+
+def _kept(prediction: Prediction, choice: dict[str, Any]) -> dict[str, Any]:
     write_durably(prediction.path(FILE), json.dumps(choice).encode())
     return choice
 

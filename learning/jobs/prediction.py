@@ -1,9 +1,11 @@
-"""The "predict" job: a model's class and entropy maps of its campaign's layer, then the next round."""
+"""The "predict" job: a model's class and entropy maps of its campaign's layer, then the next round; and the
+"predict_on_request" job, which makes a map beside it."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,10 @@ import numpy as np
 from annotation.errors import JobAlreadyRunning, UserError
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
+from learning.core.map_area import area_in_pixels, pixels_of
 from learning.core.map_copies import write_hidden_copy
 from learning.core.map_files import assemble, colour_table
-from learning.core.map_plan import MapPaths, claim_work_dir, remove_work_dir
+from learning.core.map_plan import PROBABILITIES, MapPaths, claim_work_dir, remove_work_dir
 from learning.jobs.forecast import Forecast
 from learning.jobs.made_with import begin_with, forget, other_models
 from learning.jobs.options import device_of, usual_core_px
@@ -24,10 +27,11 @@ from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
 from learning.services import acquisition, map_changes, polygons, predictions
 from learning.services.holdout import holdout_windows
+from learning.services.map_requests import KIND as ON_REQUEST
+from learning.services.map_requests import shape_of
 from learning.services.other_vintage import write_other_vintage
 
 if TYPE_CHECKING:
-    from annotation.models import ImageryLayer
     from learning.core.model_file import TrainedModel as LoadedModel
 
 FILES = MapPaths.in_folder(Path()).names()
@@ -47,17 +51,9 @@ def predict(context: JobContext) -> dict[str, Any]:
     ).get(pk=context.payload["model"])
     prediction = predictions.prediction_row(model)
     if prediction.state != Prediction.State.READY:
-        _write_map(model, prediction, context)
-        _write_public_copies(model, prediction, context)
-        names = [*_files(prediction), *(name for name, *_made_of in PUBLIC_COPIES)]
-        names += write_other_vintage(prediction, on_progress=lambda share: _compared(context, share))
-        prediction = predictions.finish_prediction(
-            prediction=prediction,
-            files={name: file_sha256(prediction.path(name)) for name in names},
-            tile_entropy=np.load(prediction.path("tile_entropy.npy"), allow_pickle=False),
-            histogram=np.load(prediction.path("histogram.npy"), mmap_mode="r", allow_pickle=False),
-            job=context.job,
-        )
+        _write_files(model, prediction, context)
+        compared = write_other_vintage(prediction, on_progress=lambda share: _compared(context, share))
+        prediction = _finished(prediction, context, more=compared)
     context.progress(COMPARED_END, "Opening the next round.")
     run_id = context.payload.get("training_run")
     run = TrainingRun.objects.select_related("training_set").get(pk=run_id) if run_id else None
@@ -81,6 +77,43 @@ def predict(context: JobContext) -> dict[str, Any]:
     }
 
 
+@job(ON_REQUEST)
+def predict_on_request(context: JobContext) -> dict[str, Any]:
+    """Make a map that was asked for beside the model's own, and its polygons; nothing else follows from it."""
+    prediction = Prediction.objects.select_related(
+        "model__campaign__layer", "model__campaign__nomenclature", "model__run__training_set", "model__origin"
+    ).get(pk=context.payload["prediction"])
+    if prediction.state != Prediction.State.READY:
+        _write_files(prediction.model, prediction, context)
+        prediction = _finished(prediction, context)
+    with contextlib.suppress(JobAlreadyRunning):  # delivered twice
+        polygons.start_polygons(prediction=prediction)
+    return {
+        "prediction": prediction.pk,
+        "folder": prediction.folder,
+        "area": prediction.area_name or None,
+        "class_px": prediction.class_px,
+        "files": {name: prediction.path(name).stat().st_size for name in prediction.files},
+    }
+
+
+def _write_files(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:
+    _write_map(model, prediction, context)
+    _write_public_copies(model, prediction, context)
+
+
+def _finished(prediction: Prediction, context: JobContext, *, more: Sequence[str] = ()) -> Prediction:
+    """The row, once its files are in place. `more`: names of other files beside the map's own and their copies."""
+    names = [*_files(prediction), *(name for name, *_made_of in PUBLIC_COPIES), *more]
+    return predictions.finish_prediction(
+        prediction=prediction,
+        files={name: file_sha256(prediction.path(name)) for name in names},
+        tile_entropy=np.load(prediction.path("tile_entropy.npy"), allow_pickle=False),
+        histogram=np.load(prediction.path("histogram.npy"), mmap_mode="r", allow_pickle=False),
+        job=context.job,
+    )
+
+
 def _first_shown(model: TrainedModel, prediction: Prediction) -> TrainedModel | None:
     """An imported model whose map opens its first round is what led there, as a candidate is after a training."""
     imported = model.origin_id is not None and not prediction.acquisition_rounds.exists()  # type: ignore[attr-defined]
@@ -92,15 +125,17 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
 
     campaign = model.campaign
     work = prediction.path("rows")
-    if not work.exists() and all(prediction.path(name).exists() for name in FILES):
+    if not work.exists() and all(prediction.path(name).exists() for name in _expected(prediction)):
         remove_work_dir(work)  # what is left of it
         return  # the worker died between the last file and the row
     loaded = loaded_model(model)
     prediction.path("").mkdir(parents=True, exist_ok=True)
     device = device_of(model.options)
-    choice = begin_with(
-        prediction, dropout=loaded.metadata.spec.dropout, way=lambda: _way(loaded, model, campaign.layer)
-    )
+    grid, area = campaign.layer.pixel_grid, ""
+    if prediction.area:
+        area = area_in_pixels(shape_of(prediction.area), grid)
+    pixels = pixels_of(area, width=grid.width, height=grid.height) if area else grid.width * grid.height
+    choice = begin_with(prediction, dropout=loaded.metadata.spec.dropout, way=lambda: _way(loaded, model, pixels))
     predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     try:
@@ -116,6 +151,8 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
             opinions=choice["opinions"],
             others=other_models(choice, loaded),
             parts=choice["parts"],
+            area=area,
+            probabilities=prediction.probabilities,
             engine=choice.get("engine", "torch"),
             work_dir=work,
         )
@@ -130,12 +167,13 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
         context.progress(MAP_END * share, f"Mapping the imagery.{forecast.words(share)}")
 
     SharedOut(context, Rows(prediction, plan, loaded), report).complete()
-    assemble(
-        plan, MapPaths.in_folder(prediction.path("")), colours=colours, tags={"MODEL_SHA256": loaded.sha256}
-    )  # fmt: skip
+    tags = {"MODEL_SHA256": loaded.sha256}
+    if prediction.area:
+        tags["AREA"] = prediction.area_name
+    assemble(plan, MapPaths.in_folder(prediction.path("")), colours=colours, tags=tags)
 
 
-def _way(loaded: LoadedModel, model: TrainedModel, layer: ImageryLayer) -> tuple[str, int]:
+def _way(loaded: LoadedModel, model: TrainedModel, pixels: int) -> tuple[str, int]:
     """What runs the network fastest here and by which windows, where the map is long enough for a trial to be worth its
     time; a core that the model's options name stays."""
     from learning.core.inference import chosen_way
@@ -143,14 +181,19 @@ def _way(loaded: LoadedModel, model: TrainedModel, layer: ImageryLayer) -> tuple
     device = device_of(model.options)
     usual = usual_core_px(device)
     cores = [int(model.options["core_px"])] if "core_px" in model.options else [usual, *SMALLER_CORES_PX]
-    if layer.width * layer.height < WORTH_A_TRIAL * usual**2:
+    if pixels < WORTH_A_TRIAL * usual**2:
         return "torch", cores[0]
     return chosen_way(loaded, device=device, cores=cores)
 
 
 def _files(prediction: Prediction) -> list[str]:
     """Names of the map's files: those of parts where it tells them apart."""
-    return [*FILES, *(name for name in PARTS_FILES if prediction.path(name).exists())]
+    return [*_expected(prediction), *(name for name in PARTS_FILES if prediction.path(name).exists())]
+
+
+def _expected(prediction: Prediction) -> tuple[str, ...]:
+    """Names of the files that any map of what was asked has."""
+    return (*FILES, PROBABILITIES) if prediction.probabilities else FILES
 
 
 def _write_public_copies(model: TrainedModel, prediction: Prediction, context: JobContext) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 KIND = "predict_rows"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rows:
     """All rows of windows of one map; see shards.Parts."""
 
@@ -48,14 +49,19 @@ class Rows:
         """The map; its plan lies in its folder."""
         return {"prediction": self.prediction.pk}
 
+    @cached_property
+    def rows(self) -> tuple[int, ...]:
+        """Numbers of the rows: of a map of an area, those that it touches."""
+        return self.plan.core_rows
+
     @property
     def count(self) -> int:
         """Rows in all."""
-        return self.plan.n_core_rows
+        return len(self.rows)
 
     def is_done(self, part: int) -> bool:
         """Whether a row is there."""
-        return self.plan.is_done(part)
+        return self.plan.is_done(self.rows[part])
 
     def compute(
         self,
@@ -68,14 +74,15 @@ class Rows:
         from learning.core.predict import predict_core_row
 
         others = other_models(made_with(self.prediction), self.loaded)
-        for number, row in enumerate(parts):
+        device = device_of(self.prediction.model.options)
+        for number, part in enumerate(parts):
 
             def row_progress(share: float, number: int = number) -> None:
                 on_progress(number + share)
 
             predict_core_row(
-                self.loaded, self.plan, row, others=others, device=device_of(self.prediction.model.options),
-                on_progress=row_progress, should_stop=should_stop,
+                self.loaded, self.plan, self.rows[part], others=others, device=device, on_progress=row_progress,
+                should_stop=should_stop,
             )  # fmt: skip
 
 

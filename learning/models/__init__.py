@@ -2,12 +2,12 @@
 
 from learning.models.changes import MapChange
 from learning.models.polygons import PolygonMap
+from learning.models.predictions import Prediction
 from learning.models.releases import Release
 from learning.models.rounds import AcquisitionRound
 from learning.models.training import (
     Evaluation,
     ModelOrigin,
-    Prediction,
     RetrainingPolicy,
     TrainedModel,
     TrainingRun,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.db import models
 
-from learning.models.training import Prediction
+from learning.models.predictions import Prediction
 
 
 class PolygonMap(models.Model):

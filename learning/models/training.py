@@ -1,4 +1,4 @@
-"""Training sets, runs, trained models, their evaluations and predictions."""
+"""Training sets, runs, trained models and their evaluations."""
 
 from __future__ import annotations
 
@@ -314,50 +314,6 @@ class Evaluation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model}: mIoU {self.miou:.3f}"
-
-
-class Prediction(models.Model):
-    """A model's map of a whole layer: classes, entropy, and per-tile scores from the same pass.
-
-    The entropy map holds the entropy, whichever score was summed over the tiles.
-    """
-
-    class State(models.TextChoices):
-        RUNNING = "running"
-        READY = "ready"
-
-    model = models.ForeignKey(TrainedModel, on_delete=models.PROTECT, related_name="predictions")
-    layer = models.ForeignKey("annotation.ImageryLayer", on_delete=models.PROTECT, related_name="predictions")
-    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
-    folder = models.CharField(
-        max_length=200
-    )  # relative to PREDICTIONS_DIR: class.tif, entropy.tif, their public copies, scores.npy, histogram.npy
-    files = models.JSONField(default=dict)  # name → sha256
-    layer_version = models.PositiveIntegerField(default=1)  # of the imagery that the model saw
-    pixel_score = models.CharField(max_length=32, default="entropy")  # what scores.npy and doubt.npy hold
-    mean_entropy_nats = models.FloatField(null=True, blank=True)  # over the pool's tiles
-    class_px = models.JSONField(null=True, blank=True)  # {class code: pixels of whole tiles}; null: not counted
-    job = models.OneToOneField(
-        "annotation.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="prediction"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["-created_at"]
-        constraints = [
-            models.UniqueConstraint(fields=["model", "layer"], name="prediction_one_a_model_a_layer"),
-            models.CheckConstraint(
-                condition=Q(state="running") | Q(mean_entropy_nats__isnull=False), name="prediction_ready_has_scores"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.model} on {self.layer}"
-
-    def path(self, name: str) -> Path:
-        """Where one of the prediction's files lies."""
-        return Path(settings.PREDICTIONS_DIR) / self.folder / name
 
 
 class RetrainingPolicy(models.Model):

@@ -49,7 +49,7 @@ def open_acquisition_round(
         training_run, candidate: what led here; the round shows the candidate's figures.
         after_round: number of the round that this one follows. When the campaign is past it, nothing is
             opened and that later round is returned: a job done twice opens one round.
-    Raises:  NoPrediction (the map is not ready).
+    Raises:  NoPrediction (the map is not ready, or was made on request: of a part of the pool, perhaps).
     Returns: the round; None when the campaign was closed meanwhile, or is past `after_round` without a map.
     """
     settled, opened = _settled(campaign, training_run=training_run, after_round=after_round)
@@ -57,6 +57,8 @@ def open_acquisition_round(
         return opened
     if prediction is not None and prediction.mean_entropy_nats is None:
         raise NoPrediction(f"The map of {prediction.model.version} is not ready: wait for its job to end.")
+    if prediction is not None and prediction.is_requested:
+        raise NoPrediction(f"The map of {prediction} was made on request: rounds open from a model's own map.")
     options, seed = round_options(campaign), (campaign.seed + latest_round_number(campaign) + 1) % 2**31
     # Before the campaign is locked: people who pick a tile on the map would wait, for minutes where there are millions.
     wanted = _wanted_tiles(campaign, prediction, options, seed=seed)

@@ -1,4 +1,4 @@
-"""Rows of prediction maps: one a model and a layer, ready once its files are in place."""
+"""Rows of prediction maps: a model's own, one a layer, and those made on request; ready once the files are in place."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from learning.services.acquisition import latest_round_number
 
 
 def prediction_row(model: TrainedModel) -> Prediction:
-    """The model's prediction of its campaign's layer, written down at first need."""
+    """The model's own prediction of its campaign's layer, written down at first need."""
     layer = model.campaign.layer
     prediction, _created = Prediction.objects.get_or_create(
-        model=model, layer=layer, defaults={"folder": f"{model.version}-{uuid4().hex[:8]}"}
+        model=model, layer=layer, request_sha256="", defaults={"folder": f"{model.version}-{uuid4().hex[:8]}"}
     )
     return prediction
 
 
 def ready_prediction(model: TrainedModel) -> Prediction | None:
-    """The model's map of its campaign's layer, once its files are in place."""
-    ready = Prediction.objects.filter(state=Prediction.State.READY, model=model, layer=model.campaign.layer)
+    """The model's own map of its campaign's layer, once its files are in place."""
+    ready = Prediction.objects.own().filter(state=Prediction.State.READY, model=model, layer=model.campaign.layer)
     return ready.select_related("model__campaign", "model__run__training_set", "model__origin").first()
 
 
 def shown_prediction(campaign: Campaign) -> Prediction | None:
     """The map people see: the published model's, or while that is being made, its predecessor's."""
-    ready = Prediction.objects.filter(
+    ready = Prediction.objects.own().filter(
         state=Prediction.State.READY,
         model__campaign=campaign,
         model__state__in=[TrainedModel.State.PROMOTED, TrainedModel.State.RETIRED],

@@ -46,6 +46,7 @@ from annotation.services.teams import make_team, set_team_role
 from annotation.services.territories import give_stewardship
 from annotation.services.tokens import make_token
 from learning.core.error_maps import write_error_maps
+from learning.models import Prediction
 
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).with_name("permission_matrix.tsv")
@@ -205,6 +206,8 @@ def build_world(folder: Path) -> World:
         "maintainer": {"user_id": maintainer.pk},
         "stop": {"token": reported.contact.stop_token},
         "campaign": {"invitation_id": invited.invitation.pk},
+        "requested": {"prediction_id": map_on_request(campaign), "file": "class.tif"},
+        "absent": {"prediction_id": 10**9, "file": "class.tif"},
         "judged": {"number": 9, "tile_id": model_with_errors(campaign)},
     }
     for name, user in people.items():
@@ -231,6 +234,17 @@ def model_with_errors(campaign: Any) -> int:
     path = Path(settings.MODELS_DIR) / figures.error_maps
     write_error_maps(path, [(tile.pk, np.ones((64, 64), np.uint8))])
     return int(tile.pk)
+
+
+def map_on_request(campaign: Any) -> int:
+    """A map that was made on request, by its id."""
+    made = Prediction.objects.create(
+        model=model_row(campaign, state="rejected", number=8), layer=campaign.layer, folder="on-request",
+        request_sha256="5" * 64, state="ready", mean_entropy_nats=0.5, files={"class.tif": "c" * 64},
+    )  # fmt: skip
+    made.path("").mkdir(parents=True, exist_ok=True)
+    made.path("class.tif").write_bytes(b"tif")
+    return int(made.pk)
 
 
 def drawn(campaign: Any, person: Any) -> Any:

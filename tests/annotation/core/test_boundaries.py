@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
-from annotation.core.boundaries import parse_boundaries
+from annotation.core.boundaries import parse_area, parse_boundaries
 from annotation.core.grid import PixelGrid, TileGrid
 from annotation.core.territory_tiles import tiles_within
 from annotation.errors import InvalidBoundaries
@@ -70,3 +70,41 @@ def test_the_tiles_of_a_territory_are_those_whose_middle_lies_in_it() -> None:
     assert within.of(everywhere).sum() == 12
     far = shapely.box(10, 50, 11, 51)
     assert not tiles_within(far, grid=grid).of(everywhere).any()
+
+
+SQUARE = [[[2.0, 48.0], [2.1, 48.0], [2.1, 48.1], [2.0, 48.1], [2.0, 48.0]]]
+POLYGON = {"type": "Polygon", "coordinates": SQUARE}
+OTHER_SQUARE = [[[lon + 1, lat] for lon, lat in SQUARE[0]]]
+FEATURE = {"type": "Feature", "properties": {"name": "ours"}, "geometry": POLYGON}
+
+
+@pytest.mark.parametrize("payload", [POLYGON, FEATURE, {"type": "FeatureCollection", "features": [FEATURE]}])
+def test_an_area_is_read_from_a_polygon_a_feature_or_a_collection_of_one(payload):
+    assert parse_area(payload) == (((tuple(map(tuple, SQUARE[0]))),),)
+
+
+def test_an_area_may_have_several_polygons():
+    found = parse_area({"type": "MultiPolygon", "coordinates": [SQUARE, OTHER_SQUARE]})
+    assert [polygon[0][0] for polygon in found] == [(2.0, 48.0), (3.0, 48.0)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        (None, "The area is None"),
+        ({"type": "Point", "coordinates": [2, 48]}, "The area is a 'Point'"),
+        ({**FEATURE, "geometry": None}, "The area is None"),
+        ({"type": "FeatureCollection", "features": []}, "a list of 0: one is expected"),
+        ({"type": "FeatureCollection", "features": [FEATURE, FEATURE]}, "a list of 2: one is expected"),
+        ({**POLYGON, "crs": "EPSG:2154"}, "names a coordinate system, 'EPSG:2154'"),
+        ({**FEATURE, "crs": None}, "names a coordinate system, None"),
+        ({**POLYGON, "coordinates": [[[650_000, 6_860_000]] * 4]}, "The area has the position a list of 2"),
+        ({**POLYGON, "coordinates": [[[float("nan"), 48.0]] * 4]}, "The area has the position"),
+        ({**POLYGON, "coordinates": [SQUARE[0][:-1]]}, "ring that is not closed"),
+        ({**POLYGON, "coordinates": [[SQUARE[0][i] for i in (0, 2, 1, 3, 0)]]}, r"not valid \(Self-intersection"),
+        ({"type": "MultiPolygon", "coordinates": [SQUARE, SQUARE]}, "The area is not valid"),
+    ],
+)
+def test_what_is_no_area_is_refused_with_what_was_met(payload, why):
+    with pytest.raises(InvalidBoundaries, match=why):
+        parse_area(payload)

@@ -156,3 +156,87 @@ def test_packed_blocks_that_are_not_one_row_of_blocks_are_refused(tmp_path):
         cog.CogWriter(tmp_path / "a.tif", width=600, height=1000, overviews="MODE", **PLACE) as out,
     ):
         out.write(np.ones((512, 600), np.uint8), packed=[b"only one"])
+
+
+@pytest.mark.parametrize("first", [512, 300])
+def test_rows_that_are_left_out_have_no_data_and_take_no_room(tmp_path, first):
+    values = patches(2100, 1500)
+    values[first:1800] = 0
+    path = tmp_path / "part.tif"
+    with cog.CogWriter(path, width=1500, height=2100, **PLACE, overviews="MODE", colours=COLOURS) as out:
+        out.write(values[:first])
+        out.skip(1800 - first)
+        out.write(values[1800:])
+    assert cog_validate(path) == (True, [], [])
+    whole = written(tmp_path / "whole.tif", values, colours=COLOURS)
+    for level in ({}, {"overview_level": 0}, {"overview_level": 1}):
+        with (
+            rasterio.open(path, driver="GTiff", **level) as part,
+            rasterio.open(whole, driver="GTiff", **level) as all_,
+        ):
+            assert np.array_equal(part.read(1), all_.read(1))
+    with rasterio.open(path, driver="GTiff") as part:
+        # From row 512 on, and up to row 1536, no block has a row with data.
+        stored = [part.get_tag_item(f"BLOCK_OFFSET_0_{row}", "TIFF", bidx=1) is not None for row in range(5)]
+    assert stored == [True, False, False, True, True]
+
+
+def test_more_rows_left_out_than_there_are_is_refused(tmp_path):
+    with (
+        pytest.raises(ValueError, match="2001 rows left out after 100 of 2100"),
+        cog.CogWriter(tmp_path / "part.tif", width=1500, height=2100, **PLACE, overviews="MODE") as out,
+    ):
+        out.write(patches(100, 1500))
+        out.skip(2001)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_several_bands_are_written_one_after_the_other_and_read_by_their_names(tmp_path, monkeypatch, big):
+    if big:
+        monkeypatch.setattr(cog, "BIG_FROM_BYTES", 1)
+    bands = np.stack([patches(1100, 700, seed) * factor for seed, factor in ((1, 20), (2, 50), (3, 80))])
+    path = tmp_path / "shares.tif"
+    options = {"overviews": "AVERAGE", "smooth": True, "bands": ("road", "field", "roof"), "scale": 0.5, "offset": -0.5}
+    with cog.CogWriter(path, width=700, height=1100, **PLACE, **options) as out:
+        for number, values in enumerate(bands):
+            if number:
+                out.next_band()
+            out.write(values)
+    assert cog_validate(path) == (True, [], [])
+    with rasterio.open(path, driver="GTiff") as found:
+        assert np.array_equal(found.read(), bands)
+        assert (found.descriptions, found.nodatavals) == (("road", "field", "roof"), (0, 0, 0))
+        assert (found.scales, found.offsets) == ((0.5,) * 3, (-0.5,) * 3)
+        assert [one.name for one in found.colorinterp] == ["gray", "undefined", "undefined"]
+    with rasterio.open(path, driver="GTiff", overview_level=0) as found:
+        assert np.array_equal(found.read(), [cog.average(values) for values in bands])
+    assert [one.name for one in tmp_path.iterdir()] == ["shares.tif"]
+
+
+def test_a_map_without_its_last_band_is_not_put_in_place(tmp_path):
+    with (
+        pytest.raises(ValueError, match="1 of 2 bands were written"),
+        cog.CogWriter(tmp_path / "a.tif", width=70, height=90, **PLACE, overviews="AVERAGE", bands=("a", "b")) as out,
+    ):
+        out.write(patches(90, 70))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_blocks_of_each_band_are_had_as_they_are_stored(tmp_path):
+    bands = np.stack([patches(1024, 1100, seed) for seed in (1, 2)])
+    path, copy = tmp_path / "rows.tif", tmp_path / "copy.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=1100, height=1024, count=2, dtype="uint8", tiled=True, blockxsize=512,
+        blockysize=512, compress="deflate", predictor=2, interleave="band", photometric="MINISBLACK", **PLACE,
+    ) as file:  # fmt: skip
+        file.write(bands)
+    options = {"overviews": "AVERAGE", "smooth": True, "bands": ("a", "b")}
+    with cog.CogWriter(copy, width=1100, height=1024, **PLACE, **options) as out:
+        for band in (1, 2):
+            if band > 1:
+                out.next_band()
+            for top, packed in zip((0, 512), cog.stored_rows(path, band=band), strict=True):
+                out.write(bands[band - 1, top : top + 512], packed=packed)
+    with rasterio.open(copy, driver="GTiff") as found:
+        assert np.array_equal(found.read(), bands)

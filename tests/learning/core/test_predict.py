@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import shapely
 import torch
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
@@ -21,11 +22,14 @@ from rio_cogeo.cogeo import cog_validate
 from annotation.raster.cell_import import Workers, import_cells
 from annotation.raster.ingest import rewrite_as_layer
 from annotation.raster.plans import plan_import
-from learning.core import map_files, map_tables
+from learning.core import map_files, map_tables, windows
 from learning.core.dataset import LabelledTile, Normalisation
+from learning.core.edges import EdgeCount
 from learning.core.embedding import decoded_and_features
 from learning.core.fit import fit
-from learning.core.map_plan import MapPaths, claim_work_dir
+from learning.core.forward import Networks
+from learning.core.map_area import pixels_within
+from learning.core.map_plan import MapPaths, claim_work_dir, planned
 from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
 from learning.core.network import NetworkSpec, build_network
 from learning.core.pixel_doubt import channel_masks
@@ -116,7 +120,7 @@ def predicted(model, raster, tmp_path_factory) -> Path:
 
 def test_rows_whose_blocks_are_copied_give_the_map_that_rows_packed_again_give(model, raster, tmp_path, monkeypatch):
     predict(model, raster, tmp_path / "copied", core_px=512)
-    monkeypatch.setattr(map_files, "stored_rows", lambda path: itertools.repeat(None))
+    monkeypatch.setattr(map_files, "stored_rows", lambda path, *, band: itertools.repeat(None))
     predict(model, raster, tmp_path / "packed", core_px=512)
     for name in ("class.tif", "entropy.tif"):
         assert np.array_equal(read(tmp_path / "copied" / name), read(tmp_path / "packed" / name)), name
@@ -748,3 +752,143 @@ def test_a_map_killed_three_times_ends_with_the_bytes_of_one_that_was_not(model,
     predict(load_model(file), raster, tmp_path / "killed")
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
     assert not list((tmp_path / "killed").glob("*.rows*"))
+
+
+def polygon_of(*corners: tuple[float, float]) -> str:
+    return shapely.to_wkb(shapely.Polygon(corners), hex=True)
+
+
+AREAS = {  # windows are 96 px, tiles 50, the raster 330 × 270
+    "a triangle": polygon_of((120, 110), (300, 130), (140, 185)),
+    "in one window": polygon_of((10, 200), (60, 200), (60, 260), (10, 260)),
+    "over a row of windows that it does not touch": shapely.to_wkb(
+        shapely.MultiPolygon([shapely.box(40, 60, 90, 90), shapely.box(200, 200, 320, 260)]), hex=True
+    ),
+    "everything": polygon_of((0, 0), (330, 0), (330, 270), (0, 270)),
+}
+
+
+@pytest.mark.parametrize("name", AREAS)
+def test_a_map_of_an_area_has_the_whole_maps_values_there_and_none_outside(model, raster, predicted, tmp_path, name):
+    predict(model, raster, tmp_path, area=AREAS[name])
+    inside = pixels_within(AREAS[name], left=0, top=0, width=330, height=270)
+    assert inside.any()
+    for file in ("class.tif", "entropy.tif"):
+        assert np.array_equal(read(tmp_path / file), np.where(inside, read(predicted / file), 0))
+        assert cog_validate(tmp_path / file)[0]
+    classes = read(tmp_path / "class.tif")
+    tiles = classes[:250, :300].reshape(5, 50, 6, 50).swapaxes(1, 2).reshape(5, 6, -1)
+    counted = np.stack([(tiles == value).sum(axis=2) for value in (1, 2, 3)], axis=2)
+    assert np.array_equal(np.load(tmp_path / "histogram.npy"), counted)
+    without = counted.sum(axis=2) == 0
+    assert np.array_equal(np.isnan(np.load(tmp_path / "scores.npy")), without)
+    assert (np.load(tmp_path / "embedding.npy")[without] == 0).all()
+    edges = EdgeCount(width=330, tile_px=50, n_rows=5, n_cols=6)
+    edges.add(classes, top=0, left=0)
+    assert np.array_equal(np.load(tmp_path / "edges.npy"), edges.counts)
+    full = inside[:250, :300].reshape(5, 50, 6, 50).all(axis=(1, 3))
+    for table in ("scores.npy", "tile_entropy.npy", "histogram.npy", "doubt.npy"):
+        assert np.array_equal(
+            np.load(tmp_path / table)[full], np.load(predicted / table)[full], equal_nan=table != "histogram.npy"
+        )
+
+
+def test_a_map_of_an_area_of_the_whole_raster_has_the_whole_maps_bytes(model, raster, predicted, tmp_path):
+    predict(model, raster, tmp_path, area=AREAS["everything"])
+    assert digests(tmp_path) == digests(predicted)
+
+
+def test_only_windows_that_touch_the_area_are_read_and_computed(model, raster, tmp_path, monkeypatch):
+    seen: list[tuple[int, int]] = []
+    read_patch = windows._read_patch
+
+    def watched(dataset, plan, core_row, left):
+        seen.append((core_row, left))
+        return read_patch(dataset, plan, core_row, left)
+
+    monkeypatch.setattr(windows, "_read_patch", watched)
+    told: list[float] = []
+    predict(
+        model, raster, tmp_path, area=AREAS["over a row of windows that it does not touch"], on_progress=told.append
+    )
+    # Windows begin at columns 0, 96, 192, 288; rows of windows at 0, 96, 192. The second row is not touched.
+    assert sorted(seen) == [(0, 0), (2, 192), (2, 288)]
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0.5 * 96 / 330, 1.0)
+
+
+def test_batches_of_an_area_are_those_of_the_whole_map(model, raster, tmp_path):
+    predict(model, raster, tmp_path / "whole", batch_size=3)
+    area = AREAS["in one window"]
+    predict(model, raster, tmp_path / "part", batch_size=3, area=area)
+    inside = pixels_within(area, left=0, top=0, width=330, height=270)
+    for file in ("class.tif", "entropy.tif"):
+        assert np.array_equal(read(tmp_path / "part" / file), np.where(inside, read(tmp_path / "whole" / file), 0))
+
+
+def test_rows_of_another_area_are_not_taken_for_those_of_this_one(model, raster, tmp_path):
+    options = {"tile_px": 50, "core_px": 96, "precision": "fp32", "work_dir": tmp_path / "rows"}
+    plan = plan_prediction(model, raster, area=AREAS["a triangle"], **options)
+    claim_work_dir(plan)
+    assert planned(tmp_path / "rows") == plan
+    for row in plan.core_rows:
+        predict_core_row(model, plan, row)
+    assert all(map(plan.is_done, range(plan.n_core_rows)))
+    other = plan_prediction(model, raster, area=AREAS["in one window"], **options)
+    claim_work_dir(other)
+    assert [row for row in range(other.n_core_rows) if not other.is_done(row)] == [2]
+
+
+@pytest.mark.parametrize("core_px", [96, 512])
+def test_probabilities_are_kept_where_asked_and_all_else_has_the_same_bytes(model, raster, tmp_path, core_px):
+    predict(model, raster, tmp_path / "without", core_px=core_px)
+    predict(model, raster, tmp_path / "with", core_px=core_px, probabilities=True)
+    assert digests(tmp_path / "with") == digests(tmp_path / "without")
+    assert not (tmp_path / "without" / "probabilities.tif").exists()
+    path = tmp_path / "with" / "probabilities.tif"
+    assert cog_validate(path) == (True, [], [])
+    with rasterio.open(path, driver="GTiff") as found:
+        levels = found.read().astype(int)
+        assert found.descriptions == ("field", "roof", "water")
+        assert (found.nodatavals, found.scales, found.offsets) == ((0,) * 3, (1 / 254,) * 3, (-1 / 254,) * 3)
+        assert found.tags()["MODEL_SHA256"] == "c0ffee"
+    classes, entropy = (read(tmp_path / "with" / name) for name in ("class.tif", "entropy.tif"))
+    assert np.array_equal(levels.min(axis=0) == 0, classes == 0)
+    assert np.array_equal(levels.max(axis=0) == 0, classes == 0)
+    mapped = classes > 0
+    own = np.take_along_axis(levels, (classes.astype(int) - 1).clip(0)[None], axis=0)[0]
+    assert (own == levels.max(axis=0))[mapped].all()
+    shares = (levels[:, mapped] - 1) / 254
+    nats = -np.where(shares > 0, shares * np.log(shares, where=shares > 0, out=np.zeros_like(shares)), 0).sum(axis=0)
+    assert np.abs(nats / math.log(3) - (entropy[mapped].astype(float) - 1) / 254).max() < 0.02
+
+
+def test_probabilities_cost_no_second_pass_and_one_map_of_an_area_may_have_them(model, raster, tmp_path, monkeypatch):
+    passes: list[int] = []
+    see = Networks.see
+
+    def counted(self, images, valid, *, core):
+        passes.append(len(images))
+        return see(self, images, valid, core=core)
+
+    monkeypatch.setattr(Networks, "see", counted)
+    area = AREAS["over a row of windows that it does not touch"]
+    predict(model, raster, tmp_path / "part", area=area, probabilities=True)
+    assert sum(passes) == 3  # windows that touch the area
+    predict(model, raster, tmp_path / "whole", probabilities=True)
+    inside = pixels_within(area, left=0, top=0, width=330, height=270)
+    with (
+        rasterio.open(tmp_path / "part" / "probabilities.tif", driver="GTiff") as part,
+        rasterio.open(tmp_path / "whole" / "probabilities.tif", driver="GTiff") as whole,
+    ):
+        assert np.array_equal(part.read(), np.where(inside, whole.read(), 0))
+
+
+def test_rows_without_probabilities_are_not_taken_for_rows_with_them(model, raster, tmp_path):
+    options = {"tile_px": 50, "core_px": 96, "precision": "fp32", "work_dir": tmp_path / "rows"}
+    plan = plan_prediction(model, raster, probabilities=True, **options)
+    claim_work_dir(plan)
+    predict_core_row(model, plan, 1)
+    assert [plan.is_done(row) for row in range(3)] == [False, True, False]
+    plan.probabilities_path(1).unlink()
+    assert not plan.is_done(1)
