@@ -12,7 +12,7 @@ beside it, and gives ratios of medians; absolute times depend on the machine and
                             in processor time
     cog_speedup             GDAL's COG driver over the rows of a map ÷ ours
     vector_speedup          GDAL's raw polygons of a map to a GeoPackage ÷ ours, to a valid coverage with minimum units
-                            in a GeoPackage and a GeoParquet
+                            in a GeoPackage and a GeoParquet, in processor time
     vector_invalid          polygons that are invalid, leave a gap, overlap, or are too small without a reason
     raster_tile_speedup     map tiles of imagery a second, from the site ÷ from TiTiler, of one COG
     vector_tile_speedup     a vector tile of zoom 14 made by ST_AsMVT ÷ ours as it is kept

@@ -116,7 +116,7 @@ class UploadTooLarge(LearningUserError):
 
 
 class ShardFailed(LearningError):
-    """Rows of a map that could not be computed."""
+    """Rows or blocks of a map that could not be computed."""
 
     code = "shard_failed"
 
@@ -348,6 +348,12 @@ class UnusableClassMap(LearningError):
     """A raster cannot be made into polygons: not a class map, or its zones lie on another grid."""
 
     code: ClassVar[str] = "unusable_class_map"
+
+
+class BlockFailed(LearningError):
+    """A block of a map could not be made into polygons, or the process that was at it ended without a word."""
+
+    code: ClassVar[str] = "block_failed"
 
 
 class PolygonsStopped(LearningError):

@@ -16,6 +16,7 @@ from learning.core.polygons.join import Polygons, joined
 from learning.core.polygons.outline import outline_block
 from learning.core.polygons.plan import PolygonPlan
 from learning.core.polygons.rule import tree_distances
+from learning.core.polygons.runs import Runs, connected, contacts_of, runs_of
 from learning.core.polygons.seams import join_seams
 from learning.core.polygons.survey import survey_block
 
@@ -26,6 +27,13 @@ def raster(text: str) -> NDArray[np.uint8]:
     """A class map from lines of letters, "." = no imagery."""
     rows = [[0 if letter == "." else CODES.index(letter) + 1 for letter in line.strip()] for line in text.split()]
     return np.array(rows, np.uint8)
+
+
+def pieces_of(classes: NDArray[np.uint8]) -> Runs:
+    """A class map as runs of its 4-connected regions, from 0."""
+    starts, [values] = runs_of(classes)
+    runs = Runs(*classes.shape, starts, values)
+    return Runs(*classes.shape, starts, connected(runs, contacts_of(runs)))
 
 
 def write(path: Path, classes: NDArray[np.uint8]) -> Path:

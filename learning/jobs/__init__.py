@@ -5,7 +5,8 @@ MODULES = [
     "learning.jobs.judging",
     "learning.jobs.imports",
     "learning.jobs.prediction",
-    "learning.jobs.shards",
+    "learning.jobs.rows",
     "learning.jobs.polygons",
+    "learning.jobs.blocks",
     "learning.jobs.releases",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,10 @@ from learning.core.polygons.join import joined
 from learning.core.polygons.plan import BLOCK_PX, PolygonPlan
 from learning.core.polygons.rule import PolygonRule, shipped_rule, tree_distances
 from learning.core.polygons.run import draw_blocks
-from learning.errors import PolygonsStopped, UnusableClassMap
-from learning.jobs.prediction import words_of
+from learning.errors import UnusableClassMap
+from learning.jobs.blocks import Blocks
+from learning.jobs.forecast import Forecast
+from learning.jobs.shards import SharedOut
 from learning.models import Prediction
 from learning.release.manifest import file_sha256
 from learning.release.map_polygons import ClassText, MapFacts, PolygonCount, write_map_gpkg, write_map_parquet
@@ -28,7 +29,6 @@ from learning.services.polygons import KIND, class_map_of, finish_polygons
 
 ZONES = "zones.tif"  # beside the layer's analysis.tif and on its grid, where an operator has put it
 DRAWN, JOINED, COPIED = 0.8, 0.9, 0.93  # shares of the progress bar
-SECONDS_TO_JUDGE_BY = 5  # before that, nobody can say how long the rest takes
 
 
 @job(KIND)
@@ -41,11 +41,7 @@ def vectorise(context: JobContext) -> dict[str, Any]:
     rule = shipped_rule(context.payload["rule"])
     kind = "whole" if whole else "public"
     plan = plan_of(prediction, rule, with_control_tiles=whole, work_dir=prediction.path(f"polygons_{kind}.blocks"))
-    try:
-        draw_blocks(plan, on_progress=_told(context), should_stop=context.should_stop)
-    except PolygonsStopped:
-        context.progress(0.0)  # says why: cancelled, or taken over by another worker
-        raise
+    _draw(context, prediction, plan)
     names = {suffix: f"polygons_{kind}.{suffix}" for suffix in ("parquet", "gpkg", "pmtiles", "rule.json")}
     count = _write_files(context, prediction, plan, rule, names)
     made = finish_polygons(
@@ -68,6 +64,19 @@ def vectorise(context: JobContext) -> dict[str, Any]:
     )
     remove_work_dir(plan.work_dir)
     return {"polygon_map": made.pk, "polygons": count.polygons, "exceptions": dict(count.exceptions)}
+
+
+def _draw(context: JobContext, prediction: Prediction, plan: PolygonPlan) -> None:
+    """All blocks, by whoever there is to do them."""
+    forecast = Forecast()
+
+    def on_progress(share: float) -> None:
+        context.progress(DRAWN * share, f"Drawing polygons.{forecast.words(share)}")
+
+    def do_all(step: str, told: Callable[[float], None]) -> None:
+        SharedOut(context, Blocks(prediction, plan, step), told).complete()
+
+    draw_blocks(plan, do_all=do_all, on_progress=on_progress)
 
 
 def plan_of(prediction: Prediction, rule: PolygonRule, *, with_control_tiles: bool, work_dir: Path) -> PolygonPlan:
@@ -161,19 +170,3 @@ def _write_files(
         publish(path, prediction.path(names[suffix]))
     write_durably(prediction.path(names["rule.json"]), rule.text.encode())
     return count
-
-
-def _told(context: JobContext) -> Callable[[float], None]:
-    """Tells of the blocks' progress and, once that can be judged, of the time left."""
-    began = time.monotonic()
-    first: list[float] = []
-
-    def told(share: float) -> None:
-        if not first:
-            first.append(share)  # what was there already took no time
-        since, done = time.monotonic() - began, share - first[0]
-        left = since * (1 - share) / done if done > 0 and since > SECONDS_TO_JUDGE_BY else None
-        words = "" if left is None else f" About {words_of(left)} left."
-        context.progress(DRAWN * share, f"Drawing polygons.{words}")
-
-    return told

@@ -18,8 +18,10 @@ from learning.core.map_area import area_in_pixels, pixels_of
 from learning.core.map_copies import write_hidden_copy
 from learning.core.map_files import assemble, colour_table
 from learning.core.map_plan import PROBABILITIES, MapPaths, claim_work_dir, remove_work_dir
+from learning.jobs.forecast import Forecast
 from learning.jobs.made_with import begin_with, forget, other_models
 from learning.jobs.options import device_of, usual_core_px
+from learning.jobs.rows import Rows
 from learning.jobs.shards import SharedOut
 from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
@@ -159,7 +161,12 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
         forget(prediction)
         raise
     claim_work_dir(plan)
-    SharedOut(context, prediction, plan, loaded, report=lambda share, left: _report(context, share, left)).complete()
+    forecast = Forecast()
+
+    def report(share: float) -> None:
+        context.progress(MAP_END * share, f"Mapping the imagery.{forecast.words(share)}")
+
+    SharedOut(context, Rows(prediction, plan, loaded), report).complete()
     tags = {"MODEL_SHA256": loaded.sha256}
     if prediction.area:
         tags["AREA"] = prediction.area_name
@@ -177,19 +184,6 @@ def _way(loaded: LoadedModel, model: TrainedModel, pixels: int) -> tuple[str, in
     if pixels < WORTH_A_TRIAL * usual**2:
         return "torch", cores[0]
     return chosen_way(loaded, device=device, cores=cores)
-
-
-def _report(context: JobContext, share: float, seconds_left: float | None) -> None:
-    left = "" if seconds_left is None else f" About {words_of(seconds_left)} left."
-    context.progress(MAP_END * share, f"Mapping the imagery.{left}")
-
-
-def words_of(seconds: float) -> str:
-    """A duration as people say it: 40 s, 12 min, 3 h."""
-    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size or (unit == "min" and seconds >= size):
-            return f"{round(seconds / size)} {unit}"
-    return f"{max(1, round(seconds))} s"
 
 
 def _files(prediction: Prediction) -> list[str]:

@@ -1,138 +1,138 @@
-"""A map's rows of windows, shared out: each shard is a job that any worker takes; one that is lost is taken again.
+"""The parts of a map, shared out: each shard is a job that any worker takes; one that is lost is taken again.
 
-The job that makes the map opens the shards, does them itself where nobody else does, and waits for those that somebody
-has. Rows have the same bytes whoever computes them, and one that is there is not computed again. Where the operator
-has not said that there are workers to share with (MAP_SHARED), the job computes the rows by itself: on a machine with
-one processor for everybody, a second worker at the same map would only be in the way.
+Parts are rows of windows (rows.py) or blocks of polygons (blocks.py). The job that makes the map opens the shards, does
+them itself where nobody else does, and waits for those that somebody has. A part has the same bytes whoever computes
+it, and one that is there is not computed again. Where the operator has not said that there are workers to share with
+(MAP_SHARED), the job computes the parts by itself: on a machine with one processor for everybody, a second worker at
+the same map would only be in the way.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from django.conf import settings
 
 from annotation.errors import JobAlreadyRunning, JobLost
-from annotation.jobs.registry import job
 from annotation.models import Job
 from annotation.services.jobs import JobContext, cancel_job, claim_job, enqueue_job, run_claimed_job
-from learning.core.map_plan import PredictionPlan, planned
-from learning.errors import PredictionStopped, ShardFailed
-from learning.jobs.made_with import made_with, other_models
-from learning.jobs.options import device_of
-from learning.jobs.weights import loaded_model
-from learning.models import Prediction
+from learning.errors import PolygonsStopped, PredictionStopped, ShardFailed
 
-if TYPE_CHECKING:
-    from learning.core.model_file import TrainedModel as LoadedModel
-
-KIND = "predict_rows"
 SHARDS = 64  # of a map at most: more than workers, so that none waits long for the last one
 POLL_S = 1.0
-SECONDS_TO_JUDGE_BY = 5  # before that, nobody can say how long the rest takes
 
 
-@job(KIND)
-def predict_rows(context: JobContext) -> dict[str, Any]:
-    """Compute some rows of windows of a map that is being made, those that are not there yet."""
-    prediction = Prediction.objects.select_related("model__campaign__layer").get(pk=context.payload["prediction"])
-    plan = planned(prediction.path("rows"))
-    if plan is None:
-        return {"rows": 0}  # the map was finished, or given up
-    return _compute(context, prediction, plan, loaded_model(prediction.model))
+class Parts(Protocol):
+    """What is shared out."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of its shards' jobs."""
+
+    @property
+    def queue(self) -> str:
+        """The queue of the workers that may take them."""
+
+    @property
+    def key(self) -> str:
+        """Tells these parts from those of other maps."""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What a shard's job is given, beside the first of its parts and the one after its last."""
+
+    @property
+    def named(self) -> str:
+        """What several of them are called, at the beginning of a sentence."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def is_done(self, part: int) -> bool:
+        """Whether one is there."""
+
+    def compute(
+        self,
+        parts: Sequence[int],
+        *,
+        on_progress: Callable[[float], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Compute some that are not there. `on_progress` is told how many this came to, with a part of one.
+
+        Raises: PredictionStopped, PolygonsStopped: `should_stop` said so.
+        """
 
 
-def _compute(
+def do_shard(
     context: JobContext,
-    prediction: Prediction,
-    plan: PredictionPlan,
-    loaded: LoadedModel,
+    parts: Parts,
     *,
     told: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    rows = range(context.payload["first"], context.payload["stop"])
+    """The work of a shard's job: those of its parts that are not there yet."""
+    shard = range(context.payload["first"], context.payload["stop"])
 
     def on_progress(done: float) -> None:
-        context.progress(min(done / len(rows), 1.0))
+        context.progress(min(done / len(shard), 1.0))
         told()
 
-    return _compute_rows(context, prediction, plan, loaded, rows, on_progress=on_progress, should_stop=should_stop)
+    return {"done": _compute(context, parts, shard, on_progress=on_progress, should_stop=should_stop)}
 
 
-def _compute_rows(
+def _compute(
     context: JobContext,
-    prediction: Prediction,
-    plan: PredictionPlan,
-    loaded: LoadedModel,
-    rows: Iterable[int],
+    parts: Parts,
+    among: Sequence[int],
     *,
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool] = lambda: False,
-) -> dict[str, Any]:
-    """Those of the rows that are not there. `on_progress` is told how many rows this came to, with a part of one."""
-    from learning.core.predict import predict_core_row
-
-    others = other_models(made_with(prediction), loaded)
-    missing = [row for row in rows if not plan.is_done(row)]
-    for number, row in enumerate(missing):
-
-        def row_progress(share: float, number: int = number) -> None:
-            on_progress(number + share)
-
-        try:
-            predict_core_row(
-                loaded, plan, row, others=others, device=device_of(prediction.model.options),
-                on_progress=row_progress, should_stop=lambda: context.should_stop() or should_stop(),
-            )  # fmt: skip
-        except PredictionStopped:
-            row_progress(0.0)  # says why: cancelled, or taken over by another worker
-            context.progress(0.0)
-            raise
-    return {"rows": len(missing)}
+) -> int:
+    """Those that are not there; how many these were."""
+    missing = [part for part in among if not parts.is_done(part)]
+    try:
+        parts.compute(missing, on_progress=on_progress, should_stop=lambda: context.should_stop() or should_stop())
+    except (PredictionStopped, PolygonsStopped):
+        on_progress(0.0)  # says why: cancelled, or taken over by another worker
+        context.progress(0.0)
+        raise
+    return len(missing)
 
 
 @dataclass(slots=True)
 class SharedOut:
     """The shards of one map, from the side of the job that makes it.
 
-    Args: report: told the share of the map that is there and the seconds left, None while nobody can tell.
+    Args: report: told the share of the map that is there.
     """
 
     context: JobContext
-    prediction: Prediction
-    plan: PredictionPlan
-    loaded: LoadedModel
-    report: Callable[[float, float | None], None]
+    parts: Parts
+    report: Callable[[float], None]
+    _missing: list[int] = field(init=False)
+    _looked_at: float = field(init=False, default=0.0)
 
     def complete(self) -> None:
-        """Return once every row is there.
+        """Return once every part is there.
 
         Raises: ShardFailed: one cannot be computed; JobCancelled, JobLost: what `report` raises.
         """
-        began, there = time.monotonic(), self._there()
-
-        def told(share: float | None = None) -> None:
-            share, since = self._there() if share is None else share, time.monotonic() - began
-            left = since * (1 - share) / (share - there) if share > there and since > SECONDS_TO_JUDGE_BY else None
-            self.report(share, left)
-
+        self._missing = list(range(self.parts.count))
+        there, count = self._there(), self.parts.count
         if not settings.MAP_SHARED:
-            every = self.plan.core_rows
-            _compute_rows(
-                self.context, self.prediction, self.plan, self.loaded, every,
-                on_progress=lambda rows: told(there + rows / len(every)),
-            )  # fmt: skip
+            _compute(self.context, self.parts, range(count), on_progress=lambda done: self.report(there + done / count))
             return
         shards = self._open()
         try:
             while self._there() < 1:
-                told()
-                if not self._do_one(shards, told):
-                    if self._ended_without_rows(shards):
+                self._tell()
+                if not self._do_one(shards):
+                    if self._ended_without_parts(shards):
                         shards = self._open()
                     time.sleep(POLL_S)
         except JobLost:
@@ -142,54 +142,59 @@ class SharedOut:
                 cancel_job(job=shard)
             raise
 
+    def _tell(self) -> None:
+        """Report; who does it often makes nobody look at the disk more than once in a while."""
+        recent = time.monotonic() - self._looked_at < POLL_S
+        self.report(1 - len(self._missing) / self.parts.count if recent else self._there())
+
     def _there(self) -> float:
-        rows = self.plan.core_rows
-        return sum(map(self.plan.is_done, rows)) / len(rows)
+        self._missing = [part for part in self._missing if not self.parts.is_done(part)]
+        self._looked_at = time.monotonic()
+        return 1 - len(self._missing) / self.parts.count
 
     def _open(self) -> list[str]:
-        """Ids of the jobs of all rows that are not there; those of an attempt before are gone on with."""
-        rows = self.plan.core_rows
-        size = -(-len(rows) // SHARDS)
+        """Ids of the jobs of all parts that are not there; those of an attempt before are gone on with."""
+        count = self.parts.count
+        size = -(-count // SHARDS)
         found = []
-        for some in (rows[start : start + size] for start in range(0, len(rows), size)):
-            first, stop = some[0], some[-1] + 1
-            if all(map(self.plan.is_done, range(first, stop))):
+        for first in range(0, count, size):
+            stop = min(first + size, count)
+            if all(map(self.parts.is_done, range(first, stop))):
                 continue
             try:
                 shard = enqueue_job(
-                    kind=KIND,
-                    payload={"prediction": self.prediction.pk, "first": first, "stop": stop},
-                    queue=settings.JOB_GPU_QUEUE,
-                    key=f"{self.prediction.pk}:{first}",
+                    kind=self.parts.kind,
+                    payload={**self.parts.payload, "first": first, "stop": stop},
+                    queue=self.parts.queue,
+                    key=f"{self.parts.key}:{first}",
                 )
                 found.append(str(shard.pk))
             except JobAlreadyRunning as running:
                 found.append(str(running.details["job"]))
         return found
 
-    def _do_one(self, shards: list[str], told: Callable[[], None]) -> bool:
+    def _do_one(self, shards: list[str]) -> bool:
         """Do the first shard that nobody has; False when there is none."""
         for shard in shards:
             claimed = claim_job(shard)
             if claimed is not None:
                 run_claimed_job(
                     claimed,
-                    lambda context: _compute(
-                        context, self.prediction, self.plan, self.loaded, told=told,
-                        should_stop=self.context.should_stop,
+                    lambda context: do_shard(
+                        context, self.parts, told=self._tell, should_stop=self.context.should_stop
                     ),
-                )  # fmt: skip
+                )
                 return True
         return False
 
-    def _ended_without_rows(self, shards: list[str]) -> bool:
-        """Whether a job was cancelled before its rows were there. Raises ShardFailed: one failed."""
+    def _ended_without_parts(self, shards: list[str]) -> bool:
+        """Whether a job was cancelled before its parts were there. Raises ShardFailed: one failed."""
         ended = Job.objects.filter(pk__in=shards).exclude(state__in=["queued", "running"]).order_by("created_at")
         without = []
         for shard in ended:
             first, stop = shard.payload["first"], shard.payload["stop"]
-            if not all(map(self.plan.is_done, range(first, stop))):
+            if not all(map(self.parts.is_done, range(first, stop))):
                 without.append(shard)
                 if shard.state == Job.State.FAILED:
-                    raise ShardFailed(f"Rows of windows {first} to {stop - 1} could not be computed: {shard.error}")
+                    raise ShardFailed(f"{self.parts.named} {first} to {stop - 1} could not be computed: {shard.error}")
         return bool(without)

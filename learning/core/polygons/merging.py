@@ -48,30 +48,33 @@ def merge_small(
     Returns: int64 (region,), which region each is now part of; and the regions as they are then, valid at the places
         of those that remain.
     """
-    home = np.arange(len(regions.classes))
+    home = np.arange(len(regions.classes))  # where each went; itself while it has not gone
     pixels, minimum = regions.pixels.copy(), regions.minimum
     settled = regions.settled.copy()
     classes = regions.classes
+    small = (pixels < minimum) & ~settled
     low, high, length = borders
     while len(low):
-        small = (pixels < minimum) & ~settled
-        kept = small[low] | small[high]
+        kept = np.flatnonzero(small[low] | small[high])
         low, high, length = low[kept], high[kept], length[kept]
         go, to = _leaving(low, high, length, small=small, classes=classes, pixels=pixels, distance=distance)
         if not len(go):
             break
-        step = np.arange(len(home))
-        step[go] = to
+        home[go] = to
         np.add.at(pixels, to, pixels[go])
-        low, high, length = summed_pairs(step[low], step[high], length)
-        home = step[home]
-        joined = _joined(low, high, classes=classes, pixels=pixels)
-        moved = np.flatnonzero(joined != np.arange(len(joined)))
-        if len(moved):
-            np.add.at(pixels, joined[moved], pixels[moved])
-            np.logical_or.at(settled, joined[moved], settled[moved])
-            low, high, length = summed_pairs(joined[low], joined[high], length)
-            home = joined[home]
+        small[to] &= pixels[to] < minimum[to]
+        low, high = home[low], home[high]
+        matters = np.flatnonzero(small[low] | small[high] | (classes[low] == classes[high]))
+        low, high, length = summed_pairs(low[matters], high[matters], length[matters])
+        members, joined = _joined(low, high, classes=classes, pixels=pixels)
+        if len(members):
+            home[members] = joined
+            np.add.at(pixels, joined, pixels[members])
+            np.logical_or.at(settled, joined, settled[members])
+            small[joined] = (pixels[joined] < minimum[joined]) & ~settled[joined]
+            low, high, length = summed_pairs(home[low], home[high], length)
+    while not np.array_equal(further := home[home], home):
+        home = further
     return home, Regions(classes, pixels, minimum, settled)
 
 
@@ -86,28 +89,27 @@ def _leaving(
     distance: NDArray[np.integer],
 ) -> tuple[Ints, Ints]:
     """Regions that go in this round, and where to."""
-    source, target = np.concatenate([low, high]), np.concatenate([high, low])
-    length = np.concatenate([length, length])
-    first_served = (pixels[target] < pixels[source]) | ((pixels[target] == pixels[source]) & (target < source))
+    low_first = pixels[low] <= pixels[high]  # of equal ones the lower number
     waits = np.zeros(len(small), bool)
-    waits[source[small[target] & first_served]] = True
-    leaves = small[source] & ~waits[source]
-    source, target, length = source[leaves], target[leaves], length[leaves]
-    only = np.bincount(source, minlength=len(small))[source] == 1
+    waits[high[np.flatnonzero(small[low] & low_first)]] = True
+    waits[low[np.flatnonzero(small[high] & ~low_first)]] = True
+    leaves = small & ~waits
+    up, down = np.flatnonzero(leaves[low]), np.flatnonzero(leaves[high])
+    source, target = np.concatenate([low[up], high[down]]), np.concatenate([high[up], low[down]])
+    length = np.concatenate([length[up], length[down]])
+    alone = np.bincount(source, minlength=len(small))[source] == 1
+    only, several = np.flatnonzero(alone), np.flatnonzero(~alone)
     go, to = source[only], target[only]  # most of them: specks within another region
-    source, target, length = source[~only], target[~only], length[~only]
+    source, target, length = source[several], target[several], length[several]
     order = np.lexsort((target, -pixels[target], -length, distance[classes[source], classes[target]], source))
     source, target = source[order], target[order]
     best = np.flatnonzero(np.diff(source, prepend=-1))
     return np.concatenate([go, source[best]]), np.concatenate([to, target[best]])
 
 
-def _joined(low: Ints, high: Ints, *, classes: NDArray[np.uint8], pixels: Ints) -> Ints:
-    """Where each region is once neighbours of one class are one."""
-    where = np.arange(len(classes))
-    alike = classes[low] == classes[high]
-    if not alike.any():
-        return where
+def _joined(low: Ints, high: Ints, *, classes: NDArray[np.uint8], pixels: Ints) -> tuple[Ints, Ints]:
+    """Neighbours of one class that become part of the largest of them, and that one for each."""
+    alike = np.flatnonzero(classes[low] == classes[high])
     low, high = low[alike], high[alike]
     members, place = np.unique(np.concatenate([low, high]), return_inverse=True)
     ends = place.reshape(2, -1)
@@ -116,5 +118,5 @@ def _joined(low: Ints, high: Ints, *, classes: NDArray[np.uint8], pixels: Ints) 
     largest = np.empty(count, np.int64)
     order = np.lexsort((-members, pixels[members]))  # the last written of a group stays
     largest[group[order]] = members[order]
-    where[members] = largest[group]
-    return where
+    goes = np.flatnonzero(largest[group] != members)
+    return members[goes], largest[group[goes]]

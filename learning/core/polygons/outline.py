@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from learning.core.polygons.plan import SIDES, PolygonPlan, load_arrays, save
 from learning.core.polygons.runs import Ints, Runs, connected, contacts_of, fewer_runs
-from learning.core.polygons.trace import outlines
+from learning.core.polygons.thinning import thinned
+from learning.core.polygons.trace import Rings, outlines
 
 NEAR = 1.05  # a region below so many times its minimum keeps its outline: simplified, it might fall below
 
@@ -61,9 +62,9 @@ def outline_block(plan: PolygonPlan, number: int) -> None:
     pixels = np.bincount(pieces.values[inside], weights=pieces.lengths[inside], minlength=count).astype(np.float64)
 
     beyond = dict(zip(SIDES, load_arrays(plan.seams_path(number), *SIDES), strict=True))
-    polygons = outlines(pieces, beyond=beyond)
+    rings = outlines(pieces, beyond=beyond)
     least: NDArray[np.float64] = np.minimum(facts.minimum / np.maximum(facts.pixels, 1), 1.0) * pixels
-    polygons = simplified(polygons, tolerance=plan.tolerance_px, least=least)
+    polygons = simplified(rings, tolerance=plan.tolerance_px, least=least)
     polygons = shapely.transform(polygons, lambda points: np.add(points, (block.left, block.top)))
     order = np.argsort(facts.region, kind="stable")
     facts = facts.of(order)
@@ -75,22 +76,22 @@ def outline_block(plan: PolygonPlan, number: int) -> None:
     save(path, stream.getvalue())
 
 
-def simplified(polygons: NDArray[np.object_], *, tolerance: float, least: NDArray[np.float64]) -> NDArray[np.object_]:
-    """A coverage with fewer corners: each polygon keeps `least` of its area, the whole its border and so its area.
+def simplified(rings: Rings, *, tolerance: float, least: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Polygons with fewer corners: each keeps `least` of its area, the whole its border and so its area.
 
     A polygon that would lose more, and one that is nearly as small as it may be, keeps its outline: left out, it is
     border to the others.
 
-    Args: polygons: a valid coverage. tolerance: in the polygons' unit, the square root of the area of what is cut off.
+    Args: tolerance: in pixels, the square root of the area of what is cut off. least: float64 (region,), in pixels.
     Source: Visvalingam & Whyatt 1993, as GEOS does it on coverages.
     """
-    if tolerance <= 0 or not len(polygons):
-        return polygons
-    exact = shapely.area(polygons) < NEAR * least
+    if tolerance <= 0 or not len(least):
+        return rings.polygons()
+    exact = rings.areas() < NEAR * least
     while True:
-        made = polygons.copy()
+        made = thinned(rings, tolerance=tolerance, exact=exact).polygons()
         if not exact.all():
-            made[~exact] = shapely.coverage_simplify(polygons[~exact], tolerance, simplify_boundary=False)
+            made[~exact] = shapely.coverage_simplify(made[~exact], tolerance, simplify_boundary=False)
         lost = ~exact & (shapely.area(made) < least)
         if not lost.any():
             return made

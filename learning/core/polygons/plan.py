@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.core.durable import publish
+from learning.core.map_plan import PLAN_NAME
 
 BLOCK_PX = 4096
 JOINED_BLOCKS = 16  # a region on more blocks than this stays cut along them: memory does not grow with it
@@ -116,6 +117,25 @@ class PolygonPlan:
             return value.tolist() if isinstance(value, np.ndarray) else str(value)
 
         return json.dumps(asdict(self), default=plain, sort_keys=True)
+
+
+def planned(work_dir: Path) -> PolygonPlan | None:
+    """The plan that a work folder was claimed for; None where there is no such folder."""
+    try:
+        kept = json.loads((work_dir / PLAN_NAME).read_bytes())
+    except FileNotFoundError:
+        return None
+    return PolygonPlan(
+        **{
+            **kept,
+            "source": Path(kept["source"]),
+            "zones": None if kept["zones"] is None else Path(kept["zones"]),
+            "work_dir": Path(kept["work_dir"]),
+            "class_codes": tuple(kept["class_codes"]),
+            "minimum_px": np.array(kept["minimum_px"], np.int64),
+            "distance": np.array(kept["distance"], np.uint8),
+        }
+    )
 
 
 def save(path: Path, content: bytes) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 Ints = NDArray[np.int64]
@@ -50,15 +51,15 @@ class Contacts:
     """Where runs of one row lie on runs of the next.
 
     Args:
-        at: int64 (contact,), flat index of the first pixel of the lower row where the two runs meet, ascending.
-        upper, lower: int64 (contact,), the runs.
-        lengths: int64 (contact,), pixels along which they meet.
+        at: (contact,), flat index of the first pixel of the lower row where the two runs meet, ascending.
+        upper, lower: (contact,), the runs. lengths: (contact,), pixels along which they meet.
+            All four are int32, or int64 where twice the raster's pixels are too many for that.
     """
 
-    at: Ints
-    upper: Ints
-    lower: Ints
-    lengths: Ints
+    at: NDArray[np.integer]
+    upper: NDArray[np.integer]
+    lower: NDArray[np.integer]
+    lengths: NDArray[np.integer]
 
 
 def runs_of(*layers: NDArray[np.uint8]) -> tuple[Ints, list[NDArray[np.uint8]]]:
@@ -84,32 +85,46 @@ def fewer_runs(runs: Runs) -> Runs:
 def contacts_of(runs: Runs) -> Contacts:
     """Every pair of runs that lie on each other."""
     starts, width = runs.starts, runs.width
-    inner = np.searchsorted(starts, [width, (runs.height - 1) * width])
-    above, below = starts[: inner[1]] + width, starts[inner[0] :]
-    # Two ascending lists: a stable sort merges them in one pass.
-    both = np.concatenate([above, below])
-    order = np.argsort(both, kind="stable")
-    at, from_below = both[order], order >= len(above)
-    lower = np.cumsum(from_below) + inner[0] - 1
-    upper = np.cumsum(~from_below) - 1
-    last = np.empty(len(at), bool)  # of those that begin at the same pixel: it knows of both
-    if len(at):
-        last[-1] = True
-        np.not_equal(at[1:], at[:-1], out=last[:-1])
-    at, upper, lower = at[last], upper[last], lower[last]
-    return Contacts(at, upper, lower, np.diff(at, append=runs.height * width))
+    pixels = runs.height * width
+    first, stop = np.searchsorted(starts, [width, pixels - width])  # of the second row, of the last
+    # Both lists of beginnings in one sort, and in the lowest bit which of the two each is of.
+    whole = np.dtype(np.int32 if 2 * pixels <= np.iinfo(np.int32).max else np.int64)
+    tagged: NDArray[Any] = np.concatenate([2 * (starts[:stop] + width), 2 * starts[first:] + 1]).astype(whole)
+    tagged.sort()
+    at = tagged >> 1
+    before = int(first) - 1
+    lower = np.cumsum(tagged & 1, dtype=whole) + before
+    upper = np.arange(before, before + len(at), dtype=whole) - lower
+    last = np.ones(len(at), bool)  # of those that begin at the same pixel: it knows of both
+    np.not_equal(at[1:], at[:-1], out=last[:-1])
+    kept = np.flatnonzero(last)
+    at = at[kept]
+    return Contacts(at, upper[kept], lower[kept], np.diff(at, append=np.array([pixels], whole)))
 
 
 def connected(runs: Runs, contacts: Contacts) -> Ints:
     """Number of each run's 4-connected region of equal value, by their first pixels from 0; -1 where the value is not
     above 0. Neighbours in a row may hold the same, as where something else told them apart."""
     values = runs.values
-    same = values[contacts.upper] == values[contacts.lower]
-    beside = np.flatnonzero((values[1:] == values[:-1]) & (runs.starts[1:] % runs.width != 0))
-    ends = np.concatenate([contacts.upper[same], beside]), np.concatenate([contacts.lower[same], beside + 1])
-    links = coo_array((np.ones(len(ends[0]), np.int8), ends), shape=(len(values), len(values)))
+    count = len(values)
+    same = np.flatnonzero(values[contacts.upper] == values[contacts.lower])
+    upper, lower = contacts.upper[same], contacts.lower[same]
+    beside = np.flatnonzero(values[1:] == values[:-1])
+    beside = beside[runs.starts[beside + 1] % runs.width != 0]
+    if len(beside):
+        upper = np.concatenate([upper, beside])
+        lower = np.concatenate([lower, beside + 1])[np.argsort(upper, kind="stable")]
+    # Contacts come by their upper run: the table of links is there already.
+    links = csr_array((np.ones(len(lower)), lower, _offsets(upper, count)), shape=(count, count))
     _count, labels = connected_components(links, directed=False)
     return numbered(np.where(values > 0, labels, -1))
+
+
+def _offsets(groups: NDArray[np.integer], count: int) -> NDArray[np.int32]:
+    """Where each of `count` groups begins once its members lie together, and where the last one ends."""
+    offsets = np.zeros(count + 1, np.int32)
+    np.cumsum(np.bincount(groups, minlength=count), out=offsets[1:])
+    return offsets
 
 
 def numbered(labels: NDArray[np.integer]) -> Ints:
@@ -123,32 +138,61 @@ def numbered(labels: NDArray[np.integer]) -> Ints:
     return numbers
 
 
-def borders_of(runs: Runs, contacts: Contacts, region: Ints) -> tuple[Ints, Ints, Ints]:
+def borders_of(
+    runs: Runs, contacts: Contacts, region: Ints, *, asked: NDArray[np.bool_] | None = None
+) -> tuple[Ints, Ints, Ints]:
     """Pairs of regions that touch, and the length of their border in sides of pixels: (low, high, length), each pair
     once, ascending.
 
-    Args: region: int64 (run,), as from `connected`; runs of -1 have no borders.
+    Args:
+        region: int64 (run,), as from `connected`; runs of -1 have no borders.
+        asked: bool (region,); given, only pairs of which one is asked for.
     """
     upper, lower = region[contacts.upper], region[contacts.lower]
-    border = np.flatnonzero(upper != lower)
-    beside = np.flatnonzero((region[1:] != region[:-1]) & (runs.starts[1:] % runs.width != 0))  # not over a row's end
+    begins = np.searchsorted(runs.starts, np.arange(1, runs.height) * runs.width)
+    changes = region[1:] != region[:-1]
+    changes[begins - 1] = False  # not over a row's end
+    border, beside = upper != lower, np.flatnonzero(changes)
+    left, right = region[beside], region[beside + 1]
+    if asked is not None:
+        wanted = np.append(asked, False)  # the last for -1
+        border &= wanted[upper] | wanted[lower]
+        kept = np.flatnonzero(wanted[left] | wanted[right])
+        left, right = left[kept], right[kept]
+    along = np.flatnonzero(border)
     return summed_pairs(
-        np.concatenate([upper[border], region[beside]]),
-        np.concatenate([lower[border], region[beside + 1]]),
-        np.concatenate([contacts.lengths[border], np.ones(len(beside), np.int64)]),
+        np.concatenate([upper[along], left]),
+        np.concatenate([lower[along], right]),
+        np.concatenate([contacts.lengths[along], np.ones(len(left), np.int64)]),
     )
 
 
-def summed_pairs(a: Ints, b: Ints, length: Ints) -> tuple[Ints, Ints, Ints]:
+def summed_pairs(
+    a: NDArray[np.integer], b: NDArray[np.integer], length: NDArray[np.integer]
+) -> tuple[Ints, Ints, Ints]:
     """Unordered pairs of different numbers from 0 with their lengths summed: (low, high, length), ascending."""
-    kept = (a != b) & (a >= 0) & (b >= 0) & (length > 0)
-    a, b, length = a[kept], b[kept], length[kept]
-    if not len(a):
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    wanted = (low != high) & (low >= 0) & (length > 0)
+    if not wanted.all():
+        kept = np.flatnonzero(wanted)
+        low, high, length = low[kept], high[kept], length[kept]
+    if not len(low):
         nothing = np.zeros(0, np.int64)
         return nothing, nothing, nothing
-    size = int(max(a.max(), b.max())) + 1
-    ends = np.minimum(a, b).astype(np.int32), np.maximum(a, b).astype(np.int32)
-    table = csr_array(coo_array((length, ends), shape=(size, size)))  # buckets by the lower one: no sort of all pairs
-    table.sort_indices()
-    low = np.repeat(np.arange(size), np.diff(table.indptr))
-    return low, table.indices.astype(np.int64), table.data
+    bits, length_bits = int(high.max()).bit_length(), int(length.max()).bit_length()
+    pairs: Ints = low.astype(np.int64)
+    pairs <<= bits
+    pairs |= high
+    if 2 * bits + length_bits < np.iinfo(np.int64).bits:
+        pairs <<= length_bits  # with its length in one word: sorted, and no order to look up by
+        pairs |= length
+        pairs.sort()
+        length = pairs & ((1 << length_bits) - 1)
+        pairs >>= length_bits
+    else:
+        order = np.argsort(pairs)
+        pairs, length = pairs[order], length[order].astype(np.int64)
+    first = np.append(0, np.flatnonzero(pairs[1:] != pairs[:-1]) + 1)
+    total: Ints = np.add.reduceat(length, first)
+    pairs = pairs[first]
+    return pairs >> bits, pairs & ((1 << bits) - 1), total

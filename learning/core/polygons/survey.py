@@ -75,7 +75,9 @@ def _surveyed(
     for line in seam_sides(plan, number, Runs(*shape, starts, region)).values():
         regions.settled[line[line >= 0]] = True
 
-    home, merged = merge_small(regions, borders_of(runs, contacts, region), distance=plan.distance)
+    small = regions.pixels < regions.minimum
+    borders = borders_of(runs, contacts, region, asked=small & ~regions.settled)
+    home, merged = merge_small(regions, borders, distance=plan.distance)
     runs = fewer_runs(Runs(*shape, starts, np.append(home, -1)[region]))  # the last for -1
     former, region = runs.values, numbered(runs.values)
     runs = Runs(*shape, runs.starts, region)
@@ -85,13 +87,12 @@ def _surveyed(
     np.add.at(whole_zones, home, zone_pixels)
 
     classes, pixels, seam = merged.classes[remains], merged.pixels[remains], merged.settled[remains]
-    low, high, length = borders_of(runs, contacts_of(runs), region)
     open_question = seam & (pixels < plan.minimum_px.max(axis=0)[classes])
-    asked = open_question[low] | open_question[high]
+    low, high, length = borders_of(runs, contacts_of(runs), region, asked=open_question)
     found: dict[str, NDArray[Any]] = {
         "starts": runs.starts, "region": region.astype(np.int32), "classes": classes, "pixels": pixels,
         "zone": zone_pixels.argmax(axis=1)[remains].astype(np.uint8),
-        "low": low[asked], "high": high[asked], "length": length[asked],
+        "low": low, "high": high, "length": length,
     }  # fmt: skip
     if plan.zones is not None:
         found["zone_pixels"] = whole_zones[remains]

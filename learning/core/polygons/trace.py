@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from learning.core.polygons.plan import SIDES
 from learning.core.polygons.runs import Ints, Runs, contacts_of
@@ -20,7 +22,7 @@ _EAST, _SOUTH, _WEST, _NORTH = range(4)
 
 
 @dataclass(frozen=True, slots=True)
-class _Corners:
+class Corners:
     """Points of the pixels' grid that outlines are made of, row by row from the upper left.
 
     Args:
@@ -35,26 +37,79 @@ class _Corners:
     ahead: Ints
 
 
-def outlines(runs: Runs, *, beyond: Sides | None = None) -> NDArray[np.object_]:
-    """Polygons of 4-connected regions, in pixels: x right, y down from the raster's upper left corner.
+@dataclass(frozen=True, slots=True)
+class Rings:
+    """Closed outlines of regions: of each region its shell and then its holes, with the region on the left.
+
+    Args:
+        corners: what they are made of.
+        of: int64 (point,), the corner at each point, ring by ring.
+        lengths: int64 (ring,), points of each.
+        per_region: int64 (region,), rings of each.
+    """
+
+    corners: Corners
+    of: Ints
+    lengths: Ints
+    per_region: Ints
+
+    def areas(self) -> NDArray[np.float64]:
+        """Area of each region in pixels, float64 (region,)."""
+        if not len(self.of):
+            return np.zeros(len(self.per_region))
+        starts = np.cumsum(self.lengths) - self.lengths
+        following = np.arange(1, len(self.of) + 1)
+        following[starts + self.lengths - 1] = starts
+        x, y = self.corners.cols[self.of], self.corners.rows[self.of]
+        # With y down, shells come out positive, as the region lies to the left of its outline.
+        twice = np.add.reduceat(x[following] * y - x * y[following], starts)
+        first = np.cumsum(self.per_region) - self.per_region
+        return np.add.reduceat(twice, first) / 2
+
+    def of_corners(self, kept: NDArray[np.bool_]) -> Rings:
+        """The same without some corners; each ring must keep three."""
+        stays = kept[self.of]
+        starts = np.cumsum(self.lengths) - self.lengths
+        lengths = np.add.reduceat(stays.astype(np.int64), starts) if len(starts) else self.lengths
+        return Rings(self.corners, self.of[stays], lengths, self.per_region)
+
+    def polygons(self) -> NDArray[np.object_]:
+        """Shapely polygons, object (region,), in pixels: x right, y down from the raster's upper left corner."""
+        stops = np.cumsum(self.lengths + 1)
+        first = np.cumsum(self.lengths) - self.lengths
+        take = np.arange(int(stops[-1]) if len(stops) else 0) - np.repeat(np.arange(len(stops)), self.lengths + 1)
+        take[stops - 1] = first
+        points = self.of[take]
+        made: NDArray[np.object_] = shapely.from_ragged_array(
+            shapely.GeometryType.POLYGON,
+            np.column_stack([self.corners.cols[points], self.corners.rows[points]]).astype(np.float64),
+            (np.append(0, stops), np.append(0, np.cumsum(self.per_region))),
+        )
+        return made
+
+
+def outlines(runs: Runs, *, beyond: Sides | None = None) -> Rings:
+    """Outlines of 4-connected regions.
 
     Args:
         runs: values from 0 upwards are regions, each 4-connected; -1 is nothing.
         beyond: for each side of the raster, where what lies beyond it changes, as in seams.join_seams: there are
             corners too.
 
-    Returns: object (region,), shapely polygons. They are a valid coverage, and a shell may meet a hole in a point.
+    Returns: rings of which the polygons are a valid coverage; a shell may meet a hole in a point.
     """
     corners = _corners(_padded(runs), beyond or {})
     count = int(runs.values.max(initial=-1)) + 1
-    rings, starts, owner = _rings(corners)
-    x, y = corners.cols[rings].astype(np.float64), corners.rows[rings].astype(np.float64)
-    lengths = np.diff(starts, append=len(rings))
-    # Twice the signed area: with y down, shells come out positive, as the region lies to the left of its outline.
-    following = _following(starts, lengths)
-    areas = np.add.reduceat(x[following] * y - x * y[following], starts) if len(starts) else np.zeros(0)
-    order = np.lexsort((starts, areas <= 0, owner))
-    return _polygons(x, y, starts, lengths, order=order, rings_of=np.bincount(owner, minlength=count))
+    following, region = _steps(corners)
+    walked, starts = _walked(following)
+    lengths = np.diff(starts, append=len(walked))
+    rings = Rings(corners, walked % max(corners.ahead.shape[1], 1), lengths, np.ones(len(starts), np.int64))
+    owner = region[walked[starts]]
+    order = np.lexsort((starts, rings.areas() <= 0, owner))  # of each region, its shell first
+    place = np.arange(len(walked)) + np.repeat(
+        starts[order] - (np.cumsum(lengths[order]) - lengths[order]), lengths[order]
+    )
+    return Rings(corners, rings.of[place], lengths[order], np.bincount(owner, minlength=count))
 
 
 def _padded(runs: Runs) -> Runs:
@@ -69,32 +124,35 @@ def _padded(runs: Runs) -> Runs:
     return Runs(runs.height + 2, width, starts[order], values[order])
 
 
-def _corners(padded: Runs, beyond: Sides) -> _Corners:
+def _corners(padded: Runs, beyond: Sides) -> Corners:
     """Where borders turn or meet. Of the padded raster, corner (row, col) is the upper left one of pixel (row, col)."""
     width = padded.width
     contacts = contacts_of(padded)
     upper, lower = padded.values[contacts.upper], padded.values[contacts.lower]
-    goes_on = np.zeros(len(upper), bool)
-    goes_on[1:] = (upper[1:] == upper[:-1]) & (lower[1:] == lower[:-1]) & (contacts.at[1:] % width != 0)
-    first = np.flatnonzero(~goes_on)
-    stop = np.append(contacts.at[first[1:]], padded.height * width)
-    border = upper[first] != lower[first]
-    ends = [contacts.at[first[border]], stop[border], _seam_corners(padded, beyond)]
-    at = np.unique(np.concatenate(ends))
+    # What lies to the west of a contact is the contact before it: nothing ever begins or ends at a padded row's end.
+    west_upper, west_lower = np.append(-1, upper[:-1]), np.append(-1, lower[:-1])
+    straight = ((upper == lower) & (west_upper == west_lower)) | ((upper == west_upper) & (lower == west_lower))
+    turns = np.flatnonzero(~straight)
+    at = contacts.at[turns].astype(np.int64)
+    around = np.stack([west_upper[turns], upper[turns], lower[turns], west_lower[turns]])
+    more = np.unique(_seam_corners(padded, beyond))
+    more = more[np.append(at, -1)[np.searchsorted(at, more)] != more]
+    if len(more):
+        beside = np.stack([padded.values[padded.at(more - step)] for step in (width + 1, width, 0, 1)])
+        order = np.argsort(np.concatenate([at, more]), kind="stable")
+        at, around = np.concatenate([at, more])[order], np.concatenate([around, beside], axis=1)[:, order]
     rows, cols = np.divmod(at, width)
 
-    around = np.stack([padded.values[padded.at(at - step)] for step in (width + 1, width, 0, 1)])
     _northwest, northeast, southeast, southwest = around
     ahead = np.full((4, len(at)), -1, np.int64)
-    number = np.arange(len(at))
     east = np.flatnonzero(northeast != southeast)
-    ahead[_EAST, east] = number[east] + 1
-    ahead[_WEST, ahead[_EAST, east]] = east
-    down = np.lexsort((rows, cols))
+    ahead[_EAST, east] = east + 1
+    ahead[_WEST, east + 1] = east
+    down = np.argsort(cols * padded.height + rows)
     south = np.flatnonzero((southwest != southeast)[down])
     ahead[_SOUTH, down[south]] = down[south + 1]
     ahead[_NORTH, down[south + 1]] = down[south]
-    return _Corners(rows - 1, cols - 1, around, ahead)
+    return Corners(rows - 1, cols - 1, around, ahead)
 
 
 def _seam_corners(padded: Runs, beyond: Sides) -> Ints:
@@ -115,12 +173,14 @@ def _seam_corners(padded: Runs, beyond: Sides) -> Ints:
     return np.concatenate(found)
 
 
-def _rings(corners: _Corners) -> tuple[Ints, Ints, Ints]:
-    """Closed outlines: the corners of one after the other, where each begins, and whose it is.
+def _steps(corners: Corners) -> tuple[Ints, Ints]:
+    """Outlines as steps: a step is a corner and a way to go from it, numbered way · corners + corner.
 
     Each border is gone along twice, with the region on the left. Where a region's pixels meet across a corner only,
     its outline goes over to the other pixel: the region being connected elsewhere, what lies on the two sides of the
     corner are different rings, and none crosses its own path.
+
+    Returns: int64 (4 · corner,), the step that follows each, -1 where there is none; and whose outline it is.
     """
     count = corners.ahead.shape[1]
     # Seen from a corner going east, south, west, north: what is on the left and on the right ahead, by place in around.
@@ -136,50 +196,35 @@ def _rings(corners: _Corners) -> tuple[Ints, Ints, Ints]:
         then = np.where(turns_right, (way + 1) % 4, np.where(straight, way, (way - 1) % 4))
         following[way, here] = then * count + there
         region[way, here] = mine
-    return _walked(following.ravel(), region.ravel(), count)
+    return following.ravel(), region.ravel()
 
 
-def _walked(following: Ints, region: Ints, count: int) -> tuple[Ints, Ints, Ints]:
-    """The cycles of a permutation, each from its first member on."""
+def _walked(following: Ints) -> tuple[Ints, Ints]:
+    """The cycles of a permutation, each from its first member on, and where each begins; -1 is no member."""
     used = np.flatnonzero(following >= 0)
-    place = np.empty(len(following), np.int64)
-    place[used] = np.arange(len(used))
-    after = place[following[used]].tolist()
-    waiting = bytearray(b"\x01") * len(after)
-    order: list[int] = []
-    starts: list[int] = []
-    for head in range(len(after)):
-        if not waiting[head]:
-            continue
-        starts.append(len(order))
-        step = head
-        while waiting[step]:
-            waiting[step] = 0
-            order.append(step)
-            step = after[step]
-    walked = used[np.array(order, np.int64)]
-    begins = np.array(starts, np.int64)
-    return walked % count if count else walked, begins, region[walked[begins]] if len(begins) else begins
+    count = len(used)
+    if not count:
+        return used, used
+    place = np.empty(len(following), np.int32)
+    place[used] = np.arange(count)
+    after = place[following[used]]
+    n_cycles, cycle = connected_components(_one_each(after), directed=True, connection="strong")
+    heads = np.empty(n_cycles, np.int64)
+    heads[cycle[::-1]] = np.arange(count - 1, -1, -1)  # of several, the last written stays
+    heads.sort()
+    # Each cycle's last member led on to the next cycle, they are one path, which a search goes along in one pass.
+    before = np.empty(count, np.int32)
+    before[after] = np.arange(count)
+    ends = before[heads]
+    after[ends[:-1]] = heads[1:]
+    after[ends[-1]] = ends[-1]
+    path = breadth_first_order(_one_each(after), 0, directed=True, return_predecessors=False)
+    where = np.empty(count, np.int64)
+    where[path] = np.arange(count)
+    return used[path], where[heads]
 
 
-def _following(starts: Ints, lengths: Ints) -> Ints:
-    """Place of the next corner of the same ring, for each."""
-    following = np.arange(1, int(lengths.sum()) + 1)
-    following[starts + lengths - 1] = starts
-    return following
-
-
-def _polygons(
-    x: NDArray[np.float64], y: NDArray[np.float64], starts: Ints, lengths: Ints, *, order: Ints, rings_of: Ints
-) -> NDArray[np.object_]:
-    """Polygons of rings in this order, of which each region has so many."""
-    closed = lengths[order] + 1
-    stops = np.cumsum(closed)
-    begins = stops - closed
-    take = np.arange(int(closed.sum())) - np.repeat(begins, closed) + np.repeat(starts[order], closed)
-    take[stops - 1] = starts[order]
-    offsets = np.concatenate([[0], stops]), np.concatenate([[0], np.cumsum(rings_of)])
-    made: NDArray[np.object_] = shapely.from_ragged_array(
-        shapely.GeometryType.POLYGON, np.column_stack([x[take], y[take]]), offsets
-    )
-    return made
+def _one_each(after: NDArray[np.int32]) -> csr_array:
+    """A graph in which one way leads on from each node."""
+    count = len(after)
+    return csr_array((np.ones(count), after, np.arange(count + 1, dtype=np.int32)), shape=(count, count))

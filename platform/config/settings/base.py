@@ -260,8 +260,10 @@ CELERY_BEAT_SCHEDULE = {
 }
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=60)
 JOB_GPU_QUEUE = env.str("JOB_GPU_QUEUE", default="gpu")
-# Whether several workers compute the rows of one map: where they have processors of their own and one data folder.
+# Whether several workers compute the parts of one map: where they have processors of their own and one data folder.
 MAP_SHARED = env.bool("MAP_SHARED", default=False)
+# In which a worker makes polygons, each of at most half a GiB; workers that share a map are that many already.
+POLYGON_PROCESSES = env.int("POLYGON_PROCESSES", default=1 if MAP_SHARED else min(4, os.cpu_count() or 1))
 
 # Foreign rasters are read in a child process without network. Where the kernel forbids that, imports are refused,
 # unless this is set to false by someone who trusts every file.

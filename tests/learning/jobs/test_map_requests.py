@@ -183,12 +183,12 @@ def test_only_rows_of_windows_that_touch_the_area_are_shared_out_and_progress_is
 
     def watched(self: Any) -> None:
         real = self.report
-        self.report = lambda share, left: (told.append(share), real(share, left))
+        self.report = lambda share: (told.append(share), real(share))
         report(self)
 
     monkeypatch.setattr(shards.SharedOut, "complete", watched)
     made = asked(model, territory(model.campaign, tmp_path, "32013", COMMUNE))
-    ranges = sorted((job.payload["first"], job.payload["stop"]) for job in Job.objects.filter(kind=shards.KIND))
+    ranges = sorted((job.payload["first"], job.payload["stop"]) for job in Job.objects.filter(kind="predict_rows"))
     assert ranges == ([(0, 1), (1, 2), (2, 3)] if workers_share else [])  # 64 px to 256 px, in rows of 96 px
     assert told == sorted(told) and told[0] < 0.34 and told[-1] <= 1
     assert made.state == "ready"

@@ -17,47 +17,30 @@ import rasterio
 import shapely
 from django.core.management import CommandError, call_command
 from django.test import Client
-from learning_rows import labelled_campaign, model_row, ready_map, signed_in, worker_environment
+from learning_rows import signed_in, worker_environment
+from mapped_blocks import map_in_blocks
 
 from annotation.errors import JobAlreadyRunning
 from annotation.jobs.registry import run_job
 from annotation.models import Campaign, Job
 from annotation.services.jobs import cancel_job
-from learning.core.map_copies import write_hidden_copy
 from learning.errors import NoClassMap
-from learning.jobs import polygons as polygons_job
 from learning.models import PolygonMap, Prediction
 from learning.release.formats import geoparquet_problems, gpkg_problems
-from learning.services.holdout import holdout_windows
 from learning.services.polygons import start_polygons
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
 GSD_M = 0.2
 
 
+@pytest.fixture(autouse=True)
+def in_this_process(settings: Any) -> None:
+    settings.POLYGON_PROCESSES = 1
+
+
 @pytest.fixture
 def mapped(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A map of 1,024 px in nine blocks: the first class in the west, the second in the east, specks of each strewn
-    over the other, and a building of 60 × 90 px (216 m²: 200 are enough) of the first in the east."""
-    monkeypatch.setattr(polygons_job, "BLOCK_PX", 400)
-    scene = labelled_campaign()
-    prediction = ready_map(model_row(scene.campaign, state="promoted"), np.zeros((16, 16), np.float32))
-    classes = np.ones((1024, 1024), np.uint8)
-    classes[:, 512:] = 2
-    specks = np.random.default_rng(2).random(classes.shape) < 0.01
-    classes[specks] = 3 - classes[specks]
-    classes[380:440, 700:790] = 1
-    layer = scene.campaign.layer
-    with rasterio.open(
-        prediction.path("class.tif"), "w", driver="GTiff", width=1024, height=1024, count=1, dtype="uint8", nodata=0,
-        crs=layer.crs, transform=rasterio.Affine(*layer.transform), tiled=True, blockxsize=512, blockysize=512,
-    ) as out:  # fmt: skip
-        out.write(classes, 1)
-    hidden = holdout_windows(scene.campaign)
-    write_hidden_copy(
-        prediction.path("class.tif"), prediction.path("class_public.tif"), hidden=hidden, overviews="MODE"
-    )
-    return prediction
+    return map_in_blocks(monkeypatch)
 
 
 def closed(prediction: Any) -> Any:
@@ -179,7 +162,7 @@ def test_killed_while_it_looks_joins_and_draws_it_goes_on_with_what_is_there(map
     prediction = closed(mapped)
     expected = contents(made(prediction))
     job = start_polygons(prediction=prediction)
-    environment = worker_environment(lease_seconds=1)
+    environment = worker_environment(lease_seconds=1) | {"POLYGON_PROCESSES": "1"}
     for step, most in (("survey_block", 4), ("join_seams", 0), ("outline_block", 5)):
         killed = subprocess.run([sys.executable, "-c", KILLED, str(job.id), step, str(most)], env=environment)
         assert killed.returncode == -9

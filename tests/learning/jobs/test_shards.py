@@ -20,7 +20,7 @@ from annotation.jobs.registry import run_job
 from annotation.models import Job
 from annotation.services.jobs import cancel_job, claim_job
 from learning.core.map_plan import MapPaths
-from learning.jobs import shards
+from learning.jobs import rows, shards
 from learning.jobs.options import CORE_PX
 from learning.models import Prediction
 from learning.services.predictions import start_prediction
@@ -73,7 +73,7 @@ class Worker(threading.Thread):
     def run(self) -> None:
         try:
             while not self.ends.wait(0.02):
-                for job in Job.objects.filter(kind=shards.KIND, state="queued").order_by("-created_at"):
+                for job in Job.objects.filter(kind=rows.KIND, state="queued").order_by("-created_at"):
                     self.done += run_job(str(job.pk))
         except BaseException as error:
             self.failed = f"{type(error).__name__}: {error}"
@@ -87,12 +87,12 @@ def test_a_map_has_the_same_bytes_however_many_workers_share_its_rows(
 ) -> None:
     model = mapped_layer(tmp_path)
     assert mapped(model).state == "succeeded"
-    assert Job.objects.filter(kind=shards.KIND, state="succeeded").count() == 6
+    assert Job.objects.filter(kind=rows.KIND, state="succeeded").count() == 6
     shared_with_nobody = contents(model)
     again(model)
     settings.MAP_SHARED = False
     assert mapped(model).state == "succeeded"
-    assert Job.objects.filter(kind=shards.KIND).count() == 6
+    assert Job.objects.filter(kind=rows.KIND).count() == 6
     alone = contents(model)
     assert alone == shared_with_nobody
     settings.MAP_SHARED = True
@@ -100,7 +100,7 @@ def test_a_map_has_the_same_bytes_however_many_workers_share_its_rows(
     others, real = [Worker() for _ in range(workers)], shards.SharedOut._do_one
 
     def once_all_have_begun(self: Any, *given: Any) -> bool:
-        until(lambda: Job.objects.filter(kind=shards.KIND).exclude(state="queued").count() >= 6 + workers)
+        until(lambda: Job.objects.filter(kind=rows.KIND).exclude(state="queued").count() >= 6 + workers)
         return real(self, *given)
 
     monkeypatch.setattr(shards.SharedOut, "_do_one", once_all_have_begun)
@@ -126,7 +126,7 @@ def test_a_shard_whose_worker_died_is_done_by_somebody_else(tmp_path: Path, monk
 
     def taken_by_one_who_dies(**given: Any) -> Job:
         job = real(**given)
-        if given["kind"] == shards.KIND and not dead:
+        if given["kind"] == rows.KIND and not dead:
             dead.append(claim_job(str(job.pk)))
             Job.objects.filter(pk=job.pk).update(leased_until=Now() - timedelta(seconds=1))
         return job
@@ -156,11 +156,11 @@ def test_cancelling_a_map_cancels_its_shards_and_the_next_attempt_goes_on_from_t
         patch.setattr(shards.SharedOut, "_do_one", and_cancel_after_two)
         job = mapped(model)
     assert job.state == "cancelled"
-    states = list(Job.objects.filter(kind=shards.KIND).values_list("state", flat=True))
+    states = list(Job.objects.filter(kind=rows.KIND).values_list("state", flat=True))
     assert set(states) == {"succeeded", "cancelled"} and states.count("succeeded") >= 2
     before = states.count("succeeded")
     assert mapped(model).state == "succeeded"
-    assert Job.objects.filter(kind=shards.KIND, state="succeeded").count() == len(states), before
+    assert Job.objects.filter(kind=rows.KIND, state="succeeded").count() == len(states), before
 
 
 def test_a_shard_that_cannot_be_computed_fails_the_map_with_its_reason(tmp_path: Path, monkeypatch: Any) -> None:
@@ -172,4 +172,4 @@ def test_a_shard_that_cannot_be_computed_fails_the_map_with_its_reason(tmp_path:
     monkeypatch.setattr("learning.core.predict.predict_core_row", broken)
     job = mapped(model)
     assert job.state == "failed" and "Rows of windows 0 to 0" in job.error and "No space left" in job.error
-    assert not Job.objects.filter(kind=shards.KIND, state__in=["queued", "running"]).exists()
+    assert not Job.objects.filter(kind=rows.KIND, state__in=["queued", "running"]).exists()

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from polygon_maps import drawn, painted, plan_of, raster
+from polygon_maps import drawn, painted, pieces_of, plan_of, raster
 
 from learning.core.polygons import join
 from learning.core.polygons.outline import simplified
+from learning.core.polygons.trace import outlines
 
 
 def seen(tmp_path: Path, text: str, **options: object) -> list[str]:
@@ -73,14 +74,14 @@ def test_a_region_on_more_blocks_than_are_joined_is_cut_along_them_under_one_num
 
 
 def test_a_polygon_keeps_its_outline_rather_than_lose_its_minimum() -> None:
-    """The corner cut off would cost the smaller one half a pixel of the four it must have."""
-    small = shapely.Polygon([(0, 0), (2, 0), (2, 1), (3, 1), (3, 2), (1, 2), (1, 1), (0, 1)])
-    around = shapely.box(-9, -9, 9, 9).difference(small)
-    coverage = np.array([small, around])
-    free = simplified(coverage, tolerance=2.0, least=np.array([0.0, 0.0]))
-    assert len(free[0].exterior.coords) < len(small.exterior.coords)
-    held = simplified(coverage, tolerance=2.0, least=np.array([4.0, 0.0]))
-    assert held[0].equals_exact(small, 0) and shapely.coverage_is_valid(held)
+    """Seven pixels of b, of which the outline would cut some: they keep seven where they must."""
+    runs = pieces_of(raster("aaaaaaa aaaaaaa abbaaaa aabbaaa aaabbba aaaaaaa aaaaaaa"))
+    rings = outlines(runs)
+    free = simplified(rings, tolerance=2.0, least=np.array([0.0, 0.0]))
+    assert shapely.get_num_coordinates(free[1]) < shapely.get_num_coordinates(rings.polygons()[1])
+    assert free[1].area < 7
+    held = simplified(rings, tolerance=2.0, least=np.array([0.0, 7.0]))
+    assert held[1].equals(rings.polygons()[1]) and shapely.coverage_is_valid(held)
 
 
 def test_an_outline_is_simplified_between_the_points_where_three_regions_meet(tmp_path: Path) -> None:
