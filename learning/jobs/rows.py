@@ -26,7 +26,7 @@ KIND = "predict_rows"
 
 @dataclass(frozen=True)
 class Rows:
-    """All rows of windows of one map; see shards.Parts."""
+    """All rows of windows of one map that there is something to compute of, in order; see shards.Parts."""
 
     prediction: Prediction
     plan: PredictionPlan
