@@ -27,7 +27,7 @@ from learning.core.precision import cpu_has_bf16, on_device
 from learning.core.predict import plan_prediction, predict_raster
 from learning.core.windows import batches
 
-SIDE = 4096
+WIDTH, HEIGHT = 8192, 4096  # as wide as layers are at least: each row of windows begins and ends once
 CORE_PX, MARGIN_PX = 1024, 64
 RIVAL_WINDOW_PX, RIVAL_MARGIN_PX, RIVAL_SIDE = 512, 128, 1024
 Forward = Callable[[Tensor], Tensor]
@@ -37,7 +37,7 @@ def measure(rounds: int = 3) -> dict[str, float]:
     """Figures `predict_ratio`, `window_method_speedup`, `feed_speedup`."""
     images, _labels = world.pieces()
     with tempfile.TemporaryDirectory() as name, torch.inference_mode(False):
-        source = world.layer(Path(name), SIDE, images)
+        source = world.layer(Path(name), WIDTH, images, height=HEIGHT)
         figures: dict[str, float] = {}
         for encoder, steps in (("tu-tf_efficientnet_lite0", 60), ("resnet34", 40)):
             model = world.lightly_trained(encoder, steps=steps, margin_px=MARGIN_PX)
@@ -48,7 +48,7 @@ def measure(rounds: int = 3) -> dict[str, float]:
 
 
 def _one_model(model: TrainedModel, source: Path, folder: Path, *, rounds: int) -> tuple[float, float]:
-    print(f"\nmaps by U-Net, {model.sha256}: {SIDE} × {SIDE} px, {torch.get_num_threads()} threads")
+    print(f"\nmaps by U-Net, {model.sha256}: {WIDTH} × {HEIGHT} px, {torch.get_num_threads()} threads")
     name, forward, cast = _fastest(model)
     windows = _resident(model, source, cast)
     times: dict[str, list[float]] = {"ours": [], "bare": [], "rival": []}
@@ -65,8 +65,8 @@ def _one_model(model: TrainedModel, source: Path, folder: Path, *, rounds: int) 
             times["rival"].append(_window_method(model, source, folder / "rival.tif"))
     _check(model, source, folder / "map" / "class.tif")
     ours, bare = (statistics.median(times[one]) for one in ("ours", "bare"))
-    rival = statistics.median(times["rival"]) * (SIDE / RIVAL_SIDE) ** 2
-    area = SIDE**2 / 1e6
+    rival = statistics.median(times["rival"]) * WIDTH * HEIGHT / RIVAL_SIDE**2
+    area = WIDTH * HEIGHT / 1e6
     for what, seconds in (("ours, file to files", ours), (f"bare forward, {name}", bare), ("512 px windows", rival)):
         print(f"  {what:<42}{seconds:7.2f} s  {area / seconds:6.2f} Mpx/s")
     return round(bare / ours, 3), round(rival / ours, 1)
@@ -221,18 +221,21 @@ def _feed(model: TrainedModel, source: Path, folder: Path, *, rounds: int) -> fl
             _plain_windows(source, boundless=turn == "boundless")
         times[turn].append(time.process_time() - before)
     ours, boundless, inside = (statistics.median(found) for found in times.values())
-    rate = SIDE**2 / 1e6
+    rate = WIDTH * HEIGHT / 1e6
     print(f"\nwindows for a network that takes no time, Mpx/s a core: ours {rate / ours:.0f}, windows of 512 px read "
           f"boundless {rate / boundless:.0f}, moved inside {rate / inside:.0f}")  # fmt: skip
     return round(boundless / ours, 2)
 
 
 def _plain_windows(source: Path, *, boundless: bool) -> None:
-    core, last = RIVAL_WINDOW_PX - 2 * RIVAL_MARGIN_PX, SIDE - RIVAL_WINDOW_PX
+    core = RIVAL_WINDOW_PX - 2 * RIVAL_MARGIN_PX
     with rasterio.open(source, driver="GTiff") as dataset:
-        for top in range(-RIVAL_MARGIN_PX, SIDE - RIVAL_MARGIN_PX, core):
-            for left in range(-RIVAL_MARGIN_PX, SIDE - RIVAL_MARGIN_PX, core):
-                corner = (left, top) if boundless else (min(max(left, 0), last), min(max(top, 0), last))
+        for top in range(-RIVAL_MARGIN_PX, HEIGHT - RIVAL_MARGIN_PX, core):
+            for left in range(-RIVAL_MARGIN_PX, WIDTH - RIVAL_MARGIN_PX, core):
+                corner = (left, top)
+                if not boundless:
+                    ends = (WIDTH - RIVAL_WINDOW_PX, HEIGHT - RIVAL_WINDOW_PX)
+                    corner = (min(max(left, 0), ends[0]), min(max(top, 0), ends[1]))
                 image = dataset.read(window=Window(*corner, RIVAL_WINDOW_PX, RIVAL_WINDOW_PX), boundless=boundless)
                 assert image.shape[1:] == (RIVAL_WINDOW_PX,) * 2
 

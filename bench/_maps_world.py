@@ -65,15 +65,16 @@ def laid_out(of: list[NDArray[np.uint8]], side: int, *, seed: int = 1) -> NDArra
     return out
 
 
-def layer(folder: Path, side: int, images: list[NDArray[np.uint8]]) -> Path:
-    """A lossless COG as imports write it."""
+def layer(folder: Path, side: int, images: list[NDArray[np.uint8]], *, height: int | None = None) -> Path:
+    """A lossless COG as imports write it: a square, or as much of it as `height` says."""
     path, flat = folder / f"layer-{side}.tif", folder / "flat.tif"
+    height = height or side
     profile = {
-        "driver": "GTiff", "width": side, "height": side, "count": 3, "dtype": "uint8", "tiled": True,
+        "driver": "GTiff", "width": side, "height": height, "count": 3, "dtype": "uint8", "tiled": True,
         "blockxsize": 512, "blockysize": 512, "photometric": "MINISBLACK",
     }  # fmt: skip
     with rasterio.open(flat, "w", **profile, **PLACE) as target:
-        target.write(laid_out(images, side))
+        target.write(laid_out(images, side)[:, :height])
         target.descriptions = BANDS
     rasterio.shutil.copy(flat, path, driver="COG", compress="DEFLATE", predictor="STANDARD", blocksize=512)
     flat.unlink()

@@ -212,7 +212,7 @@ def predict_core_row(
     target = torch.device(device)
     networks = Networks(plan, model, others=others, device=target)
     top, bottom = plan.core_rows_px(core_row)
-    with row_writer(plan, core_row) as out, ThreadPoolExecutor(max_workers=1) as beside:
+    with row_writer(plan, core_row) as out, ThreadPoolExecutor(max_workers=2) as beside:
         kept: Future[None] | None = None
         # Beside a GPU all goes on at once. On a CPU the threads of a pass wait for each other, and lose more to another
         # one than that gains: what is kept of a window is computed while the next is read, by all of the processor.
@@ -230,7 +230,7 @@ def predict_core_row(
             if kept is not None:
                 kept.result()
             doubt = networks.doubt(windows)
-            kept = beside.submit(_keep, out, sums, batch, windows, doubt, model, plan)
+            kept = beside.submit(_keep, beside, out, sums, batch, windows, doubt, model, plan)
             on_progress((batch[-1].left + batch[-1].width) / plan.width)
         if kept is not None:
             kept.result()
@@ -239,6 +239,7 @@ def predict_core_row(
 
 @torch.inference_mode()
 def _keep(
+    beside: ThreadPoolExecutor,
     out: RowWriter,
     sums: WindowSums,
     batch: Sequence[Patch],
@@ -247,7 +248,10 @@ def _keep(
     model: TrainedModel,
     plan: PredictionPlan,
 ) -> None:
-    """What is kept of a batch of windows: class and entropy of each pixel of their cores, and sums over tiles."""
+    """What is kept of a batch of windows: class and entropy of each pixel of their cores, and sums over tiles.
+
+    Args: beside: has room for one more thread.
+    """
     known = windows.cut(windows.valid)
     if plan.area:
         known = known & torch.from_numpy(np.stack([p.mapped for p in batch if p.mapped is not None])).to(known.device)
@@ -259,8 +263,8 @@ def _keep(
         share = nats[k] / math.log(len(plan.class_codes))
         class_map = as_uint8(classes[k])
         written = out.begin_classes(class_map, left=patch.left)
-        sums.add(
-            patch, classes=classes[k], class_map=class_map, entropy=share,
+        added = beside.submit(
+            sums.add, patch, classes=classes[k], class_map=class_map, entropy=share,
             doubt=None if doubt is None else beside_network(doubt[k]), cells=windows.seen.cells[k],
         )  # fmt: skip
         levels = (1 + (share * ENTROPY_LEVELS).round()) * (classes[k] > 0)
@@ -268,6 +272,7 @@ def _keep(
         if shares is not None:
             out.write_probabilities(shares[k], left=patch.left)
         written.result()
+        added.result()
 
 
 def predict_window(

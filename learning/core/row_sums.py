@@ -47,6 +47,7 @@ class WindowSums:
         self.entropy = np.zeros(self.shape, np.int64)
         self.features: NDArray[np.int32] | None = None  # how many, the first window says
 
+    @torch.inference_mode()
     def add(
         self,
         patch: Patch,
