@@ -262,10 +262,16 @@ class NoPrediction(LearningUserError):
 
 
 class UnusableArea(LearningUserError):
-    """No map can be made of an area: the imagery does not cover it, or its outline is too fine."""
+    """No map can be made of an area: the imagery does not cover it."""
 
     code: ClassVar[str] = "unusable_area"
     status = 422
+
+
+class UnusableOutline(UnusableArea):
+    """The outline of an area is too fine to be followed, or meets itself on the imagery's grid."""
+
+    code: ClassVar[str] = "unusable_outline"
 
 
 class NotJudgedYet(LearningUserError):

@@ -29,6 +29,9 @@ TERRITORIES_LISTED = 2000
 WHOLE_LAYER = "all"
 REFUSED = {
     "unusable_area": gettext_lazy("The imagery does not cover this territory: choose another one."),
+    "unusable_outline": gettext_lazy(
+        "The outline of this territory is too fine, or meets itself on the imagery’s grid: import a simpler one."
+    ),
     "map_already_there": gettext_lazy("This map is there already: see the list on this page, or the model’s page."),
     "not_judged_yet": gettext_lazy(
         "The model is being judged, which may change how sure it is: ask once that is done."

@@ -42,8 +42,12 @@ BEGIN
     IF changed IS NULL THEN RETURN; END IF;
     PERFORM pg_advisory_xact_lock_shared(1953853029, annotation_vector_cell(cell.campaign, cell.x, cell.y))
     FROM (SELECT * FROM annotation_vector_tiles_of(changed) WHERE z = 13) cell;
-    DELETE FROM annotation_vectortile v USING annotation_vector_tiles_of(changed) f
-    WHERE v.campaign_id = f.campaign AND v.z = f.z AND v.x = f.x AND v.y = f.y;
+    -- In one order, whoever forgets them.
+    DELETE FROM annotation_vectortile WHERE id IN (
+        SELECT v.id FROM annotation_vectortile v JOIN annotation_vector_tiles_of(changed) f
+            ON v.campaign_id = f.campaign AND v.z = f.z AND v.x = f.x AND v.y = f.y
+        ORDER BY v.id FOR UPDATE OF v
+    );
 END $$;
 
 CREATE FUNCTION annotation_forget_of_annotations() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -124,7 +128,8 @@ def place_on_the_web_grid(apps, schema_editor):
 
     with schema_editor.connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE annotation_annotatedfeature SET ground_web = ST_Transform(geometry, 3857) WHERE ST_SRID(geometry) <> 0"
+            "UPDATE annotation_annotatedfeature SET ground_web = ST_Transform(geometry, 3857)"
+            " WHERE ST_SRID(geometry) IN (SELECT srid FROM spatial_ref_sys)"
         )
     feature = apps.get_model("annotation", "AnnotatedFeature")
     unplaced = feature.objects.filter(ground_web__isnull=True).select_related("revision__annotation__tile__campaign__layer")

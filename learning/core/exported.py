@@ -9,6 +9,7 @@ import contextlib
 import io
 import tempfile
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,9 +23,13 @@ from learning.core.trimmed import Core, decoded_core
 from learning.errors import InvalidPredictionGrid
 
 ENGINES = ("torch", "onnx")
+NO_ONNX_RUNTIME = (
+    "This map was begun with ONNX Runtime, and this worker has none: install requirements/worker.txt there."
+)
 _NEEDED = ("onnx", "onnxruntime", "onnxscript")
 _CLEARLY = 0.9  # of the time of what was usual: above that, noise would decide
 _TURNS = 2
+_SESSIONS = 2  # windows of a row have two shapes: the last one may be narrower
 
 
 def has_onnx_runtime() -> bool:
@@ -43,11 +48,9 @@ class ExportedNetwork:
 
     def __init__(self, network: nn.Module) -> None:
         if not has_onnx_runtime():
-            raise InvalidPredictionGrid(
-                "This map was begun with ONNX Runtime, and this worker has none: install requirements/worker.txt there."
-            )
+            raise InvalidPredictionGrid(NO_ONNX_RUNTIME)
         self._network = network
-        self._sessions: dict[tuple[int, ...], Any] = {}
+        self._sessions: OrderedDict[tuple[int, ...], Any] = OrderedDict()
 
     def __call__(self, inputs: Tensor, core: Core) -> tuple[Tensor, Tensor]:
         """Logits of the core (batch, class, row, col), and cells as embedding.decoded_and_features.
@@ -57,7 +60,10 @@ class ExportedNetwork:
         inputs = inputs.contiguous()
         way = (*inputs.shape, *(end for side in core for end in (side.start, side.stop)))
         if way not in self._sessions:
+            while len(self._sessions) >= _SESSIONS:  # before: each holds memory
+                self._sessions.popitem(last=False)
             self._sessions[way] = _session(_Seeing(self._network, core).eval(), inputs)
+        self._sessions.move_to_end(way)
         outputs = self._sessions[way].run(None, {"image": inputs.numpy()})
         logits, cells = map(torch.from_numpy, outputs)
         return logits, cells
@@ -82,6 +88,7 @@ def _session(seeing: nn.Module, inputs: Tensor) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    options.enable_cpu_mem_arena = False  # it keeps what the largest pass took, for each session
     # Threads that wait must not keep a processor from what is computed beside the network.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode(False), torch.no_grad():

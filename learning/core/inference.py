@@ -8,8 +8,9 @@ as it is where they are not.
 from __future__ import annotations
 
 import copy
+import logging
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ from learning.errors import InvalidPredictionGrid
 WAY = "folded, trimmed"
 TOLERANCE = 1e-3  # of the largest output, in float32
 _TRIAL_PX = 2 * STRIDE
+log = logging.getLogger(__name__)
 NO_HEAD = "ONNX Runtime gives one opinion; make this map with engine = 'torch'."
 
 
@@ -134,7 +136,7 @@ def chosen_way(model: TrainedModel, *, device: str, cores: Sequence[int]) -> tup
     precision, margin_px = resolve_precision("auto", target), model.metadata.margin_px
     bands = len(model.metadata.spec.bands)
 
-    def see(engine: str, core_px: int) -> Any:
+    def see(engine: str, core_px: int) -> Callable[[], Seen]:
         ready = prepared(model, device=target, precision=precision, engine=engine)
         side = core_px + 2 * margin_px
         noise = torch.rand((1, bands, side, side), generator=torch.Generator().manual_seed(0))
@@ -142,10 +144,26 @@ def chosen_way(model: TrainedModel, *, device: str, cores: Sequence[int]) -> tup
         kept = slice(margin_px, margin_px + core_px)
         return lambda: ready.see(noise, valid, core=(kept, kept))
 
-    chosen = fastest_way(see, cores, engines=ENGINES[:1] if alone else ENGINES)
-    if not alone and chosen[0] != "onnx":
-        del _ready[model.network][_way(model, device=target, precision=precision, engine="onnx")]  # it holds memory
+    if alone:
+        return fastest_way(see, cores, engines=ENGINES[:1])
+    try:
+        _check_engine(see)
+        chosen = fastest_way(see, cores)
+    except Exception:  # an export that fails is no reason to make no map
+        log.exception("ONNX Runtime was left out for model %s", model.sha256[:12])
+        chosen = fastest_way(see, cores, engines=ENGINES[:1])
+    if chosen[0] != "onnx":
+        # It holds memory.
+        _ready[model.network].pop(_way(model, device=target, precision=precision, engine="onnx"), None)
     return chosen
+
+
+def _check_engine(see: Callable[[str, int], Callable[[], Seen]]) -> None:
+    """Hold the outputs of ONNX Runtime against PyTorch's. Raises ArithmeticError: they are others."""
+    expected, found = (see(engine, _TRIAL_PX)().logits for engine in ENGINES)
+    difference = float((found - expected).abs().max())
+    if not difference <= TOLERANCE * max(1.0, float(expected.abs().max())):
+        raise ArithmeticError(f"outputs differ by {difference}")
 
 
 @torch.no_grad()

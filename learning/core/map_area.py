@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from annotation.core.grid import PixelGrid, lonlat_transformers
-from learning.errors import UnusableArea
+from learning.errors import UnusableArea, UnusableOutline
 
 STEP_DEG = 0.01  # a straight line in degrees is off by 3 cm at most, on the ground, where its ends are so near
 MOST_VERTICES = 1_000_000
@@ -26,7 +26,7 @@ def area_in_pixels(area: BaseGeometry, grid: PixelGrid) -> str:
     """The part of an area that lies on a raster, in its pixels.
 
     Args:   area: valid polygons in longitude and latitude (WGS 84), with straight edges there, as RFC 7946 says.
-    Raises: UnusableArea: no pixel's centre lies in it, or it is too fine to be followed; UnlocatedGrid.
+    Raises: UnusableArea: no pixel's centre lies in it, UnusableOutline: it is too fine to be followed; UnlocatedGrid.
     """
     west, south, east, north = grid.bounds_wgs84
     around = shapely.box(west - STEP_DEG, south - STEP_DEG, east + STEP_DEG, north + STEP_DEG)
@@ -36,7 +36,7 @@ def area_in_pixels(area: BaseGeometry, grid: PixelGrid) -> str:
                            "choose one that the imagery covers.")  # fmt: skip
     wanted = shapely.get_num_coordinates(near) + near.length / STEP_DEG
     if wanted > MOST_VERTICES:
-        raise UnusableArea(f"The area's outline takes {wanted:.0f} points to follow, {MOST_VERTICES} at most: "
+        raise UnusableOutline(f"The area's outline takes {wanted:.0f} points to follow, {MOST_VERTICES} at most: "
                            "simplify it.")  # fmt: skip
     a, _, c, _, e, f = grid.transform
     to_crs = lonlat_transformers(grid.crs)[1]
@@ -47,7 +47,7 @@ def area_in_pixels(area: BaseGeometry, grid: PixelGrid) -> str:
 
     placed = shapely.transform(shapely.segmentize(near, STEP_DEG), to_pixels)
     if not placed.is_valid:
-        raise UnusableArea(f"The area's outline meets itself once it is on the imagery's grid "
+        raise UnusableOutline(f"The area's outline meets itself once it is on the imagery's grid "
                            f"({shapely.is_valid_reason(placed)}): simplify it.")  # fmt: skip
     text: str = shapely.to_wkb(placed, hex=True)
     if not _holds_pixels(text, width=grid.width, height=grid.height):

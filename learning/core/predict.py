@@ -20,7 +20,7 @@ from torch import Tensor
 from annotation.raster.reader import open_layer
 from learning.core.dataset import mirror
 from learning.core.entropy import classes_and_entropy
-from learning.core.exported import ENGINES
+from learning.core.exported import ENGINES, NO_ONNX_RUNTIME, has_onnx_runtime
 from learning.core.forward import Networks, Windows
 from learning.core.inference import WAY, prepared
 from learning.core.map_files import ENTROPY_LEVELS, RowWriter, assemble, row_writer
@@ -139,6 +139,8 @@ def plan_prediction(
         raise InvalidPredictionGrid(f"tile_px = {tile_px}, batch_size = {batch_size}: give 1 or more.")
     if engine not in ENGINES:
         raise InvalidPredictionGrid(f"engine = {engine!r}: choose one of {', '.join(ENGINES)}.")
+    if engine == "onnx" and not has_onnx_runtime():
+        raise InvalidPredictionGrid(NO_ONNX_RUNTIME)
     check_parts(tile_px, parts)
     with open_layer(source) as dataset:
         names = tuple(bands) if bands is not None else tuple(d or "" for d in dataset.descriptions)
@@ -209,7 +211,8 @@ def predict_core_row(
     Raises: PredictionStopped: `should_stop` said so; the row is left unfinished and without trace.
     """
     sums = WindowSums(plan, core_row)
-    target = torch.device(device)
+    # A map begun with ONNX Runtime goes on with it, on whatever worker: its rows must not depend on that.
+    target = torch.device("cpu" if plan.engine == "onnx" else device)
     networks = Networks(plan, model, others=others, device=target)
     top, bottom = plan.core_rows_px(core_row)
     with row_writer(plan, core_row) as out, ThreadPoolExecutor(max_workers=2) as beside:

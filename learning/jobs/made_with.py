@@ -24,19 +24,23 @@ def made_with(prediction: Prediction) -> dict[str, Any]:
     return kept
 
 
-def begin_with(prediction: Prediction, *, dropout: float, way: Callable[[], tuple[str, int]]) -> dict[str, Any]:
+def begin_with(
+    prediction: Prediction, *, dropout: float, device: str, way: Callable[[], tuple[str, int]]
+) -> dict[str, Any]:
     """What the policy says of the map, as it was when the map was begun: a worker that goes on with it must not begin
     anew because the policy or the published model has changed meanwhile.
 
-    Args: dropout: of the map's own model. way: chooses what runs its networks on this machine, and by
-            windows of which core.
+    Args:
+        dropout: of the map's own model. device: that computes it here.
+        way: chooses what runs its networks on this machine, and by windows of which core.
     """
     if prediction.path(FILE).exists():
         return made_with(prediction)
+    kind = device.partition(":")[0]
     if prediction.is_requested:
         # Nothing is chosen by its scores, and where the model's own map was begun, this one is to be like it.
-        engine, core_px = _way_of_own(prediction) or way()
-        alike = {"engine": engine, "core_px": core_px}
+        engine, core_px = _way_of_own(prediction, kind) or way()
+        alike = {"engine": engine, "core_px": core_px, "device": kind}
         return _kept(prediction, {"pixel_score": "entropy", "opinions": 1, "parts": 1, "others": [], **alike})
     model = prediction.model
     wanted = round_options(model.campaign)
@@ -47,18 +51,19 @@ def begin_with(prediction: Prediction, *, dropout: float, way: Callable[[], tupl
     choice = {
         "pixel_score": wanted.pixel_score, "opinions": wanted.opinions, "parts": wanted.parts,
         "others": [other.pk for other in others], "engine": engine,
-        "core_px": core_px,
+        "core_px": core_px, "device": kind,
     }  # fmt: skip
     return _kept(prediction, choice)
 
 
-def _way_of_own(prediction: Prediction) -> tuple[str, int] | None:
-    """What ran the network for the model's own map of this layer, and by which windows; None: it was not begun."""
+def _way_of_own(prediction: Prediction, kind: str) -> tuple[str, int] | None:
+    """What ran the network for the model's own map of this layer, and by which windows; None: it was not begun, or on
+    another kind of device."""
     own = Prediction.objects.own().filter(model=prediction.model_id, layer=prediction.layer_id).first()
     if own is None or not own.path(FILE).exists():
         return None
     choice = made_with(own)
-    return (choice["engine"], choice["core_px"]) if {"engine", "core_px"} <= choice.keys() else None
+    return (choice["engine"], choice["core_px"]) if choice.get("device") == kind else None
 
 
 def _kept(prediction: Prediction, choice: dict[str, Any]) -> dict[str, Any]:

@@ -86,8 +86,9 @@ def predict_on_request(context: JobContext) -> dict[str, Any]:
     if prediction.state != Prediction.State.READY:
         _write_files(prediction.model, prediction, context)
         prediction = _finished(prediction, context)
-    with contextlib.suppress(JobAlreadyRunning):  # delivered twice
-        polygons.start_polygons(prediction=prediction)
+    if polygons.has_ground(prediction):
+        with contextlib.suppress(JobAlreadyRunning):  # delivered twice
+            polygons.start_polygons(prediction=prediction)
     return {
         "prediction": prediction.pk,
         "folder": prediction.folder,
@@ -135,7 +136,9 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
     if prediction.area:
         area = area_in_pixels(shape_of(prediction.area), grid)
     pixels = pixels_of(area, width=grid.width, height=grid.height) if area else grid.width * grid.height
-    choice = begin_with(prediction, dropout=loaded.metadata.spec.dropout, way=lambda: _way(loaded, model, pixels))
+    choice = begin_with(
+        prediction, dropout=loaded.metadata.spec.dropout, device=device, way=lambda: _way(loaded, model, pixels)
+    )
     predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
     colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
     try:

@@ -57,7 +57,7 @@ def record_evaluation(
     calibrated = None
     if calibration is not None:
         calibrated = calibrate([calibration[tile] for tile in order], blocks=blocks, rng=draws_of(model))
-        if calibrated.after is not None and model_row.temperature is None and not model_row.predictions.exists():
+        if calibrated.after is not None and model_row.temperature is None and not model_row.predictions.own().exists():
             model_row.temperature = model.temperature = calibrated.temperature
             model_row.save(update_fields=["temperature"])
     return Evaluation.objects.create(

@@ -146,7 +146,7 @@ def finish_import(*, job: Job, campaign: Campaign, file: str, converted: dict[st
         file: relative to MODELS_DIR, already in place and durable.
         converted: as `learning.core.foreign_weights.Converted.as_json`.
     """
-    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+    campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
     known = TrainedModel.objects.filter(origin__job=job).first()
     if known is not None:
         return known

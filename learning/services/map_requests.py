@@ -73,7 +73,7 @@ def shape_of(boundary: GEOSGeometry) -> BaseGeometry:
 
 def area_of_territory(territory: Territory) -> NamedArea:
     """A territory's ground."""
-    return NamedArea(str(territory), territory.boundary)
+    return NamedArea(str(territory)[:200], territory.boundary)
 
 
 def area_of_file(path: Path) -> NamedArea:

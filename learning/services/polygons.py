@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import rasterio
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,6 +24,14 @@ DEFAULT_RULE = "ocsge"
 def class_map_of(prediction: Prediction, *, with_control_tiles: bool) -> str:
     """Name of the file that a prediction's polygons are made from."""
     return "class.tif" if with_control_tiles else "class_public.tif"
+
+
+def has_ground(prediction: Prediction) -> bool:
+    """Whether the map that polygons are made of has a class anywhere: of an area within control tiles it has none."""
+    whole = prediction.model.campaign.state != Campaign.State.OPEN
+    path = prediction.path(class_map_of(prediction, with_control_tiles=whole))
+    with rasterio.open(path, driver="GTiff") as dataset:
+        return any(dataset.read(1, window=window).any() for _block, window in dataset.block_windows(1))
 
 
 def start_polygons(*, prediction: Prediction, rule: str = DEFAULT_RULE, actor: User | None = None) -> Job:

@@ -74,7 +74,7 @@ def promote_or_reject(*, candidate: TrainedModel, reference: HoldoutReference) -
 
 def locked_campaign(campaign_id: int) -> Campaign:
     """The campaign, with whoever else decides on one of its models made to wait."""
-    return Campaign.objects.select_for_update(of=("self",)).get(pk=campaign_id)
+    return Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign_id)
 
 
 def _is_to_be_judged(candidate: TrainedModel, published: TrainedModel | None, reference: HoldoutReference) -> bool:

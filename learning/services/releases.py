@@ -41,7 +41,7 @@ def start_release(
     Raises: InvalidVersion, VersionTaken, ReleaseOnDisk, NothingToPublish, JobAlreadyRunning.
     """
     sweep_releases()
-    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+    campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
     if not licensed_labels(campaign).exists():
         raise NothingToPublish(f"{campaign.slug} has no accepted label yet: review some submissions first.")
     version = version or next_version(campaign)

@@ -86,7 +86,7 @@ def finish_training_run(*, run: TrainingRun, file: str, sha256: str, losses: lis
 
     Args: file: relative to MODELS_DIR, already in place and durable.
     """
-    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=run.training_set.campaign_id)
+    campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=run.training_set.campaign_id)
     known = TrainedModel.objects.filter(run=run).first()
     if known is not None:
         return known

@@ -54,7 +54,7 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
             dominates it.
     Raises: NothingToTrain (fewer than two labelled tiles or two classes), SuspectBatch.
     """
-    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+    campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
     labels = _labels(campaign)
     areas = _areas(labels)
     capped = _capped(labels, areas)

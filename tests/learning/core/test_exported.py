@@ -46,6 +46,24 @@ def test_smaller_windows_are_chosen_where_a_pixel_clearly_takes_less_time_in_the
     assert way_of({("torch", 1024): 1.0, ("torch", 512): 0.24, ("onnx", 1024): 2.0}, 1024, 512) == ("torch", 1024)
 
 
+def test_windows_of_a_third_shape_take_the_place_of_the_first(monkeypatch):
+    made = []
+
+    class Session:
+        def run(self, _wanted, given):
+            return given["image"][:, :1], given["image"][:, :1]
+
+    def session(_seeing, inputs):
+        made.append(tuple(inputs.shape[2:]))
+        return Session()
+
+    monkeypatch.setattr(exported, "_session", session)
+    run = ExportedNetwork(torch.nn.Identity())
+    for side in (64, 32, 64, 96, 64, 32):
+        run(torch.zeros(1, 3, side, side), (slice(0, 32), slice(0, 32)))
+    assert made == [(64, 64), (32, 32), (96, 96), (32, 32)], "a row has windows of two shapes: those are kept"
+
+
 @pytest.mark.parametrize("encoder", ["resnet18", "tu-tf_efficientnet_lite0"])
 def test_an_exported_network_gives_the_outputs_of_the_network(encoder):
     torch.manual_seed(3)

@@ -124,3 +124,19 @@ def test_engines_are_tried_where_the_processor_lacks_bf16_and_what_is_not_taken_
     engine, core_px = chosen_way(one, device="cpu", cores=[64, 32])
     assert seen == tried and engine in tried and core_px in {64, 32}
     assert {way[2] for way in inference._ready[one.network]} == {"torch", engine}
+
+
+@pytest.mark.parametrize("fault", ["raises", "differs"])
+def test_where_an_export_fails_or_gives_other_outputs_pytorch_makes_the_map(monkeypatch, fault):
+    def faulty(_self, inputs, core):
+        if fault == "raises":
+            raise RuntimeError("no such operator")
+        rows, cols = (side.stop - side.start for side in core)
+        return torch.zeros(len(inputs), 3, rows, cols), torch.zeros(len(inputs), 4, 1, 1)
+
+    monkeypatch.setattr(inference.ExportedNetwork, "__call__", faulty)
+    monkeypatch.setattr(inference, "cpu_has_bf16", lambda: False)
+    one = model(network())
+    engine, core_px = chosen_way(one, device="cpu", cores=[64, 32])
+    assert engine == "torch" and core_px in {64, 32}
+    assert {way[2] for way in inference._ready[one.network]} == {"torch"}

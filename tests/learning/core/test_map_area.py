@@ -6,7 +6,7 @@ import shapely
 
 from annotation.core.grid import PixelGrid
 from learning.core.map_area import area_in_pixels, pixels_within, windows_within
-from learning.errors import UnusableArea
+from learning.errors import UnusableArea, UnusableOutline
 
 # A pixel is a thousandth of a degree, so that pixels are read off the degrees.
 GRID = PixelGrid("EPSG:4326", (0.001, 0, 2.0, 0, -0.001, 48.0), 100, 60)
@@ -123,5 +123,5 @@ def test_an_outline_that_would_take_too_many_points_is_refused():
     assert comb(20).is_valid
     assert area_in_pixels(comb(20), grid)
     # 80 teeth with two sides of 160° each: 2.56 million steps of a hundredth, and the rest.
-    with pytest.raises(UnusableArea, match=r"takes 26[0-9]{5} points to follow, 1000000 at most"):
+    with pytest.raises(UnusableOutline, match=r"takes 26[0-9]{5} points to follow, 1000000 at most"):
         area_in_pixels(comb(80), grid)

@@ -301,3 +301,25 @@ def test_an_areas_file_is_read_by_our_own_validator_which_names_what_it_met(
     with pytest.raises(CommandError, match="There is no file"):
         call_command("predict_map", campaign="camp", model="1", area=tmp_path / "none", stdout=io.StringIO())
     assert not Prediction.objects.exists()
+
+
+def test_of_an_area_without_a_class_anybody_may_see_no_polygons_are_made(tmp_path: Path) -> None:
+    model = mapped_layer(tmp_path)
+    control = model.campaign.tiles.filter(role="holdout").order_by("row", "col").first()
+    within = (control.row, control.col, control.row + 1, control.col + 1)
+    commune = territory(model.campaign, tmp_path, "32013", within)
+    made = asked(model, commune)
+    assert sum(made.class_px.values()) > 0 and not read(made.path("class_public.tif")).any()
+    assert not Job.objects.filter(kind="vectorise").exists()
+
+
+def test_windows_of_the_models_own_map_are_taken_over_on_the_same_kind_of_device_only(tmp_path: Path) -> None:
+    model = mapped_layer(tmp_path)
+    run(start_prediction(model=model))
+    kept = Prediction.objects.get().path("made_with.json")
+    choice = json.loads(kept.read_bytes())
+    assert choice["device"] == "cpu"
+    for number, (device, expected) in enumerate([("cpu", 160), ("cuda", 96)]):
+        kept.write_text(json.dumps({**choice, "device": device, "core_px": 160}))
+        place = territory(model.campaign, tmp_path, f"3201{number}", (1 + number, 2, 3 + number, 4))
+        assert made_with(asked(model, place))["core_px"] == expected

@@ -136,3 +136,20 @@ def test_a_model_that_has_a_map_keeps_the_probabilities_that_it_was_made_with() 
     )  # fmt: skip
     model.refresh_from_db()
     assert model.temperature is None
+
+
+def test_a_map_on_request_does_not_keep_a_model_from_learning_how_sure_it_is() -> None:
+    from learning.models import Prediction
+
+    scene = labelled_campaign(pool=2, holdout=24)
+    reference = holdout_reference(scene.campaign)
+    model = model_row(scene.campaign, state="held")
+    Prediction.objects.create(
+        model=model, layer=scene.campaign.layer, folder="asked", request_sha256="a" * 64, probabilities=True
+    )
+    record_evaluation(
+        model=model, reference=reference, confusions=confusions(reference, 0.8), class_codes=CODES,
+        calibration={tile.tile_id: sure_and_right(9, 0.75) for tile in reference.tiles},
+    )  # fmt: skip
+    model.refresh_from_db()
+    assert model.temperature is not None
