@@ -129,7 +129,13 @@ def write_display_copy(
                 if valid.any():
                     copy.write(stretched(pixels, valid, [stretch[name] for name in names]), window=window)
                 progress(0.6 * min(1.0, (window.row_off + window.height) / source.height))
-    coarser = {"overview_count": zoom} if zoom else {"overviews": "NONE"}
+    pack_map_tiles(staging, target, overviews=zoom)
+    progress(1.0)
+
+
+def pack_map_tiles(staging: Path, target: Path, *, overviews: int) -> None:
+    """Write a lossless raster as a COG whose JPEG blocks are map tiles, with so many overviews; then remove it."""
+    coarser = {"overview_count": overviews} if overviews else {"overviews": "NONE"}
     with rasterio.open(staging, driver="GTiff") as source:
         rasterio.shutil.copy(
             source,
@@ -146,4 +152,3 @@ def write_display_copy(
             **coarser,
         )
     staging.unlink()
-    progress(1.0)

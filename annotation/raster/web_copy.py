@@ -16,16 +16,15 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import rasterio.shutil
 from rasterio import Affine
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from annotation.raster.display import (
-    JPEG_QUALITY,
     MAP_TILE_PX,
     native_max_zoom,
+    pack_map_tiles,
     shown_bands,
     staging_profile,
     stretched,
@@ -108,23 +107,7 @@ def write_web_copy(
     """
     staging = target.with_suffix(".staging.tif")
     frame = _stage(analysis, staging, stretch=stretch, progress=lambda share: progress(0.7 * share))
-    overviews = frame.deepest - frame.coarsest
-    with rasterio.open(staging, driver="GTiff") as source:
-        rasterio.shutil.copy(
-            source,
-            target,
-            driver="COG",
-            compress="JPEG",
-            quality=JPEG_QUALITY,
-            overview_quality=JPEG_QUALITY,
-            blocksize=MAP_TILE_PX,
-            overview_resampling="AVERAGE",
-            sparse_ok="TRUE",
-            bigtiff="IF_SAFER",
-            statistics="NO",
-            **({"overview_count": overviews} if overviews else {"overviews": "NONE"}),
-        )
-    staging.unlink()
+    pack_map_tiles(staging, target, overviews=frame.deepest - frame.coarsest)
     progress(1.0)
     return frame
 

@@ -75,7 +75,7 @@ class PreparedNetwork:
     def see(self, images: Tensor, valid: Tensor, *, core: Core) -> Seen:
         """One pass over what is on the device: raw values (batch, band, row, col), validity bool (batch, row, col)."""
         inputs = images.to(torch.float32).sub_(self._mean).div_(self._std)
-        if not valid.all():
+        if valid.device.type != "cpu" or not valid.all():  # to ask a GPU would mean to wait for it
             inputs.mul_(valid[:, None])
         if self._exported is not None:
             return Seen(*self._exported(inputs, core))
