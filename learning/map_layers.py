@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from annotation.map_views import exists_on_grid, no_such_place, tile_response
+from annotation.map_views import exists_on_grid, no_such_place
 from annotation.models import Annotation, Campaign, ImageryLayer, TileAgreement
 from annotation.pictures import outline_of
 from annotation.raster import map_tiles
 from annotation.raster.layer_files import WEB_NAME
 from annotation.raster.stored_tiles import web_zooms
-from annotation.served_tiles import ServedTiles, kept, remember
 from annotation.services.vector_tiles import DEEPEST_ZOOM, FIRST_POLYGON_ZOOM
 from learning.core.other_vintage import changed_classes
 from learning.models import Prediction
 from learning.polygon_views import offered_polygon_tiles
 from learning.services.other_vintage import other_vintages_map
 from learning.services.predictions import shown_prediction
-from learning.views import class_colours, map_version, shown_file
+from learning.views import class_colours, kept_tile, map_version, shown_file
 
 #: Imagery imported before it had a copy for web maps is warped as far as this.
 WARPED_TO_ZOOM = 20
@@ -147,21 +146,9 @@ def change_tile(request: HttpRequest, prediction_id: int, before_id: int, z: int
         return HttpResponse(told, status=404, content_type="text/plain")
     if not exists_on_grid("web", z, x, y):
         return no_such_place(z, x, y)
-    version = change_version(now, before)
-
-    def drawn(z: int, x: int, y: int) -> tuple[bytes | None, bool]:
-        return kept.get((version, "web", z, x, y))
-
-    tiles = ServedTiles(version, "image/png", drawn)
-    remember(f"/predictions/{now.pk}/since/{before.pk}/web", tiles)
-    asked = request.GET.get("v", "")
-    if request.headers.get("If-None-Match") == tiles.etag:
-        return HttpResponseNotModified(headers=tiles.headers(asked))
-    picture, is_drawn = drawn(z, x, y)
-    if not is_drawn:
-        picture = draw_change(now, before, z, x, y)
-        kept.put((version, "web", z, x, y), picture)
-    return tile_response(picture, tiles, asked)
+    served = f"/predictions/{now.pk}/since/{before.pk}/web"
+    place = (change_version(now, before), "web", z, x, y)
+    return kept_tile(request, served, place, lambda: draw_change(now, before, z, x, y))
 
 
 def comparable(now: Prediction, before: Prediction) -> bool:

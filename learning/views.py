@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -56,24 +56,38 @@ def prediction_tile(
         return HttpResponse(told, status=404, content_type="text/plain")
     if not exists_on_grid(grid, z, x, y):
         return no_such_place(z, x, y)
-    version = map_version(prediction, name)
+
+    def draw() -> bytes | None:
+        path, native = prediction.path(name), grid == "native"
+        if what == "entropy":
+            return map_tiles.entropy_tile(path, z, x, y, native=native)
+        return map_tiles.class_tile(path, z, x, y, colours=class_colours(prediction), native=native)
+
+    served = f"/predictions/{prediction.pk}/{what}/{grid}"
+    return kept_tile(request, served, (map_version(prediction, name), grid, z, x, y), draw)
+
+
+def kept_tile(
+    request: HttpRequest, served: str, place: tuple[str, str, int, int, int], draw: Callable[[], bytes | None]
+) -> HttpResponse:
+    """The answer for a map tile that is drawn once and kept; from now on others of its set need no look here.
+
+    Args: served: address of the set, up to its zooms. place: version, grid, zoom, column, row.
+    """
+    version, grid, z, x, y = place
 
     def drawn(z: int, x: int, y: int) -> tuple[bytes | None, bool]:
         return kept.get((version, grid, z, x, y))
 
     tiles = ServedTiles(version, "image/png", drawn)
-    remember(f"/predictions/{prediction.pk}/{what}/{grid}", tiles)
+    remember(served, tiles)
     asked = request.GET.get("v", "")
     if request.headers.get("If-None-Match") == tiles.etag:
         return HttpResponseNotModified(headers=tiles.headers(asked))
     picture, is_drawn = drawn(z, x, y)
     if not is_drawn:
-        path, native = prediction.path(name), grid == "native"
-        if what == "entropy":
-            picture = map_tiles.entropy_tile(path, z, x, y, native=native)
-        else:
-            picture = map_tiles.class_tile(path, z, x, y, colours=class_colours(prediction), native=native)
-        kept.put((version, grid, z, x, y), picture)
+        picture = draw()
+        kept.put(place, picture)
     return tile_response(picture, tiles, asked)
 
 
