@@ -72,10 +72,10 @@ def stac_campaign(request: HttpRequest, slug: str, page: int = 1) -> HttpRespons
 
 @open_data
 @require_safe
-def stac_release(request: HttpRequest, slug: str, version: str) -> HttpResponse:
+def stac_release(request: HttpRequest, slug: str, numbers: str) -> HttpResponse:
     """A release as the site knows it today: with the releases around it, leading to its own catalogue."""
     release = get_object_or_404(
-        Release.objects.public().select_related("campaign"), campaign__slug=slug, version=version
+        Release.objects.public().select_related("campaign"), campaign__slug=slug, version=numbers
     )
     around = site_catalogue.neighbours_of(release)
     history = Named(_absolute(request, "stac-campaign", slug), "All versions")

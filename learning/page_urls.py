@@ -66,6 +66,6 @@ urlpatterns = [
     path("stac/", catalogue_views.stac_root, name="stac"),
     path("stac/<slug:slug>/catalog.json", catalogue_views.stac_campaign, name="stac-campaign"),
     path("stac/<slug:slug>/earlier-<int:page>.json", catalogue_views.stac_campaign, name="stac-campaign-earlier"),
-    path("stac/<slug:slug>/<release_version:version>.json", catalogue_views.stac_release, name="stac-release"),
+    path("stac/<slug:slug>/<release_version:numbers>.json", catalogue_views.stac_release, name="stac-release"),
     path("releases/<release_name:name>/", pages.ReleaseView.as_view(), name="release"),
 ]
