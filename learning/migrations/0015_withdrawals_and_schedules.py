@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('annotation', '0024_credits_and_withdrawals'),
-        ('learning', '0013_maps_on_request'),
+        ("learning", "0014_frozen_releases"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

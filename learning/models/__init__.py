@@ -3,7 +3,8 @@
 from learning.models.changes import MapChange
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
-from learning.models.releases import Release, ReleasePolicy
+from learning.models.release_policies import ReleasePolicy
+from learning.models.releases import Release, ReleasedLabel
 from learning.models.rounds import AcquisitionRound
 from learning.models.training import (
     Evaluation,
@@ -25,6 +26,7 @@ __all__ = [
     "Prediction",
     "Release",
     "ReleasePolicy",
+    "ReleasedLabel",
     "RetrainingPolicy",
     "TrainedModel",
     "TrainingRun",

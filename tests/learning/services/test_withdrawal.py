@@ -20,7 +20,7 @@ from annotation.services.people import set_role
 from learning.errors import CannotWithdraw
 from learning.models import Release
 from learning.services import withdrawal
-from learning.services.release_contents import previous_release
+from learning.services.release_freeze import previous_release
 from learning.services.releases import sweep_releases
 from learning.services.withdrawal import replacement_of, withdraw_release
 from tests.learning.services.test_releases import published
