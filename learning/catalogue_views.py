@@ -19,7 +19,6 @@ from learning.release.stac_site import Named, Place, Versions
 from learning.release.text import canonical_json
 from learning.services import site_catalogue
 
-SITE = "Solcommun"
 TITLE = {"fr": "Données ouvertes de Solcommun", "en": "Open data of Solcommun"}
 DESCRIPTION = {
     "fr": "Annotations, jeux de données, modèles et cartes de couverture du sol, d'une publication à la suivante.",
@@ -75,7 +74,7 @@ def stac_campaign(request: HttpRequest, slug: str, page: int = 1) -> HttpRespons
 def stac_release(request: HttpRequest, slug: str, numbers: str) -> HttpResponse:
     """A release as the site knows it today: with the releases around it, leading to its own catalogue."""
     release = get_object_or_404(
-        Release.objects.public().select_related("campaign"), campaign__slug=slug, version=numbers
+        Release.objects.public().select_related("campaign__layer"), campaign__slug=slug, version=numbers
     )
     around = site_catalogue.neighbours_of(release)
     history = Named(_absolute(request, "stac-campaign", slug), "All versions")
@@ -90,7 +89,8 @@ def stac_release(request: HttpRequest, slug: str, numbers: str) -> HttpResponse:
                 after=_named(request, around.after) if around.after else None,
                 latest=_named(request, around.latest) if around.latest else None,
             ),
-            files=_files_href(request, release),
+            files=_files_href(request, release) if release.yanked_at is None else None,
+            withdrawn=release.yank_reason or None,
             page=Named(_absolute(request, "release", release.folder), release.title),
         ),
     )
@@ -99,13 +99,13 @@ def stac_release(request: HttpRequest, slug: str, numbers: str) -> HttpResponse:
 @open_data
 @require_safe
 def dcat_catalogue(request: HttpRequest) -> HttpResponse:
-    """Every dataset of every release, the newest first; in pages, which the document names as Hydra does."""
-    pages = Paginator(Release.objects.public().select_related("campaign"), DCAT_PAGE)
+    """Every dataset of every release that was not withdrawn, the newest first; in pages named as Hydra does."""
+    pages = Paginator(Release.objects.standing().select_related("campaign"), DCAT_PAGE)
     asked = request.GET.get("page", "1")
     if not (asked.isdecimal() and len(asked) < 8 and int(asked) in pages.page_range):
         return HttpResponse("There is no such page of the catalogue.", status=404, content_type="text/plain")
     home, shown = _absolute(request, "dcat"), pages.page(int(asked))
-    catalogue = dcat.catalogue_node(f"{home}#catalogue", TITLE, DESCRIPTION, SITE, None)
+    catalogue = dcat.catalogue_node(f"{home}#catalogue", TITLE, DESCRIPTION, site_catalogue.PUBLISHER, None)
     catalogue["foaf:homepage"] = {"@id": _absolute(request, "releases"), "@type": "foaf:Document"}
     nodes: dict[str, dict[str, Any]] = {}
     for release in shown:

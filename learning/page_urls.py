@@ -11,6 +11,7 @@ from learning import (
     map_request_pages,
     model_pages,
     pages,
+    release_desk_pages,
     retraining_pages,
     trust_pages,
 )
@@ -60,6 +61,12 @@ urlpatterns = [
     path(f"{_TRUST}alarms/<int:alarm_id>/revert/", trust_pages.RevertForAlarmView.as_view(), name="trust-revert"),
     path(f"{_TRUST}batch/", batch_pages.RevertBatchView.as_view(), name="revert-batch"),
     path(f"{_TRUST}reverts/<int:revert_id>/", trust_pages.RevertView.as_view(), name="revert"),
+    path("campaigns/<slug:slug>/releases/", release_desk_pages.ReleaseDeskView.as_view(), name="release-desk"),
+    path(
+        "campaigns/<slug:slug>/releases/<release_name:name>/withdraw/",
+        release_desk_pages.WithdrawView.as_view(),
+        name="withdraw-release",
+    ),
     path("releases/", pages.ReleaseListView.as_view(), name="releases"),
     path("releases/dcat.jsonld", catalogue_views.dcat_catalogue, name="dcat"),
     path("stac/catalog.json", catalogue_views.stac_root, name="stac-root"),

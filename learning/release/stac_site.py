@@ -68,15 +68,16 @@ def release_collection(
     *,
     told: Mapping[str, Any],
     versions: Versions,
-    files: str,
+    files: str | None,
     page: Named,
     withdrawn: str | None = None,
     doi: str | None = None,
 ) -> Json:
     """A release as the site knows it today.
 
-    Args: told: its `release.json`. files: address of its files, with a slash at the end. page: its page for people.
-          withdrawn: why it should no longer be used, None while it may. doi: "10.5281/zenodo.1" where it has one.
+    Args: told: its `release.json`. files: address of its files, with a slash at the end, None when they are not given
+          any more. page: its page for people. withdrawn: why it should no longer be used, None while it may.
+          doi: "10.5281/zenodo.1" where it has one.
     """
     campaign, version = told["campaign"], told["version"]
     licence = stac_licence(told.get("dataset_licence") or told["licence"])
@@ -94,8 +95,9 @@ def release_collection(
     )
     made.clear_links()
     _place(made, place)
-    made.add_link(_link("child", Named(f"{files}catalog.json", made.title or made.id)))
-    made.add_link(pystac.Link("license", f"{files}LICENSE.txt", media_type="text/plain"))
+    if files is not None:
+        made.add_link(_link("child", Named(f"{files}catalog.json", made.title or made.id)))
+        made.add_link(pystac.Link("license", f"{files}LICENSE.txt", media_type="text/plain"))
     made.add_link(pystac.Link("about", page.href, media_type="text/html", title=page.title))
     for rel, other in (
         ("predecessor-version", versions.before),

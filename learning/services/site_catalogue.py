@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from annotation.models import Campaign
 from learning.models import Release
 from learning.release import dcat, layout
@@ -16,6 +18,7 @@ from learning.release.contents import PreviousRelease
 from learning.release.manifest import read_manifest
 
 _log = logging.getLogger(__name__)
+PUBLISHER = "Solcommun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +46,33 @@ def releases_of(campaign: Campaign) -> list[Release]:
 
 
 def neighbours_of(release: Release) -> Neighbours:
-    """The releases before and after one, and the highest that may still be used."""
+    """The releases before and after one, and the highest that was not withdrawn."""
     ordered = releases_of(release.campaign)
     place = [other.pk for other in ordered].index(release.pk)
     return Neighbours(
         before=ordered[place + 1] if place + 1 < len(ordered) else None,
         after=ordered[place - 1] if place else None,
-        latest=ordered[0],
+        latest=next((other for other in ordered if other.yanked_at is None), None),
     )
 
 
 def told_by(release: Release) -> dict[str, Any]:
-    """What a release says of itself: its `release.json`, read once."""
-    return _told(release.path, release.manifest_sha256)
+    """What a release says of itself, its `release.json`; what its rows say where that file lacks it, or was removed."""
+    layer, summary = release.campaign.layer, release.summary
+    known = {
+        "version": release.version,
+        "title": {"fr": release.title, "en": release.title},
+        "description": {"fr": release.notes, "en": release.notes},
+        "publisher": PUBLISHER,
+        "licence": summary.get("licence", settings.CONTRIBUTION_LICENCE),
+        "attribution": summary.get("attribution", layer.attribution),
+        "campaign": {"slug": release.campaign.slug, "title": release.campaign.title},
+        "layer": {
+            **{name: getattr(layer, name) for name in ("crs", "transform", "width", "height", "gsd_m", "vintage")},
+            "acquired_on": layer.acquired_on and layer.acquired_on.isoformat(),
+        },
+    }
+    return known | (_told(release.path, release.manifest_sha256) if release.yanked_at is None else {})
 
 
 @lru_cache(maxsize=512)

@@ -18,6 +18,7 @@ from learning.release import stac_site
 from learning.release.manifest import write_manifest
 from learning.services import site_catalogue
 from learning.services.releases import finish_release
+from learning.services.withdrawal import withdraw_release
 
 pytestmark = pytest.mark.django_db
 LAYER = {
@@ -130,6 +131,21 @@ def test_a_release_that_is_not_published_is_in_no_catalogue() -> None:
     for path in ("/stac/gers/catalog.json", "/stac/gers/1.0.0.json", "/releases/dcat.jsonld"):
         text = answer(path).content.decode()
         assert "gers-1.1.0" not in text and "gers/1.1.0" not in text, path
+
+
+@pytest.mark.parametrize("remove_files", [False, True])
+def test_a_withdrawn_release_stays_in_the_catalogue_as_such_and_is_the_latest_no_more(remove_files: bool) -> None:
+    campaign = labelled_campaign("gers").campaign
+    publish(campaign, "1.0.0")
+    reason = "Water was taken for shade in the north."
+    withdraw_release(release=publish(campaign, "1.1.0"), actor=None, reason=reason, remove_files=remove_files)
+    gone = answer("/stac/gers/1.1.0.json").json()
+    assert gone["deprecated"] is True and reason in gone["description"]
+    assert gone["extent"]["spatial"]["bbox"][0][0] == pytest.approx(2.0, abs=2), "where the imagery lies"
+    assert not [link for link in gone["links"] if "/files/" in link["href"]], "files that are not given"
+    assert ("latest-version", "/stac/gers/1.0.0.json") in rels("/stac/gers/1.1.0.json")
+    assert ("successor-version", "/stac/gers/1.1.0.json") in rels("/stac/gers/1.0.0.json")
+    assert "gers-1.1.0" not in answer("/releases/dcat.jsonld").content.decode()
 
 
 def test_the_site_names_datasets_as_their_own_release_does_and_series_once() -> None:
