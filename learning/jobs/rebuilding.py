@@ -84,19 +84,29 @@ def rebuild_release(
 def restore_release(*, release: Release, rebuilt: Rebuilt) -> None:
     """Put a rebuilt release in the place of one whose folder is lost.
 
-    Raises: CannotRestore (it differs from what was published, or the folder is there).
+    Raises: CannotRestore (it differs from what was published, the folder is there, or it was withdrawn).
     """
+    require_restorable(release)
     if not rebuilt.identical:
         raise CannotRestore(
             f"The rebuilt {release.folder} differs from what was published (manifest {rebuilt.manifest_sha256[:16]}…, "
             f"published {release.manifest_sha256[:16]}…): it was not put back. Bring the folder back from a backup."
         )
-    if release.path.exists() or release.path.is_symlink():
-        raise CannotRestore(f"{release.path} is there: published files are never replaced. Move it aside first.")
     staging = release.path.with_name(f"{release.folder}{STAGING_SUFFIX}")
     discard_staged(staging)
     rebuilt.folder.rename(staging)
     publish_staged(staging, release.path)
+
+
+def require_restorable(release: Release) -> None:
+    """Whether a rebuilt release may take the published one's place at all. Raises CannotRestore."""
+    if release.yanked_at is not None:
+        raise CannotRestore(f"{release.folder} was withdrawn: its files are not put back. --into FOLDER keeps them.")
+    if release.path.exists() or release.path.is_symlink():
+        raise CannotRestore(
+            f"{release.path} is there: nothing is put back, published files are never replaced. verify_release checks "
+            "it; move it aside if it is not what was published."
+        )
 
 
 def discard(rebuilt: Rebuilt) -> None:

@@ -2,10 +2,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from annotation.management.commands._support import errors_for_people
-from learning.jobs.rebuilding import Rebuilt, discard, rebuild_release, restore_release
+from learning.jobs.rebuilding import Rebuilt, discard, rebuild_release, require_restorable, restore_release
 from learning.management.commands._support import release_named
 from learning.models import Release
 
@@ -23,9 +23,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         release = release_named(options["release"], campaign=options["campaign"])
-        if options["restore"] and release.path.exists():
-            raise CommandError(f"{release.path} is there: nothing is to be put back. verify_release checks it.")
         with errors_for_people():
+            if options["restore"]:
+                require_restorable(release)
             rebuilt = rebuild_release(release=release, into=options["into"])
             try:
                 if options["restore"]:
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Rebuilt in {rebuilt.folder}")
         elif options["restore"]:
             self.stdout.write(f"Put back in {release.path}")
-        elif rebuilt.identical and not release.path.exists():
+        elif rebuilt.identical and not release.path.exists() and release.yanked_at is None:
             self.stdout.write(f"{release.path} is lost: --restore puts it back.")
 
 

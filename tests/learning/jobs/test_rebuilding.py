@@ -25,6 +25,7 @@ from learning.release import documents
 from learning.release.manifest import file_sha256, verify
 from learning.services.predictions import start_prediction
 from learning.services.releases import start_release
+from learning.services.withdrawal import withdraw_release
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -103,7 +104,7 @@ def test_built_again_elsewhere_with_other_workers_every_file_is_the_same(tmp_pat
 
 def test_a_lost_folder_is_put_back_when_it_is_the_same(tmp_path: Path) -> None:
     release = published(labelled_scene(tmp_path, pool_tiles=2).campaign)
-    with pytest.raises(CommandError, match="nothing is to be put back"):
+    with pytest.raises(CommandError, match="nothing is put back"):
         rebuilt(release, "--restore")
     first = digests(release.path)
     shutil.rmtree(release.path)
@@ -115,6 +116,9 @@ def test_a_lost_folder_is_put_back_when_it_is_the_same(tmp_path: Path) -> None:
     assert digests(release.path) == first
     assert not verify(release.path, expected_manifest_sha256=release.manifest_sha256).faults
     assert not list((Path(settings.RELEASES_DIR) / "rebuilds").iterdir())
+    withdraw_release(release=release, actor=None, reason="Labels of a map that nobody may copy.", remove_files=True)
+    with pytest.raises(CommandError, match="was withdrawn: its files are not put back"):
+        rebuilt(release, "--restore")
 
 
 def test_what_another_version_writes_otherwise_is_named_and_never_put_back(
