@@ -16,7 +16,7 @@ import tarfile
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Published:
     """The documents, from a folder (`var/check`) that is filled as they are asked for."""
 
     folder: Path
-    _read: dict[str, bytes] = field(default_factory=dict)
+    may_fetch: bool = True
     _searched: bool = False
 
     def json(self, address: str) -> dict[str, Any]:
@@ -69,6 +69,8 @@ class Published:
         if wanted is None:
             raise NotPublished(f"{address} is not in the table of bench/_check_published.py")
         kept = self.folder / "published" / wanted
+        if not kept.is_file() and not self.may_fetch:
+            raise NotPublished(f"{address} is not in {kept.parent}: `make check-release` brings it")
         if not kept.is_file():
             kept.parent.mkdir(parents=True, exist_ok=True)
             self._fill(kept.parent)

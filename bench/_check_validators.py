@@ -136,8 +136,9 @@ def geoparquet(release: Path, published: Published) -> Iterator[Seen]:
         yield Seen("GeoParquet 1.1 schema", None, (str(why),))
     for path in files(release, "**/*.parquet"):
         name = str(path.relative_to(release))
-        geo = (pq.read_metadata(path).metadata or {}).get(b"geo")
-        yield Seen("pyarrow (Parquet)", name, problems(pq.read_table, path))
+        unreadable = problems(pq.read_table, path)
+        yield Seen("pyarrow (Parquet)", name, unreadable)
+        geo = None if unreadable else (pq.read_metadata(path).metadata or {}).get(b"geo")
         if geo is None:
             continue
         report = geoparquet_validator.check(str(path))

@@ -34,8 +34,8 @@ from _check_published import Published
 from _check_validators import Seen, dcat_document, figures, stac_documents, validate
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SMALL = {"ROUNDS": "1", "FIRST_TILES": "8", "TRAINING_STEPS": "40"}
-GENERATED = {"SIZE_PX": "1408"}
+SMALL = {"ROUNDS": "1", "FIRST_TILES": "12", "TRAINING_STEPS": "120"}
+GENERATED = {"SIZE_PX": "1664"}
 MANY_BUILDS = (
     {"TZ": "UTC", "OMP_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1"},
     {"TZ": "Pacific/Auckland", "OMP_NUM_THREADS": "4", "GDAL_NUM_THREADS": "4", "PYTHONHASHSEED": "7", "LC_ALL": "C"},

@@ -58,7 +58,7 @@ def download(files: str, folder: Path) -> int:
 
 def fetch(address: str) -> bytes:
     """What an address answers with."""
-    with urllib.request.urlopen(address, timeout=60) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - the address is your own choice
         return answer.read()
 
 
@@ -75,7 +75,7 @@ def assets_on_disk(folder: Path) -> int:
 
 
 class Tiles(Dataset):
-    """Images and masks of one split: float32 (bands, rows, columns) in 0..1 and int64 (rows, columns), 0 = unlabelled."""
+    """Images and masks of one split: float32 (bands, rows, columns), int64 (rows, columns), 0 = unlabelled."""
 
     def __init__(self, folder: Path, split: str) -> None:
         table = pq.read_table(folder / "dataset" / "tiles.parquet", columns=["image", "mask", "split"]).to_pylist()
@@ -123,14 +123,10 @@ def train(tiles: Tiles, classes: int) -> list[float]:
 def run_model(model: Path, image: Path, folder: Path) -> np.ndarray:
     """The published lines on one image, run elsewhere: uint8 (rows, columns)."""
     made = folder / "classes.tif"
-    command = [sys.executable, "-I", "-c", RUN, str(model), str(image), str(made)]
+    command = [sys.executable, "-E", "-s", str(model / "predict.py"), str(image), str(made)]
     subprocess.run(command, check=True, cwd=folder)
     with rasterio.open(made) as classes:
         return classes.read(1)
-
-
-#: As `python predict.py IMAGE CLASSES` in the model's folder, which alone is on the path.
-RUN = "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); sys.argv.insert(0, ''); runpy.run_path(sys.path[0] + '/predict.py')"
 
 
 def shown_by_map(folder: Path, tile: Path) -> np.ndarray | None:
@@ -169,7 +165,7 @@ def main() -> None:
             edge = classes.shape[0] // EDGE_SHARE
             inner = (slice(edge, -edge), slice(edge, -edge))
             found["map_agreement"] = round(float((shown[inner] == classes[inner]).mean()), 4)
-    print("OUTSIDER " + json.dumps(found))
+    sys.stdout.write(f"OUTSIDER {json.dumps(found)}\n")
 
 
 if __name__ == "__main__":
