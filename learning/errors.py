@@ -343,6 +343,13 @@ class ReleaseOnDisk(VersionTaken):
     code: ClassVar[str] = "release_on_disk"
 
 
+class CannotDeposit(LearningUserError):
+    """A release cannot be taken to an archive or catalogue as things are."""
+
+    code: ClassVar[str] = "cannot_deposit"
+    status = 409
+
+
 class InvalidPolygonRule(LearningUserError):
     """A rule of minimum units for polygons is unknown, or its file does not follow the schema."""
 

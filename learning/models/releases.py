@@ -69,3 +69,8 @@ class Release(models.Model):
     def path(self) -> Path:
         """Where the release's files lie."""
         return Path(settings.RELEASES_DIR) / self.folder
+
+    @property
+    def doi(self) -> str:
+        """DOI that the release is cited by, "" without one; a list of releases prefetches `deposits`."""
+        return next((deposit.citable_doi for deposit in self.deposits.all() if deposit.citable_doi), "")
