@@ -350,6 +350,27 @@ class CannotDeposit(LearningUserError):
     status = 409
 
 
+class InvalidNotes(LearningUserError):
+    """Notes of a release are too long, or hold what must not be published."""
+
+    code: ClassVar[str] = "invalid_notes"
+    status = 422
+
+
+class CannotWithdraw(LearningUserError):
+    """There is nothing to withdraw, it was withdrawn before, or no reason is given."""
+
+    code: ClassVar[str] = "cannot_withdraw"
+    status = 409
+
+
+class ReleaseInputGone(LearningUserError):
+    """A file that a release is made of is not there any more, or is another one than was frozen."""
+
+    code: ClassVar[str] = "release_input_gone"
+    status = 409
+
+
 class InvalidPolygonRule(LearningUserError):
     """A rule of minimum units for polygons is unknown, or its file does not follow the schema."""
 

@@ -4,7 +4,8 @@ from learning.models.changes import MapChange
 from learning.models.deposits import Deposit
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
-from learning.models.releases import Release
+from learning.models.release_policies import ReleasePolicy
+from learning.models.releases import Release, ReleasedLabel
 from learning.models.rounds import AcquisitionRound
 from learning.models.training import (
     Evaluation,
@@ -26,6 +27,8 @@ __all__ = [
     "PolygonMap",
     "Prediction",
     "Release",
+    "ReleasePolicy",
+    "ReleasedLabel",
     "RetrainingPolicy",
     "TrainedModel",
     "TrainingRun",

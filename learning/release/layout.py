@@ -9,6 +9,7 @@ LICENCE = "LICENSE.txt"
 IMAGERY_LICENCE = "LICENSE-imagery.txt"
 RELEASE = "release.json"
 NOMENCLATURE = "nomenclature.json"
+DCAT = "dcat.jsonld"
 
 ANNOTATIONS_DIR = "annotations"
 ANNOTATIONS_PARQUET = "annotations/annotations.parquet"
@@ -26,6 +27,7 @@ TEST_CSV = "dataset/test.csv"
 
 MODELS_DIR = "models"
 MAPS_DIR = "maps"
+MAP_VECTORS_DIR = "maps/vectors"
 ACCURACY = "maps/accuracy.json"
 
 CATALOG = "catalog.json"

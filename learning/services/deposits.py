@@ -203,6 +203,8 @@ def deposit_token(target: str) -> str:
 def _check_release(release: Release) -> None:
     if release.state != Release.State.PUBLISHED:
         raise CannotDeposit(f"{release} is not published here: publish it first.")
+    if release.yanked_at is not None:
+        raise CannotDeposit(f"{release.folder} is withdrawn: what is withdrawn here is not taken elsewhere.")
 
 
 def _check_others(release: Release, target: str, origin: str, *, publish: bool) -> None:
