@@ -16,6 +16,7 @@ import pytest
 from deposit_targets import TOKEN, DataGouv, Hub, Target, Zenodo, running
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 from learning_rows import labelled_campaign, worker_environment
 from scenes import labelled_scene
@@ -143,6 +144,8 @@ def test_publishing_gives_a_doi_that_the_release_is_cited_by(zenodo: Zenodo, rel
     assert [r.path.rsplit("/", 1)[1] for r in zenodo.changes()[before:]] == ["publish"], "the draft was not sent again"
     assert Release.objects.get().doi == f"10.5281/zenodo.{record['id']}"
     assert deposit(release, "zenodo", "--publish") == told, "asked again it says the same"
+    described = Client().get(f"/stac/{release.campaign.slug}/{release.version}.json").json()
+    assert described["sci:doi"] == Release.objects.get().doi
 
 
 def test_a_doi_of_the_trial_site_cites_nothing(zenodo: Zenodo, release: Release) -> None:
