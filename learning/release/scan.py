@@ -17,7 +17,7 @@ from learning.release.faults import Fault
 from learning.release.rules import EMAIL
 from learning.release.weights import read_weights_header
 
-_TEXT = {"", ".json", ".geojson", ".md", ".txt", ".csv"}
+_TEXT = {"", ".json", ".geojson", ".md", ".txt", ".csv", ".qml", ".sld", ".xml", ".clr"}
 _WORD = re.compile(r"[\w.+@-]+")
 
 
