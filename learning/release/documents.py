@@ -187,7 +187,7 @@ _WORDS = {
         "échantillon probabiliste. N'en tirez ni surface ni taux d'erreur ; le jeu de test, lui, est tiré "
         "au hasard "
         "avant la campagne et n'est jamais montré au modèle.",
-        "verify": "Vérifier ce dossier : `python -m learning.release.verify .` ou `sha256sum -c SHA256SUMS`.",
+        "verify": "Vérifier ce dossier : `solcommun verify .` ou `sha256sum -c SHA256SUMS`.",
     },
     "en": {
         "head": "## English\n\n*{title}*\n\n{description}\n",
@@ -208,7 +208,7 @@ _WORDS = {
         "and no error rate from them; the test split is drawn at random before the campaign and never "
         "shown to the "
         "model.",
-        "verify": "Check this folder: `python -m learning.release.verify .` or `sha256sum -c SHA256SUMS`.",
+        "verify": "Check this folder: `solcommun verify .` or `sha256sum -c SHA256SUMS`.",
     },
 }
 
