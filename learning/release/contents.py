@@ -321,6 +321,21 @@ class PreviousRelease:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Accepted labels that are not published: how many, by licence ("" = none), and how many go on from somebody else's
+    work that was not given under a licence which the release may carry.
+    """
+
+    by_licence: Mapping[str, int] = field(default_factory=dict)
+    built_on_others: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by_licence.values()) + self.built_on_others
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseContents:
     """Everything `bundle.stage_release` writes.
 
@@ -346,6 +361,7 @@ class ReleaseContents:
     model: ModelRecord | None = None
     maps: MapRecord | None = None
     previous: PreviousRelease | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)
     publisher: str = "Solcommun"
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 
