@@ -35,6 +35,7 @@ from annotation.services.report_desk import answer_report, assign_report, take_u
 from annotation.services.reverts import revert_user
 from learning.models import Release
 from learning.services.releases import start_release
+from learning.services.withdrawal import withdraw_release
 
 
 @pytest.fixture(autouse=True)
@@ -204,6 +205,13 @@ def test_labels_between_two_releases_are_those_their_files_differ_by(two: Two, t
 
     reports = [(each["what"], each["event"]) for each in all_pages(since="scene-1.0.0", kind="reports")]
     assert reports == [("opened", "reported"), ("fixed", "fixed"), ("released", "released")]
+
+    # A withdrawal takes back what the release changed.
+    stood = database_now()
+    withdraw_release(release=two.second, actor=None, reason="Wrong imagery.")
+    back = as_difference(all_pages(since=stood.isoformat(), kind="labels"))
+    opposite = {"added": "removed", "removed": "added", "changed": "changed"}
+    assert back == {key: (opposite[what], now, was) for key, (what, was, now) in expected.items()}
 
 
 @pytest.mark.django_db
