@@ -9,6 +9,7 @@ from learning import (
     import_pages,
     map_request_pages,
     model_pages,
+    new_release_pages,
     pages,
     release_desk_pages,
     retraining_pages,
@@ -52,6 +53,7 @@ urlpatterns = [
     path(f"{_TRUST}batch/", batch_pages.RevertBatchView.as_view(), name="revert-batch"),
     path(f"{_TRUST}reverts/<int:revert_id>/", trust_pages.RevertView.as_view(), name="revert"),
     path("campaigns/<slug:slug>/releases/", release_desk_pages.ReleaseDeskView.as_view(), name="release-desk"),
+    path("campaigns/<slug:slug>/releases/new/", new_release_pages.NewReleaseView.as_view(), name="new-release"),
     path(
         "campaigns/<slug:slug>/releases/<release_name:name>/withdraw/",
         release_desk_pages.WithdrawView.as_view(),
