@@ -364,6 +364,27 @@ class ReleaseInputGone(LearningUserError):
     status = 409
 
 
+class CannotRebuild(LearningUserError):
+    """A release cannot be built again: it is not published, was not frozen, or its place is taken."""
+
+    code: ClassVar[str] = "cannot_rebuild"
+    status = 409
+
+
+class CannotRestore(LearningUserError):
+    """A rebuilt release does not take the place of the published one: it differs, or that one is there."""
+
+    code: ClassVar[str] = "cannot_restore"
+    status = 409
+
+
+class UnknownArtefact(LearningUserError):
+    """Nothing that was published, and no file known here, is meant by what was asked for."""
+
+    code: ClassVar[str] = "unknown_artefact"
+    status = 404
+
+
 class InvalidPolygonRule(LearningUserError):
     """A rule of minimum units for polygons is unknown, or its file does not follow the schema."""
 

@@ -5,6 +5,7 @@ from django.urls.converters import StringConverter
 
 from learning import (
     batch_pages,
+    catalogue_views,
     dashboard_pages,
     import_pages,
     map_request_pages,
@@ -24,6 +25,15 @@ class ReleaseName(StringConverter):
 
 
 register_converter(ReleaseName, "release_name")
+
+
+class ReleaseVersion(StringConverter):
+    """A release's version."""
+
+    regex = r"\d{1,6}\.\d{1,6}\.\d{1,6}"
+
+
+register_converter(ReleaseVersion, "release_version")
 
 _TRUST = "campaigns/<slug:slug>/trust/"
 urlpatterns = [
@@ -60,5 +70,11 @@ urlpatterns = [
         name="withdraw-release",
     ),
     path("releases/", pages.ReleaseListView.as_view(), name="releases"),
+    path("releases/dcat.jsonld", catalogue_views.dcat_catalogue, name="dcat"),
+    path("stac/catalog.json", catalogue_views.stac_root, name="stac-root"),
+    path("stac/", catalogue_views.stac_root, name="stac"),
+    path("stac/<slug:slug>/catalog.json", catalogue_views.stac_campaign, name="stac-campaign"),
+    path("stac/<slug:slug>/earlier-<int:page>.json", catalogue_views.stac_campaign, name="stac-campaign-earlier"),
+    path("stac/<slug:slug>/<release_version:numbers>.json", catalogue_views.stac_release, name="stac-release"),
     path("releases/<release_name:name>/", pages.ReleaseView.as_view(), name="release"),
 ]

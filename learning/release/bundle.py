@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from learning.release import cards, dataset, documents, layout, notes, rasters, stac, vectors
+from learning.release import cards, dataset, dcat, documents, layout, notes, rasters, stac, vectors
 from learning.release.contents import ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
 from learning.release.manifest import verify, write_manifest
@@ -33,6 +33,7 @@ STAGE_POINTS = (
     "release:maps",
     "release:documents",
     "release:stac",
+    "release:dcat",
     "release:manifest",
     "release:verified",
     "release:synced",
@@ -88,6 +89,8 @@ def stage_release(
     written = _write_artefacts(contents, staging_dir, reach)
     stac.write_stac(staging_dir, contents, written)
     reach("release:stac")
+    dcat.write_dcat(staging_dir, contents.previous)
+    reach("release:dcat")
     manifest = write_manifest(staging_dir, version=contents.version)
     reach("release:manifest")
     _check_staged(staging_dir)

@@ -72,7 +72,7 @@ def test_nginx_and_the_site_never_name_a_type_that_a_browser_runs(example: str) 
     named = {
         suffix: line.split()[0] for line in types.strip().split(";\n") for suffix in line.strip(" ;\n").split()[1:]
     }
-    assert {"geojson", "json", "tif", "csv", "md", "txt"} == named.keys()
+    assert {"geojson", "json", "jsonld", "tif", "csv", "md", "txt"} == named.keys()
     assert not {"text/html", "image/svg+xml", "application/xhtml+xml", "text/javascript"} & set(named.values())
     for suffix in ("geojson", "json", "tif", "csv"):
         assert content_type_of(f"x.{suffix}").split(";")[0] == named[suffix]
