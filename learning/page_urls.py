@@ -13,6 +13,7 @@ from learning import (
     new_release_pages,
     pages,
     release_desk_pages,
+    release_documents,
     retraining_pages,
     trust_pages,
 )
@@ -77,4 +78,5 @@ urlpatterns = [
     path("stac/<slug:slug>/earlier-<int:page>.json", catalogue_views.stac_campaign, name="stac-campaign-earlier"),
     path("stac/<slug:slug>/<release_version:numbers>.json", catalogue_views.stac_release, name="stac-release"),
     path("releases/<release_name:name>/", pages.ReleaseView.as_view(), name="release"),
+    path("releases/<release_name:name>/model/", release_documents.ModelCardView.as_view(), name="model-card"),
 ]
