@@ -89,7 +89,7 @@ def citation_of(release: Release, *, page_url: str) -> Citation:
         publisher=PUBLISHER,
         address=page_url,
         licence=release.summary.get("licence", settings.CONTRIBUTION_LICENCE),
-        doi=getattr(release, "doi", "") or "",
+        doi=release.doi,
     )
 
 
