@@ -296,6 +296,9 @@ REPORTS_PER_HOUR = env.int("REPORTS_PER_HOUR", default=10)  # of one network add
 REPORTS_PER_HOUR_SIGNED_IN = 60
 REPORT_CONTACT_DAYS = env.int("REPORT_CONTACT_DAYS", default=730)
 
+# The feed of changes stops so long before now: by how much the clocks of machines that write may differ.
+CHANGES_MARGIN_S = 5.0
+
 # In each process's memory, so that a broker that is away stops neither reading nor saving; a limit is then per process.
 _MEMORY = "django.core.cache.backends.locmem.LocMemCache"
 CACHES = {
