@@ -9,9 +9,10 @@ from typing import Any
 import pystac
 
 from learning.release import cards, geodesy, layout
+from learning.release.annotation_rows import SCHEMA
 from learning.release.contents import Affine6, MapRecord, ModelRecord, ReleaseContents
 from learning.release.rasters import MapArtefact, map_values
-from learning.release.vectors import SCHEMA, AnnotationSummary
+from learning.release.vectors import AnnotationSummary
 
 EXTENSIONS = {
     name: f"https://stac-extensions.github.io/{name}/v{version}/schema.json"

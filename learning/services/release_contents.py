@@ -22,7 +22,6 @@ from django.db.models.functions import Coalesce
 
 from annotation.core.quarters import on_whole
 from annotation.core.stored_labels import class_index
-from annotation.core.tile_geometry import to_crs
 from annotation.models import AnnotationRevision, Campaign, Contributor, Tile
 from annotation.services.ground_dates import days_of_tiles
 from annotation.services.people import contributor_of
@@ -31,7 +30,6 @@ from learning.core.map_files import ENTROPY_LEVELS, NODATA
 from learning.models import Prediction, Release
 from learning.querysets import licensed_labels
 from learning.release.contents import (
-    AnnotationRecord,
     CampaignInfo,
     ClassInfo,
     DatasetTile,
@@ -44,6 +42,7 @@ from learning.release.contents import (
     ReleaseContents,
 )
 from learning.release.dataset import colour_table
+from learning.services.annotation_export import annotation_batches
 from learning.services.labels import label_raster
 from learning.services.predictions import ready_prediction
 from learning.services.provenance import code_commit, software_version
@@ -73,6 +72,7 @@ class PublishedLabel:
     role: Role
     annotator_id: int
     reviewed_on: date | None
+    image_date: date | None
     licence: str
 
 
@@ -103,7 +103,7 @@ def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
         campaign=campaign_info(campaign),
         layer=layer_info(campaign),
         nomenclature=tree,
-        annotations=annotation_records(campaign, labels),
+        annotations=annotation_batches(labels, contributors=public_ids(labels)),
         tiles=dataset_tiles(campaign, labels, tree),
         software_version=software_version(),
         code_commit=code_commit(),
@@ -127,6 +127,7 @@ def published_labels(campaign: Campaign) -> list[PublishedLabel]:
             "annotator_id", "decided_at", "head__licence",
         )
     )  # fmt: skip
+    days = days_of_tiles(campaign, ((row, col) for _, _, _, _, row, col, *_ in rows))
     return [
         PublishedLabel(
             annotation_id=annotation,
@@ -139,42 +140,12 @@ def published_labels(campaign: Campaign) -> list[PublishedLabel]:
             role=cast(Role, role),
             annotator_id=annotator,
             reviewed_on=decided.date() if decided else None,
+            image_date=days[row, col],
             licence=licence,
         )
         for annotation, revision, number, tile, row, col, part, role, annotator, decided, licence in rows
         if revision is not None and number is not None and licence is not None
     ]
-
-
-def annotation_records(campaign: Campaign, labels: list[PublishedLabel]) -> Iterator[AnnotationRecord]:
-    """Features in the order a release wants: tile, annotation and feature ids as text."""
-    aliases = public_ids(labels)
-    grid = campaign.tile_grid
-    days = days_of_tiles(campaign, ((label.row, label.col) for label in labels))
-    for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
-        tile_labels = sorted(group, key=lambda label: str(label.annotation_id))
-        contents = features_of(tile_labels, tile_px=campaign.tile_px)
-        for label in tile_labels:
-            for item in sorted(contents[label.revision_id], key=lambda feature: str(feature["id"])):
-                rings = tuple(tuple((x, y) for x, y in ring) for ring in item["rings"])
-                yield AnnotationRecord(
-                    annotation_id=str(label.annotation_id),
-                    revision_id=str(label.revision_id),
-                    revision_number=label.revision_number,
-                    tile_id=str(label.tile_id),
-                    tile_row=row,
-                    tile_col=col,
-                    role=label.role,
-                    feature_id=item["id"],
-                    class_code=item["class_code"],
-                    provenance=item["provenance"],
-                    state="accepted",
-                    geometry=to_crs(rings, grid=grid, row=row, col=col),
-                    contributor_id=aliases[label.annotator_id],
-                    reviewed_on=label.reviewed_on,
-                    image_date=days[row, col],
-                    licence=label.licence,
-                )
 
 
 def dataset_tiles(campaign: Campaign, labels: list[PublishedLabel], tree: NomenclatureInfo) -> Iterator[DatasetTile]:
