@@ -88,9 +88,7 @@ def write(polygons: int) -> Any:
     return campaign
 
 
-def _rows(
-    places: NDArray[np.int64], polygons: int, codes: list[str], transform: list[float]
-) -> Iterator[bytes]:
+def _rows(places: NDArray[np.int64], polygons: int, codes: list[str], transform: list[float]) -> Iterator[bytes]:
     """The shapes' rows in COPY's binary form, some tiles at a time."""
     random = np.random.default_rng(SEED)
     weights = random.lognormal(0.0, 0.8, len(places))
@@ -141,8 +139,8 @@ def _tiles_rows(
 def _blob(random: np.random.Generator, vertices: int, radius: float) -> NDArray[np.float64]:
     """A star-shaped outline on the integer grid around 0, closed."""
     angles = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
-    ripple = 1 + 0.15 * np.sin(random.integers(2, 6) * angles + random.uniform(0, 6)) + random.uniform(
-        -0.04, 0.04, vertices
+    ripple = (
+        1 + 0.15 * np.sin(random.integers(2, 6) * angles + random.uniform(0, 6)) + random.uniform(-0.04, 0.04, vertices)
     )
     size = radius * random.uniform(0.6, 0.8)
     ring = np.rint(size * ripple[:, None] * np.column_stack([np.cos(angles), np.sin(angles)]))
@@ -154,5 +152,6 @@ def _row(revision: int, feature: str, code: str, provenance: str, rings: list[ND
         struct.pack("<I", len(ring)) + ring.astype("<f8").tobytes() for ring in rings
     )
     area = float(shapely.Polygon(rings[0], rings[1:]).area)
-    fields = (struct.pack("!q", revision), feature.encode(), code.encode(), provenance.encode(), wkb, struct.pack("!d", area))
+    texts = (text.encode() for text in (feature, code, provenance))
+    fields = (struct.pack("!q", revision), *texts, wkb, struct.pack("!d", area))
     return struct.pack("!h", len(fields)) + b"".join(struct.pack("!i", len(field)) + field for field in fields)

@@ -175,9 +175,7 @@ def _check_values(batch: pa.RecordBatch, rules: RowRules) -> None:
     named = rules.account_names.intersection(batch["contributor_id"].unique().to_pylist())
     if named:
         at = batch["contributor_id"].to_pylist().index(min(named))
-        raise PersonalDataFound(
-            f"{_where(batch, at)}: contributor_id is an account's name; pass its random public id"
-        )
+        raise PersonalDataFound(f"{_where(batch, at)}: contributor_id is an account's name; pass its random public id")
 
 
 def _check_order(batch: pa.RecordBatch) -> None:
@@ -197,7 +195,7 @@ def _checked_geometries(batch: pa.RecordBatch) -> NDArray[np.object_]:
     try:
         geometries = shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False))
     except shapely.errors.GEOSException as error:
-        raise InvalidContents(f"a geometry between {_where(batch, 0)} and the rows behind it is not WKB: {error}") from None
+        raise InvalidContents(f"a geometry behind {_where(batch, 0)} is not WKB ({error}); restore a backup") from error
     polygons = shapely.get_type_id(geometries) == _POLYGON
     sound = polygons & ~shapely.is_empty(geometries) & shapely.is_valid(geometries)
     at = _first_false(sound)
@@ -228,9 +226,7 @@ class _Outlines:
         return np.asarray(found, dtype=bool)
 
 
-def _check_places(
-    batch: pa.RecordBatch, outlines: _Outlines, bounds: NDArray[np.float64], rules: RowRules
-) -> None:
+def _check_places(batch: pa.RecordBatch, outlines: _Outlines, bounds: NDArray[np.float64], rules: RowRules) -> None:
     """Every corner is, to the bit, where `annotation.core.tile_geometry.to_crs` puts a place of the row's tile."""
     a, _, c, _, e, f = rules.transform
     for corners, axis, origin, step in ((outlines.x, "tile_col", c, a), (outlines.y, "tile_row", f, e)):

@@ -272,12 +272,27 @@ class PreviousRelease:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Accepted labels that are not published: how many, by licence ("" = none), and how many go on from somebody else's
+    work that was not given under a licence which the release may carry.
+    """
+
+    by_licence: Mapping[str, int] = field(default_factory=dict)
+    built_on_others: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by_licence.values()) + self.built_on_others
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseContents:
     """Everything `bundle.stage_release` writes.
 
-    `annotations` come in batches of `annotation_rows.ROWS`, in the order that `vectors.write_annotations`
-    asks for, `tiles` by (row, col); both may be generators and are read once. `published_on` carries a time zone. `account_names` are never written: a contributor id
-    that is one of them is refused.
+    `annotations` come in batches of `annotation_rows.ROWS`, in the order that `vectors.write_annotations` asks for,
+    `tiles` by (row, col); both may be generators and are read once. `published_on` carries a time zone.
+    `account_names` are never written: a contributor id that is one of them is refused.
     """
 
     version: str
@@ -297,6 +312,7 @@ class ReleaseContents:
     model: ModelRecord | None = None
     maps: MapRecord | None = None
     previous: PreviousRelease | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)
     publisher: str = "Solcommun"
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 

@@ -37,7 +37,7 @@ def gpkg_writer(
     command = [sys.executable, "-m", name, str(path.resolve()), layer, crs, changed_at.astimezone(UTC).isoformat()]
     with tempfile.TemporaryFile() as said:
         # Not by a shell, and nothing in the command is a user's but the folder and the CRS.
-        process = subprocess.Popen(command, cwd=_REPOSITORY, stdin=subprocess.PIPE, stderr=said)  # noqa: S603
+        process = subprocess.Popen(command, cwd=_REPOSITORY, stdin=subprocess.PIPE, stderr=said)
         assert process.stdin is not None  # noqa: S101 (a pipe was asked for)
         try:
             with process.stdin as pipe:
