@@ -3,6 +3,7 @@
 from learning.models.changes import MapChange
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
+from learning.models.release_policies import ReleasePolicy
 from learning.models.releases import Release, ReleasedLabel
 from learning.models.rounds import AcquisitionRound
 from learning.models.training import (
@@ -24,6 +25,7 @@ __all__ = [
     "PolygonMap",
     "Prediction",
     "Release",
+    "ReleasePolicy",
     "ReleasedLabel",
     "RetrainingPolicy",
     "TrainedModel",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from learning.release import cards, dataset, documents, layout, rasters, stac, vectors
+from learning.release import cards, dataset, dcat, documents, layout, rasters, stac, vectors
 from learning.release.annotation_rows import RowRules
 from learning.release.contents import ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
@@ -34,6 +34,7 @@ STAGE_POINTS = (
     "release:maps",
     "release:documents",
     "release:stac",
+    "release:dcat",
     "release:manifest",
     "release:verified",
     "release:synced",
@@ -89,6 +90,8 @@ def stage_release(
     written = _write_artefacts(contents, staging_dir, reach)
     stac.write_stac(staging_dir, contents, written)
     reach("release:stac")
+    dcat.write_dcat(staging_dir, contents.previous)
+    reach("release:dcat")
     manifest = write_manifest(staging_dir, version=contents.version)
     reach("release:manifest")
     _check_staged(staging_dir)

@@ -33,7 +33,7 @@ def format_problems(root: Path, path: str) -> Iterator[str]:
     """Problems of one file (path relative to `root`), by its suffix; other files have no format to check."""
     file = root / path
     suffix = file.suffix
-    if suffix == ".json":
+    if suffix in (".json", ".jsonld"):
         yield from _json_problems(file)
     elif path == layout.ANNOTATIONS_PARQUET:
         yield from geoparquet_problems(file)

@@ -9,6 +9,7 @@ LICENCE = "LICENSE.txt"
 IMAGERY_LICENCE = "LICENSE-imagery.txt"
 RELEASE = "release.json"
 NOMENCLATURE = "nomenclature.json"
+DCAT = "dcat.jsonld"
 
 ANNOTATIONS_DIR = "annotations"
 ANNOTATIONS_PARQUET = "annotations/annotations.parquet"

@@ -24,6 +24,7 @@ EXTENSIONS = {
         "processing": "1.2.0",
         "projection": "2.0.0",
         "raster": "2.0.0",
+        "scientific": "1.0.0",
         "table": "1.2.0",
         "version": "1.2.0",
     }.items()
