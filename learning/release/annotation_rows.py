@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from annotation.core.grid import SUBPIXELS
 from learning.release.contents import Affine6, ReleaseContents
 from learning.release.errors import InvalidContents, PersonalDataFound, UnorderedRecords
+from learning.release.frozen import Frozen
 from learning.release.layout import SPLIT_OF_ROLE
 from learning.release.polygon_files import bbox_column, with_geometry, wkb_column
 
@@ -76,7 +77,7 @@ class RowRules:
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 
     @classmethod
-    def of(cls, contents: ReleaseContents) -> RowRules:
+    def of(cls, contents: ReleaseContents | Frozen, *, account_names: frozenset[str]) -> RowRules:
         """The rules of one release."""
         tree = contents.nomenclature
         return cls(
@@ -86,7 +87,7 @@ class RowRules:
             vintage=contents.layer.vintage,
             transform=contents.layer.transform,
             tile_px=contents.campaign.tile_px,
-            account_names=contents.account_names,
+            account_names=account_names,
         )
 
 

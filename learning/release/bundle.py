@@ -105,7 +105,7 @@ def stage_release(
 def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str], None]) -> stac.Written:
     """Everything but catalogue and manifest."""
     layer = contents.layer
-    rules = RowRules.of(contents)
+    rules = RowRules.of(contents, account_names=contents.account_names)
     annotations = vectors.write_annotations(
         root, contents.annotations, rules=rules, crs=layer.crs, published_on=contents.published_on
     )

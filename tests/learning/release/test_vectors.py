@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -84,9 +83,8 @@ def test_rings_are_counter_clockwise_and_holes_clockwise(pristine: Path) -> None
 
 
 def written(root: Path, contents: ReleaseContents, batches: Iterable[pa.RecordBatch]) -> vectors.AnnotationSummary:
-    return vectors.write_annotations(
-        root, batches, rules=RowRules.of(contents), crs="EPSG:2154", published_on=datetime(2026, 11, 22, 9, tzinfo=UTC)
-    )
+    rules, moment = RowRules.of(contents, account_names=frozenset()), datetime(2026, 11, 22, 9, tzinfo=UTC)
+    return vectors.write_annotations(root, batches, rules=rules, crs="EPSG:2154", published_on=moment)
 
 
 def test_a_batch_is_a_row_group_and_a_long_one_is_cut(
@@ -206,7 +204,7 @@ def test_a_row_that_breaks_a_rule_is_refused(
 ) -> None:
     records = make_records()
     records[0] |= fields
-    rules = replace(RowRules.of(contents), account_names=frozenset({"ann"}))
+    rules = RowRules.of(contents, account_names=frozenset({"ann"}))
     with pytest.raises(error, match=message):
         checked_rows(make_batch(records), rules)
 

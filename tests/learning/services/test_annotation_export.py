@@ -82,16 +82,12 @@ def test_three_readers_write_the_bytes_that_one_does(tmp_path: Path, monkeypatch
     scene = labelled_campaign(pool=5, holdout=1)
     release = frozen_release(scene.campaign)
     labels, frozen = released_labels(release), frozen_inputs(release)
-    tree, layer = frozen.nomenclature, frozen.layer
-    rules = RowRules(
-        {item.code: (item.name["fr"], item.name["en"]) for item in tree.classes},
-        tree.code, tree.version, layer.vintage, layer.transform, frozen.campaign.tile_px,
-    )  # fmt: skip
+    rules = RowRules.of(frozen, account_names=frozenset())
     for readers in (1, 3):
         batches = list(annotation_batches(labels, contributors=public_ids(labels), readers=readers))
         assert len(batches) > 2
         vectors.write_annotations(
-            tmp_path / str(readers), batches, rules=rules, crs=layer.crs, published_on=frozen.published_on
+            tmp_path / str(readers), batches, rules=rules, crs=frozen.layer.crs, published_on=frozen.published_on
         )
     for name in ("annotations.parquet", "annotations.gpkg"):
         one, three = ((tmp_path / readers / "annotations" / name).read_bytes() for readers in ("1", "3"))
