@@ -378,6 +378,13 @@ class CannotRestore(LearningUserError):
     status = 409
 
 
+class UnknownArtefact(LearningUserError):
+    """Nothing that was published, and no file known here, is meant by what was asked for."""
+
+    code: ClassVar[str] = "unknown_artefact"
+    status = 404
+
+
 class InvalidPolygonRule(LearningUserError):
     """A rule of minimum units for polygons is unknown, or its file does not follow the schema."""
 
