@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 
 from django.contrib.auth import get_user_model
 
+from annotation.core.grid import PixelGrid, TileGrid
 from annotation.core.quarters import on_whole
 from annotation.core.stored_labels import class_index
 from annotation.models import AnnotationRevision, Contributor
@@ -114,6 +115,13 @@ def released_labels(release: Release) -> list[PublishedLabel]:
         )
         for annotation, revision, number, tile, row, col, part, role, annotator, reviewed, image_date, licence in rows
     ]
+
+
+def tile_grid(frozen: Frozen) -> TileGrid:
+    """The campaign's tiles, as they were frozen."""
+    layer = frozen.layer
+    pixels = PixelGrid(crs=layer.crs, transform=layer.transform, width=layer.width, height=layer.height)
+    return TileGrid(pixels=pixels, tile_px=frozen.campaign.tile_px)
 
 
 def dataset_tiles(frozen: Frozen, labels: list[PublishedLabel]) -> Iterator[DatasetTile]:
