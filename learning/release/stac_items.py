@@ -293,7 +293,7 @@ def model_item(contents: ReleaseContents, model: ModelRecord) -> pystac.Item:
                     "dim_order": ["batch", "class", "height", "width"],
                     "data_type": "float32",
                 },
-                "classification:classes": classes_of(contents, channels),
+                "classification:classes": _output_classes(contents, channels),
                 "post_processing_function": None,
             }
         ],
@@ -301,6 +301,11 @@ def model_item(contents: ReleaseContents, model: ModelRecord) -> pystac.Item:
     extensions = ["classification", "file", "mlm", "version"]
     bounds = layer_bounds(contents)
     return item(_model_id(model), contents, bounds=bounds, extensions=extensions, properties=properties)
+
+
+def _output_classes(contents: ReleaseContents, channels: dict[str, int]) -> list[dict[str, object]]:
+    """Classes of the output's channels, without the title that stac-model, the extension's own package, refuses."""
+    return [{k: v for k, v in entry.items() if k != "title"} for entry in classes_of(contents, channels)]
 
 
 def _model_input(model: ModelRecord) -> dict[str, Any]:
