@@ -8,6 +8,7 @@ from typing import Any
 from annotation.errors import JobLost
 from annotation.jobs.registry import job
 from annotation.services.jobs import TRANSIENT, JobContext
+from learning.jobs.runnable_models import with_runnable_model
 from learning.models import Release
 from learning.release.bundle import discard_staged, publish_staged, stage_release
 from learning.services import releases
@@ -58,7 +59,7 @@ def _published(release: Release, context: JobContext) -> Release:
     if not release.path.exists():
         context.progress(0.0, "Reading what was accepted.")
         discard_staged(work)
-        contents = release_contents(release, work_dir=work)
+        contents = with_runnable_model(release_contents(release, work_dir=work), work_dir=work)
         stage_release(
             contents,
             staging,

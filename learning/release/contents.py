@@ -186,7 +186,7 @@ class TrainingSummary:
     """What the model was trained on, enough to run the training again.
 
     `tiles` counts all, `validated_tiles` those where people agreed on polygons that an earlier model drew;
-    `labelled_px` counts drawn labels alone.
+    `labelled_px` counts drawn labels alone. `seconds` is how long the training took, None where that is not known.
     """
 
     training_set_id: str
@@ -200,6 +200,7 @@ class TrainingSummary:
     finished_at: datetime
     initial_weights: str | None = None
     validated_tiles: int = 0
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,31 @@ class OriginRecord:
     imported_on: datetime
     rows: Mapping[str, tuple[str, ...]]  # channel codes of the source by class code
     left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunnableRecord:
+    """The model as files that run without the platform, and how near to PyTorch they are.
+
+    `network_path` is Python code over torch alone, `onnx_path` the same network for ONNX Runtime; both take images that
+    are normalised outside. `golden` is uint8 (tile_px, tile_px) of class raster values, 0 = no imagery: what the code
+    gives the tile `golden_tile` of the dataset. Differences are the largest of any score on `tiles` golden tiles.
+    """
+
+    network_path: Path
+    onnx_path: Path
+    onnx_opset: int
+    onnx_free_sides: bool
+    onnx_difference: float
+    onnx_other_px: int
+    code_difference: float
+    largest_score: float
+    tiles: int
+    pixels: int
+    core_px: int
+    margin_px: int
+    golden_tile: DatasetTile
+    golden: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +275,7 @@ class ModelRecord:
     scores: HoldoutScores | None
     architecture_options: Mapping[str, object] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
-    onnx_path: Path | None = None
+    runnable: RunnableRecord | None = None
     base_model: str | None = None
     temperature: float = 1.0
     origin: OriginRecord | None = None
