@@ -349,6 +349,13 @@ class ReleaseOnDisk(VersionTaken):
     code: ClassVar[str] = "release_on_disk"
 
 
+class ReleaseInputGone(LearningUserError):
+    """A file that a release is made of is not there any more, or is another one than was frozen."""
+
+    code: ClassVar[str] = "release_input_gone"
+    status = 409
+
+
 class InvalidPolygonRule(LearningUserError):
     """A rule of minimum units for polygons is unknown, or its file does not follow the schema."""
 

@@ -21,7 +21,7 @@ def write_web_copy(context: JobContext) -> dict[str, Any]:
     if WEB_NAME not in layer.files:
         digest = run_in_sandbox(
             "annotation.raster.web_copy.add_web_copy",
-            {"folder": str(layer.path("").resolve())},
+            {"folder": str(layer.path("").resolve()), "threads": settings.IMPORT_PROCESSES},
             on_progress=lambda share: context.progress(0.98 * share, "Writing the copy for web maps"),
             require_isolation=settings.REQUIRE_SANDBOX,
         )

@@ -133,8 +133,11 @@ def write_display_copy(
     progress(1.0)
 
 
-def pack_map_tiles(staging: Path, target: Path, *, overviews: int) -> None:
-    """Write a lossless raster as a COG whose JPEG blocks are map tiles, with so many overviews; then remove it."""
+def pack_map_tiles(staging: Path, target: Path, *, overviews: int, threads: int = 1) -> None:
+    """Write a lossless raster as a COG whose JPEG blocks are map tiles, with so many overviews; then remove it.
+
+    The bytes do not depend on the number of threads.
+    """
     coarser = {"overview_count": overviews} if overviews else {"overviews": "NONE"}
     with rasterio.open(staging, driver="GTiff") as source:
         rasterio.shutil.copy(
@@ -149,6 +152,7 @@ def pack_map_tiles(staging: Path, target: Path, *, overviews: int) -> None:
             sparse_ok="TRUE",
             bigtiff="IF_SAFER",
             statistics="NO",
+            num_threads=str(threads),
             **coarser,
         )
     staging.unlink()

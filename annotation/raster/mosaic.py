@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,7 +20,7 @@ from rasterio.coords import BoundingBox
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioIOError
-from rasterio.io import DatasetReader, MemoryFile
+from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from annotation.raster.cells import ANALYSIS_DIR, COARSE_NAME, CellIndex, cell_name
@@ -96,23 +95,6 @@ class CellMosaic:
         """255 where a pixel (h, w) is valid, else 0."""
         valid = self._resampled(self._whole(window), [], out_shape=out_shape, resampling=Resampling.average)[1]
         return np.where(valid, 255, 0).astype(np.uint8)
-
-    @contextmanager
-    def window_dataset(self, window: Window) -> Iterator[DatasetReader]:
-        """A window as a dataset in memory with georeference and mask, for GDAL to warp."""
-        pixels, valid = self.read(window=window), self.dataset_mask(window=window)
-        profile = {
-            "driver": "GTiff", "count": self.count, "dtype": self.dtypes[0], "crs": self.crs, "height": valid.shape[0],
-            "width": valid.shape[1], "transform": self.transform @ Affine.translation(window.col_off, window.row_off),
-            "photometric": "MINISBLACK",
-        }  # fmt: skip
-        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
-            with memory.open(**profile) as copy:
-                copy.descriptions = self.descriptions
-                copy.write_mask(valid)
-                copy.write(pixels)
-            with memory.open(driver="GTiff") as dataset:
-                yield dataset
 
     def close(self) -> None:
         """Close the cells held open."""

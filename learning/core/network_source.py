@@ -31,7 +31,7 @@ _NAMED_KINDS = (InputKind.PARAMETER, InputKind.BUFFER)
 
 
 def network_function(program: ExportedProgram) -> str:
-    """Source of `def scores(weights, image)`: weights by name, image (batch, band, row, col) → (batch, class, row, col).
+    """Source of `def scores(weights, image)`: weights by name, image (batch, band, row, col), as the network returns.
 
     The same program gives the same text.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from annotation.errors import JobLost
@@ -10,11 +11,14 @@ from annotation.jobs.registry import job
 from annotation.services.jobs import TRANSIENT, JobContext
 from learning.jobs.runnable_models import with_runnable_model
 from learning.models import Release
-from learning.release.bundle import discard_staged, publish_staged, stage_release
+from learning.release.bundle import FAULT_POINTS, StagedRelease, discard_staged, publish_staged, stage_release
 from learning.services import releases
 from learning.services.release_contents import release_contents
+from learning.services.release_freeze import freeze_release
 
 STAGED = 0.97  # share of the progress bar
+#: Every step at which the job may end, in order.
+JOB_POINTS = ("release:frozen", *FAULT_POINTS, "release:before-row", "release:after-row")
 
 
 def no_fault(_point: str) -> None:
@@ -27,14 +31,9 @@ faultpoint: Callable[[str], None] = no_fault
 @job("release")
 def publish(context: JobContext) -> dict[str, Any]:
     """Make one release; on an error its version is free again."""
-    release = Release.objects.select_related(
-        "campaign__layer",
-        "campaign__nomenclature",
-        "campaign__holdout",
-        "trained_model__run__training_set__campaign__layer",
-        "trained_model__origin",
-        "trained_model__campaign",
-    ).get(pk=context.payload["release"])
+    release = Release.objects.select_related("campaign__layer", "trained_model__campaign").get(
+        pk=context.payload["release"]
+    )
     try:
         release = _published(release, context)
     except (JobLost, *TRANSIENT):
@@ -52,18 +51,27 @@ def publish(context: JobContext) -> dict[str, Any]:
     }
 
 
+def staged_release(release: Release, *, staging: Path, work: Path, progress: Callable[[float], None]) -> StagedRelease:
+    """Write what was frozen, whole and checked, in `staging`; `work` holds files that it copies, for the caller to
+    remove. The same bytes whoever calls, wherever and whenever.
+    """
+    discard_staged(work)
+    contents = with_runnable_model(release_contents(release, work_dir=work), work_dir=work)
+    return stage_release(contents, staging, faultpoint=faultpoint, progress=progress)
+
+
 def _published(release: Release, context: JobContext) -> Release:
     if release.state == Release.State.PUBLISHED:
         return release
     staging, work = releases.staging_dir(release), releases.work_dir(release)
     if not release.path.exists():
         context.progress(0.0, "Reading what was accepted.")
-        discard_staged(work)
-        contents = with_runnable_model(release_contents(release, work_dir=work), work_dir=work)
-        stage_release(
-            contents,
-            staging,
-            faultpoint=faultpoint,
+        release = freeze_release(release=release)
+        faultpoint("release:frozen")
+        staged_release(
+            release,
+            staging=staging,
+            work=work,
             progress=lambda share: context.progress(STAGED * share, "Writing the release's files."),
         )
         context.progress(STAGED, "Publishing.")

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from annotation.raster.reader import open_layer
-from learning.jobs.made_with import FILE, made_with
 from learning.jobs.options import usual_core_px
-from learning.models import Prediction
 from learning.release.cards import WEIGHTS
 from learning.release.contents import DatasetTile, ModelRecord, ReleaseContents, RunnableRecord
 from learning.release.dataset import colour_table
@@ -52,7 +50,7 @@ def _runnable(
     layer = contents.layer
     bands = match_imagery(model.metadata, bands=layer.bands, dtype=layer.dtype)
     images, masks = _read(contents, golden, [place + 1 for place in bands])
-    core_px = _core_px(contents)
+    core_px = (contents.maps and contents.maps.core_px) or usual_core_px("cpu")
     made = portable.write_portable(
         model,
         folder,
@@ -81,17 +79,6 @@ def _runnable(
         golden=made.golden,
     )
     return replace(record, runnable=runnable)
-
-
-def _core_px(contents: ReleaseContents) -> int:
-    """Side of a window's core in the map that is published, or as it usually is."""
-    usual = usual_core_px("cpu")
-    if contents.maps is None:
-        return usual
-    prediction = Prediction.objects.filter(pk=contents.maps.prediction_id).first()
-    if prediction is None or not prediction.path(FILE).exists():
-        return usual
-    return int(made_with(prediction).get("core_px", usual))
 
 
 def _read(

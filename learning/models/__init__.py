@@ -3,7 +3,7 @@
 from learning.models.changes import MapChange
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
-from learning.models.releases import Release
+from learning.models.releases import Release, ReleasedLabel
 from learning.models.rounds import AcquisitionRound
 from learning.models.training import (
     Evaluation,
@@ -24,6 +24,7 @@ __all__ = [
     "PolygonMap",
     "Prediction",
     "Release",
+    "ReleasedLabel",
     "RetrainingPolicy",
     "TrainedModel",
     "TrainingRun",

@@ -14,7 +14,7 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
 
     def public(self) -> ReleaseQuerySet:
         """Releases anyone may see and download."""
-        return self.filter(state="published")
+        return self.filter(state="published").defer("frozen")
 
     def named(self, name: str) -> Release | None:
         """The published release named "campaign-1.2.0", or "1.2.0" while only one campaign has it."""
@@ -41,6 +41,9 @@ class Release(models.Model):
     artefacts = models.PositiveIntegerField(default=0)
     size_bytes = models.BigIntegerField(default=0)
     summary = models.JSONField(default=dict)  # counts and figures shown on the landing page
+    # learning.release.frozen.Frozen: all that it is made of but its labels, kept once (database trigger); empty before
+    # its job begins, and for releases that were published before there was this.
+    frozen = models.JSONField(default=dict, blank=True)
     trained_model = models.ForeignKey(
         "learning.TrainedModel", null=True, blank=True, on_delete=models.PROTECT, related_name="releases"
     )
@@ -66,6 +69,44 @@ class Release(models.Model):
         return f"{self.campaign.slug} {self.version}"
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether what it holds is fixed; it can be built again only then."""
+        return bool(self.frozen)
+
+    @property
     def path(self) -> Path:
         """Where the release's files lie."""
         return Path(settings.RELEASES_DIR) / self.folder
+
+
+class ReleasedLabel(models.Model):
+    """An accepted annotation at the revision that a release holds. Rows are written once (database trigger).
+
+    Places are those of the whole tile, also where the label is of a quarter (`part` 1 to 4, 0 = whole).
+    """
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="labels")
+    annotation = models.ForeignKey("annotation.Annotation", on_delete=models.PROTECT, related_name="releases")
+    revision = models.ForeignKey("annotation.AnnotationRevision", on_delete=models.PROTECT, related_name="releases")
+    tile = models.ForeignKey("annotation.Tile", on_delete=models.PROTECT, related_name="+")  # the whole one
+    tile_row = models.PositiveIntegerField()
+    tile_col = models.PositiveIntegerField()
+    part = models.PositiveSmallIntegerField()
+    role = models.CharField(max_length=8)  # of the tile: pool or holdout
+    reviewed_on = models.DateField(null=True, blank=True)  # the day of decided_at in universal time
+    decided_at = models.DateTimeField(null=True, blank=True)
+    image_date = models.DateField(null=True, blank=True)  # when most of the tile's ground was photographed
+    licence = models.CharField(max_length=30)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["release", "annotation"], name="released_label_once_a_release"),
+            models.CheckConstraint(condition=~Q(licence=""), name="released_label_has_licence"),
+            models.CheckConstraint(condition=Q(role__in=["pool", "holdout"]), name="released_label_of_pool_or_holdout"),
+        ]
+        indexes = [
+            models.Index(fields=["release", "tile_row", "tile_col", "annotation"], name="released_label_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.revision_id} in {self.release}"

@@ -298,7 +298,8 @@ class MapRecord:
 
     `class_values` gives the value of each class in the class rasters (those of the model that made it); None
     means the nomenclature's raster values. Entropy in nats = stored value x `entropy_scale` +
-    `entropy_offset`. `area_statistics` is the design-based estimate (JSON-able); None publishes "not
+    `entropy_offset`. `core_px` is the side of the windows it was computed by, None where that is not known.
+    `area_statistics` is the design-based estimate (JSON-able); None publishes "not
     assessed".
     """
 
@@ -312,6 +313,7 @@ class MapRecord:
     entropy_scale: float | None = None
     entropy_offset: float = 0.0
     entropy_nodata: int | None = None
+    core_px: int | None = None
     area_statistics: Mapping[str, object] | None = None
 
 
@@ -322,6 +324,21 @@ class PreviousRelease:
     version: str
     root_href: str
     collections: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Accepted labels that are not published: how many, by licence ("" = none), and how many go on from somebody else's
+    work that was not given under a licence which the release may carry.
+    """
+
+    by_licence: Mapping[str, int] = field(default_factory=dict)
+    built_on_others: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by_licence.values()) + self.built_on_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +367,7 @@ class ReleaseContents:
     model: ModelRecord | None = None
     maps: MapRecord | None = None
     previous: PreviousRelease | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)
     publisher: str = "Solcommun"
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 

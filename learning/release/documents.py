@@ -147,6 +147,10 @@ def release_json(
             "tiles": dataset.tiles,
             "pixels_by_class": dataset.class_px,
         },
+        "left_out": {
+            "annotations_by_licence": dict(contents.left_out.by_licence),
+            "annotations_that_go_on_from_unlicensed_work": contents.left_out.built_on_others,
+        },
     }
 
 
@@ -158,6 +162,7 @@ _WORDS = {
         "annotations": "- `annotations/` : {features} polygones de {annotations} annotations, par {people} "
         "contributeur(s) "
         "(identifiants aléatoires), en GeoParquet, GeoPackage et GeoJSON.",
+        "left_out": "- {left_out} annotation(s) acceptée(s) ne sont pas publiées, faute d'une licence qui le permette.",
         "dataset": "- `dataset/` : {train} tuiles d'entraînement et {test} de test, arborescence FLAIR ; les images "
         "gardent la licence de l'imagerie, voir `LICENSE.txt`.",
         "model": "- `models/` : {name} {version}, poids, configuration et fiche.",
@@ -167,7 +172,7 @@ _WORDS = {
         "échantillon probabiliste. N'en tirez ni surface ni taux d'erreur ; le jeu de test, lui, est tiré "
         "au hasard "
         "avant la campagne et n'est jamais montré au modèle.",
-        "verify": "Vérifier ce dossier : `python -m learning.release.verify .` ou `sha256sum -c SHA256SUMS`.",
+        "verify": "Vérifier ce dossier : `solcommun verify .` ou `sha256sum -c SHA256SUMS`.",
     },
     "en": {
         "head": "## English\n\n*{title}*\n\n{description}\n",
@@ -176,6 +181,7 @@ _WORDS = {
         "annotations": "- `annotations/`: {features} polygons of {annotations} annotations, by {people} "
         "contributor(s) "
         "(random identifiers), as GeoParquet, GeoPackage and GeoJSON.",
+        "left_out": "- {left_out} accepted annotation(s) are not published, for want of a licence that allows it.",
         "dataset": "- `dataset/`: {train} training and {test} test tiles, in FLAIR's layout; the images keep the "
         "imagery's licence, see `LICENSE.txt`.",
         "model": "- `models/`: {name} {version}, weights, configuration and card.",
@@ -185,7 +191,7 @@ _WORDS = {
         "and no error rate from them; the test split is drawn at random before the campaign and never "
         "shown to the "
         "model.",
-        "verify": "Check this folder: `python -m learning.release.verify .` or `sha256sum -c SHA256SUMS`.",
+        "verify": "Check this folder: `solcommun verify .` or `sha256sum -c SHA256SUMS`.",
     },
 }
 
@@ -212,6 +218,7 @@ def _summary(contents: ReleaseContents, annotations: AnnotationSummary, dataset:
             annotations=annotations.annotations,
             people=annotations.contributors,
         ),
+        *([words["left_out"].format(left_out=contents.left_out.total)] if contents.left_out.total else []),
         words["dataset"].format(train=dataset.tiles["train"], test=dataset.tiles["test"]),
     ]
     if contents.model is not None:

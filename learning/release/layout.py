@@ -26,6 +26,7 @@ TEST_CSV = "dataset/test.csv"
 
 MODELS_DIR = "models"
 MAPS_DIR = "maps"
+MAP_VECTORS_DIR = "maps/vectors"
 ACCURACY = "maps/accuracy.json"
 
 CATALOG = "catalog.json"

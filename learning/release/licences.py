@@ -29,7 +29,22 @@ _KNOWN = {
     ),
     "Apache-2.0": ("Apache License 2.0", "https://www.apache.org/licenses/LICENSE-2.0"),
 }
+#: By licence of a release, other licences whose works may be given on under it. Sources, by the licence given on:
+#: CC0 1.0 sets no condition; Licence Ouverte 2.0, "compatible with any free licence that asks for attribution at
+#: least"; CC BY 4.0 section 3(a)(4); ODC-By 1.0 section 4.2.
+_CARRIED = {
+    "etalab-2.0": {"CC0-1.0"},
+    "CC-BY-4.0": {"CC0-1.0", "etalab-2.0"},
+    "CC-BY-SA-4.0": {"CC0-1.0", "etalab-2.0", "CC-BY-4.0"},
+    "ODC-By-1.0": {"CC0-1.0", "etalab-2.0"},
+    "ODbL-1.0": {"CC0-1.0", "etalab-2.0", "ODC-By-1.0"},
+}
 _HUB = {"ODbL-1.0": "odbl", "ODC-By-1.0": "odc-by"}  # where Hugging Face's name is not the identifier in small letters
+
+
+def carried_licences(licence: str) -> list[str]:
+    """Licences that contributions may have been given under to be published under this one: itself, and some freer."""
+    return sorted({licence} | _CARRIED.get(licence, set()))
 
 
 def licence_name(licence: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import zlib
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -19,6 +20,23 @@ SOFTWARE = (
     "shapely",
     "safetensors",
     "django",
+)
+#: What shapes the bytes of a release's files.
+WRITERS = (
+    "numpy",
+    "rasterio",
+    "pyogrio",
+    "pyarrow",
+    "shapely",
+    "pystac",
+    "rio-cogeo",
+    "safetensors",
+    "torch",
+    "onnx",
+    "onnx-ir",
+    "onnxscript",
+    "segmentation-models-pytorch",
+    "timm",
 )
 UNKNOWN_COMMIT = "unknown"
 
@@ -45,8 +63,29 @@ def code_commit() -> str:
 @lru_cache(maxsize=1)
 def software_versions() -> dict[str, str]:
     """Versions of Python and of the libraries that shape a model or a map; those absent are left out."""
-    versions = {"python": platform.python_version()}
-    for name in SOFTWARE:
+    return {"python": platform.python_version(), **_versions(SOFTWARE)}
+
+
+@lru_cache(maxsize=1)
+def writer_versions() -> dict[str, str]:
+    """Versions of what shapes the bytes of a release's files, with the libraries in C that each brings."""
+    import pyogrio
+    import rasterio
+    import shapely
+
+    return {
+        "solcommun": software_version(),
+        **_versions(WRITERS),
+        "GDAL of rasterio": rasterio.__gdal_version__,
+        "GDAL of pyogrio": ".".join(map(str, pyogrio.__gdal_version__)),
+        "GEOS of shapely": shapely.geos_version_string,
+        "zlib": zlib.ZLIB_RUNTIME_VERSION,
+    }
+
+
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    versions = {}
+    for name in names:
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

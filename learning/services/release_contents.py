@@ -1,67 +1,51 @@
-"""What a release holds, and of which moment.
+"""What a release holds, read from what was frozen for it: rows of labels, and one record of everything else.
 
-Labels are those accepted when the job that makes the release begins to read; begun again after a crash, it reads anew.
-What is accepted later waits for the next release: the list of revisions is read first, and a revision never changes.
-The model is the one published when the release was asked for, with its map if that is ready when the job reads. The
-date of publication is that of the request.
+Revisions never change, so that features are read when they are written. Files (imagery, weights, maps) are looked up by
+what is known of them now and compared with the digest that was frozen.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db.models.functions import Coalesce
 
+from annotation.core.grid import PixelGrid, TileGrid
 from annotation.core.quarters import on_whole
 from annotation.core.stored_labels import class_index
 from annotation.core.tile_geometry import to_crs
-from annotation.models import AnnotationRevision, Campaign, Contributor, Tile
-from annotation.services.ground_dates import days_of_tiles
-from annotation.services.people import contributor_of
+from annotation.models import AnnotationRevision, Contributor
 from learning.core.map_copies import write_renumbered_copy
 from learning.core.map_files import ENTROPY_LEVELS, NODATA
+from learning.errors import ReleaseInputGone
 from learning.models import Prediction, Release
-from learning.querysets import licensed_labels
 from learning.release.contents import (
     AnnotationRecord,
-    CampaignInfo,
-    ClassInfo,
     DatasetTile,
     LayerInfo,
     MapFile,
     MapRecord,
     ModelRecord,
-    NomenclatureInfo,
-    PreviousRelease,
     ReleaseContents,
 )
 from learning.release.dataset import colour_table
+from learning.release.frozen import Frozen, FrozenMap
+from learning.release.manifest import file_sha256
 from learning.services.labels import label_raster
-from learning.services.predictions import ready_prediction
-from learning.services.provenance import code_commit, software_version
-from learning.services.release_model import model_record
+from learning.services.release_freeze import frozen_inputs
 
-DESCRIPTION = {
-    "en": "Land cover labelled by volunteers on {layer} ({vintage}), with the dataset, the model and the "
-    "maps made from it. {more}",
-    "fr": "Couverture du sol annotée par des volontaires sur {layer} ({vintage}), avec le jeu de données, "
-    "le modèle et les cartes qui en sont tirés. {more}",
-}
-CONTRIBUTORS = "contributors of Solcommun"
 Role = Literal["pool", "holdout"]
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedLabel:
-    """An accepted annotation at the revision that is published; `tile_id` is the whole's where it is of a quarter."""
+    """An annotation at the revision that is published; `tile_id` is the whole's where it is of a quarter."""
 
     annotation_id: int
     revision_id: int
@@ -73,59 +57,47 @@ class PublishedLabel:
     role: Role
     annotator_id: int
     reviewed_on: date | None
+    image_date: date | None
     licence: str
 
 
 def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
     """Everything the bundle writer needs; annotations and tiles are streamed, tile by tile.
 
-    Args:   work_dir: for the map in its published form; the caller removes it.
-    Raises: UnusableArtefact.
+    Args:   release: frozen. work_dir: for the map in its published form; the caller removes it.
+    Raises: InvalidContents (it was not frozen), ReleaseInputGone, UnusableArtefact.
     """
-    campaign, layer = release.campaign, release.campaign.layer
-    labels = published_labels(campaign)
-    tree = nomenclature_info(campaign)
-    model = release.trained_model
-    record = model_record(model) if model else None
-    ready = ready_prediction(model) if model else None
-    more = release.notes or campaign.description
-    weights = [record.origin.attribution] if record and record.origin else []
+    frozen = frozen_inputs(release)
+    labels = released_labels(release)
+    model = model_with_weights(release, frozen)
     return ReleaseContents(
         version=release.version,
-        title={"fr": release.title, "en": release.title},
-        description={
-            language: text.format(layer=layer.title, vintage=layer.vintage, more=more).strip()
-            for language, text in DESCRIPTION.items()
-        },
-        published_on=release.created_at,
-        licence=settings.CONTRIBUTION_LICENCE,
-        attribution="; ".join([layer.attribution, CONTRIBUTORS, *weights]),
-        campaign=campaign_info(campaign),
-        layer=layer_info(campaign),
-        nomenclature=tree,
-        annotations=annotation_records(campaign, labels),
-        tiles=dataset_tiles(campaign, labels, tree),
-        software_version=software_version(),
-        code_commit=code_commit(),
-        code_url=settings.CODE_URL or None,
-        model=record,
-        maps=map_record(ready, record, tree, work_dir=work_dir) if ready and record else None,
-        previous=previous_release(release),
+        title=frozen.title,
+        description=frozen.description,
+        published_on=frozen.published_on,
+        licence=frozen.licence,
+        attribution=frozen.attribution,
+        campaign=frozen.campaign,
+        layer=layer_with_pixels(release, frozen),
+        nomenclature=frozen.nomenclature,
+        annotations=annotation_records(frozen, labels),
+        tiles=dataset_tiles(frozen, labels),
+        software_version=frozen.software_version,
+        code_commit=frozen.code_commit,
+        code_url=frozen.code_url,
+        model=model,
+        maps=map_record(frozen.map, frozen, work_dir=work_dir) if frozen.map else None,
+        previous=frozen.previous,
         account_names=account_names(labels),
+        left_out=frozen.left_out,
     )
 
 
-def published_labels(campaign: Campaign) -> list[PublishedLabel]:
-    """Accepted annotations given under a licence, by tile row, column and annotation."""
-    rows = (
-        licensed_labels(campaign)
-        .filter(tile__role__in=[Tile.Role.POOL, Tile.Role.HOLDOUT])
-        .order_by("tile__row", "tile__col", "pk")
-        .annotate(whole=Coalesce("tile__whole", "tile"))
-        .values_list(
-            "pk", "head_id", "head__number", "whole", "tile__row", "tile__col", "tile__part", "tile__role",
-            "annotator_id", "decided_at", "head__licence",
-        )
+def released_labels(release: Release) -> list[PublishedLabel]:
+    """The labels that were frozen, by tile row, column and annotation."""
+    rows = release.labels.order_by("tile_row", "tile_col", "annotation_id").values_list(
+        "annotation_id", "revision_id", "revision__number", "tile_id", "tile_row", "tile_col", "part", "role",
+        "annotation__annotator_id", "reviewed_on", "image_date", "licence",
     )  # fmt: skip
     return [
         PublishedLabel(
@@ -138,22 +110,28 @@ def published_labels(campaign: Campaign) -> list[PublishedLabel]:
             part=part,
             role=cast(Role, role),
             annotator_id=annotator,
-            reviewed_on=decided.date() if decided else None,
+            reviewed_on=reviewed,
+            image_date=image_date,
             licence=licence,
         )
-        for annotation, revision, number, tile, row, col, part, role, annotator, decided, licence in rows
-        if revision is not None and number is not None and licence is not None
+        for annotation, revision, number, tile, row, col, part, role, annotator, reviewed, image_date, licence in rows
     ]
 
 
-def annotation_records(campaign: Campaign, labels: list[PublishedLabel]) -> Iterator[AnnotationRecord]:
+def tile_grid(frozen: Frozen) -> TileGrid:
+    """The campaign's tiles, as they were frozen."""
+    layer = frozen.layer
+    pixels = PixelGrid(crs=layer.crs, transform=layer.transform, width=layer.width, height=layer.height)
+    return TileGrid(pixels=pixels, tile_px=frozen.campaign.tile_px)
+
+
+def annotation_records(frozen: Frozen, labels: list[PublishedLabel]) -> Iterator[AnnotationRecord]:
     """Features in the order a release wants: tile, annotation and feature ids as text."""
     aliases = public_ids(labels)
-    grid = campaign.tile_grid
-    days = days_of_tiles(campaign, ((label.row, label.col) for label in labels))
+    grid, tile_px = tile_grid(frozen), frozen.campaign.tile_px
     for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
         tile_labels = sorted(group, key=lambda label: str(label.annotation_id))
-        contents = features_of(tile_labels, tile_px=campaign.tile_px)
+        contents = features_of(tile_labels, tile_px=tile_px)
         for label in tile_labels:
             for item in sorted(contents[label.revision_id], key=lambda feature: str(feature["id"])):
                 rings = tuple(tuple((x, y) for x, y in ring) for ring in item["rings"])
@@ -172,18 +150,17 @@ def annotation_records(campaign: Campaign, labels: list[PublishedLabel]) -> Iter
                     geometry=to_crs(rings, grid=grid, row=row, col=col),
                     contributor_id=aliases[label.annotator_id],
                     reviewed_on=label.reviewed_on,
-                    image_date=days[row, col],
+                    image_date=label.image_date,
                     licence=label.licence,
                 )
 
 
-def dataset_tiles(campaign: Campaign, labels: list[PublishedLabel], tree: NomenclatureInfo) -> Iterator[DatasetTile]:
+def dataset_tiles(frozen: Frozen, labels: list[PublishedLabel]) -> Iterator[DatasetTile]:
     """Labelled tiles with their merged masks, by row and column."""
-    block, values = campaign.holdout.block_tiles, tree.raster_values
-    days = days_of_tiles(campaign, ((label.row, label.col) for label in labels))
+    block, values, tile_px = frozen.block_tiles, frozen.nomenclature.raster_values, frozen.campaign.tile_px
     for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
         tile_labels = list(group)
-        contents = features_of(tile_labels, tile_px=campaign.tile_px)
+        contents = features_of(tile_labels, tile_px=tile_px)
         yield DatasetTile(
             tile_id=str(tile_labels[0].tile_id),
             row=row,
@@ -192,11 +169,11 @@ def dataset_tiles(campaign: Campaign, labels: list[PublishedLabel], tree: Nomenc
             role=tile_labels[0].role,
             mask=label_raster(
                 [contents[label.revision_id] for label in tile_labels],
-                tile_px=campaign.tile_px,
+                tile_px=tile_px,
                 values=values,
             ),
             revision_ids=tuple(str(label.revision_id) for label in tile_labels),
-            image_date=days[row, col],
+            image_date=tile_labels[0].image_date,
         )
 
 
@@ -210,10 +187,7 @@ def features_of(labels: list[PublishedLabel], *, tile_px: int) -> dict[int, list
 def public_ids(labels: list[PublishedLabel]) -> dict[int, str]:
     """Random contributor id by account: all that a release says of a person."""
     people = {label.annotator_id for label in labels}
-    known = dict(Contributor.objects.filter(user_id__in=people).values_list("user_id", "public_id"))
-    for user in get_user_model().objects.filter(pk__in=people - known.keys()):
-        known[user.pk] = contributor_of(user).public_id
-    return known
+    return dict(Contributor.objects.filter(user_id__in=people).values_list("user_id", "public_id"))
 
 
 def account_names(labels: list[PublishedLabel]) -> frozenset[str]:
@@ -222,105 +196,74 @@ def account_names(labels: list[PublishedLabel]) -> frozenset[str]:
     return frozenset(word for pair in people.values_list("username", "email") for word in pair if word)
 
 
-def campaign_info(campaign: Campaign) -> CampaignInfo:
-    """The campaign and how its hold-out was drawn."""
-    return CampaignInfo(
-        slug=campaign.slug,
-        title=campaign.title,
-        description=campaign.description,
-        tile_px=campaign.tile_px,
-        holdout_seed=campaign.holdout.seed,
-        holdout_inclusion_probability=campaign.holdout.inclusion_probability,
-    )
-
-
-def layer_info(campaign: Campaign) -> LayerInfo:
-    """The imagery labelled."""
-    layer = campaign.layer
-    a, b, c, d, e, f = layer.transform
-    return LayerInfo(
-        slug=layer.slug,
-        title=layer.title,
-        crs=layer.crs,
-        transform=(a, b, c, d, e, f),
-        width=layer.width,
-        height=layer.height,
-        gsd_m=layer.gsd_m,
-        vintage=layer.vintage,
-        acquired_on=layer.acquired_on,
-        bands=tuple(layer.bands),
-        dtype=layer.dtype,
-        nodata=layer.nodata,
-        licence=layer.licence,
-        attribution=layer.attribution,
-        analysis_path=layer.analysis_path,
-        sha256=layer.analysis_sha256,
-    )
-
-
-def nomenclature_info(campaign: Campaign) -> NomenclatureInfo:
-    """The class tree in force, with a raster value for every class that can be in a mask.
-
-    Values are the nomenclature's own; selectable classes that it gives none take the next ones, in its order.
+def layer_with_pixels(release: Release, frozen: Frozen) -> LayerInfo:
+    """The imagery, with the file that images are cut from: the layer's own, or that of the version before if that is
+    the one that was frozen. Raises ReleaseInputGone.
     """
-    tree = campaign.nomenclature
-    items = list(tree.classes.order_by("position"))
-    values = {item.code: item.raster_value for item in items if item.raster_value is not None}
-    for item in items:
-        if item.selectable and item.code not in values:
-            values[item.code] = max(values.values(), default=0) + 1
-    return NomenclatureInfo(
-        code=tree.code,
-        version=tree.version,
-        title=tree.title,
-        source=tree.source,
-        classes=tuple(
-            ClassInfo(
-                code=item.code,
-                parent=item.parent_code or None,
-                name=item.name,
-                definition=item.definition,
-                colour=item.colour,
-                selectable=item.selectable,
-                raster_value=values.get(item.code),
+    layer, known = release.campaign.layer, frozen.layer
+    place = layer.analysis_path
+    if layer.analysis_sha256 != known.sha256:
+        place = layer.analysis_path.parents[1] / layer.earlier_folder / layer.analysis_path.name
+        if not layer.earlier_folder or not place.is_file() or file_sha256(place) != known.sha256:
+            raise ReleaseInputGone(
+                f"The imagery {known.slug} is at version {layer.version}; {release.folder} was made of version "
+                f"{frozen.layer_version} (SHA-256 {known.sha256[:16]}…), which is not kept: bring its folder and its "
+                "row back from a backup, or the release's own files."
             )
-            for item in items
-        ),
-    )
+    if not place.is_file():
+        raise ReleaseInputGone(f"The imagery {known.slug} lacks its file {place}: bring it back from a backup.")
+    return replace(known, analysis_path=place)
 
 
-def map_record(prediction: Prediction, model: ModelRecord, tree: NomenclatureInfo, *, work_dir: Path) -> MapRecord:
+def model_with_weights(release: Release, frozen: Frozen) -> ModelRecord | None:
+    """The model, with its weights. Raises ReleaseInputGone."""
+    model = release.trained_model
+    if model is None or frozen.model is None:
+        return None
+    _require(model.path, frozen.model_sha256, what=f"The model {model.version}")
+    return replace(frozen.model, weights_path=model.path)
+
+
+def map_record(known: FrozenMap, frozen: Frozen, *, work_dir: Path) -> MapRecord:
     """The published model's map, its classes written with the nomenclature's values and colours.
 
     It is complete, hold-out included, unlike the map shown while the campaign is open: a release is for re-users, whom
     a map with holes would not serve. Someone who labels could look a control tile up there: the price of publishing
     while people still label.
+
+    Raises: ReleaseInputGone.
     """
+    prediction = Prediction.objects.filter(pk=known.prediction_id).first()
+    model, tree = frozen.model, frozen.nomenclature
+    if prediction is None or model is None:
+        raise ReleaseInputGone(f"The map {known.prediction_id} is not in the database any more: restore a backup.")
+    for name, sha256 in known.digests.items():
+        _require(prediction.path(name), sha256, what=f"The map {known.prediction_id}")
     published = work_dir / "class.tif"
     values = {value: tree.raster_values[code] for code, value in class_index(model.class_codes).items()}
     write_renumbered_copy(prediction.path("class.tif"), published, values=values, colours=colour_table(tree.classes))
-    finished = prediction.finished_at or prediction.created_at
     nats_a_level = math.log(len(model.class_codes)) / ENTROPY_LEVELS
     return MapRecord(
         prediction_id=str(prediction.pk),
         model_name=model.name,
         model_version=model.version,
-        predicted_on=finished.date(),
+        predicted_on=known.predicted_on,
         files=(MapFile(class_path=published, entropy_path=prediction.path("entropy.tif")),),
         # Stored: 0 without imagery, else 1 + 254 · H / ln K.
         entropy_scale=nats_a_level,
         entropy_offset=-nats_a_level,
         entropy_nodata=NODATA,
+        core_px=known.core_px,
     )
 
 
-def previous_release(release: Release) -> PreviousRelease | None:
-    """The campaign's published release before this one."""
-    earlier = release.campaign.releases.public().exclude(pk=release.pk).order_by("-published_at").first()
-    if earlier is None:
-        return None
-    return PreviousRelease(
-        version=earlier.version,
-        root_href=f"../../{earlier.folder}/files/",
-        collections=frozenset(earlier.summary.get("collections", [])),
-    )
+def _require(path: Path, sha256: str, *, what: str) -> None:
+    """Refuse a file that is gone or is not the one that was frozen."""
+    if not path.is_file():
+        raise ReleaseInputGone(f"{what} lacks its file {path}: bring it back from a backup or from a release.")
+    found = file_sha256(path)
+    if found != sha256:
+        raise ReleaseInputGone(
+            f"{what} has another file {path.name} (SHA-256 {found[:16]}…) than was frozen ({sha256[:16]}…): bring that "
+            "one back from a backup."
+        )

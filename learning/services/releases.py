@@ -21,6 +21,7 @@ from learning.release import layout
 from learning.release.bundle import STAGING_SUFFIX, discard_staged
 from learning.release.manifest import read_manifest
 from learning.services.promotion import published_model
+from learning.services.release_freeze import frozen_inputs
 from learning.services.reported import tell_reports
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
 def start_release(
     *, campaign: Campaign, actor: User | None, version: str | None = None, title: str = "", notes: str = ""
 ) -> Job:
-    """Take a version and queue its making. What is accepted when the job runs is what is published.
+    """Take a version and queue its making. What is accepted when the job first begins is what is published.
 
     Args:   version: MAJOR.MINOR.PATCH above the last one; default: the next minor.
     Raises: InvalidVersion, VersionTaken, ReleaseOnDisk, NothingToPublish, JobAlreadyRunning.
@@ -123,8 +124,9 @@ def fail_release(*, release: Release) -> None:
     if release.state != State.STAGING:
         return
     leftovers, finished = [staging_dir(release), work_dir(release)], release.path
-    release.state, release.folder = State.FAILED, f"failed-{release.pk}"
-    release.save(update_fields=["state", "folder"])
+    release.labels.all().delete()
+    release.state, release.folder, release.frozen = State.FAILED, f"failed-{release.pk}", {}
+    release.save(update_fields=["state", "folder", "frozen"])
     for folder in leftovers:
         shutil.rmtree(folder, ignore_errors=True)
     if _looks_published(finished):
@@ -160,18 +162,20 @@ def _summary(release: Release, paths: set[str]) -> dict[str, Any]:
     described = json.loads((release.path / layout.RELEASE).read_text(encoding="utf-8"))
     collections = [name for name in layout.COLLECTIONS if layout.collection_path(name) in paths]
     model = release.trained_model
-    evaluation = model.evaluations.order_by("-created_at").first() if model else None
+    frozen = frozen_inputs(release) if release.is_frozen else None  # renamed into place before there was this
+    scores = frozen.model.scores if frozen and frozen.model else None
     return {
         "counts": described["counts"],
+        "left_out": frozen.left_out.total if frozen else 0,
         "licence": described["licence"],
         "attribution": described["attribution"],
         "collections": collections,
         "model": model.version if model else None,
         "judged": model.is_judged if model else None,
         "origin": model.foreign_origin.name if model and model.foreign_origin else None,
-        "miou": evaluation.miou if evaluation else None,
-        "miou_low": evaluation.miou_low if evaluation else None,
-        "miou_high": evaluation.miou_high if evaluation else None,
+        "miou": scores.miou.estimate if scores else None,
+        "miou_low": scores.miou.low if scores else None,
+        "miou_high": scores.miou.high if scores else None,
         "maps": sorted(path for path in paths if path.startswith(f"{layout.MAPS_DIR}/") and path.endswith(".tif")),
     }
 

@@ -12,11 +12,14 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), REPOSITORY / "client" / "README.md"]
+)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 #: First components of paths that the repository holds; what is made (var/, .venv/) is not looked for.
 FOLDERS = (
-    "annotation", "learning", "platform", "frontend", "tests", "bench", "docs", "requirements", "locale", "notebooks",
+    "annotation", "client", "learning", "platform", "frontend", "tests", "bench", "docs", "requirements", "locale",
+    "notebooks",
 )  # fmt: skip
 MADE = ("frontend/dist", "frontend/node_modules")
 

@@ -193,7 +193,7 @@ def build_world(folder: Path) -> World:
         "team_id": team.pk, "invitation_id": invite(actor=a, team=team).invitation.pk, "secret": invited.secret,
         "gold_id": gold.pk, "report_id": reported.public_id, "kind": commune.kind, "code": commune.code,
         "alarm_id": alarm.pk, "revert_id": reverted.pk, "provider_id": "oidc", "uidb36": "0", "key": "no-such-key",
-        "pk": 1, "number": 1, "model_version": "camp-m9",
+        "pk": 1, "number": 1, "model_version": "camp-m9", "collection_id": "camp.annotations", "feature_id": "1.a",
     })  # fmt: skip
     world.by_case = {
         "draft": {

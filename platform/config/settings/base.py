@@ -330,6 +330,7 @@ REST_FRAMEWORK = {
         "save": env.str("THROTTLE_SAVE", default="240/min"),
         "segments": env.str("THROTTLE_SEGMENTS", default="120/min"),
         "start": env.str("THROTTLE_START", default="30/hour"),
+        "features": env.str("THROTTLE_FEATURES", default="600/min"),  # of one network address
     },
     "NUM_PROXIES": NUM_PROXIES,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from rio_cogeo.cogeo import cog_validate
 
 from annotation.raster import errors, map_tiles, stored_tiles
 from annotation.raster.display import stretched
+from annotation.raster.errors import DamagedTiff
 from annotation.raster.ingest import rewrite_as_layer
 from annotation.raster.isolated_ingest import rewrite_isolated
 from annotation.raster.layer_files import LayerFiles, sha256_of
-from annotation.raster.web_copy import WebFrame, add_web_copy, web_frame
+from annotation.raster.web_copy import CHUNK_PX, WebFrame, add_web_copy, web_frame, write_web_copy
 from annotation.raster.web_grid import HALF_WORLD_M
 from tests.annotation.raster.cell_scene import as_cells
 
@@ -201,6 +203,27 @@ def test_a_layer_in_cells_gets_the_copy_that_one_file_has(make_tiff, tmp_path):
     ):
         assert a.bounds == b.bounds
         assert psnr(a.read().astype(float), b.read().astype(float)) >= 40
+
+
+def test_the_copy_has_the_same_bytes_however_many_threads_write_it(make_tiff, tmp_path):
+    layer = as_cells([make_tiff(waves(2600, 5200))], tmp_path / "cells")
+    digests = set()
+    for threads in (1, 3):
+        write_web_copy(layer.analysis_path, tmp_path / f"{threads}.tif", stretch=layer.stretch, threads=threads)
+        digests.add(sha256_of(tmp_path / f"{threads}.tif"))
+    frame = write_web_copy(layer.analysis_path, tmp_path / "again.tif", stretch=layer.stretch)
+    assert frame.size[0] > 2 * CHUNK_PX, "several parts, or threads would have nothing to share"
+    assert len(digests) == 1
+
+
+def test_a_part_that_cannot_be_read_stops_the_copy_and_leaves_no_thread_at_work(make_tiff, tmp_path):
+    layer = as_cells([make_tiff(waves(2600, 5200))], tmp_path / "cells")
+    for cell in (layer.folder / "analysis").glob("*.tif"):
+        cell.write_bytes(cell.read_bytes()[:2000])
+    with pytest.raises(DamagedTiff, match="web maps was not written"):
+        add_web_copy(str(layer.folder), threads=3)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
+    assert not list(layer.folder.glob("web.tif*"))
 
 
 def test_real_imagery_reads_the_same_from_the_copy_and_through_the_sandbox(shared_data, tmp_path):

@@ -21,8 +21,8 @@ from annotation.models import Annotation, GoldTile
 from annotation.services.gold import mark_gold, retire_gold
 from annotation.services.people import set_role
 from learning.jobs.tiles import training_tiles
-from learning.models import TrainingSet, TrainingSetItem
-from learning.services.release_contents import published_labels
+from learning.models import Release, TrainingSet, TrainingSetItem
+from learning.services.release_freeze import freeze_labels
 from learning.services.training_sets import freeze_training_set, newly_accepted, training_set_sha256
 
 
@@ -42,8 +42,12 @@ def test_gold_labels_are_neither_published_nor_counted_as_news_and_stay_so_when_
     scene, maintainer, [gold] = gold_campaign(golds=1)
     hand_in(gold.tile, person("ana"), halves())
     scene.label(scene.pool_tiles()[1])
-    for _ in ("in use", "retired"):
-        assert {label.tile_id for label in published_labels(scene.campaign)} == {scene.pool_tiles()[1].pk}
+    for when in ("in use", "retired"):
+        release = Release.objects.create(
+            campaign=scene.campaign, version="1.0.0", folder=f"camp {when}", state="failed"
+        )
+        freeze_labels(release=release)
+        assert set(release.labels.values_list("tile_id", flat=True)) == {scene.pool_tiles()[1].pk}
         assert newly_accepted(scene.campaign) == 1
         retire_gold(gold_id=gold.pk, actor=maintainer)
 

@@ -20,7 +20,6 @@ from annotation.models import Job
 from learning.errors import InvalidVersion, NothingToPublish, ReleaseOnDisk, VersionTaken
 from learning.jobs import releases as job_module
 from learning.models import Release
-from learning.release.bundle import FAULT_POINTS
 from learning.release.manifest import verify
 from learning.services.releases import next_version, staging_dir, start_release, sweep_releases
 
@@ -191,7 +190,7 @@ def test_an_error_at_any_step_shows_no_release_or_a_whole_one(tmp_path: Path, mo
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(job_module, "faultpoint", no_space)
-    points = [*FAULT_POINTS, "release:before-row", "release:after-row"]
+    points = list(job_module.JOB_POINTS)
     for planted in points:
         job = start_release(campaign=scene.campaign, actor=None, version="1.0.0")
         run_job(str(job.id))

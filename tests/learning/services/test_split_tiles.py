@@ -21,12 +21,9 @@ from annotation.services.standing import refresh_standing
 from annotation.services.tiles import is_blind_tile, materialise_tiles
 from learning.jobs.tiles import labels_of, training_tiles
 from learning.services.holdout import holdout_reference
-from learning.services.release_contents import (
-    annotation_records,
-    dataset_tiles,
-    nomenclature_info,
-    published_labels,
-)
+from learning.services.release_contents import annotation_records, dataset_tiles, released_labels
+from learning.services.release_freeze import freeze_release, frozen_inputs
+from learning.services.releases import start_release
 from learning.services.training_sets import freeze_training_set
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +84,7 @@ def test_a_control_tile_judges_models_once_all_of_its_quarters_are_accepted() ->
     assert (truth == expected([GREY, GREEN], dict.fromkeys(CORNERS, GREY))).all()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_release_holds_a_split_tile_once_with_its_shapes_where_they_lie(tmp_path: Path) -> None:
     scene = labelled_scene(tmp_path, pool_tiles=2)
     drawn = set(scene.campaign.tiles.filter(annotations__isnull=False).values_list("row", "col"))
@@ -95,17 +93,16 @@ def test_a_release_holds_a_split_tile_once_with_its_shapes_where_they_lie(tmp_pa
     side = scene.campaign.tile_px
     for quarter in in_quarters(scene.campaign, whole):
         accepted(scene.campaign, quarter, author, scene.reviewer, [square(GREY, 4, 2, 8)])
-    labels = published_labels(scene.campaign)
+    start_release(campaign=scene.campaign, actor=None)
+    release = freeze_release(release=scene.campaign.releases.get())
+    labels, frozen = released_labels(release), frozen_inputs(release)
     assert sum(label.tile_id == whole.pk for label in labels) == 4
-    tree = nomenclature_info(scene.campaign)
-    [tile] = [
-        one for one in dataset_tiles(scene.campaign, labels, tree) if (one.row, one.col) == (whole.row, whole.col)
-    ]
+    [tile] = [one for one in dataset_tiles(frozen, labels) if (one.row, one.col) == (whole.row, whole.col)]
     assert tile.tile_id == str(whole.pk) and len(tile.revision_ids) == 4 and tile.mask.shape == (side, side)
     rows, cols = np.nonzero(tile.mask)
     assert set(zip(*np.unique(rows // (side // 2), return_counts=True), strict=True)) == {(0, 128), (1, 128)}
     assert set((cols % (side // 2)).tolist()) == set(range(4, 12))
-    records = [one for one in annotation_records(scene.campaign, labels) if one.tile_id == str(whole.pk)]
+    records = [one for one in annotation_records(frozen, labels) if one.tile_id == str(whole.pk)]
     stored = AnnotatedFeature.objects.filter(revision__annotation__tile__whole=whole)
     assert {one.geometry.bounds for one in records} == {one.geometry.extent for one in stored}
     window = PixelWindow(whole.col * side, whole.row * side, side, side)

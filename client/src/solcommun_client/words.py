@@ -1,0 +1,108 @@
+"""Messages in French and English, by the language of the environment."""
+
+from __future__ import annotations
+
+import os
+
+_FRENCH = {
+    "missing": "absent",
+    "is a link": "est un lien",
+    "not listed in the manifest": "n'est pas dans le manifeste",
+    "altered: {found} bytes, the manifest says {listed}": "modifié : {found} octets, le manifeste en annonce {listed}",
+    "altered: the sha256 is not the manifest's": "modifié : le sha256 n'est pas celui du manifeste",
+    "its sha256 is {found}, the published one is {expected}": "son sha256 est {found}, celui publié est {expected}",
+    "does not say the same as manifest.json": "ne dit pas la même chose que manifest.json",
+    "missing or unreadable": "absent ou illisible",
+    "{n} files, {faults} faults": "{n} fichiers, {faults} défauts",
+    "{n} files, {size}": "{n} fichiers, {size}",
+    "{n} files fetched, {kept} were here already; in {folder}": "{n} fichiers reçus, {kept} déjà là ; dans {folder}",
+    "the manifest cannot be read ({why}): fetch it again": "manifeste illisible ({why}) : téléchargez-le de nouveau",
+    "the manifest lists {path!r}, which is outside the release": "le manifeste cite {path!r}, hors de la publication",
+    "the manifest lists {path!r} twice": "le manifeste cite {path!r} deux fois",
+    "the manifest is of format {found!r}: a newer solcommun-client may read it": (
+        "le manifeste est au format {found!r} : un solcommun-client plus récent le lira peut-être"
+    ),
+    "there is no folder {path}: give the folder that holds manifest.json": (
+        "le dossier {path} n'existe pas : donnez celui qui contient manifest.json"
+    ),
+    "nothing in the release matches {only}: see `solcommun list`": (
+        "rien dans la publication ne correspond à {only} : voyez « solcommun list »"
+    ),
+    "{url} is not an https address: give one, or add --allow-http if you trust the network": (
+        "{url} n'est pas une adresse https : donnez-en une, ou ajoutez --allow-http si vous avez confiance en ce réseau"
+    ),
+    "{url} holds a name or password: leave it out": "{url} contient un nom ou un mot de passe : retirez-le",
+    "{url} answered {status}: check the address": "{url} a répondu {status} : vérifiez l'adresse",
+    "{url} was withdrawn: its page says why": "{url} a été retiré : sa page dit pourquoi",
+    "{url} cannot be reached ({why}): try again later, what is here is kept": (
+        "{url} est inaccessible ({why}) : réessayez plus tard, ce qui est déjà là reste"
+    ),
+    "{url} asks to wait {seconds:.0f} s: try again then, what is here is kept": (
+        "{url} demande d'attendre {seconds:.0f} s : réessayez alors, ce qui est déjà là reste"
+    ),
+    "{url} sends more than {limit} bytes": "{url} envoie plus de {limit} octets",
+    "{path} arrived twice with another sha256 than the manifest's: the site or the way to it is at fault": (
+        "{path} est arrivé deux fois avec un autre sha256 que celui du manifeste : le site ou le réseau est en cause"
+    ),
+    "{path} would be written outside {folder} (a link leads there): remove the link": (
+        "{path} serait écrit hors de {folder} (un lien y mène) : supprimez ce lien"
+    ),
+    "{folder} holds release {other}: give an empty folder": (
+        "{folder} contient la publication {other} : donnez un dossier vide"
+    ),
+    "{folder} has {free} left and {needed} are needed: make room or choose another folder": (
+        "il reste {free} dans {folder} et il faut {needed} : faites de la place ou choisissez un autre dossier"
+    ),
+    "stopped; run the same command again to go on": "arrêté ; relancez la même commande pour continuer",
+    "the same files": "les mêmes fichiers",
+    "{added} files added, {removed} removed, {changed} changed": (
+        "{added} fichiers ajoutés, {removed} retirés, {changed} modifiés"
+    ),
+    "labels: {added} added, {removed} removed, {changed} changed": (
+        "étiquettes : {added} ajoutées, {removed} retirées, {changed} modifiées"
+    ),
+    "labels not compared: pip install 'solcommun-client[rows]'": (
+        "étiquettes non comparées : pip install 'solcommun-client[rows]'"
+    ),
+    "outline": "contour",
+    "Fetch, check and compare the open data releases of a Solcommun site.": (
+        "Télécharger, vérifier et comparer les données ouvertes publiées par un site Solcommun."
+    ),
+    "check a downloaded release": "vérifier une publication téléchargée",
+    "fetch a release, or go on with fetching it": "télécharger une publication, ou continuer un téléchargement",
+    "compare two releases": "comparer deux publications",
+    "list the files of a release": "lister les fichiers d'une publication",
+    "folder of the release": "dossier de la publication",
+    "address of the release's page": "adresse de la page de la publication",
+    "folder or address of a release": "dossier ou adresse d'une publication",
+    "digest of manifest.json shown on the release's page": "empreinte de manifest.json affichée sur la page",
+    "folder to fetch into; default: named after the release": (
+        "dossier d'arrivée ; par défaut, le nom de la publication"
+    ),
+    "a folder of the release, or a pattern as annotations/*.gpkg; may be given again": (
+        "un dossier de la publication, ou un motif comme annotations/*.gpkg ; peut être répété"
+    ),
+    "files fetched at once (1 to 8)": "fichiers téléchargés à la fois (1 à 8)",
+    "also take http:// addresses": "accepter aussi les adresses http://",
+    "print one JSON object": "écrire un objet JSON",
+}
+
+
+def in_french() -> bool:
+    """Whether the environment asks for French (LC_ALL, LC_MESSAGES, LANG, in this order)."""
+    chosen = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
+    return chosen.lower().startswith("fr")
+
+
+def say(text: str, **values: object) -> str:
+    """The message in the language of the environment, with its values."""
+    return (_FRENCH.get(text, text) if in_french() else text).format(**values)
+
+
+def size_words(size: int) -> str:
+    """A number of bytes for people: 1024 to the next unit."""
+    units = ("o", "kio", "Mio", "Gio", "Tio") if in_french() else ("B", "KiB", "MiB", "GiB", "TiB")
+    value, rank = float(size), 0
+    while value >= 1024 and rank < len(units) - 1:
+        value, rank = value / 1024, rank + 1
+    return f"{size} {units[0]}" if rank == 0 else f"{value:.1f} {units[rank]}"

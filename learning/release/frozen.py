@@ -1,0 +1,54 @@
+"""What a release is made of beside its labels, fixed once: the same on a second try and at a rebuild years later.
+
+A new input of a release is a field here, with a default for releases that were frozen without it; it is filled where a
+release is frozen and read where its contents are put together, never from anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from learning.release.contents import CampaignInfo, LayerInfo, LeftOut, ModelRecord, NomenclatureInfo, PreviousRelease
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenMap:
+    """The model's map: which, of which files (SHA-256 by name), the day on which it was finished, and the side of the
+    windows that it was computed by (None: not written down)."""
+
+    prediction_id: int
+    digests: Mapping[str, str]
+    predicted_on: date
+    core_px: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """All inputs of a release but its labels.
+
+    Files are known by digest; where they lie is looked up when they are read. `software` are versions of what shapes
+    the bytes, so that a rebuild can say what has changed since.
+    """
+
+    title: Mapping[str, str]
+    description: Mapping[str, str]
+    published_on: datetime
+    licence: str
+    attribution: str
+    campaign: CampaignInfo
+    block_tiles: int
+    layer: LayerInfo
+    layer_version: int
+    nomenclature: NomenclatureInfo
+    software_version: str
+    code_commit: str
+    code_url: str | None
+    software: Mapping[str, str]
+    labels: int
+    left_out: LeftOut = field(default_factory=LeftOut)
+    model: ModelRecord | None = None
+    model_sha256: str = ""
+    map: FrozenMap | None = None
+    previous: PreviousRelease | None = None
