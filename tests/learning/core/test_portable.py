@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
+from outsider import in_a_fresh_process
 from torch import nn
 
 from learning.core import portable
@@ -32,7 +30,6 @@ VALUES = {"field": 7, "roof": 2, "water": 30}
 COLOURS = {7: (128, 255, 0, 255), 2: (255, 55, 122, 255), 30: (0, 204, 242, 255)}
 HEXES = {"field": "#80FF00", "roof": "#FF377A", "water": "#00CCF2"}
 WIDTH, HEIGHT, CORE = 250, 180, 96  # windows of several shapes, none a multiple of 32 wide
-PLATFORM = ("segmentation_models_pytorch", "timm", "safetensors", "learning", "annotation", "django", "onnxruntime")
 DEFAULTS = ("tu-tf_efficientnet_lite0", "resnet34")
 
 
@@ -79,18 +76,6 @@ def written(model: TrainedModel, folder: Path, pixels: np.ndarray, **changes: An
     return write_portable(model, folder, **(options | changes))
 
 
-def in_a_fresh_process(folder: Path, image: Path, classes: Path) -> None:
-    """Run predict.py where nothing of the platform can be imported."""
-    hidden = f"import sys; sys.modules.update(dict.fromkeys({PLATFORM!r})); "
-    run = f"import runpy; sys.argv = ['predict.py', {str(image)!r}, {str(classes)!r}]; "
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-c", f"{hidden}{run}runpy.run_path('predict.py', run_name='__main__')"],
-        cwd=folder, env=environment | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize(
     ("encoder", "head_rows"),
     [(DEFAULTS[0], ()), (DEFAULTS[1], ("roof", "field", "roof", "water"))],
@@ -113,7 +98,7 @@ def test_ten_lines_over_torch_and_rasterio_draw_the_map_that_the_platform_draws(
     predict_raster(
         model, tmp_path / "image.tif", out=paths, tile_px=64, colours=HEXES, bands=bands, core_px=CORE, precision="fp32"
     )
-    in_a_fresh_process(folder, tmp_path / "image.tif", tmp_path / "classes.tif")
+    in_a_fresh_process(folder / "predict.py", tmp_path / "image.tif", tmp_path / "classes.tif")
     with rasterio.open(paths.classes) as theirs, rasterio.open(tmp_path / "classes.tif") as ours:
         channels, found = theirs.read(1), ours.read(1)
         assert (ours.crs, ours.transform, ours.nodata) == (theirs.crs, theirs.transform, 0)
