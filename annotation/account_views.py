@@ -18,11 +18,11 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.generic import TemplateView
 
 from annotation.errors import Conflict, UserError
-from annotation.forms import DeleteAccountForm, TokenForm
+from annotation.forms import CreditForm, DeleteAccountForm, TokenForm
 from annotation.models import ApiToken, Job
 from annotation.page_errors import PEOPLE, refusal_in_words, refusals_as_messages
 from annotation.services.erasure import erase_person
-from annotation.services.people import contributor_of, roles_of
+from annotation.services.people import contributor_of, roles_of, set_credit_name
 from annotation.services.personal_data import KIND, export_path, exports_of, request_export
 from annotation.services.tokens import make_token, revoke_token
 
@@ -41,8 +41,25 @@ class AccountView(LoginRequiredMixin, TemplateView):
             teams=user.teams.all(),  # type: ignore[attr-defined]
             exports=exports_of(user),
             usable_tokens=ApiToken.objects.of(user).usable().count(),
-            **kwargs,
+            **{"credit": CreditForm(initial={"credit_name": contributor_of(user).credit_name}), **kwargs},
         )
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Say under which name releases thank me, if any."""
+        form = CreditForm(request.POST)
+        try:
+            if form.is_valid():
+                made = set_credit_name(user=cast(User, request.user), name=form.cleaned_data["credit_name"])
+                messages.success(
+                    request,
+                    _("Releases from now on thank you as %(name)s.") % {"name": made.credit_name}
+                    if made.credit_name
+                    else _("Releases from now on do not name you."),
+                )
+                return redirect("my-account")
+        except UserError as error:
+            form.add_error("credit_name", refusal_in_words(error, PEOPLE))
+        return self.render_to_response(self.get_context_data(credit=form), status=400)
 
 
 class TokensView(LoginRequiredMixin, TemplateView):

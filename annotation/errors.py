@@ -455,6 +455,13 @@ class NameTaken(Conflict):
     code: ClassVar[str] = "name_taken"
 
 
+class InvalidCreditName(UserError):
+    """A name to be thanked under holds what must not be printed, or is too short or long."""
+
+    code: ClassVar[str] = "invalid_credit_name"
+    status: ClassVar[int] = 422
+
+
 class TooFewTiles(UserError):
     """The layer has too few usable tiles for the campaign asked."""
 

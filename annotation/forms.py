@@ -79,6 +79,17 @@ class TeamRoleForm(RoleForm):
     team = forms.IntegerField(label=_("Team"))
 
 
+class CreditForm(forms.Form):
+    """The name that releases thank somebody under."""
+
+    credit_name = forms.CharField(
+        label=_("Name me in releases as"),
+        help_text=_("Letters, digits and spaces, up to 60 of them, and no address. Empty: you are not named."),
+        required=False,
+        strip=True,
+    )
+
+
 class DeleteAccountForm(forms.Form):
     """Deleting an account: the password again, or the name where the account has no password."""
 

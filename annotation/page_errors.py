@@ -18,6 +18,10 @@ PEOPLE: Mapping[str, Promise | str] = {
     "conflict": _("This is not possible now: somebody else must be able to do what this account does first."),
     "invitation_unusable": _("This invitation was used, withdrawn or has lapsed: ask whoever sent it for a new one."),
     "job_already_running": _("Your data is being written already: wait for it to end."),
+    "invalid_credit_name": _(
+        "This cannot stand in a release: give 2 to 60 letters, digits and spaces that begin with a letter, with . , - "
+        "& ' ( ) where needed, and no address."
+    ),
     "last_maintainer": _("A campaign would have no maintainer left: make somebody else a maintainer first."),
     "name_taken": _("There is a team of this name already: choose another name."),
     "not_found": _("This person is no longer in the team."),

@@ -51,7 +51,7 @@ ROWS: dict[str, PersonalRows] = {
     "annotation.Campaign.created_by": PersonalRows(("slug", "title", "created_at")),
     "annotation.Contributor.blocked_by": PersonalRows(withheld="a decision on somebody else's account"),
     "annotation.Contributor.user": PersonalRows(
-        ("public_id", "language", "licence_accepted_at", "blocked_at", "blocked_reason")
+        ("public_id", "language", "licence_accepted_at", "blocked_at", "blocked_reason", "credit_name")
     ),
     "annotation.Correction.reviewer": PersonalRows(("revision_id", "version", "features", "saved_at"), deleted=True),
     # Which tiles are gold stays unknown to those who are measured by them: figures by class are on My work.

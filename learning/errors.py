@@ -349,11 +349,53 @@ class ReleaseOnDisk(VersionTaken):
     code: ClassVar[str] = "release_on_disk"
 
 
+class CannotDeposit(LearningUserError):
+    """A release cannot be taken to an archive or catalogue as things are."""
+
+    code: ClassVar[str] = "cannot_deposit"
+    status = 409
+
+
+class InvalidNotes(LearningUserError):
+    """Notes of a release are too long, or hold what must not be published."""
+
+    code: ClassVar[str] = "invalid_notes"
+    status = 422
+
+
+class CannotWithdraw(LearningUserError):
+    """There is nothing to withdraw, it was withdrawn before, or no reason is given."""
+
+    code: ClassVar[str] = "cannot_withdraw"
+    status = 409
+
+
 class ReleaseInputGone(LearningUserError):
     """A file that a release is made of is not there any more, or is another one than was frozen."""
 
     code: ClassVar[str] = "release_input_gone"
     status = 409
+
+
+class CannotRebuild(LearningUserError):
+    """A release cannot be built again: it is not published, was not frozen, or its place is taken."""
+
+    code: ClassVar[str] = "cannot_rebuild"
+    status = 409
+
+
+class CannotRestore(LearningUserError):
+    """A rebuilt release does not take the place of the published one: it differs, or that one is there."""
+
+    code: ClassVar[str] = "cannot_restore"
+    status = 409
+
+
+class UnknownArtefact(LearningUserError):
+    """Nothing that was published, and no file known here, is meant by what was asked for."""
+
+    code: ClassVar[str] = "unknown_artefact"
+    status = 404
 
 
 class InvalidPolygonRule(LearningUserError):

@@ -5,11 +5,13 @@ from django.urls.converters import StringConverter
 
 from learning import (
     batch_pages,
+    catalogue_views,
     dashboard_pages,
     import_pages,
     map_request_pages,
     model_pages,
     pages,
+    release_desk_pages,
     retraining_pages,
     trust_pages,
 )
@@ -22,6 +24,15 @@ class ReleaseName(StringConverter):
 
 
 register_converter(ReleaseName, "release_name")
+
+
+class ReleaseVersion(StringConverter):
+    """A release's version."""
+
+    regex = r"\d{1,6}\.\d{1,6}\.\d{1,6}"
+
+
+register_converter(ReleaseVersion, "release_version")
 
 _TRUST = "campaigns/<slug:slug>/trust/"
 urlpatterns = [
@@ -50,6 +61,18 @@ urlpatterns = [
     path(f"{_TRUST}alarms/<int:alarm_id>/revert/", trust_pages.RevertForAlarmView.as_view(), name="trust-revert"),
     path(f"{_TRUST}batch/", batch_pages.RevertBatchView.as_view(), name="revert-batch"),
     path(f"{_TRUST}reverts/<int:revert_id>/", trust_pages.RevertView.as_view(), name="revert"),
+    path("campaigns/<slug:slug>/releases/", release_desk_pages.ReleaseDeskView.as_view(), name="release-desk"),
+    path(
+        "campaigns/<slug:slug>/releases/<release_name:name>/withdraw/",
+        release_desk_pages.WithdrawView.as_view(),
+        name="withdraw-release",
+    ),
     path("releases/", pages.ReleaseListView.as_view(), name="releases"),
+    path("releases/dcat.jsonld", catalogue_views.dcat_catalogue, name="dcat"),
+    path("stac/catalog.json", catalogue_views.stac_root, name="stac-root"),
+    path("stac/", catalogue_views.stac_root, name="stac"),
+    path("stac/<slug:slug>/catalog.json", catalogue_views.stac_campaign, name="stac-campaign"),
+    path("stac/<slug:slug>/earlier-<int:page>.json", catalogue_views.stac_campaign, name="stac-campaign-earlier"),
+    path("stac/<slug:slug>/<release_version:numbers>.json", catalogue_views.stac_release, name="stac-release"),
     path("releases/<release_name:name>/", pages.ReleaseView.as_view(), name="release"),
 ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.generic import ListView, TemplateView
@@ -18,6 +19,7 @@ from learning.models import Evaluation, Prediction, Release
 from learning.release import layout
 from learning.release.manifest import FileEntry
 from learning.views import listed_files
+from learning.withdrawn_pages import gone
 
 MOST_LISTED = 40
 GROUPS = (
@@ -52,15 +54,23 @@ class ReleaseView(TemplateView):
     """One release: its map, figures, licence, citation and files."""
 
     template_name = "learning/release.html"
+    release: Release
 
-    def get_context_data(self, *, name: str = "", **kwargs: Any) -> dict[str, Any]:
-        """The release with its files grouped as a person looks for them."""
-        release = get_object_or_404(
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Find the release; of one that was withdrawn only that is told."""
+        self.release = get_object_or_404(
             Release.objects.public().select_related(
                 "campaign__layer", "campaign__nomenclature", "trained_model__campaign"
             ),
-            folder=name,
+            folder=kwargs["name"],
         )
+        if self.release.yanked_at is not None and request.method in {"GET", "HEAD"}:
+            return gone(request, self.release)
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_context_data(self, *, name: str = "", **kwargs: Any) -> dict[str, Any]:
+        """The release with its files grouped as a person looks for them."""
+        release = self.release
         campaign = release.campaign
         prediction = (
             Prediction.objects.own()

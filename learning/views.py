@@ -24,15 +24,18 @@ from annotation.models import Campaign
 from annotation.raster import map_tiles
 from annotation.served_tiles import IMMUTABLE, ServedTiles, kept, remember
 from learning.models import Prediction, Release
+from learning.open_data import open_data
 from learning.release import layout
 from learning.release.manifest import FileEntry, file_sha256, read_manifest
 from learning.services.polygons import offered_polygons
+from learning.withdrawn_pages import gone, is_kept
 
 CHUNK_BYTES = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _TYPES = {".parquet": "application/vnd.apache.parquet", ".gpkg": "application/geopackage+sqlite3",
           ".pmtiles": "application/vnd.pmtiles",
-          ".geojson": "application/geo+json", ".safetensors": "application/octet-stream",
+          ".geojson": "application/geo+json", ".jsonld": "application/ld+json",
+          ".safetensors": "application/octet-stream",
           ".tif": "image/tiff", ".md": "text/markdown; charset=utf-8"}  # fmt: skip
 
 
@@ -112,10 +115,15 @@ def class_colours(prediction: Prediction) -> dict[int, str]:
     return {value: by_code[code] for code, value in values.items()}
 
 
+@open_data
 @require_safe
 def release_file(request: HttpRequest, version: str, path: str) -> HttpResponseBase:
-    """One file of a published release, whole or one range of it. Only what the manifest lists exists."""
+    """One file of a published release, whole or one range of it. Only what the manifest lists exists; of a withdrawn
+    release the manifest alone is given, with its sums.
+    """
     release = Release.objects.named(version)
+    if release is not None and release.yanked_at is not None and not is_kept(path):
+        return gone(request, release)
     entry = None if release is None else listed_files(release.path, release.manifest_sha256).get(path)
     if release is None or entry is None:
         return HttpResponse("There is no such file in a published release.", status=404, content_type="text/plain")

@@ -39,7 +39,9 @@ def mapped_layer(
         assert head.shape == (2,)
         head.data[sure_of] += 50
     norm = Normalisation("uint8", (100.0,) * len(spec.bands), (50.0,) * len(spec.bands))
-    metadata = ModelMetadata(spec, norm, "demo", "1", camp.layer.gsd_m, "5" * 64, margin_px=32)
+    metadata = ModelMetadata(
+        spec, norm, camp.nomenclature.code, camp.nomenclature.version, camp.layer.gsd_m, "5" * 64, margin_px=32
+    )
     model.sha256 = save_model(model.path, network, metadata)
     model.decided_at = timezone.now()
     model.save()

@@ -28,6 +28,7 @@ class AuditEntry(models.Model):
         TOKEN_REVOKED = "token_revoked", _("token revoked")
         EXPORTED = "exported", _("personal data exported")
         ERASED = "erased", _("account deleted")
+        RELEASE_WITHDRAWN = "release_withdrawn", _("release withdrawn")
 
     at = models.DateTimeField(auto_now_add=True)
     action = models.CharField(max_length=24, choices=Action.choices)

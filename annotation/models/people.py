@@ -27,6 +27,8 @@ class Contributor(models.Model):
     blocked_reason = models.CharField(max_length=500, blank=True)
     # The account is gone, its contributions stay under the random id; such ids are published for re-users.
     erased_at = models.DateTimeField(null=True, blank=True)
+    # As releases name this person among those who made them (annotation.core.credit_name); empty: not at all.
+    credit_name = models.CharField(max_length=60, blank=True)
 
     def __str__(self) -> str:
         return self.public_id

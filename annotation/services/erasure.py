@@ -49,7 +49,8 @@ def erase_person(*, user: User, actor: User | None, faultpoint: Callable[[str], 
     """Delete an account in one transaction; repeated, it changes nothing more.
 
     Name, addresses, password, sessions, tokens, second factors, linked accounts, roles, places in teams and exports go.
-    Contributions stay, under the random id that releases know. The id is published among those deleted.
+    Contributions stay, under the random id that releases know. The id is published among those deleted. Later releases
+    do not name the person any more; those that are published never change.
 
     Raises: Conflict (the only operator).
     """
@@ -67,7 +68,7 @@ def erase_person(*, user: User, actor: User | None, faultpoint: Callable[[str], 
         for name, step in STEPS:
             step(person, words)
             faultpoint(name)
-        Contributor.objects.filter(pk=contributor.pk).update(erased_at=Now(), language="en")
+        Contributor.objects.filter(pk=contributor.pk).update(erased_at=Now(), language="en", credit_name="")
         record_change(action=AuditEntry.Action.ERASED, actor=actor, subject=person)
         faultpoint("published")
         unmaintained = [campaign.slug for campaign in maintained if not _has_maintainer(campaign)]

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from annotation.core.credit_name import checked_credit_name
 from annotation.errors import ConsentRequired, LastMaintainer
 from annotation.models import AuditEntry, Campaign, Contributor, Membership, TeamRole
 from annotation.services.audit import record_change
@@ -34,6 +35,19 @@ def accept_contribution_licence(*, user: User) -> Contributor:
     if contributor.licence_accepted_at is None:
         contributor.licence_accepted_at = timezone.now()
         contributor.save(update_fields=["licence_accepted_at"])
+    return contributor
+
+
+def set_credit_name(*, user: User, name: str) -> Contributor:
+    """Say under which name releases made from now on thank this person; an empty name: none.
+
+    The name stands in a list of names, never beside the random id or the labels.
+
+    Raises: InvalidCreditName.
+    """
+    contributor = contributor_of(user)
+    contributor.credit_name = checked_credit_name(name) if name.strip() else ""
+    contributor.save(update_fields=["credit_name"])
     return contributor
 
 

@@ -1,8 +1,10 @@
 """What the platform remembers of the machine's work."""
 
 from learning.models.changes import MapChange
+from learning.models.deposits import Deposit
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
+from learning.models.release_policies import ReleasePolicy
 from learning.models.releases import Release, ReleasedLabel
 from learning.models.rounds import AcquisitionRound
 from learning.models.training import (
@@ -18,12 +20,14 @@ from learning.models.training import (
 
 __all__ = [
     "AcquisitionRound",
+    "Deposit",
     "Evaluation",
     "MapChange",
     "ModelOrigin",
     "PolygonMap",
     "Prediction",
     "Release",
+    "ReleasePolicy",
     "ReleasedLabel",
     "RetrainingPolicy",
     "TrainedModel",

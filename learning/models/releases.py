@@ -1,4 +1,4 @@
-"""Published releases: complete or absent, never changed (docs/adr/0010)."""
+"""Published releases: complete or absent, never changed (docs/adr/0010), at most withdrawn (docs/adr/0049)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+WITHDRAWN_SUFFIX = ".withdrawn"
+
 
 class ReleaseQuerySet(models.QuerySet["Release"]):
     """Releases."""
 
     def public(self) -> ReleaseQuerySet:
-        """Releases anyone may see and download."""
+        """Releases anyone may see, those that were withdrawn and give no files any more included."""
         return self.filter(state="published").defer("frozen")
+
+    def standing(self) -> ReleaseQuerySet:
+        """Releases anyone may download: published, and not withdrawn."""
+        return self.public().filter(yanked_at__isnull=True)
 
     def named(self, name: str) -> Release | None:
         """The published release named "campaign-1.2.0", or "1.2.0" while only one campaign has it."""
@@ -50,6 +56,15 @@ class Release(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     published_at = models.DateTimeField(null=True, blank=True)
+    # What a maintainer wrote of what changed, by language; empty: told from the facts alone when it is made.
+    texts = models.JSONField(default=dict, blank=True)
+    # Withdrawn: the page says so, the files are gone for readers, manifest and checksums stay.
+    yanked_at = models.DateTimeField(null=True, blank=True)
+    yank_reason = models.CharField(max_length=500, blank=True)
+    yanked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    files_removed_at = models.DateTimeField(null=True, blank=True)
 
     objects = ReleaseQuerySet.as_manager()
 
@@ -63,6 +78,11 @@ class Release(models.Model):
                 condition=~Q(state="published") | (~Q(manifest_sha256="") & Q(published_at__isnull=False)),
                 name="release_published_has_manifest",
             ),
+            models.CheckConstraint(
+                condition=Q(yanked_at__isnull=True, files_removed_at__isnull=True)
+                | (Q(state="published", yanked_at__isnull=False) & ~Q(yank_reason="")),
+                name="release_withdrawn_says_why",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -75,8 +95,14 @@ class Release(models.Model):
 
     @property
     def path(self) -> Path:
-        """Where the release's files lie."""
-        return Path(settings.RELEASES_DIR) / self.folder
+        """Where the release's files lie; a withdrawn one's where no web server looks for releases."""
+        name = self.folder if self.yanked_at is None else f"{self.folder}{WITHDRAWN_SUFFIX}"
+        return Path(settings.RELEASES_DIR) / name
+
+    @property
+    def doi(self) -> str:
+        """DOI that the release is cited by, "" without one; a list of releases prefetches `deposits`."""
+        return next((deposit.citable_doi for deposit in self.deposits.all() if deposit.citable_doi), "")
 
 
 class ReleasedLabel(models.Model):

@@ -40,6 +40,15 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class FileDifference:
+    """A file that two manifests do not agree on: its SHA-256 by the one and by the other, None where it is not."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyReport:
     """What was seen: files listed, digest of the manifest ("" when it is unreadable), faults by path."""
 
@@ -106,6 +115,17 @@ def read_manifest(root: Path) -> Manifest:
     if unsafe:
         raise InvalidContents(f"manifest.json lists the path {unsafe[0]!r}, which is outside the release")
     return Manifest(version=version, files=files, sha256=hashlib.sha256(raw).hexdigest())
+
+
+def differing_files(before: Manifest, after: Manifest) -> tuple[FileDifference, ...]:
+    """Files whose SHA-256 is not the same in two manifests, or that only one of them lists, by path."""
+    ours = {entry.path: entry.sha256 for entry in before.files}
+    theirs = {entry.path: entry.sha256 for entry in after.files}
+    return tuple(
+        FileDifference(path=path, before=ours.get(path), after=theirs.get(path))
+        for path in sorted(ours.keys() | theirs.keys())
+        if ours.get(path) != theirs.get(path)
+    )
 
 
 def verify(root: Path, *, expected_manifest_sha256: str | None = None) -> VerifyReport:

@@ -16,7 +16,7 @@ import os
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -236,6 +236,25 @@ def read_tile(path: Path, z: int, x: int, y: int, *, version: str) -> bytes | No
             else:
                 break
     return None
+
+
+def all_tiles(path: Path) -> Iterator[bytes]:
+    """Every tile as it is stored, each content once, in the order of the file.
+
+    Raises: FileNotFoundError, InvalidContents.
+    """
+    archive = read_archive(path)
+    status = path.stat()
+    key = (path, status.st_ino, status.st_size, status.st_mtime_ns)
+    with path.open("rb", buffering=0) as stream:
+        waiting = [archive.root]
+        while waiting:
+            entries = waiting.pop()
+            for run, length, offset in zip(entries.runs, entries.lengths, entries.offsets, strict=True):
+                if run == 0:
+                    waiting.append(_leaf(*key, archive.leaves_at + offset, length))
+                else:
+                    yield os.pread(stream.fileno(), length, archive.tiles_at + offset)
 
 
 @lru_cache(maxsize=64)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,10 +15,10 @@ import rasterio
 
 from learning.release.errors import UnusableArtefact
 from learning.release.faults import Fault
+from learning.release.packed_texts import onnx_texts, pmtiles_texts, tar_texts
 from learning.release.rules import EMAIL
 from learning.release.weights import read_weights_header
 
-_TEXT = {"", ".json", ".geojson", ".md", ".txt", ".csv"}
 _WORD = re.compile(r"[\w.+@-]+")
 
 
@@ -44,33 +45,55 @@ def scan_personal_data(root: Path, *, names: Collection[str] = ()) -> list[Fault
 
 
 def _texts(path: Path) -> Iterator[str]:
-    if path.suffix in _TEXT:
+    """Every text of a file; one of a kind that is not known is read as text, so that nothing passes unseen."""
+    read = _READERS.get(path.suffix)
+    if read is None:
         with path.open(encoding="utf-8", errors="replace") as handle:
             yield from handle
-    elif path.suffix == ".parquet":
-        yield from _parquet_texts(path)
-    elif path.suffix == ".gpkg":
-        yield from _gpkg_texts(path)
-    elif path.suffix == ".tif":
-        with rasterio.open(path, driver="GTiff") as source:
-            yield from (text for band in range(source.count + 1) for text in source.tags(band).values())
-            yield from (text for text in source.descriptions if text)
-    elif path.suffix == ".safetensors":
-        try:
-            header = read_weights_header(path)
-        except UnusableArtefact:
-            return
-        yield from (*header.metadata, *header.metadata.values(), *header.shapes)
+    else:
+        yield from read(path)
+
+
+def _tiff_texts(path: Path) -> Iterator[str]:
+    with rasterio.open(path, driver="GTiff") as source:
+        for band in range(source.count + 1):
+            for domain in (None, *source.tag_namespaces(band)):
+                yield from source.tags(band, ns=domain).values()
+        yield from (text for text in source.descriptions if text)
+
+
+def _weights_texts(path: Path) -> Iterator[str]:
+    try:
+        header = read_weights_header(path)
+    except UnusableArtefact:
+        return
+    yield from (*header.metadata, *header.metadata.values(), *header.shapes)
 
 
 def _parquet_texts(path: Path) -> Iterator[str]:
     parquet = pq.ParquetFile(path, pre_buffer=False)
     yield from (value.decode("utf-8", "replace") for value in (parquet.metadata.metadata or {}).values())
+    yield from parquet.schema_arrow.names
     for batch in parquet.iter_batches():
         for column in batch.columns:
-            values = column.flatten() if pa.types.is_list(column.type) else column
-            if pa.types.is_string(values.type):
-                yield from (value for value in values.unique().to_pylist() if value is not None)
+            yield from _column_texts(column)
+
+
+def _column_texts(column: pa.Array) -> Iterator[str]:
+    """Texts of a column, in lists, structs, maps and dictionaries too."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        yield from _column_texts(column.dictionary)
+    elif pa.types.is_struct(kind):
+        for field in column.flatten():
+            yield from _column_texts(field)
+    elif pa.types.is_map(kind):
+        yield from _column_texts(column.keys)
+        yield from _column_texts(column.items)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _column_texts(column.flatten())
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        yield from (value for value in column.unique().to_pylist() if value is not None)
 
 
 def _gpkg_texts(path: Path) -> Iterator[str]:
@@ -83,3 +106,14 @@ def _gpkg_texts(path: Path) -> Iterator[str]:
             query = f'SELECT * FROM "{quoted}"'  # noqa: S608 (a table's own name, quoted)
             for row in database.execute(query):
                 yield from (value for value in row if isinstance(value, str))
+
+
+_READERS: dict[str, Callable[[Path], Iterator[str]]] = {
+    ".parquet": _parquet_texts,
+    ".gpkg": _gpkg_texts,
+    ".tif": _tiff_texts,
+    ".safetensors": _weights_texts,
+    ".onnx": onnx_texts,
+    ".pmtiles": pmtiles_texts,
+    ".tar": partial(tar_texts, texts_of=_texts),
+}

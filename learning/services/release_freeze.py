@@ -263,8 +263,8 @@ def frozen_map(model: TrainedModel) -> FrozenMap | None:
 
 
 def previous_release(release: Release) -> PreviousRelease | None:
-    """The campaign's published release before this one."""
-    earlier = release.campaign.releases.public().exclude(pk=release.pk).order_by("-published_at").first()
+    """The campaign's last release before this one that was not withdrawn."""
+    earlier = release.campaign.releases.standing().exclude(pk=release.pk).order_by("-published_at").first()
     if earlier is None:
         return None
     return PreviousRelease(

@@ -23,6 +23,7 @@ from learning.release.manifest import read_manifest
 from learning.services.promotion import published_model
 from learning.services.release_freeze import frozen_inputs
 from learning.services.reported import tell_reports
+from learning.services.withdrawal import settle_withdrawals
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -139,10 +140,12 @@ def _looks_published(folder: Path) -> bool:
 
 
 def sweep_releases() -> int:
-    """Free the versions of releases whose job ended without publishing, remove files that belong to none.
+    """Free the versions of releases whose job ended without publishing, remove files that belong to none, and take
+    from the web servers what was withdrawn.
 
     Returns: number of versions freed.
     """
+    settle_withdrawals()
     swept = 0
     for release in Release.objects.filter(state=State.STAGING):
         unfinished = Job.objects.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING], kind="release")

@@ -21,13 +21,18 @@ JOIN annotation_validation v ON v.batch_id = i.batch_id
 JOIN learning_trainingsetvalidation j ON j.tile_id = v.tile_id AND j.validation_ids @> to_jsonb(v.id)
 WHERE i.revert_id = %(revert)s
 """
-# Labels that were accepted when the release was published, as far as anyone can tell afterwards.
+# Labels that a release holds; of one published before that was written down, those that were accepted when it was
+# published, as far as anyone can tell afterwards.
 RELEASED = """
+SELECT DISTINCT l.release_id FROM learning_releasedlabel l
+JOIN annotation_revertitem i ON i.annotation_id = l.annotation_id
+WHERE i.revert_id = %(revert)s
+UNION
 SELECT DISTINCT p.id FROM learning_release p
 JOIN annotation_tile t ON t.campaign_id = p.campaign_id
 JOIN annotation_revertitem i ON i.tile_id = t.id
 WHERE i.revert_id = %(revert)s AND p.state = 'published' AND i.state_before = 'accepted'
-  AND i.decided_before <= p.published_at
+  AND i.decided_before <= p.published_at AND p.frozen = '{}'::jsonb
 """
 
 

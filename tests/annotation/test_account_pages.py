@@ -200,3 +200,27 @@ def test_every_answer_has_an_id_of_the_site_s_own() -> None:
     client = Client(headers={"x-request-id": "forged"})
     first, second = (client.get("/healthz").headers["X-Request-ID"] for _ in range(2))
     assert first != second and "forged" not in (first, second)
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "refused"),
+    [
+        ("en", "Releases from now on thank you as Mia Durand.", "and no address"),
+        ("fr", "À partir de maintenant, les publications vous remercient sous le nom de Mia Durand.", "aucune adresse"),
+    ],
+)
+def test_one_is_named_in_releases_only_once_one_says_so_and_under_a_name_that_does_no_harm(
+    mia: Any, language: str, told: str, refused: str
+) -> None:
+    client = browser(mia, language)
+    assert client.get("/me/account/").status_code == 200 and mia.contributor.credit_name == ""
+    wrong = client.post("/me/account/", {"credit_name": "mia@example.org"})
+    assert_strict(wrong)
+    assert wrong.status_code == 400 and refused in wrong.content.decode()
+    assert 'value="mia@example.org"' in wrong.content.decode()  # to be put right
+    page = client.post("/me/account/", {"credit_name": " Mia Durand "}, follow=True).content.decode()
+    mia.contributor.refresh_from_db()
+    assert mia.contributor.credit_name == "Mia Durand" and told in page and 'value="Mia Durand"' in page
+    client.post("/me/account/", {"credit_name": ""})
+    mia.contributor.refresh_from_db()
+    assert mia.contributor.credit_name == ""

@@ -188,7 +188,7 @@ def build_world(folder: Path) -> World:
         "slug": "camp", "grid": "web", "z": 0, "x": 0, "y": 0, "tile_id": submitted.tile.pk,
         "annotation_id": submitted.tile.annotations.get(annotator=a).pk, "token": submitted.token, "job_id": job.pk,
         "before_id": 0, "prediction_id": 1, "version": "camp-1.0.0", "path": "manifest.json", "name": "camp-1.0.0",
-        "file": "polygons_public.gpkg",
+        "file": "polygons_public.gpkg", "numbers": "1.0.0", "page": 2,
         "token_id": make_token(user=a, name="A's script", scopes=["read"], days=7).row.pk, "user_id": a.pk,
         "team_id": team.pk, "invitation_id": invite(actor=a, team=team).invitation.pk, "secret": invited.secret,
         "gold_id": gold.pk, "report_id": reported.public_id, "kind": commune.kind, "code": commune.code,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.urls import Resolver404, resolve
 
+from learning.models.releases import WITHDRAWN_SUFFIX
 from learning.release.bundle import STAGING_SUFFIX
 from learning.views import content_type_of
 
@@ -48,6 +49,7 @@ def test_nginx_sends_what_the_site_would(release_address: re.Pattern[str], file:
     [
         f"/releases/gers-1.0.0{STAGING_SUFFIX}/files/manifest.json",
         f"/releases/gers-1.0.0.work{STAGING_SUFFIX}/files/map.tif",
+        f"/releases/gers-1.0.0{WITHDRAWN_SUFFIX}/files/manifest.json",
         "/releases/failed-12/files/manifest.json",
         "/releases/gers-1.0.0/files/.hidden",
         "/releases/gers-1.0.0/files/../../accounts.json",
@@ -59,12 +61,18 @@ def test_nginx_sends_nothing_else_of_that_folder(release_address: re.Pattern[str
     assert release_address.fullmatch(address) is None
 
 
+def test_what_nginx_does_not_find_is_asked_of_the_site_which_knows_what_was_withdrawn(example: str) -> None:
+    (block,) = re.findall(r'location ~ "\^/releases/[^{]*\{[0-9,]*\}[^{]*\{(.*?)\n    \}', example, re.DOTALL)
+    assert "error_page 404 = @site;" in block
+    assert "location @site" in example
+
+
 def test_nginx_and_the_site_never_name_a_type_that_a_browser_runs(example: str) -> None:
     (types,) = re.findall(r"types \{(.*?)\}", example, re.DOTALL)
     named = {
         suffix: line.split()[0] for line in types.strip().split(";\n") for suffix in line.strip(" ;\n").split()[1:]
     }
-    assert {"geojson", "json", "tif", "csv", "md", "txt"} == named.keys()
+    assert {"geojson", "json", "jsonld", "tif", "csv", "md", "txt"} == named.keys()
     assert not {"text/html", "image/svg+xml", "application/xhtml+xml", "text/javascript"} & set(named.values())
     for suffix in ("geojson", "json", "tif", "csv"):
         assert content_type_of(f"x.{suffix}").split(";")[0] == named[suffix]

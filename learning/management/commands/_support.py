@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.management.base import CommandError
 
 from annotation.models import Campaign
-from learning.models import TrainedModel
+from learning.models import Release, TrainedModel
 
 
 def campaign_named(slug: str) -> Campaign:
@@ -25,3 +25,15 @@ def model_named(campaign: Campaign, version: str) -> TrainedModel:
             return model
     known = ", ".join(model.version for model in models) or "none"
     raise CommandError(f"Campaign {campaign.slug!r} has no model {version!r} (it has: {known}).")
+
+
+def release_named(name: str, *, campaign: str | None = None) -> Release:
+    """A published release, "camp-1.2.0" or "1.2.0" with its campaign or while only one campaign has it.
+
+    Raises: CommandError, with the list.
+    """
+    release = Release.objects.named(f"{campaign}-{name}" if campaign else name)
+    if release is None:
+        known = ", ".join(Release.objects.public().values_list("folder", flat=True)[:20]) or "none"
+        raise CommandError(f"There is no published release {name!r} (there are: {known}).")
+    return release

@@ -98,6 +98,7 @@ def test_a_dump_of_the_database_holds_nothing_of_the_person() -> None:
     assert len(traces(dump())) == 6  # they are found while they are there
     export = personal_data.export_path(Job.objects.get(kind=personal_data.KIND))
     assert export.exists()
+    people.set_credit_name(user=user, name=FULL)
     counts = released_counts()
     erased = erasure.erase_person(user=user, actor=user)
     assert traces(dump()) == []

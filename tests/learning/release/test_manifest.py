@@ -71,7 +71,7 @@ def test_sha256sum_accepts_the_sums(pristine: Path) -> None:
 def test_one_flipped_bit_in_any_file_is_detected_and_named(release: Path, share: float) -> None:
     digest = read_manifest(release).sha256
     names = files_of(release)
-    assert len(names) == 45
+    assert len(names) == len(read_manifest(release).files) + 2 > 40
     missed = []
     for name in names:
         path = release / name
@@ -114,7 +114,7 @@ def test_a_release_forged_with_new_sums_is_told_by_the_published_digest(release:
         ("annotations/annotations.parquet", b"PAR1 not parquet PAR1"),
         ("annotations/annotations.gpkg", b"SQLite format 3\0" + b"\0" * 100),
         ("models/gers-unet-3/weights.safetensors", b"\xff" * 64),
-        ("maps/SOLCOMMUN_1-0-0_CLASS_2019_COG_LAMB93_gers-0426-6435_2026-11-22.tif", b"II*\0" + b"\0" * 40),
+        ("maps/SOLCOMMUN_1-0-0_CLASS_2019_COG_LAMB93_gers-0420-6440_2026-11-22.tif", b"II*\0" + b"\0" * 40),
         ("dataset/gers_aerial_train/gers_2019/Z0000_0000/img/IMG_000001.tif", b"not a tiff"),
         ("models/gers-unet-3/config.json", b"{"),
         ("dataset/tiles.parquet", b"x"),
@@ -153,7 +153,7 @@ def test_a_folder_without_manifest_is_one_fault(tmp_path: Path) -> None:
 
 def test_the_command_says_zero_faults_and_exits_zero(pristine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(pristine), "--manifest-sha256", read_manifest(pristine).sha256]) == 0
-    assert capsys.readouterr().out == "43 artefacts, 0 faults\n"
+    assert capsys.readouterr().out == f"{len(files_of(pristine)) - 2} artefacts, 0 faults\n"
 
 
 def test_the_command_runs_without_django_or_torch_and_names_the_faulty_file(release: Path) -> None:
@@ -175,6 +175,6 @@ def test_the_command_runs_without_django_or_torch_and_names_the_faulty_file(rele
     )
     assert done.stdout.splitlines() == [
         "dataset/train.csv: altered: the sha256 is not the manifest's",
-        "43 artefacts, 1 faults",
+        f"{len(files_of(release)) - 2} artefacts, 1 faults",
         "[] 1",
     ]

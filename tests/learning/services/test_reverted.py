@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from learning_rows import labelled_campaign, model_row
-from scenes import person
+from scenes import TWO_CLASSES, accepted, person, square
 from validation_rows import drawn_campaign, judges
 
 from annotation.models import Annotation, Revert
@@ -17,6 +17,8 @@ from annotation.services.people import contributor_of
 from annotation.services.reverts import revert_user
 from learning.models import Release, TrainedModel, TrainingRun
 from learning.querysets import licensed_labels
+from learning.services.release_freeze import freeze_release
+from learning.services.releases import start_release
 from learning.services.reverted import LearntFrom, learnt_from
 from learning.services.training_sets import freeze_training_set
 from learning.services.validations import frozen_features
@@ -56,6 +58,20 @@ def test_sets_models_their_descendants_and_releases_are_named_and_nothing_else()
         releases=("camp-0.2.0", "camp-0.3.0"),
     )
     assert not licensed_labels(scene.campaign).exists() and frozen.items.count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_release_that_wrote_its_labels_down_is_named_if_it_holds_one_of_them() -> None:
+    scene, other = labelled_campaign(pool=2), person("other")
+    tile = scene.pool_tiles()[2]
+    for version in ("0.1.0", "0.2.0"):
+        start_release(campaign=scene.campaign, actor=None, version=version)
+        freeze_release(release=scene.campaign.releases.get(version=version))
+        if version == "0.1.0":
+            accepted(scene.campaign, tile, other, scene.reviewer, [square(TWO_CLASSES[0], 0, 0, 8)])
+    Release.objects.update(state="published", manifest_sha256="0" * 64, published_at=timezone.now())
+    done = revert_user(account=other, actor=None, reason="vandalism", look=learnt_from)
+    assert done.seen.releases == ("camp-0.2.0",), "0.1.0 was published later and does not hold it"
 
 
 def test_judged_tiles_of_a_set_are_named_too_and_the_set_still_reads_as_it_was_frozen() -> None:

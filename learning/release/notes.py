@@ -1,0 +1,212 @@
+"""Notes of a release in words, in French and English, from the facts that `changes` holds. Markdown, no HTML.
+
+A first paragraph that stands alone (it is in the README too), then a list. Maintainers may put words of their own in
+its place; the table of polygons by class is always made of the facts.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+
+from learning.release.changes import ModelFigures, ReleaseChanges
+from learning.release.errors import InvalidContents
+from learning.release.rules import EMAIL
+
+LANGUAGES = ("fr", "en")
+LONGEST = 20_000
+_HIDDEN = {"Cf", "Cs", "Co", "Zl", "Zp"}
+Names = Mapping[str, Mapping[str, str]]  # class code → name by language
+
+
+def checked_notes(text: str) -> str:
+    """Notes as people typed them, with LF line ends and nothing around.
+
+    Raises: InvalidContents (too long, an address, a character that is not seen or turns the direction of text).
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if len(text) > LONGEST:
+        raise InvalidContents(f"the notes have {len(text)} characters; shorten them to {LONGEST}")
+    found = EMAIL.search(text)
+    if found:
+        raise InvalidContents(f"the notes hold the address {found.group()}; an address is never published")
+    for char in text:
+        kind = unicodedata.category(char)
+        if kind in _HIDDEN or (kind == "Cc" and char not in "\n\t"):
+            raise InvalidContents(f"the notes hold U+{ord(char):04X}, which is not seen; remove it")
+    return text
+
+
+def first_paragraph(text: str) -> str:
+    """The text up to its first empty line."""
+    return text.strip().partition("\n\n")[0]
+
+
+def generated_notes(changes: ReleaseChanges, names: Names, language: str) -> str:
+    """What changed, in words, in one language."""
+    words = _French(names) if language == "fr" else _English(names)
+    lines = [f"- {line}" for line in words.details(changes)]
+    return "\n".join([words.lead(changes), "", *lines]).strip()
+
+
+def notes_document(title: str, texts: Mapping[str, str], changes: ReleaseChanges, names: Names) -> str:
+    """NOTES.md: both languages, each with the table of polygons by class.
+
+    Args:   title: the release's, with its version. texts: a maintainer's words by language; where there are none,
+            those made of the facts.
+    """
+    parts = [f"# {title}\n"]
+    for language in LANGUAGES:
+        words = _French(names) if language == "fr" else _English(names)
+        text = texts.get(language) or generated_notes(changes, names, language)
+        parts.append(f"## {words.NAME}\n\n{text}\n\n{words.table(changes)}")
+    return "\n".join(parts)
+
+
+class _Words:
+    """What both languages share."""
+
+    NAME: str
+    HEAD: str
+    NO_CHANGE: str
+    LANGUAGE: str
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+
+    def classes(self, codes: tuple[str, ...]) -> str:
+        return ", ".join(f"{code} {self.names.get(code, {}).get(self.LANGUAGE, '')}".strip() for code in codes)
+
+    def table(self, changes: ReleaseChanges) -> str:
+        """Polygons by class, those of classes that are as they were left out."""
+        rows = [
+            f"| {code} | {self.names.get(code, {}).get(self.LANGUAGE, '').replace('|', '/')} | {counts.added} "
+            f"| {counts.changed} | {counts.removed} |"
+            for code, counts in sorted(changes.polygons.items())
+            if counts.total
+        ]
+        return "\n".join([self.HEAD, "|---|---|---:|---:|---:|", *rows, ""]) if rows else f"{self.NO_CHANGE}\n"
+
+    def listed(self, parts: list[str], joint: str) -> str:
+        return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {joint} {parts[-1]}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}"
+
+
+class _English(_Words):
+    NAME, LANGUAGE = "English", "en"
+    HEAD = "| code | class | polygons added | changed | removed |"
+    NO_CHANGE = "No polygon was added, changed or removed."
+
+    def lead(self, changes: ReleaseChanges) -> str:
+        if changes.previous is None:
+            return f"First release: {self.by_whom(changes, '')}."
+        labels = changes.labels
+        parts = [
+            f"{_some(count, 'label')} {what}"
+            for count, what in ((labels.added, "added"), (labels.changed, "corrected"), (labels.removed, "removed"))
+            if count
+        ]
+        return f"Since {changes.previous}: {self.listed(parts, 'and') if parts else 'the same labels'}."
+
+    def by_whom(self, changes: ReleaseChanges, before: str) -> str:
+        people = _some(changes.contributors, "person", "people")
+        return f"{_some(changes.tiles, 'labelled tile')}{before}, by {people}"
+
+    def details(self, changes: ReleaseChanges) -> list[str]:
+        lines = []
+        if changes.previous is not None:
+            before = "" if changes.tiles_before is None else f" ({changes.tiles_before} before)"
+            new = f", {changes.new_contributors} of them new" if changes.new_contributors else ""
+            lines.append(f"{self.by_whom(changes, before)}{new}.")
+        if changes.classes_added and changes.previous is not None:
+            lines.append(f"New classes: {self.classes(changes.classes_added)}.")
+        if changes.classes_retired:
+            lines.append(f"Classes that are no longer used: {self.classes(changes.classes_retired)}.")
+        if changes.reports_fixed:
+            lines.append(f"{_some(changes.reports_fixed, 'reported place')} corrected.")
+        lines += self.model(changes)
+        if changes.licence_before and changes.licence != changes.licence_before:
+            lines.append(f"The licence is {changes.licence}; it was {changes.licence_before}.")
+        return lines
+
+    def model(self, changes: ReleaseChanges) -> list[str]:
+        now, before = changes.model, changes.model_before
+        if now is None:
+            return ["No model is in this release any more."] if before else ["No model yet."]
+        drawn = "" if changes.has_map else " Its map was not ready and is not in this release."
+        if not changes.has_other_model:
+            return [f"The same model, {self.judged(now)}.{drawn}"]
+        after = f" Before: {self.judged(before)}." if before else ""
+        return [f"Model {self.judged(now)}.{after}{drawn}"]
+
+    def judged(self, model: ModelFigures) -> str:
+        if model.miou is None:
+            return f"{model.version}, not assessed"
+        middle, low, high = (_figure(value) for value in (model.miou.estimate, model.miou.low, model.miou.high))
+        return f"{model.version}, mean IoU on the control tiles {middle} (95% interval: {low} to {high})"
+
+
+class _French(_Words):
+    NAME, LANGUAGE = "Français", "fr"
+    HEAD = "| code | classe | polygones ajoutés | modifiés | retirés |"
+    NO_CHANGE = "Aucun polygone n'a été ajouté, modifié ou retiré."
+
+    def lead(self, changes: ReleaseChanges) -> str:
+        if changes.previous is None:
+            tiles = _des(changes.tiles, "tuile étiquetée", "tuiles étiquetées")
+            return f"Première publication : {tiles} par {_des(changes.contributors, 'personne')}."
+        labels = changes.labels
+        parts = [
+            f"{_des(count, 'étiquette')} {what if count < 2 else what + 's'}"
+            for count, what in ((labels.added, "ajoutée"), (labels.changed, "corrigée"), (labels.removed, "retirée"))
+            if count
+        ]
+        return f"Depuis {changes.previous} : {self.listed(parts, 'et') if parts else 'les mêmes étiquettes'}."
+
+    def details(self, changes: ReleaseChanges) -> list[str]:
+        lines = []
+        if changes.previous is not None:
+            before = "" if changes.tiles_before is None else f" ({changes.tiles_before} avant)"
+            count = changes.new_contributors
+            new = f", dont {_des(count, 'nouvelle')}" if count else ""
+            tiles = _des(changes.tiles, "tuile étiquetée", "tuiles étiquetées")
+            lines.append(f"{tiles}{before}, par {_des(changes.contributors, 'personne')}{new}.")
+        if changes.classes_added and changes.previous is not None:
+            lines.append(f"Nouvelles classes : {self.classes(changes.classes_added)}.")
+        if changes.classes_retired:
+            lines.append(f"Classes qui ne servent plus : {self.classes(changes.classes_retired)}.")
+        if changes.reports_fixed:
+            lines.append(f"{_des(changes.reports_fixed, 'lieu signalé corrigé', 'lieux signalés corrigés')}.")
+        lines += self.model(changes)
+        if changes.licence_before and changes.licence != changes.licence_before:
+            lines.append(f"La licence est {changes.licence} ; c'était {changes.licence_before}.")
+        return lines
+
+    def model(self, changes: ReleaseChanges) -> list[str]:
+        now, before = changes.model, changes.model_before
+        if now is None:
+            return ["Il n'y a plus de modèle dans cette publication."] if before else ["Pas encore de modèle."]
+        drawn = "" if changes.has_map else " Sa carte n'était pas prête et n'est pas dans cette publication."
+        if not changes.has_other_model:
+            return [f"Le même modèle, {self.judged(now)}.{drawn}"]
+        after = f" Avant : {self.judged(before)}." if before else ""
+        return [f"Modèle {self.judged(now)}.{after}{drawn}"]
+
+    def judged(self, model: ModelFigures) -> str:
+        if model.miou is None:
+            return f"{model.version}, non évalué"
+        middle, low, high = (
+            _figure(value).replace(".", ",") for value in (model.miou.estimate, model.miou.low, model.miou.high)
+        )
+        return f"{model.version}, IoU moyen sur les tuiles de contrôle {middle} (intervalle à 95 % : {low} à {high})"
+
+
+def _some(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _des(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count < 2 else many or one + 's'}"
