@@ -140,7 +140,7 @@ def check_release(scene: LabelledScene, model: TrainedModel) -> None:
     weights = release.path / "models" / "scene-m1" / "weights.safetensors"
     assert file_sha256(weights) == model.sha256
     maps = [release.path / name for name in release.summary["maps"]]
-    assert len(maps) == 2, "classes and entropy"
+    assert len(maps) == 3, "classes, entropy, and what was labelled"
     codes = model.run.training_set.class_codes
     values = {item["code"]: item["raster_value"] for item in json.loads(
         (release.path / "nomenclature.json").read_text())["classes"]}  # fmt: skip

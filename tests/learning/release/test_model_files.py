@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from onnx import helper
 
 from learning.release.bundle import stage_release
 from learning.release.cards import model_card
@@ -22,7 +23,8 @@ def runnable(contents: ReleaseContents, tmp_path: Path) -> ReleaseContents:
     """The contents with code and graph of their model; what these hold is no matter here."""
     assert contents.model is not None
     (tmp_path / "made.py").write_text("def scores(weights, image): ...\n")
-    (tmp_path / "made.onnx").write_bytes(b"graph")
+    graph = helper.make_model(helper.make_graph([], "network", [], []))
+    (tmp_path / "made.onnx").write_bytes(graph.SerializeToString())
     golden = np.full((32, 32), 2, np.uint8)
     [tile, *_] = contents.tiles
     record = RunnableRecord(
