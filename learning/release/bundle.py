@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from learning.release import cards, dataset, dcat, documents, layout, stac, style_files, vectors
+from learning.release import cards, dataset, dcat, documents, layout, notes, stac, style_files, vectors
 from learning.release.contents import ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
 from learning.release.manifest import verify, write_manifest
@@ -136,6 +136,7 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
     style_files.write_styles(root, contents, with_polygons=polygons is not None)
     reach("release:maps")
     documents.write_root_documents(root, contents, annotations=annotations, dataset=tiles, map_pieces=len(maps))
+    notes.write_notes(root, contents)
     write_text(root / layout.RELEASE, canonical_json(documents.release_json(contents, annotations, tiles)))
     reach("release:documents")
     return stac.Written(annotations=annotations, model_dir=model_dir, maps=tuple(maps), vectors=polygons)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely import Polygon
 
+from learning.release.changes import ReleaseChanges
 from learning.release.licences import dataset_licence
 
 Affine6 = tuple[float, float, float, float, float, float]  # (a, b, c, d, e, f) as affine.Affine[:6]
@@ -389,6 +390,9 @@ class ReleaseContents:
     maps: MapRecord | None = None
     previous: PreviousRelease | None = None
     left_out: LeftOut = field(default_factory=LeftOut)
+    notes: Mapping[str, str] = field(default_factory=dict)  # a maintainer's words by language; else told from `changes`
+    changes: ReleaseChanges | None = None
+    credits: tuple[str, ...] = ()  # names of people who asked to be named
     publisher: str = "Solcommun"
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from learning.release.changes import ReleaseChanges
 from learning.release.contents import CampaignInfo, LayerInfo, LeftOut, ModelRecord, NomenclatureInfo, PreviousRelease
 
 
@@ -52,3 +53,6 @@ class Frozen:
     model_sha256: str = ""
     map: FrozenMap | None = None
     previous: PreviousRelease | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+    changes: ReleaseChanges | None = None
+    credits: tuple[str, ...] = ()

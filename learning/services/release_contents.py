@@ -90,6 +90,9 @@ def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
         previous=frozen.previous,
         account_names=account_names(labels),
         left_out=frozen.left_out,
+        notes=frozen.notes,
+        changes=frozen.changes,
+        credits=frozen.credits,
     )
 
 

@@ -256,6 +256,7 @@ CELERY_BEAT_SCHEDULE = {
     "keep-weeks": {"task": "annotation.tasks.keep_weeks", "schedule": 3600.0},
     "look-for-alarms": {"task": "annotation.tasks.look_for_alarms", "schedule": 300.0},
     "sweep-releases": {"task": "learning.tasks.sweep_releases", "schedule": 300.0},
+    "consider-releases": {"task": "learning.tasks.consider_releases", "schedule": 3600.0},
     "sweep-personal-files": {"task": "annotation.tasks.sweep_personal_files", "schedule": 3600.0},
     "consider-retraining": {"task": "learning.tasks.consider_retraining", "schedule": 60.0},
 }
@@ -294,6 +295,9 @@ REPORTS_WITHOUT_ACCOUNT = env.bool("REPORTS_WITHOUT_ACCOUNT", default=True)
 REPORTS_PER_HOUR = env.int("REPORTS_PER_HOUR", default=10)  # of one network address
 REPORTS_PER_HOUR_SIGNED_IN = 60
 REPORT_CONTACT_DAYS = env.int("REPORT_CONTACT_DAYS", default=730)
+
+# The feed of changes stops so long before now: by how much the clocks of machines that write may differ.
+CHANGES_MARGIN_S = 5.0
 
 # In each process's memory, so that a broker that is away stops neither reading nor saving; a limit is then per process.
 _MEMORY = "django.core.cache.backends.locmem.LocMemCache"
