@@ -225,6 +225,7 @@ def map_record(known: FrozenMap, frozen: Frozen, *, work_dir: Path) -> MapRecord
         entropy_scale=nats_a_level,
         entropy_offset=-nats_a_level,
         entropy_nodata=NODATA,
+        core_px=known.core_px,
     )
 
 
