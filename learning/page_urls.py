@@ -12,6 +12,7 @@ from learning import (
     model_pages,
     pages,
     release_desk_pages,
+    release_feeds,
     retraining_pages,
     trust_pages,
 )
@@ -74,5 +75,7 @@ urlpatterns = [
     path("stac/<slug:slug>/catalog.json", catalogue_views.stac_campaign, name="stac-campaign"),
     path("stac/<slug:slug>/earlier-<int:page>.json", catalogue_views.stac_campaign, name="stac-campaign-earlier"),
     path("stac/<slug:slug>/<release_version:numbers>.json", catalogue_views.stac_release, name="stac-release"),
+    path("releases/feed.atom", release_feeds.releases_feed, name="releases-feed"),
+    path("campaigns/<slug:slug>/releases.atom", release_feeds.releases_feed, name="campaign-releases-feed"),
     path("releases/<release_name:name>/", pages.ReleaseView.as_view(), name="release"),
 ]
