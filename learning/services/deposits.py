@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 State, Target = Deposit.State, Deposit.Target
 KIND = "deposit"
+#: Workers may have no way out to other sites (docker-compose.yml): none takes this queue unless it is started for it.
+QUEUE = "deposits"
 #: Where a first release made a public page, whatever is added to it is seen at once.
 SHOWN_AT_ONCE = frozenset({Target.DATAGOUV, Target.HUGGINGFACE})
 
@@ -56,8 +58,14 @@ def start_deposit(*, release: Release, target: str, publish: bool, actor: User |
             f"{release.folder} was taken to {deposit.origin}, and the settings name {origin}: set that one, or forget "
             "the deposit with --forget once it is removed there."
         )
-    payload = {"deposit": deposit.pk, "publish": publish}
-    return enqueue_job(kind=KIND, payload=payload, owner=actor, campaign=release.campaign, key=job_key(deposit))
+    return enqueue_job(
+        kind=KIND,
+        payload={"deposit": deposit.pk, "publish": publish},
+        owner=actor,
+        campaign=release.campaign,
+        queue=QUEUE,
+        key=job_key(deposit),
+    )
 
 
 def job_key(deposit: Deposit) -> str:
