@@ -16,11 +16,13 @@ from learning.release.contents import CampaignInfo, LayerInfo, LeftOut, ModelRec
 
 @dataclass(frozen=True, slots=True)
 class FrozenMap:
-    """The model's map: which, of which files (SHA-256 by name), and the day on which it was finished."""
+    """The model's map: which, of which files (SHA-256 by name), the day on which it was finished, and the side of the
+    windows that it was computed by (None: not written down)."""
 
     prediction_id: int
     digests: Mapping[str, str]
     predicted_on: date
+    core_px: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

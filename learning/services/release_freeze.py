@@ -269,6 +269,7 @@ def frozen_map(model: TrainedModel) -> FrozenMap | None:
         prediction_id=prediction.pk,
         digests={name: prediction.files[name] for name in MAP_FILES},
         predicted_on=finished.date(),
+        core_px=prediction.core_px,
     )
 
 
