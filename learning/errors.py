@@ -133,6 +133,12 @@ class InvalidPredictionGrid(LearningError):
     code: ClassVar[str] = "invalid_prediction_grid"
 
 
+class ModelNotPortable(LearningError):
+    """A model cannot be published as files that run elsewhere: they compute something else, or cannot be made."""
+
+    code: ClassVar[str] = "model_not_portable"
+
+
 class NotProbabilities(LearningError):
     """The array does not hold class probabilities (logits passed by mistake, say)."""
 
@@ -341,6 +347,13 @@ class ReleaseOnDisk(VersionTaken):
     """The files of a release of this version are there, and the database knows nothing of it."""
 
     code: ClassVar[str] = "release_on_disk"
+
+
+class CannotDeposit(LearningUserError):
+    """A release cannot be taken to an archive or catalogue as things are."""
+
+    code: ClassVar[str] = "cannot_deposit"
+    status = 409
 
 
 class InvalidNotes(LearningUserError):

@@ -10,6 +10,7 @@ from annotation.errors import JobLost
 from annotation.jobs.registry import job
 from annotation.services.jobs import TRANSIENT, JobContext
 from learning.jobs.release_polygons import make_whole_polygons
+from learning.jobs.runnable_models import with_runnable_model
 from learning.models import Release
 from learning.release.bundle import FAULT_POINTS, StagedRelease, discard_staged, publish_staged, stage_release
 from learning.services import releases
@@ -57,7 +58,7 @@ def staged_release(release: Release, *, staging: Path, work: Path, progress: Cal
     remove. The same bytes whoever calls, wherever and whenever.
     """
     discard_staged(work)
-    contents = release_contents(release)
+    contents = with_runnable_model(release_contents(release), work_dir=work)
     return stage_release(contents, staging, faultpoint=faultpoint, progress=progress)
 
 

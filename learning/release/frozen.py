@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from learning.release.changes import ReleaseChanges
 from learning.release.contents import CampaignInfo, LayerInfo, LeftOut, ModelRecord, NomenclatureInfo, PreviousRelease
 
 
@@ -26,14 +27,14 @@ class FrozenPolygons:
 
 @dataclass(frozen=True, slots=True)
 class FrozenMap:
-    """The model's map: which, of which files (SHA-256 by name), the day on which it was finished, and its polygons.
-
-    `no_polygons` is why there are none.
+    """The model's map: which, of which files (SHA-256 by name), the day on which it was finished, the side of the
+    windows that it was computed by (None: not written down), and its polygons. `no_polygons` is why there are none.
     """
 
     prediction_id: int
     digests: Mapping[str, str]
     predicted_on: date
+    core_px: int | None = None
     polygons: FrozenPolygons | None = None
     no_polygons: str = ""
 
@@ -66,3 +67,6 @@ class Frozen:
     model_sha256: str = ""
     map: FrozenMap | None = None
     previous: PreviousRelease | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+    changes: ReleaseChanges | None = None
+    credits: tuple[str, ...] = ()
