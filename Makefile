@@ -16,7 +16,7 @@ SETUP := $(PYTHON) platform/setup/bootstrap.py
 SERVICES := $(PYTHON) platform/setup/services.py
 PROCESSES := $(PYTHON) platform/setup/processes.py
 BENCH_NEEDS := $(PY) -m pip install --quiet --require-hashes --requirement requirements/bench.txt
-BENCHES := $(patsubst bench/%.py,%,$(filter-out bench/_%,$(wildcard bench/*.py)))
+BENCHES := $(patsubst bench/%.py,%,$(filter-out bench/_% bench/check_%,$(wildcard bench/*.py)))
 
 # The environment's own programs come first: ruff, mypy, and node where the system's is too old.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -25,7 +25,8 @@ export PYTHONPATH := $(CURDIR)/platform:$(CURDIR)
 export IMAGERY LABELS NOMENCLATURE CRS TRANSFORM ATTRIBUTION VINTAGE
 export TILE_PX ROUNDS FIRST_TILES ROUND_TILES TRAINING_STEPS SEED SIZE_PX PORT
 
-.PHONY: help setup demo run stop status test check bench bench-maps bench-queue chaos-studio chaos-release simulate-poisoning clean lock
+.PHONY: help setup demo run stop status test check check-release bench bench-maps bench-queue chaos-studio chaos-release \
+  simulate-poisoning clean lock
 
 help: ## list the targets
 	@echo "Solcommun: people and a model map land cover together. On Debian 12 with git, make and python3, type:"
@@ -93,6 +94,10 @@ bench-learning: setup ## what a label teaches, by strategy, on real imagery; LEA
 	@$(BENCH_NEEDS)
 	@$(PY) bench/learning_curve.py $(LEARNING_ARGS)
 
+check-release: setup ## make two releases and let others' validators, a rebuild and an outsider's script judge them
+	@$(PY) -m pip install --quiet --require-hashes --requirement requirements/check.txt
+	@$(PY) bench/check_release.py $(CHECK_ARGS)
+
 # TiTiler is one of the rivals.
 bench-maps: setup
 	@$(BENCH_NEEDS)
@@ -110,7 +115,7 @@ clean: ## stop everything and REMOVE var/: database, imagery, models, releases
 	@$(SERVICES) remove
 
 lock: ## write requirements/*.txt anew from requirements/*.in
-	@cd requirements && for name in web worker dev bench node; do \
+	@cd requirements && for name in web worker dev bench check node; do \
 	  ../.venv/bin/pip-compile -q --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	    --no-emit-trusted-host --no-header --no-annotate --strip-extras -o $$name.txt $$name.in; \
 	  sed -i -E 's/^((nvidia|cuda|triton)[a-z0-9-]*==[^ ]+) /\1 ; sys_platform == "linux" /' $$name.txt; done

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from learning.models import Prediction, Release, RetrainingPolicy, TrainedModel, TrainingRun, TrainingSet
+from learning.models import Deposit, Prediction, Release, RetrainingPolicy, TrainedModel, TrainingRun, TrainingSet
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -60,6 +60,14 @@ class ReleaseAdmin(ReadOnlyAdmin):
 
     list_display = ["campaign", "version", "state", "artefacts", "size_bytes", "published_at"]
     list_filter = ["campaign", "state"]
+
+
+@admin.register(Deposit)
+class DepositAdmin(ReadOnlyAdmin):
+    """Releases taken elsewhere."""
+
+    list_display = ["release", "target", "state", "doi", "address", "published_at"]
+    list_filter = ["target", "state"]
 
 
 @admin.register(RetrainingPolicy)

@@ -92,6 +92,7 @@ def stac_release(request: HttpRequest, slug: str, numbers: str) -> HttpResponse:
             files=_files_href(request, release) if release.yanked_at is None else None,
             withdrawn=release.yank_reason or None,
             page=Named(_absolute(request, "release", release.folder), release.title),
+            doi=release.doi or None,
         ),
     )
 

@@ -343,6 +343,13 @@ class ReleaseOnDisk(VersionTaken):
     code: ClassVar[str] = "release_on_disk"
 
 
+class CannotDeposit(LearningUserError):
+    """A release cannot be taken to an archive or catalogue as things are."""
+
+    code: ClassVar[str] = "cannot_deposit"
+    status = 409
+
+
 class InvalidNotes(LearningUserError):
     """Notes of a release are too long, or hold what must not be published."""
 

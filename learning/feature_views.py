@@ -35,9 +35,17 @@ from learning.services.published_features import (
     PublishedFeatures,
     features_named,
     published_features,
+    withdrawn_release,
 )
 
 OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Content-Crs, ETag"}
+
+
+class Withdrawn(APIException):
+    """The release of a collection was withdrawn."""
+
+    status_code = 410
+    default_code = "Withdrawn"
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -97,8 +105,10 @@ class OgcView(APIView):
         read_single(dict(self.request.GET.lists()), ["f"])
 
     def named(self, collection_id: str, *, version: str = "") -> PublishedFeatures:
-        """A collection, or 404."""
+        """A collection, or 404; 410 where its release was withdrawn."""
         found = features_named(collection_id, version=version)
+        if found is None and (gone := withdrawn_release(collection_id, version=version)) is not None:
+            raise Withdrawn(f"{gone.folder} was withdrawn on {gone.yanked_at:%Y-%m-%d}: {gone.yank_reason}")
         if found is None:
             raise Http404(f"There is no collection {collection_id!r}: see {self.root}collections.")
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from annotation.personal_rows import PersonalRows
 
 ROWS: dict[str, PersonalRows] = {
+    "learning.Deposit.created_by": PersonalRows(("release__folder", "target", "created_at")),
     "learning.ModelOrigin.imported_by": PersonalRows(("trained_model__campaign__slug", "source", "created_at")),
     "learning.Release.created_by": PersonalRows(("campaign__slug", "version", "published_at")),
     "learning.Release.yanked_by": PersonalRows(("campaign__slug", "version", "yanked_at", "yank_reason")),

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from learning.api import import_views, map_views, report_views, retraining_views, validation_views, views
+from learning.api import change_views, import_views, map_views, report_views, retraining_views, validation_views, views
 
 urlpatterns = [
+    path("changes/", change_views.ChangesView.as_view(), name="api-changes"),
     path("tiles/<int:tile_id>/draft/", views.DraftView.as_view(), name="api-draft"),
     path("tiles/<int:tile_id>/doubt/", views.DoubtView.as_view(), name="api-doubt"),
     path("campaigns/<slug:slug>/validate/", validation_views.NextToJudgeView.as_view(), name="api-validate"),

@@ -9,4 +9,5 @@ MODULES = [
     "learning.jobs.polygons",
     "learning.jobs.blocks",
     "learning.jobs.releases",
+    "learning.jobs.deposits",
 ]

@@ -1,6 +1,7 @@
 """What the platform remembers of the machine's work."""
 
 from learning.models.changes import MapChange
+from learning.models.deposits import Deposit
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
 from learning.models.release_policies import ReleasePolicy
@@ -19,6 +20,7 @@ from learning.models.training import (
 
 __all__ = [
     "AcquisitionRound",
+    "Deposit",
     "Evaluation",
     "MapChange",
     "ModelOrigin",

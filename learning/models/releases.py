@@ -99,6 +99,11 @@ class Release(models.Model):
         name = self.folder if self.yanked_at is None else f"{self.folder}{WITHDRAWN_SUFFIX}"
         return Path(settings.RELEASES_DIR) / name
 
+    @property
+    def doi(self) -> str:
+        """DOI that the release is cited by, "" without one; a list of releases prefetches `deposits`."""
+        return next((deposit.citable_doi for deposit in self.deposits.all() if deposit.citable_doi), "")
+
 
 class ReleasedLabel(models.Model):
     """An accepted annotation at the revision that a release holds. Rows are written once (database trigger).

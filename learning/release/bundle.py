@@ -14,10 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from learning.release import cards, dataset, dcat, documents, layout, rasters, stac, vectors
+from learning.release import cards, dataset, dcat, documents, layout, stac, style_files, vectors
 from learning.release.contents import ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
 from learning.release.manifest import verify, write_manifest
+from learning.release.map_vectors import VectorArtefact, write_vectors
+from learning.release.maps import write_maps
+from learning.release.rasters import MapArtefact
 from learning.release.rules import check_contents
 from learning.release.scan import scan_personal_data
 from learning.release.text import canonical_json, write_text
@@ -30,6 +33,7 @@ STAGE_POINTS = (
     "release:annotations.geojson",
     "release:dataset",
     "release:model",
+    "release:map-pieces",
     "release:maps",
     "release:documents",
     "release:stac",
@@ -120,15 +124,21 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
     reach("release:dataset")
     model_dir = None if contents.model is None else cards.write_model(root, contents, contents.model)
     reach("release:model")
-    maps: list[rasters.MapArtefact] = []
+    maps: list[MapArtefact] = []
+    polygons: VectorArtefact | None = None
     if contents.maps is not None:
-        maps = rasters.write_maps(root, contents.maps, contents)
+        maps = write_maps(root, contents.maps, contents)
+    reach("release:map-pieces")
+    if contents.maps is not None:
+        if contents.maps.polygons is not None:
+            polygons = write_vectors(root, contents.maps, contents.maps.polygons, contents)
         write_text(root / layout.ACCURACY, canonical_json(cards.accuracy_json(contents, contents.maps)))
+    style_files.write_styles(root, contents, with_polygons=polygons is not None)
     reach("release:maps")
-    documents.write_root_documents(root, contents, annotations=annotations, dataset=tiles)
+    documents.write_root_documents(root, contents, annotations=annotations, dataset=tiles, map_pieces=len(maps))
     write_text(root / layout.RELEASE, canonical_json(documents.release_json(contents, annotations, tiles)))
     reach("release:documents")
-    return stac.Written(annotations=annotations, model_dir=model_dir, maps=tuple(maps))
+    return stac.Written(annotations=annotations, model_dir=model_dir, maps=tuple(maps), vectors=polygons)
 
 
 def _check_staged(root: Path) -> None:

@@ -267,13 +267,32 @@ class MapFile:
 
 
 @dataclass(frozen=True, slots=True)
+class MapPolygons:
+    """Polygons of a prediction map: files already written, the rule of minimum units they keep, and how many.
+
+    `figures` are those of the job that made them (JSON-able).
+    """
+
+    parquet: Path
+    gpkg: Path
+    pmtiles: Path
+    rule: Path
+    rule_code: str
+    rule_version: str
+    polygons: int
+    figures: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class MapRecord:
     """A prediction map.
 
     `class_values` gives the value of each class in the class rasters (those of the model that made it); None
-    means the nomenclature's raster values. Entropy in nats = stored value x `entropy_scale` +
-    `entropy_offset`. `area_statistics` is the design-based estimate (JSON-able); None publishes "not
-    assessed".
+    means the nomenclature's raster values. `renumbered` is the published value of each value of the files, where
+    these are a model's own and are renumbered on the way; None means that they are as they are published.
+    `polygons` is None where the map has none, for the reason that `no_polygons` gives. Entropy in nats = stored
+    value x `entropy_scale` + `entropy_offset`. `area_statistics` is the design-based estimate (JSON-able); None
+    publishes "not assessed".
     """
 
     prediction_id: str
@@ -287,6 +306,9 @@ class MapRecord:
     entropy_offset: float = 0.0
     entropy_nodata: int | None = None
     area_statistics: Mapping[str, object] | None = None
+    renumbered: Mapping[int, int] | None = None
+    polygons: MapPolygons | None = None
+    no_polygons: str = "no polygons were made of this map"
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ def _write_tile(
     window = Window(tile.col * size, tile.row * size, size, size)
     a, b, _, d, e, _ = layer.transform
     transform = Affine(a, b, bounds[0], d, e, bounds[3])
-    _write_image(folder / image, source.read(window=window), layer=layer, transform=transform)
+    write_image(folder / image, source.read(window=window), layer=layer, transform=transform)
     write_mask(folder / mask, tile.mask, crs=layer.crs, transform=transform, classes=nomenclature.classes)
     values, counts = np.unique(tile.mask[tile.mask > 0], return_counts=True)
     by_value = dict(zip(values.tolist(), counts.tolist(), strict=True))
@@ -176,7 +176,8 @@ def _write_tile(
     return row
 
 
-def _write_image(path: Path, pixels: NDArray[Any], *, layer: LayerInfo, transform: Any) -> None:
+def write_image(path: Path, pixels: NDArray[Any], *, layer: LayerInfo, transform: Any) -> None:
+    """Write one image of the dataset, bands named as the layer names them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     bands, height, width = pixels.shape
     with rasterio.open(
@@ -191,6 +192,7 @@ def _write_image(path: Path, pixels: NDArray[Any], *, layer: LayerInfo, transfor
         transform=transform,
         nodata=layer.nodata,
         compress="deflate",
+        num_threads=1,  # whatever GDAL_NUM_THREADS says: threads write strips in another order
         predictor=2,
         interleave="pixel",
     ) as target:
@@ -216,6 +218,7 @@ def write_mask(
         transform=transform,
         nodata=0,
         compress="deflate",
+        num_threads=1,
     ) as target:
         target.write(mask, 1)
         target.write_colormap(1, colour_table(classes))

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from learning.release import layout
-from learning.release.contents import ReleaseContents
+from learning.release.contents import MapRecord, ReleaseContents
 from learning.release.dataset import DatasetSummary
 from learning.release.licences import OTHER, hub_licences, licence_href, licence_link, licence_name
+from learning.release.map_grid import TILE_KM
 from learning.release.text import canonical_json, write_text
 from learning.release.vectors import AnnotationSummary
 
@@ -43,13 +44,13 @@ def licence_notice(*, licence: str, attribution: str, what: str) -> str:
 
 
 def write_root_documents(
-    root: Path, contents: ReleaseContents, *, annotations: AnnotationSummary, dataset: DatasetSummary
+    root: Path, contents: ReleaseContents, *, annotations: AnnotationSummary, dataset: DatasetSummary, map_pieces: int
 ) -> None:
     """Write README.md, the licence notices and nomenclature.json at the root of the release.
 
     LICENSE.txt covers the whole release in two parts; LICENSE-imagery.txt is the second one alone.
     """
-    sections = [_summary(contents, annotations, dataset, language) for language in ("fr", "en")]
+    sections = [_summary(contents, annotations, dataset, map_pieces, language) for language in ("fr", "en")]
     write_text(root / layout.README, "\n".join([f"# {contents.title['fr']} {contents.version}\n", *sections]))
     write_text(root / layout.LICENCE, whole_notice(contents))
     write_text(root / layout.IMAGERY_LICENCE, imagery_notice(contents))
@@ -139,6 +140,7 @@ def release_json(
         },
         "code_url": contents.code_url,
         "model": None if contents.model is None else {"name": contents.model.name, "version": contents.model.version},
+        "maps": None if contents.maps is None else maps_json(contents.maps),
         "counts": {
             "features": annotations.features,
             "annotations": annotations.annotations,
@@ -154,6 +156,21 @@ def release_json(
     }
 
 
+def maps_json(maps: MapRecord) -> dict[str, object]:
+    """Which map is published, and as what: whether there are polygons, by which rule, else why not."""
+    polygons: dict[str, object] = {"status": "not made", "reason": maps.no_polygons}
+    if maps.polygons is not None:
+        rule = {"code": maps.polygons.rule_code, "version": maps.polygons.rule_version}
+        polygons = {"status": "published", "minimum_units": rule, "polygons": maps.polygons.polygons}
+        polygons["figures"] = dict(maps.polygons.figures)
+    return {
+        "prediction_id": maps.prediction_id,
+        "predicted_on": maps.predicted_on.isoformat(),
+        "tile_km": TILE_KM,
+        "polygons": polygons,
+    }
+
+
 _WORDS = {
     "fr": {
         "head": "## Français\n\n*{title}*\n\n{description}\n",
@@ -166,7 +183,10 @@ _WORDS = {
         "dataset": "- `dataset/` : {train} tuiles d'entraînement et {test} de test, arborescence FLAIR ; les images "
         "gardent la licence de l'imagerie, voir `LICENSE.txt`.",
         "model": "- `models/` : {name} {version}, poids, configuration et fiche.",
-        "maps": "- `maps/` : {files} dalle(s) de carte de prédiction (classes et entropie).",
+        "maps": "- `maps/` : {files} dalle(s) de carte de prédiction, de 10 km au plus (classes, entropie, et ce que "
+        "des personnes y ont étiqueté), et leurs styles.",
+        "polygons": "- `maps/vectors/` : la carte en polygones qui partagent leurs limites.",
+        "no polygons": "- La carte n'est pas publiée en polygones : `release.json` dit pourquoi.",
         "bias": "Les tuiles d'entraînement sont choisies par l'incertitude du modèle : elles ne forment "
         "pas un "
         "échantillon probabiliste. N'en tirez ni surface ni taux d'erreur ; le jeu de test, lui, est tiré "
@@ -185,7 +205,10 @@ _WORDS = {
         "dataset": "- `dataset/`: {train} training and {test} test tiles, in FLAIR's layout; the images keep the "
         "imagery's licence, see `LICENSE.txt`.",
         "model": "- `models/`: {name} {version}, weights, configuration and card.",
-        "maps": "- `maps/`: {files} piece(s) of prediction map (classes and entropy).",
+        "maps": "- `maps/`: {files} piece(s) of prediction map, of 10 km at most (classes, entropy, and what people "
+        "labelled there), and their styles.",
+        "polygons": "- `maps/vectors/`: the map as polygons that share their edges.",
+        "no polygons": "- The map is not published as polygons: `release.json` says why.",
         "bias": "Training tiles are chosen by the model's uncertainty: they are not a probability sample. "
         "Draw no area "
         "and no error rate from them; the test split is drawn at random before the campaign and never "
@@ -196,7 +219,9 @@ _WORDS = {
 }
 
 
-def _summary(contents: ReleaseContents, annotations: AnnotationSummary, dataset: DatasetSummary, language: str) -> str:
+def _summary(
+    contents: ReleaseContents, annotations: AnnotationSummary, dataset: DatasetSummary, map_pieces: int, language: str
+) -> str:
     words, layer = _WORDS[language], contents.layer
     lines = [
         words["head"].format(title=contents.title[language], description=contents.description[language]),
@@ -224,7 +249,8 @@ def _summary(contents: ReleaseContents, annotations: AnnotationSummary, dataset:
     if contents.model is not None:
         lines.append(words["model"].format(name=contents.model.name, version=contents.model.version))
     if contents.maps is not None:
-        lines.append(words["maps"].format(files=len(contents.maps.files)))
+        lines.append(words["maps"].format(files=map_pieces))
+        lines.append(words["no polygons" if contents.maps.polygons is None else "polygons"])
     return "\n".join([*lines, "", words["bias"], "", words["verify"], ""])
 
 

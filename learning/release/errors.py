@@ -53,3 +53,15 @@ class ReleaseFaulty(ReleaseError):
     """The staged files do not pass their own verification."""
 
     code: ClassVar[str] = "release_faulty"
+
+
+class DepositRefused(ReleaseError):
+    """An archive or catalogue elsewhere does not take a release; its own words are in the message."""
+
+    code: ClassVar[str] = "deposit_refused"
+
+
+class DepositDelayed(ReleaseError):
+    """An archive or catalogue elsewhere does not answer for now; what was done is kept."""
+
+    code: ClassVar[str] = "deposit_delayed"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,7 +36,7 @@ def format_problems(root: Path, path: str) -> Iterator[str]:
     suffix = file.suffix
     if suffix in (".json", ".jsonld"):
         yield from _json_problems(file)
-    elif path == layout.ANNOTATIONS_PARQUET:
+    elif path == layout.ANNOTATIONS_PARQUET or (path.startswith(layout.MAP_VECTORS_DIR) and suffix == ".parquet"):
         yield from geoparquet_problems(file)
     elif suffix == ".parquet":
         yield from _parquet_problems(file)
@@ -45,6 +46,8 @@ def format_problems(root: Path, path: str) -> Iterator[str]:
         fault = cog_fault(file) if path.startswith(f"{layout.MAPS_DIR}/") else tiff_fault(file)
         if fault is not None:
             yield fault
+    elif suffix in (".qml", ".sld", ".xml"):
+        yield from _xml_problems(file)
     elif suffix == ".safetensors":
         try:
             read_weights_header(file)
@@ -57,6 +60,20 @@ def _json_problems(file: Path) -> Iterator[str]:
         json.loads(file.read_bytes())
     except (ValueError, RecursionError) as error:
         yield f"not JSON ({error})"
+
+
+def _xml_problems(file: Path) -> Iterator[str]:
+    """Declarations of types and entities are refused before anything is made of them."""
+    parser = expat.ParserCreate()
+
+    def refuse(*_: object) -> None:
+        raise ValueError("it declares a document type")
+
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(file.read_bytes(), True)
+    except (expat.ExpatError, ValueError) as error:
+        yield f"not plain XML ({error})"
 
 
 def _parquet_problems(file: Path) -> Iterator[str]:

@@ -28,6 +28,7 @@ TEST_CSV = "dataset/test.csv"
 MODELS_DIR = "models"
 MAPS_DIR = "maps"
 MAP_VECTORS_DIR = "maps/vectors"
+MAP_STYLES_DIR = "maps/styles"
 ACCURACY = "maps/accuracy.json"
 
 CATALOG = "catalog.json"

@@ -1,22 +1,20 @@
-"""Prediction maps in a release: checked copies of class and entropy COGs, named after IGN's scheme.
+"""Rasters of a release's prediction map: what they must be, and their names after IGN's scheme.
 
 Scheme (that of the Gers release of 2022): product _ version _ theme _ vintage _ format _ CRS _ place _ date,
-the place being the campaign and the upper-left corner in kilometres.
+the place being the campaign and the tile's upper-left corner in kilometres.
 """
 
 from __future__ import annotations
 
-import math
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import rasterio
 from rio_cogeo.cogeo import cog_validate
 
-from learning.release import geodesy, layout
+from learning.release import geodesy
 from learning.release.contents import Affine6, MapRecord, NomenclatureInfo, ReleaseContents
-from learning.release.errors import InvalidContents, UnusableArtefact
+from learning.release.errors import UnusableArtefact
 
 PRODUCT = "SOLCOMMUN"
 _CRS_NAMES = {
@@ -24,7 +22,11 @@ _CRS_NAMES = {
     "EPSG:2975": "RGR92UTM40S",
     "EPSG:5490": "RGAF09UTM20",
     "EPSG:2972": "RGFG95UTM22",
+    "EPSG:4471": "RGM04UTM38S",
+    "EPSG:3857": "PM",
 }
+# A release may hold tables of names beside its rasters; what is checked is the rasters themselves.
+_ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -46,59 +48,20 @@ class MapArtefact:
     class_path: str
     entropy_path: str | None
     grid: RasterGrid
+    reviewed_path: str | None = None
 
 
-def write_maps(root: Path, maps: MapRecord, contents: ReleaseContents) -> list[MapArtefact]:
-    """Copy the map's COGs under `root`/maps and return what was written, in the order given.
+def map_name(
+    theme: str, place: str, contents: ReleaseContents, *, form: str = "COG", suffix: str = "tif", crs: str | None = None
+) -> str:
+    """File name of one piece, as `SOLCOMMUN_1-0-0_CLASS_2019_COG_LAMB93_gers-0420-6440_2026-11-22.tif`.
 
-    Raises:  UnusableArtefact: a file is not a valid COG, is not uint8, is in another CRS than the layer, or
-             its colours are not the nomenclature's.
-             InvalidContents: two pieces would have the same name.
+    Args: crs: that of the file, where it is not the layer's.
     """
-    folder = root / layout.MAPS_DIR
-    folder.mkdir(parents=True, exist_ok=True)
-    campaign, layer = contents.campaign, contents.layer
-    written: list[MapArtefact] = []
-    for number, piece in enumerate(maps.files, start=1):
-        grid = check_class_map(
-            piece.class_path, colours=map_colours(maps, contents.nomenclature), nodata=maps.class_nodata
-        )
-        if geodesy.crs_code(grid.crs) != geodesy.crs_code(layer.crs):
-            raise UnusableArtefact(f"{piece.class_path.name} is in {grid.crs}, the layer in {layer.crs}; predict again")
-        place = _place(grid.transform, layer.crs, number)
-        name = map_name("CLASS", f"{campaign.slug}-{place}", contents)
-        if (folder / name).exists():
-            raise InvalidContents(f"two pieces of the map would be named {name}; give them distinct corners")
-        shutil.copyfile(piece.class_path, folder / name)
-        entropy: str | None = None
-        if piece.entropy_path is not None:
-            check_entropy_map(piece.entropy_path, grid=grid)
-            entropy = map_name("ENTROPY", f"{campaign.slug}-{place}", contents)
-            shutil.copyfile(piece.entropy_path, folder / entropy)
-        written.append(
-            MapArtefact(
-                item_id=f"{campaign.slug}-{layer.vintage}-{place}",
-                class_path=f"{layout.MAPS_DIR}/{name}",
-                entropy_path=None if entropy is None else f"{layout.MAPS_DIR}/{entropy}",
-                grid=grid,
-            )
-        )
-    return written
-
-
-def map_name(theme: str, place: str, contents: ReleaseContents) -> str:
-    """File name of one piece, as `SOLCOMMUN_1-0-0_CLASS_2019_COG_LAMB93_gers-0426-6435_2026-11-22.tif`."""
-    code = geodesy.crs_code(contents.layer.crs)
+    code = geodesy.crs_code(crs or contents.layer.crs)
     crs_name = _CRS_NAMES.get(code or "", "LOCAL" if code is None else code.replace(":", ""))
     version, day = contents.version.replace(".", "-"), contents.published_on.date().isoformat()
-    return f"{PRODUCT}_{version}_{theme}_{contents.layer.vintage}_COG_{crs_name}_{place}_{day}.tif"
-
-
-def _place(transform: tuple[float, ...], crs: str, number: int) -> str:
-    """Upper-left corner in whole kilometres when the CRS is metric, else the piece's number."""
-    if not geodesy.is_metric(crs):
-        return f"P{number:04d}"
-    return f"{math.floor(transform[2] / 1000):04d}-{math.ceil(transform[5] / 1000):04d}"
+    return f"{PRODUCT}_{version}_{theme}_{contents.layer.vintage}_{form}_{crs_name}_{place}_{day}.{suffix}"
 
 
 def map_values(maps: MapRecord, nomenclature: NomenclatureInfo) -> dict[str, int]:
@@ -117,7 +80,7 @@ def map_colours(maps: MapRecord, nomenclature: NomenclatureInfo) -> dict[int, tu
 
 def check_class_map(path: Path, *, colours: dict[int, tuple[int, int, int, int]], nodata: int) -> RasterGrid:
     """Check one class COG (nodata, colour table) and return its grid. Raises UnusableArtefact."""
-    grid = _check_cog(path)
+    grid = check_cog(path)
     with rasterio.open(path, driver="GTiff") as source:
         if source.nodata != nodata:
             raise UnusableArtefact(f"{path.name} declares nodata {source.nodata}, its record {nodata}; write it again")
@@ -132,12 +95,13 @@ def check_class_map(path: Path, *, colours: dict[int, tuple[int, int, int, int]]
 
 def check_entropy_map(path: Path, *, grid: RasterGrid) -> None:
     """Check one entropy COG against the grid of its class map. Raises UnusableArtefact."""
-    met = _check_cog(path)
+    met = check_cog(path)
     if met != grid:
         raise UnusableArtefact(f"{path.name} is on the grid {met}, its class map on {grid}; publish maps of one run")
 
 
-def _check_cog(path: Path) -> RasterGrid:
+def check_cog(path: Path) -> RasterGrid:
+    """The grid of a valid COG of one band of uint8. Raises UnusableArtefact."""
     fault = cog_fault(path)
     if fault is not None:
         raise UnusableArtefact(f"{path.name}: {fault}")
@@ -156,7 +120,7 @@ def tiff_fault(path: Path) -> str | None:
     if magic not in _TIFF_MAGIC:
         return f"not a TIFF (first bytes {magic!r})"
     try:
-        with rasterio.open(path, driver="GTiff") as source:
+        with rasterio.Env(**_ALONE), rasterio.open(path, driver="GTiff") as source:
             return None if source.crs is not None else "no coordinate reference system"
     except rasterio.errors.RasterioError as error:
         return f"does not open as GeoTIFF ({error})"
@@ -167,5 +131,5 @@ def cog_fault(path: Path) -> str | None:
     fault = tiff_fault(path)
     if fault is not None:
         return fault
-    valid, errors, _ = cog_validate(path, quiet=True, config={"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"})
+    valid, errors, _ = cog_validate(path, quiet=True, config=_ALONE)
     return None if valid else f"not a valid cloud-optimised GeoTIFF ({'; '.join(errors)})"

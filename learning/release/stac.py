@@ -19,9 +19,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pystac
 
-from learning.release import layout, stac_items
+from learning.release import layout, stac_items, stac_maps
 from learning.release.contents import ReleaseContents
 from learning.release.licences import licence_words, stac_licence
+from learning.release.map_vectors import VectorArtefact
 from learning.release.rasters import MapArtefact
 from learning.release.stac_items import EXTENSIONS
 from learning.release.text import canonical_json, write_text
@@ -44,6 +45,7 @@ class Written:
     annotations: AnnotationSummary
     model_dir: str | None
     maps: tuple[MapArtefact, ...]
+    vectors: VectorArtefact | None = None
 
 
 def relative(target: str, *, seen_from: str) -> str:
@@ -101,8 +103,11 @@ def _items(root: Path, name: str, contents: ReleaseContents, written: Written) -
         yield _with_assets(root, name, stac_items.model_item(contents, contents.model), assets)
     elif contents.maps is not None:
         for piece in written.maps:
-            assets = stac_items.map_assets(contents, contents.maps, piece)
-            yield _with_assets(root, name, stac_items.map_item(contents, contents.maps, piece), assets)
+            assets = stac_maps.map_assets(contents, contents.maps, piece)
+            yield _with_assets(root, name, stac_maps.map_item(contents, contents.maps, piece), assets)
+        if written.vectors is not None:
+            assets = stac_maps.vector_assets(contents, written.vectors)
+            yield _with_assets(root, name, stac_maps.vector_item(contents, contents.maps, written.vectors), assets)
 
 
 def _with_assets(root: Path, collection: str, item: pystac.Item, assets: dict[str, pystac.Asset]) -> pystac.Item:

@@ -9,8 +9,7 @@ from typing import Any
 import pystac
 
 from learning.release import cards, geodesy, layout
-from learning.release.contents import Affine6, MapRecord, ModelRecord, ReleaseContents
-from learning.release.rasters import MapArtefact, map_values
+from learning.release.contents import Affine6, ModelRecord, ReleaseContents
 from learning.release.vectors import SCHEMA, AnnotationSummary
 
 EXTENSIONS = {
@@ -86,11 +85,12 @@ def relations(name: str, contents: ReleaseContents) -> list[tuple[str, str, str]
         if contents.model is not None:
             path = layout.item_path("models", _model_id(contents.model))
             links.append(("derived_from", path, f"{contents.model.name} {contents.model.version}"))
+        links.append(("derived_from", dataset, "Masks that the reviewed coverage is made of"))
         return links
     return []
 
 
-def _item(
+def item(
     item_id: str,
     contents: ReleaseContents,
     *,
@@ -114,7 +114,8 @@ def _item(
     )
 
 
-def _projection(contents: ReleaseContents, transform: Affine6, width: int, height: int) -> dict[str, Any]:
+def projection(contents: ReleaseContents, transform: Affine6, width: int, height: int) -> dict[str, Any]:
+    """The projection extension's fields of a raster on the layer's CRS."""
     code = geodesy.crs_code(contents.layer.crs)
     bounds = geodesy.window_bounds(transform, x_px=0, y_px=0, width=width, height=height)
     fields: dict[str, Any] = {
@@ -137,10 +138,10 @@ def imagery_item(contents: ReleaseContents) -> pystac.Item:
         "solcommun:bands": list(layer.bands),
         "solcommun:attribution": layer.attribution,
         "solcommun:sha256": layer.sha256,
-        **_projection(contents, layer.transform, layer.width, layer.height),
+        **projection(contents, layer.transform, layer.width, layer.height),
     }
     bounds = layer_bounds(contents)
-    return _item(layer.slug, contents, bounds=bounds, extensions=["projection"], properties=properties)
+    return item(layer.slug, contents, bounds=bounds, extensions=["projection"], properties=properties)
 
 
 def annotation_item(contents: ReleaseContents, summary: AnnotationSummary) -> pystac.Item:
@@ -163,7 +164,7 @@ def annotation_item(contents: ReleaseContents, summary: AnnotationSummary) -> py
         "proj:code": geodesy.crs_code(contents.layer.crs),
         "proj:bbox": list(summary.bounds_crs),
     }
-    return _item(
+    return item(
         f"{contents.campaign.slug}-annotations",
         contents,
         bounds=summary.bounds_crs,
@@ -223,10 +224,10 @@ def tile_item(contents: ReleaseContents, row: dict[str, Any]) -> pystac.Item:
         "label:overviews": [{"property_key": "labels", "counts": counts}],
         "solcommun:split": row["split"],
         "solcommun:revision_ids": row["revision_ids"],
-        **_projection(contents, (a, b, bounds[0], d, e, bounds[3]), size, size),
+        **projection(contents, (a, b, bounds[0], d, e, bounds[3]), size, size),
     }
     extensions = ["file", "label", "projection"]
-    return _item(row["id"], contents, bounds=bounds, extensions=extensions, properties=properties, day=row["date"])
+    return item(row["id"], contents, bounds=bounds, extensions=extensions, properties=properties, day=row["date"])
 
 
 def tile_assets(contents: ReleaseContents, row: dict[str, Any]) -> dict[str, pystac.Asset]:
@@ -291,14 +292,19 @@ def model_item(contents: ReleaseContents, model: ModelRecord) -> pystac.Item:
                     "dim_order": ["batch", "class", "height", "width"],
                     "data_type": "float32",
                 },
-                "classification:classes": classes_of(contents, channels),
+                "classification:classes": _output_classes(contents, channels),
                 "post_processing_function": None,
             }
         ],
     }
     extensions = ["classification", "file", "mlm", "version"]
     bounds = layer_bounds(contents)
-    return _item(_model_id(model), contents, bounds=bounds, extensions=extensions, properties=properties)
+    return item(_model_id(model), contents, bounds=bounds, extensions=extensions, properties=properties)
+
+
+def _output_classes(contents: ReleaseContents, channels: dict[str, int]) -> list[dict[str, object]]:
+    """Classes of the output's channels, without the title that stac-model, the extension's own package, refuses."""
+    return [{k: v for k, v in entry.items() if k != "title"} for entry in classes_of(contents, channels)]
 
 
 def _model_input(model: ModelRecord) -> dict[str, Any]:
@@ -352,64 +358,5 @@ def model_assets(model: ModelRecord, folder: str) -> dict[str, pystac.Asset]:
             media_type="application/octet-stream; framework=onnx",
             roles=["mlm:model"],
             extra_fields={"mlm:artifact_type": "torch.onnx.export", "bands": bands},
-        )
-    return assets
-
-
-def map_item(contents: ReleaseContents, maps: MapRecord, piece: MapArtefact) -> pystac.Item:
-    """One piece of the prediction map."""
-    grid = piece.grid
-    model_path = layout.item_path("models", f"{maps.model_name}-{maps.model_version}")
-    properties = {
-        "version": contents.version,
-        "gsd": contents.layer.gsd_m,
-        "processing:level": "L4",
-        "processing:datetime": f"{maps.predicted_on.isoformat()}T00:00:00Z",
-        "processing:software": {"solcommun": contents.software_version, "commit": contents.code_commit},
-        "processing:lineage": f"Predicted by {maps.model_name} {maps.model_version} (run {maps.prediction_id}).",
-        "processing:expression": {"format": "stac-mlm", "expression": model_path},
-        **_projection(contents, grid.transform, grid.width, grid.height),
-    }
-    bounds = geodesy.window_bounds(grid.transform, x_px=0, y_px=0, width=grid.width, height=grid.height)
-    extensions = ["classification", "file", "processing", "projection", "raster", "version"]
-    return _item(piece.item_id, contents, bounds=bounds, extensions=extensions, properties=properties)
-
-
-def map_assets(contents: ReleaseContents, maps: MapRecord, piece: MapArtefact) -> dict[str, pystac.Asset]:
-    """Class and entropy rasters of one piece, and the accuracy statement of the whole map."""
-    resolution = {"raster:spatial_resolution": contents.layer.gsd_m, "raster:sampling": "area"}
-    nodata = {"value": maps.class_nodata, "name": "no-data", "description": "No imagery", "nodata": True}
-    classes = [nodata, *classes_of(contents, map_values(maps, contents.nomenclature))]
-    band: dict[str, object] = {"name": "entropy", "data_type": "uint8", "unit": "nat"}
-    if maps.entropy_nodata is not None:
-        band["nodata"] = maps.entropy_nodata
-    assets = {
-        "classes": pystac.Asset(
-            piece.class_path,
-            title="Most likely class",
-            media_type=COG,
-            roles=["data"],
-            extra_fields={
-                **resolution,
-                "classification:classes": classes,
-                "bands": [{"name": "class", "data_type": "uint8", "nodata": maps.class_nodata}],
-            },
-        ),
-        "accuracy": pystac.Asset(
-            layout.ACCURACY, title="Accuracy and areas", media_type="application/json", roles=["metadata"]
-        ),
-    }
-    if piece.entropy_path is not None and maps.entropy_scale is not None:
-        assets["entropy"] = pystac.Asset(
-            piece.entropy_path,
-            title="Entropy of the prediction",
-            media_type=COG,
-            roles=["data"],
-            extra_fields={
-                **resolution,
-                "raster:scale": maps.entropy_scale,
-                "raster:offset": maps.entropy_offset,
-                "bands": [band],
-            },
         )
     return assets

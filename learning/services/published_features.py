@@ -38,7 +38,7 @@ class PublishedFeatures:
 
 def published_features() -> list[PublishedFeatures]:
     """Every collection: of each campaign's latest release, then of all releases, newest first."""
-    releases = list(Release.objects.public().select_related("campaign").order_by("-published_at", "-pk"))
+    releases = list(Release.objects.standing().select_related("campaign").order_by("-published_at", "-pk"))
     latest: dict[int, Release] = {}
     for release in releases:
         latest.setdefault(release.campaign_id, release)
@@ -61,16 +61,27 @@ def features_named(collection_id: str, *, version: str = "") -> PublishedFeature
     if found is None:
         return None
     name, kind = found.groups()
-    public = Release.objects.public().select_related("campaign").order_by("-published_at", "-pk")
-    release = public.filter(folder=name).first()
+    standing = Release.objects.standing().select_related("campaign").order_by("-published_at", "-pk")
+    release = standing.filter(folder=name).first()
     is_latest = release is None
     if release is None:
-        of_campaign = public.filter(campaign__slug=name)
+        of_campaign = standing.filter(campaign__slug=name)
         release = (of_campaign.filter(version=version) if version else of_campaign).first()
     source = source_of(release, kind) if release is not None else None
     if release is None or source is None:
         return None
     return PublishedFeatures(collection_id, kind, release, is_latest, source)
+
+
+def withdrawn_release(collection_id: str, *, version: str = "") -> Release | None:
+    """The withdrawn release that a collection was of; None = there is no such one."""
+    found = _NAME.fullmatch(collection_id)
+    if found is None:
+        return None
+    withdrawn = Release.objects.public().filter(yanked_at__isnull=False)
+    return (
+        withdrawn.filter(folder=found[1]).first() or withdrawn.filter(campaign__slug=found[1], version=version).first()
+    )
 
 
 def source_of(release: Release, kind: str) -> FeatureFile | None:

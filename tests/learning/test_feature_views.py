@@ -18,6 +18,7 @@ from ogcapi_registry import validate_ogc_api
 from openapi_spec_validator import validate as validate_openapi
 
 from learning.models import Release
+from learning.services.withdrawal import withdraw_release
 
 pytestmark = pytest.mark.django_db
 LAMBERT_93 = "http://www.opengis.net/def/crs/EPSG/0/2154"
@@ -184,6 +185,22 @@ def test_a_release_that_is_not_published_or_whose_files_are_away_shows_nothing(r
     shutil.rmtree(path)
     assert get("collections/camp.annotations/items").status_code == 404
     assert json.loads(get("collections").content)["collections"] == []
+
+
+def test_a_withdrawn_release_is_gone_and_the_one_before_is_the_latest_again(release: Release) -> None:
+    second = release_with(release.campaign, "2.0.0", blobs(20, seed=9))
+    first_page = json.loads(get("collections/camp.annotations/items", limit=5).content)
+    withdraw_release(release=second, actor=None, reason="Wrong imagery.")
+    for answer in (
+        get("collections/camp-2.0.0.annotations/items"),
+        get("collections/camp-2.0.0.annotations"),
+        follow(hrefs(first_page, "next")[0]),
+    ):
+        assert answer.status_code == 410 and "Wrong imagery." in json.loads(answer.content)["description"]
+        assert faults("exception", json.loads(answer.content)) == []
+    assert json.loads(get("collections/camp.annotations/items").content)["numberMatched"] == 100
+    names = [item["id"] for item in json.loads(get("collections").content)["collections"]]
+    assert names == ["camp.annotations", "camp.map", "camp-1.0.0.annotations", "camp-1.0.0.map"]
 
 
 def test_too_many_requests_are_told_when_to_come_back(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from annotation.errors import SolcommunError
 from annotation.jobs.registry import run_job
 from annotation.models import Job
 
+SECONDS_BETWEEN_TRIES = 1.0
+
 
 @contextmanager
 def errors_for_people() -> Iterator[None]:
@@ -60,6 +62,19 @@ def follow_job(job: Job, *, out: TextIO, here: bool) -> Job:
     if job.state != Job.State.SUCCEEDED:
         raise CommandError((job.error.split("\n", 1)[0] or f"The job ended {job.state}.").strip())
     return job
+
+
+def do_job_here(job: Job, *, out: TextIO) -> Job:
+    """Do a job in this process; one whose own process died is taken over once its lease has lapsed.
+
+    Raises: CommandError when it does not succeed.
+    """
+    job.refresh_from_db()
+    while not job.is_finished:
+        if not run_job(str(job.id)):
+            time.sleep(SECONDS_BETWEEN_TRIES)
+        job.refresh_from_db()
+    return follow_job(job, out=out, here=False)
 
 
 def progress_stream(json_output: bool) -> TextIO:

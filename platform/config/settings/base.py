@@ -233,6 +233,7 @@ RELEASES_DIR = DATA_DIR / "releases"
 SEGMENTS_DIR = DATA_DIR / "segments"  # made again when missing
 ENCODER_WEIGHTS_DIR = Path(env.str("ENCODER_WEIGHTS_DIR", default="") or DATA_DIR / "encoders")  # the operator's files
 UPLOADS_DIR = DATA_DIR / "uploads"  # weights that wait for a worker
+DEPOSITS_DIR = DATA_DIR / "deposits"  # what is on its way to an archive
 EXPORTS_DIR = DATA_DIR / "exports"  # what people asked to have of themselves, for a few days
 
 # --- queue: the job row in PostgreSQL is the truth, a message only says "look" ---
@@ -293,6 +294,9 @@ REPORTS_WITHOUT_ACCOUNT = env.bool("REPORTS_WITHOUT_ACCOUNT", default=True)
 REPORTS_PER_HOUR = env.int("REPORTS_PER_HOUR", default=10)  # of one network address
 REPORTS_PER_HOUR_SIGNED_IN = 60
 REPORT_CONTACT_DAYS = env.int("REPORT_CONTACT_DAYS", default=730)
+
+# The feed of changes stops so long before now: by how much the clocks of machines that write may differ.
+CHANGES_MARGIN_S = 5.0
 
 # In each process's memory, so that a broker that is away stops neither reading nor saving; a limit is then per process.
 _MEMORY = "django.core.cache.backends.locmem.LocMemCache"
@@ -366,6 +370,16 @@ SPECTACULAR_SETTINGS = {
 
 # Where this platform's code is published, cited by every release; empty: releases name the commit alone.
 CODE_URL = env.str("CODE_URL", default="")
+# --- releases taken elsewhere (docs/adr/0048). The defaults are trial sites where there is one. ---
+SITE_URL = env.str("SITE_URL", default="").rstrip("/")  # deposits link to the releases' pages
+ZENODO_URL = env.str("ZENODO_URL", default="https://sandbox.zenodo.org")
+ZENODO_TOKEN = env.str("ZENODO_TOKEN", default="")
+DATAGOUV_URL = env.str("DATAGOUV_URL", default="https://demo.data.gouv.fr")
+DATAGOUV_API_KEY = env.str("DATAGOUV_API_KEY", default="")
+DATAGOUV_ORGANIZATION = env.str("DATAGOUV_ORGANIZATION", default="")
+HUGGINGFACE_URL = env.str("HUGGINGFACE_URL", default="https://huggingface.co")
+HUGGINGFACE_TOKEN = env.str("HUGGINGFACE_TOKEN", default="")
+HUGGINGFACE_NAMESPACE = env.str("HUGGINGFACE_NAMESPACE", default="")
 
 # --- browser-side security ---
 from csp.constants import NONCE, SELF

@@ -22,6 +22,7 @@ PREDICTIONS_DIR = DATA_DIR / "predictions"
 RELEASES_DIR = DATA_DIR / "releases"
 SEGMENTS_DIR = DATA_DIR / "segments"
 ENCODER_WEIGHTS_DIR = DATA_DIR / "encoders"
+DEPOSITS_DIR = DATA_DIR / "deposits"
 EXPORTS_DIR = DATA_DIR / "exports"
 UPLOADS_DIR = DATA_DIR / "uploads"
 # Static files are looked for when they are asked for: listing them all took each new test client half a second.

@@ -14,7 +14,7 @@ import pytest
 import rasterio
 
 from learning.release.contents import ReleaseContents
-from learning.release.dataset import write_dataset
+from learning.release.dataset import write_dataset, write_image, write_mask
 from learning.release.errors import InvalidContents
 
 TRAIN = "gers_aerial_train/gers_2019/Z0000_0000/img/IMG_000002.tif"
@@ -133,3 +133,20 @@ def test_a_layer_whose_file_does_not_match_its_record_is_refused(contents: Relea
             layer=layer,
             nomenclature=contents.nomenclature,
         )
+
+
+def test_images_and_masks_are_the_same_bytes_whatever_number_of_threads_gdal_may_use(
+    contents: ReleaseContents, tmp_path: Path
+) -> None:
+    rng, transform = np.random.default_rng(5), rasterio.Affine(*contents.layer.transform)
+    mask, image = rng.integers(0, 4, (128, 128), np.uint8), rng.integers(0, 255, (4, 128, 128), np.uint8)
+    written = []
+    for threads in ("1", "4"):
+        folder = tmp_path / threads
+        with rasterio.Env(GDAL_NUM_THREADS=threads):
+            write_mask(
+                folder / "m.tif", mask, crs="EPSG:2154", transform=transform, classes=contents.nomenclature.classes
+            )
+            write_image(folder / "i.tif", image, layer=contents.layer, transform=transform)
+        written.append([(folder / name).read_bytes() for name in ("m.tif", "i.tif")])
+    assert written[0] == written[1]

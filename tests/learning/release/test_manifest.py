@@ -114,7 +114,7 @@ def test_a_release_forged_with_new_sums_is_told_by_the_published_digest(release:
         ("annotations/annotations.parquet", b"PAR1 not parquet PAR1"),
         ("annotations/annotations.gpkg", b"SQLite format 3\0" + b"\0" * 100),
         ("models/gers-unet-3/weights.safetensors", b"\xff" * 64),
-        ("maps/SOLCOMMUN_1-0-0_CLASS_2019_COG_LAMB93_gers-0426-6435_2026-11-22.tif", b"II*\0" + b"\0" * 40),
+        ("maps/SOLCOMMUN_1-0-0_CLASS_2019_COG_LAMB93_gers-0420-6440_2026-11-22.tif", b"II*\0" + b"\0" * 40),
         ("dataset/gers_aerial_train/gers_2019/Z0000_0000/img/IMG_000001.tif", b"not a tiff"),
         ("models/gers-unet-3/config.json", b"{"),
         ("dataset/tiles.parquet", b"x"),

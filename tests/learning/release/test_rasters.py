@@ -14,7 +14,7 @@ from learning.release.contents import MapFile, ReleaseContents
 from learning.release.errors import InvalidContents, UnusableArtefact
 from learning.release.rasters import check_class_map, cog_fault, map_colours, map_values, tiff_fault
 
-CLASS = "maps/SOLCOMMUN_1-0-0_CLASS_2019_COG_LAMB93_gers-0426-6435_2026-11-22.tif"
+CLASS = "maps/SOLCOMMUN_1-0-0_CLASS_2019_COG_LAMB93_gers-0420-6440_2026-11-22.tif"
 
 
 def test_maps_are_copied_byte_for_byte_under_ign_s_naming_scheme(contents: ReleaseContents, tmp_path: Path) -> None:
