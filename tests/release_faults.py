@@ -132,7 +132,7 @@ def meet_fault(campaign: Any, made_by: Worker, *, point: str, fault: str, plant:
 
 
 def run_again(campaign: Any, made_by: Worker, job: Job, name: str, *, plant: str) -> None:
-    """As the sweep or a person would: the job of a dead worker is taken over, a release that failed is asked for anew."""
+    """As the sweep or a person would: a dead worker's job is taken over, a release that failed is asked for anew."""
     job.refresh_from_db()
     if job.state == "running":  # nobody renews its lease any more
         Job.objects.filter(pk=job.pk).update(leased_until=Now() - timedelta(seconds=1))

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from django.db.models import F
 from django.test import Client
 from learning_rows import labelled_campaign, without_licence, worker_environment
 from scenes import labelled_scene
@@ -176,6 +177,29 @@ def test_labels_given_without_a_licence_alone_are_nothing_to_publish() -> None:
     without_licence(scene.pool_tiles()[0].annotations.get())
     with pytest.raises(NothingToPublish):
         start_release(campaign=scene.campaign, actor=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_lost_its_job_fails_without_taking_the_release_from_the_one_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = labelled_scene(tmp_path, pool_tiles=2)
+
+    def taken_over(point: str) -> None:
+        if point == "release:dataset":
+            Job.objects.update(fence=F("fence") + 1)
+            raise FileNotFoundError("the other worker began anew")
+
+    monkeypatch.setattr(job_module, "faultpoint", taken_over)
+    job = start_release(campaign=scene.campaign, actor=None)
+    run_job(str(job.id))
+    release = Release.objects.get()
+    assert release.state == "staging" and release.is_frozen and release.labels.exists()
+    assert staging_dir(release).exists()
+    monkeypatch.setattr(job_module, "faultpoint", job_module.no_fault)
+    Job.objects.update(leased_until=None, state="queued")
+    run_job(str(job.id))
+    assert not verify(Release.objects.public().get().path).faults
 
 
 KILLED = """
