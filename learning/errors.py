@@ -133,6 +133,12 @@ class InvalidPredictionGrid(LearningError):
     code: ClassVar[str] = "invalid_prediction_grid"
 
 
+class ModelNotPortable(LearningError):
+    """A model cannot be published as files that run elsewhere: they compute something else, or cannot be made."""
+
+    code: ClassVar[str] = "model_not_portable"
+
+
 class NotProbabilities(LearningError):
     """The array does not hold class probabilities (logits passed by mistake, say)."""
 

@@ -10,8 +10,11 @@ from learning import (
     import_pages,
     map_request_pages,
     model_pages,
+    new_release_pages,
     pages,
     release_desk_pages,
+    release_documents,
+    release_feeds,
     retraining_pages,
     trust_pages,
 )
@@ -62,6 +65,7 @@ urlpatterns = [
     path(f"{_TRUST}batch/", batch_pages.RevertBatchView.as_view(), name="revert-batch"),
     path(f"{_TRUST}reverts/<int:revert_id>/", trust_pages.RevertView.as_view(), name="revert"),
     path("campaigns/<slug:slug>/releases/", release_desk_pages.ReleaseDeskView.as_view(), name="release-desk"),
+    path("campaigns/<slug:slug>/releases/new/", new_release_pages.NewReleaseView.as_view(), name="new-release"),
     path(
         "campaigns/<slug:slug>/releases/<release_name:name>/withdraw/",
         release_desk_pages.WithdrawView.as_view(),
@@ -74,5 +78,8 @@ urlpatterns = [
     path("stac/<slug:slug>/catalog.json", catalogue_views.stac_campaign, name="stac-campaign"),
     path("stac/<slug:slug>/earlier-<int:page>.json", catalogue_views.stac_campaign, name="stac-campaign-earlier"),
     path("stac/<slug:slug>/<release_version:numbers>.json", catalogue_views.stac_release, name="stac-release"),
+    path("releases/feed.atom", release_feeds.releases_feed, name="releases-feed"),
+    path("campaigns/<slug:slug>/releases.atom", release_feeds.releases_feed, name="campaign-releases-feed"),
     path("releases/<release_name:name>/", pages.ReleaseView.as_view(), name="release"),
+    path("releases/<release_name:name>/model/", release_documents.ModelCardView.as_view(), name="model-card"),
 ]

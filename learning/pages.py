@@ -13,15 +13,18 @@ from django.views.generic import ListView, TemplateView
 
 from annotation.pictures import strip_of
 from annotation.views import in_words, map_boot
+from learning.catalogue_filters import Filters, choices
 from learning.map_layers import layers_with
 from learning.model_figures import NamedClass, named_classes, score_rows
 from learning.models import Evaluation, Prediction, Release
 from learning.release import layout
 from learning.release.manifest import FileEntry
+from learning.release_documents import card_of, changes_shown, citation_of, licence_rows
 from learning.views import listed_files
 from learning.withdrawn_pages import gone
 
 MOST_LISTED = 40
+VERSIONS_SHOWN = 20
 GROUPS = (
     "",
     layout.ANNOTATIONS_DIR,
@@ -33,19 +36,22 @@ GROUPS = (
 
 
 class ReleaseListView(ListView):
-    """Every published release, newest first."""
+    """Published releases, newest first, those that answer to what the address asks for."""
 
     template_name = "learning/release_list.html"
     context_object_name = "releases"
     paginate_by = 24
+    filters: Filters
 
     def get_queryset(self) -> Any:
-        """Published releases only."""
-        return Release.objects.public().select_related("campaign__layer")
+        """Published releases only, withdrawn ones among them."""
+        self.filters = Filters.of(self.request.GET)
+        return self.filters.applied(Release.objects.public().select_related("campaign__layer"))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """The cards of this page."""
         context = super().get_context_data(**kwargs)
+        context |= {"filters": self.filters, **choices()}
         context["cards"] = [(release, strip_of(release.campaign.layer)) for release in context["releases"]]
         return context
 
@@ -104,6 +110,12 @@ class ReleaseView(TemplateView):
                 "looks": {code: {"name": item.name, "colour": item.colour} for code, item in classes.items()},
             },
             page_url=page_url,
+            cite=citation_of(release, page_url=page_url),
+            licences=licence_rows(release, {item.path for item in files}),
+            has_card=card_of(release) is not None,
+            versions=list(campaign.releases.public().order_by("-published_at")[:VERSIONS_SHOWN]),
+            ogc_url=self.request.build_absolute_uri(reverse("ogc-landing")),
+            **changes_shown(release, classes),
             **kwargs,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.models import Campaign
-from learning.services import releases, scheduling, submission_checks
+from learning.services import release_schedule, releases, scheduling, submission_checks
 
 
 @shared_task(name="learning.tasks.consider_retraining")  # type: ignore[untyped-decorator]
@@ -19,6 +19,13 @@ def consider_retraining() -> None:
 def check_submissions() -> None:
     """Hold what was handed in against the map and other people's labels."""
     submission_checks.check_submissions()
+
+
+@shared_task(name="learning.tasks.consider_releases")  # type: ignore[untyped-decorator]
+def consider_releases() -> None:
+    """Ask every campaign's policy whether it is time for a release; one that is closed may have its last."""
+    for campaign in Campaign.objects.filter(release_policy__enabled=True):
+        release_schedule.consider_release(campaign)
 
 
 @shared_task(name="learning.tasks.sweep_releases")  # type: ignore[untyped-decorator]

@@ -10,12 +10,13 @@ from learning.core.durable import write_durably
 from learning.core.uncertainty import pixel_score
 from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel
+from learning.models.predictions import MADE_WITH
 from learning.services.round_options import other_opinions, round_options
 
 if TYPE_CHECKING:
     from learning.core.model_file import TrainedModel as LoadedModel
 
-FILE = "made_with.json"
+FILE = MADE_WITH
 
 
 def made_with(prediction: Prediction) -> dict[str, Any]:

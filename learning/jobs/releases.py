@@ -10,6 +10,7 @@ from annotation.errors import JobLost
 from annotation.jobs.registry import job
 from annotation.models import Job
 from annotation.services.jobs import TRANSIENT, JobContext
+from learning.jobs.runnable_models import with_runnable_model
 from learning.models import Release
 from learning.release.bundle import FAULT_POINTS, StagedRelease, discard_staged, publish_staged, stage_release
 from learning.services import releases
@@ -58,7 +59,7 @@ def staged_release(release: Release, *, staging: Path, work: Path, progress: Cal
     remove. The same bytes whoever calls, wherever and whenever.
     """
     discard_staged(work)
-    contents = release_contents(release, work_dir=work)
+    contents = with_runnable_model(release_contents(release, work_dir=work), work_dir=work)
     return stage_release(contents, staging, faultpoint=faultpoint, progress=progress)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from django.conf import settings
@@ -9,6 +10,8 @@ from django.contrib.gis.db import models
 from django.db.models import Q
 
 from learning.models.training import TrainedModel
+
+MADE_WITH = "made_with.json"  # beside the files: how the map is computed, fixed when it is begun
 
 
 class PredictionQuerySet(models.QuerySet["Prediction"]):
@@ -76,6 +79,15 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} on {self.area_name or self.layer}"
+
+    @property
+    def core_px(self) -> int | None:
+        """Side of the part of a window that was kept, in pixels; None: not written down."""
+        try:
+            kept = json.loads(self.path(MADE_WITH).read_bytes())
+        except FileNotFoundError:
+            return None
+        return int(kept["core_px"]) if "core_px" in kept else None
 
     @property
     def is_requested(self) -> bool:

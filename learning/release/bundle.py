@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from learning.release import cards, dataset, dcat, documents, layout, stac, style_files, vectors
+from learning.release import cards, dataset, dcat, documents, layout, notes, stac, style_files, vectors
+from learning.release.annotation_rows import RowRules
 from learning.release.contents import ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
 from learning.release.manifest import verify, write_manifest
@@ -108,12 +109,11 @@ def stage_release(
 def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str], None]) -> stac.Written:
     """Everything but catalogue and manifest."""
     layer = contents.layer
-    codes = frozenset(item.code for item in contents.nomenclature.classes)
-    annotations = vectors.write_annotations_parquet(
-        root, contents.annotations, crs=layer.crs, codes=codes, account_names=contents.account_names
+    rules = RowRules.of(contents, account_names=contents.account_names)
+    annotations = vectors.write_annotations(
+        root, contents.annotations, rules=rules, crs=layer.crs, published_on=contents.published_on
     )
     reach("release:annotations.parquet")
-    vectors.write_annotations_gpkg(root, crs=layer.crs, published_on=contents.published_on)
     reach("release:annotations.gpkg")
     vectors.write_annotations_geojson(root, crs=layer.crs)
     reach("release:annotations.geojson")
@@ -136,6 +136,7 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
     style_files.write_styles(root, contents, with_polygons=polygons is not None)
     reach("release:maps")
     documents.write_root_documents(root, contents, annotations=annotations, dataset=tiles, map_pieces=len(maps))
+    notes.write_notes(root, contents)
     write_text(root / layout.RELEASE, canonical_json(documents.release_json(contents, annotations, tiles)))
     reach("release:documents")
     return stac.Written(annotations=annotations, model_dir=model_dir, maps=tuple(maps), vectors=polygons)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from learning.release import documents, layout
+from learning.release import documents, layout, model_files
 from learning.release.contents import (
     ClassScore,
     HoldoutScores,
@@ -16,35 +16,32 @@ from learning.release.contents import (
     ReleaseContents,
     TrainingSummary,
 )
-from learning.release.errors import UnusableArtefact
 from learning.release.licences import hub_licences, licence_words
 from learning.release.text import canonical_json, write_text
 from learning.release.weights import read_weights_header
 
 WEIGHTS = "weights.safetensors"
-ONNX = "model.onnx"
 CONFIG = "config.json"
 METRICS = "metrics.json"
 CODE = "code.json"
 
 
 def write_model(root: Path, contents: ReleaseContents, model: ModelRecord) -> str:
-    """Write the model's folder (weights, ONNX when given, config, metrics, code reference, card, licence).
+    """Write the model's folder: weights, what runs them elsewhere, config, metrics, code reference, card, licence.
 
     Returns: the folder, relative to `root`.
-    Raises:  UnusableArtefact: the weights are not a readable safetensors file.
+    Raises:  UnusableArtefact: the weights are not a readable safetensors file, or code or graph are empty.
     """
     relative = layout.model_dir(model.name, model.version)
     folder = root / relative
     folder.mkdir(parents=True)
     read_weights_header(model.weights_path)
     shutil.copyfile(model.weights_path, folder / WEIGHTS)
-    if model.onnx_path is not None:
-        if model.onnx_path.stat().st_size == 0:
-            raise UnusableArtefact(f"{model.onnx_path.name} is empty; export the model again")
-        shutil.copyfile(model.onnx_path, folder / ONNX)
+    if model.runnable is not None:
+        model_files.write_runnable(folder, model.runnable, contents)
     write_text(folder / CONFIG, canonical_json(model_config(model, contents)))
-    write_text(folder / METRICS, canonical_json(scores_json(model.scores)))
+    export = {} if model.runnable is None else {"export": model_files.export_json(model.runnable, contents)}
+    write_text(folder / METRICS, canonical_json(scores_json(model.scores) | export))
     code = {
         "repository": contents.code_url,
         "commit": model.training.code_commit if model.training else model.code_commit,
@@ -85,6 +82,7 @@ def model_config(model: ModelRecord, contents: ReleaseContents) -> dict[str, obj
         **({"head_rows": list(model.head_rows)} if model.head_rows else {}),
         "training": None if model.training is None else training_json(model.training),
         **({} if model.origin is None else {"origin": origin_json(model.origin)}),
+        **({} if model.runnable is None else {"run": model_files.runnable_config(model.runnable)}),
     }
 
 
@@ -102,6 +100,7 @@ def training_json(training: TrainingSummary) -> dict[str, object]:
         "hyperparameters": dict(training.hyperparameters),
         "finished_at": training.finished_at.isoformat(),
         "initial_weights": training.initial_weights,
+        "seconds": training.seconds,
     }
 
 
@@ -204,7 +203,8 @@ def model_card(model: ModelRecord, contents: ReleaseContents) -> str:
         f"## Training data\n\n{_training_words(model)}\n\n"
         f"## Evaluation\n\n{_score_table(model.scores, contents)}{_calibration_words(model)}\n"
         f"## Limits\n\n{_limits(model, contents)}\n"
-        f"## Use\n\n```python\n{_usage(model)}```\n\n"
+        f"## Cost\n\n{_cost_words(model)}\n\n"
+        f"## Use\n\n{_use(model, contents)}\n"
         f"## Licence\n\n{licence_words(model.licence)}. {contents.attribution}\n"
     )
 
@@ -306,6 +306,29 @@ def _limits(model: ModelRecord, contents: ReleaseContents) -> str:
         "Two maps made by different models do not show change of the ground.",
     )
     return "".join(f"- {text}\n" for text in (*always, *model.limits))
+
+
+def _cost_words(model: ModelRecord) -> str:
+    """Time and energy of the training, as far as they are known."""
+    training = model.training
+    if training is None:
+        return "Not trained here: time and energy of the training are not known."
+    if training.seconds is None:
+        return "Time of the training: not recorded. Energy: not measured."
+    hours = training.seconds / 3600
+    return (
+        f"The training took {hours:.2f} h, judging included. Energy: not measured; as an order of magnitude, hours × "
+        "watts of the machine (a desktop processor takes some 100 W, a data-centre GPU some 700 W): "
+        f"{hours * 0.1:.2g} to {hours * 0.7:.2g} kWh."
+    )
+
+
+def _use(model: ModelRecord, contents: ReleaseContents) -> str:
+    """Lines that label an image: those of predict.py where the release has its own code of the network."""
+    if model.runnable is None:
+        return f"```python\n{_usage(model)}```\n"
+    words = model_files.runnable_words(model.runnable, contents)
+    return f"{words}\n```python\n{model_files.PREDICT_TEXT}```\n"
 
 
 def _usage(model: ModelRecord) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from learning.release.contents import Interval
-
 Version = tuple[int, int, int]
 FIRST_VERSION: Version = (0, 1, 0)
 
@@ -27,10 +25,12 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
-    """A model by its version, with its mean IoU on the hold-out; None where it was not assessed."""
+    """A model by its version, with its mean IoU on the hold-out and the interval's ends; None where not assessed."""
 
     version: str
-    miou: Interval | None = None
+    miou: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,14 @@ def suggested_version(highest: Version | None, changes: ReleaseChanges) -> Sugge
     Corrections alone (labels changed or removed), or nothing, is a patch.
     """
     if highest is None:
-        return Suggestion(_text(FIRST_VERSION), "first")
+        return Suggestion(as_text(FIRST_VERSION), "first")
     major, minor, patch = highest
     breaking = _holding(
         classes_retired=bool(changes.classes_retired),
         licence=bool(changes.licence_before) and changes.licence != changes.licence_before,
     )
     if breaking:
-        return Suggestion(_text((major + 1, 0, 0) if major else (0, minor + 1, 0)), "major", breaking)
+        return Suggestion(as_text((major + 1, 0, 0) if major else (0, minor + 1, 0)), "major", breaking)
     more = _holding(
         labels_added=changes.labels.added > 0,
         classes_added=bool(changes.classes_added),
@@ -100,14 +100,15 @@ def suggested_version(highest: Version | None, changes: ReleaseChanges) -> Sugge
         map=changes.has_map != changes.had_map,
     )
     if more:
-        return Suggestion(_text((major, minor + 1, 0)), "minor", more)
+        return Suggestion(as_text((major, minor + 1, 0)), "minor", more)
     corrections = _holding(labels_corrected=changes.labels.total > 0)
-    return Suggestion(_text((major, minor, patch + 1)), "patch", corrections or ("nothing",))
+    return Suggestion(as_text((major, minor, patch + 1)), "patch", corrections or ("nothing",))
 
 
 def _holding(**facts: bool) -> tuple[str, ...]:
     return tuple(name for name, holds in facts.items() if holds)
 
 
-def _text(version: Version) -> str:
+def as_text(version: Version) -> str:
+    """A version as people write it."""
     return ".".join(map(str, version))

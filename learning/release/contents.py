@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
-from shapely import Polygon
 
+from learning.release.changes import ReleaseChanges
 from learning.release.licences import dataset_licence
 
 Affine6 = tuple[float, float, float, float, float, float]  # (a, b, c, d, e, f) as affine.Affine[:6]
@@ -83,33 +84,6 @@ class NomenclatureInfo:
         """Raster value by class code, for the classes that have one, in order of value."""
         pairs = [(c.code, c.raster_value) for c in self.classes if c.raster_value is not None]
         return dict(sorted(pairs, key=lambda pair: pair[1]))
-
-
-@dataclass(frozen=True, slots=True)
-class AnnotationRecord:
-    """One feature of one published revision; `geometry` is in the layer's CRS."""
-
-    annotation_id: str
-    revision_id: str
-    revision_number: int
-    tile_id: str
-    tile_row: int
-    tile_col: int
-    role: Role
-    feature_id: str
-    class_code: str
-    provenance: str
-    state: str
-    geometry: Polygon
-    contributor_id: str
-    reviewed_on: date | None
-    image_date: date | None
-    licence: str
-
-    @property
-    def sort_key(self) -> tuple[int, int, str, str]:
-        """Order of the records: tile row, tile column, annotation, feature (texts by code point)."""
-        return (self.tile_row, self.tile_col, self.annotation_id, self.feature_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +160,7 @@ class TrainingSummary:
     """What the model was trained on, enough to run the training again.
 
     `tiles` counts all, `validated_tiles` those where people agreed on polygons that an earlier model drew;
-    `labelled_px` counts drawn labels alone.
+    `labelled_px` counts drawn labels alone. `seconds` is how long the training took, None where that is not known.
     """
 
     training_set_id: str
@@ -200,6 +174,7 @@ class TrainingSummary:
     finished_at: datetime
     initial_weights: str | None = None
     validated_tiles: int = 0
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +192,31 @@ class OriginRecord:
     imported_on: datetime
     rows: Mapping[str, tuple[str, ...]]  # channel codes of the source by class code
     left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunnableRecord:
+    """The model as files that run without the platform, and how near to PyTorch they are.
+
+    `network_path` is Python code over torch alone, `onnx_path` the same network for ONNX Runtime; both take images that
+    are normalised outside. `golden` is uint8 (tile_px, tile_px) of class raster values, 0 = no imagery: what the code
+    gives the tile `golden_tile` of the dataset. Differences are the largest of any score on `tiles` golden tiles.
+    """
+
+    network_path: Path
+    onnx_path: Path
+    onnx_opset: int
+    onnx_free_sides: bool
+    onnx_difference: float
+    onnx_other_px: int
+    code_difference: float
+    largest_score: float
+    tiles: int
+    pixels: int
+    core_px: int
+    margin_px: int
+    golden_tile: DatasetTile
+    golden: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class ModelRecord:
     scores: HoldoutScores | None
     architecture_options: Mapping[str, object] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
-    onnx_path: Path | None = None
+    runnable: RunnableRecord | None = None
     base_model: str | None = None
     temperature: float = 1.0
     origin: OriginRecord | None = None
@@ -291,8 +291,8 @@ class MapRecord:
     means the nomenclature's raster values. `renumbered` is the published value of each value of the files, where
     these are a model's own and are renumbered on the way; None means that they are as they are published.
     `polygons` is None where the map has none, for the reason that `no_polygons` gives. Entropy in nats = stored
-    value x `entropy_scale` + `entropy_offset`. `area_statistics` is the design-based estimate (JSON-able); None
-    publishes "not assessed".
+    value x `entropy_scale` + `entropy_offset`. `core_px` is the side of the windows it was computed by, None where that
+    is not known. `area_statistics` is the design-based estimate (JSON-able); None publishes "not assessed".
     """
 
     prediction_id: str
@@ -305,6 +305,7 @@ class MapRecord:
     entropy_scale: float | None = None
     entropy_offset: float = 0.0
     entropy_nodata: int | None = None
+    core_px: int | None = None
     area_statistics: Mapping[str, object] | None = None
     renumbered: Mapping[int, int] | None = None
     polygons: MapPolygons | None = None
@@ -339,9 +340,9 @@ class LeftOut:
 class ReleaseContents:
     """Everything `bundle.stage_release` writes.
 
-    `annotations` come sorted by `AnnotationRecord.sort_key`, `tiles` by (row, col); both may be generators
-    and are read once. `published_on` carries a time zone. `account_names` are never written: a contributor id
-    that is one of them is refused.
+    `annotations` come in batches of `annotation_rows.ROWS`, in the order that `vectors.write_annotations` asks for,
+    `tiles` by (row, col); both may be generators and are read once. `published_on` carries a time zone.
+    `account_names` are never written: a contributor id that is one of them is refused.
     """
 
     version: str
@@ -353,7 +354,7 @@ class ReleaseContents:
     campaign: CampaignInfo
     layer: LayerInfo
     nomenclature: NomenclatureInfo
-    annotations: Iterable[AnnotationRecord]
+    annotations: Iterable[pa.RecordBatch]
     tiles: Iterable[DatasetTile]
     software_version: str
     code_commit: str
@@ -362,6 +363,9 @@ class ReleaseContents:
     maps: MapRecord | None = None
     previous: PreviousRelease | None = None
     left_out: LeftOut = field(default_factory=LeftOut)
+    notes: Mapping[str, str] = field(default_factory=dict)  # a maintainer's words by language; else told from `changes`
+    changes: ReleaseChanges | None = None
+    credits: tuple[str, ...] = ()  # names of people who asked to be named
     publisher: str = "Solcommun"
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 

@@ -10,6 +10,8 @@ from learning.release.contents import MapRecord, ReleaseContents
 from learning.release.dataset import DatasetSummary
 from learning.release.licences import OTHER, hub_licences, licence_href, licence_link, licence_name
 from learning.release.map_grid import TILE_KM
+from learning.release.notes import first_paragraph, notes_in
+from learning.release.records import to_json
 from learning.release.text import canonical_json, write_text
 from learning.release.vectors import AnnotationSummary
 
@@ -149,6 +151,7 @@ def release_json(
             "tiles": dataset.tiles,
             "pixels_by_class": dataset.class_px,
         },
+        **({} if contents.changes is None else {"changes": to_json(contents.changes)}),
         "left_out": {
             "annotations_by_licence": dict(contents.left_out.by_licence),
             "annotations_that_go_on_from_unlicensed_work": contents.left_out.built_on_others,
@@ -173,6 +176,7 @@ def maps_json(maps: MapRecord) -> dict[str, object]:
 
 _WORDS = {
     "fr": {
+        "more": "Voir `NOTES.md`.",
         "head": "## Français\n\n*{title}*\n\n{description}\n",
         "date": "- Publié le {day} par {publisher}. Annotations, masques, modèles, cartes : {licence} ; {attribution}.",
         "imagery": "- Imagerie : {layer}, millésime {vintage}, {gsd:g} m par pixel. {attribution} ; {licence}.",
@@ -195,6 +199,7 @@ _WORDS = {
         "verify": "Vérifier ce dossier : `solcommun verify .` ou `sha256sum -c SHA256SUMS`.",
     },
     "en": {
+        "more": "See `NOTES.md`.",
         "head": "## English\n\n*{title}*\n\n{description}\n",
         "date": "- Published on {day} by {publisher}. Annotations, masks, models, maps: {licence}; {attribution}.",
         "imagery": "- Imagery: {layer}, vintage {vintage}, {gsd:g} m a pixel. {attribution}; {licence}.",
@@ -225,6 +230,7 @@ def _summary(
     words, layer = _WORDS[language], contents.layer
     lines = [
         words["head"].format(title=contents.title[language], description=contents.description[language]),
+        *([f"{first_paragraph(told)} {words['more']}\n"] if (told := notes_in(contents, language)) else []),
         words["date"].format(
             day=contents.published_on.date().isoformat(),
             publisher=contents.publisher,

@@ -10,16 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from learning.release.changes import ReleaseChanges
 from learning.release.contents import CampaignInfo, LayerInfo, LeftOut, ModelRecord, NomenclatureInfo, PreviousRelease
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenMap:
-    """The model's map: which, of which files (SHA-256 by name), and the day on which it was finished."""
+    """The model's map: which, of which files (SHA-256 by name), the day on which it was finished, and the side of the
+    windows that it was computed by (None: not written down)."""
 
     prediction_id: int
     digests: Mapping[str, str]
     predicted_on: date
+    core_px: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,6 @@ class Frozen:
     model_sha256: str = ""
     map: FrozenMap | None = None
     previous: PreviousRelease | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+    changes: ReleaseChanges | None = None
+    credits: tuple[str, ...] = ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 README = "README.md"
+NOTES = "NOTES.md"
+CREDITS = "CREDITS.md"
 LICENCE = "LICENSE.txt"
 IMAGERY_LICENCE = "LICENSE-imagery.txt"
 RELEASE = "release.json"

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
 
+from learning.release import layout
 from learning.release.changes import ModelFigures, ReleaseChanges
+from learning.release.contents import ReleaseContents
 from learning.release.errors import InvalidContents
 from learning.release.rules import EMAIL
+from learning.release.text import write_text
 
 LANGUAGES = ("fr", "en")
 LONGEST = 20_000
@@ -63,6 +67,36 @@ def notes_document(title: str, texts: Mapping[str, str], changes: ReleaseChanges
     return "\n".join(parts)
 
 
+def notes_in(contents: ReleaseContents, language: str) -> str:
+    """What a release says of itself in one language; nothing of one that was frozen before there were notes."""
+    if contents.changes is None:
+        return ""
+    names = {item.code: item.name for item in contents.nomenclature.classes}
+    return contents.notes.get(language) or generated_notes(contents.changes, names, language)
+
+
+def write_notes(root: Path, contents: ReleaseContents) -> None:
+    """Write NOTES.md, and CREDITS.md where somebody asked to be named."""
+    if contents.changes is not None:
+        names = {item.code: item.name for item in contents.nomenclature.classes}
+        title = f"{contents.title['fr']} {contents.version}"
+        write_text(root / layout.NOTES, notes_document(title, contents.notes, contents.changes, names))
+    if contents.credits:
+        write_text(root / layout.CREDITS, credits_document(contents.credits))
+
+
+def credits_document(names: tuple[str, ...]) -> str:
+    """CREDITS.md: who labelled and asked to be named, in alphabetical order."""
+    listed = "".join(f"- {name}\n" for name in names)
+    return (
+        "# Remerciements / Credits\n\n"
+        "Ont étiqueté ce que cette publication contient, et ont demandé à être nommés ; d'autres ne l'ont pas "
+        "demandé.\n\n"
+        "They labelled what this release holds and asked to be named; others did not ask.\n\n"
+        f"{listed}"
+    )
+
+
 class _Words:
     """What both languages share."""
 
@@ -91,8 +125,9 @@ class _Words:
         return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {joint} {parts[-1]}"
 
 
-def _figure(value: float) -> str:
-    return f"{value:.3f}"
+def _figures(model: ModelFigures) -> list[str] | None:
+    figures = [f"{value:.3f}" for value in (model.miou, model.low, model.high) if value is not None]
+    return figures if len(figures) == 3 else None
 
 
 class _English(_Words):
@@ -143,9 +178,10 @@ class _English(_Words):
         return [f"Model {self.judged(now)}.{after}{drawn}"]
 
     def judged(self, model: ModelFigures) -> str:
-        if model.miou is None:
+        figures = _figures(model)
+        if figures is None:
             return f"{model.version}, not assessed"
-        middle, low, high = (_figure(value) for value in (model.miou.estimate, model.miou.low, model.miou.high))
+        middle, low, high = figures
         return f"{model.version}, mean IoU on the control tiles {middle} (95% interval: {low} to {high})"
 
 
@@ -196,11 +232,10 @@ class _French(_Words):
         return [f"Modèle {self.judged(now)}.{after}{drawn}"]
 
     def judged(self, model: ModelFigures) -> str:
-        if model.miou is None:
+        figures = _figures(model)
+        if figures is None:
             return f"{model.version}, non évalué"
-        middle, low, high = (
-            _figure(value).replace(".", ",") for value in (model.miou.estimate, model.miou.low, model.miou.high)
-        )
+        middle, low, high = (figure.replace(".", ",") for figure in figures)
         return f"{model.version}, IoU moyen sur les tuiles de contrôle {middle} (intervalle à 95 % : {low} à {high})"
 
 

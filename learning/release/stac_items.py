@@ -8,9 +8,10 @@ from typing import Any
 
 import pystac
 
-from learning.release import cards, geodesy, layout
+from learning.release import cards, geodesy, layout, model_files
+from learning.release.annotation_rows import SCHEMA
 from learning.release.contents import Affine6, ModelRecord, ReleaseContents
-from learning.release.vectors import SCHEMA, AnnotationSummary
+from learning.release.vectors import AnnotationSummary
 
 EXTENSIONS = {
     name: f"https://stac-extensions.github.io/{name}/v{version}/schema.json"
@@ -330,6 +331,7 @@ def model_assets(model: ModelRecord, folder: str) -> dict[str, pystac.Asset]:
     """Weights, config, code reference, figures and card of a model, ONNX when it was given."""
     bands = [{"name": band} for band in model.bands]
     weights_type = "application/octet-stream; framework=pytorch"
+    runnable = model.runnable
     assets = {
         "weights": pystac.Asset(
             f"{folder}/{cards.WEIGHTS}",
@@ -351,12 +353,38 @@ def model_assets(model: ModelRecord, folder: str) -> dict[str, pystac.Asset]:
     ):
         assets[key] = pystac.Asset(f"{folder}/{name}", title=title, media_type="application/json", roles=["metadata"])
     assets["card"] = pystac.Asset(f"{folder}/README.md", title="Card", media_type="text/markdown", roles=["metadata"])
-    if model.onnx_path is not None:
-        assets["onnx"] = pystac.Asset(
-            f"{folder}/{cards.ONNX}",
+    if runnable is not None:
+        assets |= _runnable_assets(folder, bands)
+    return assets
+
+
+def _runnable_assets(folder: str, bands: list[dict[str, str]]) -> dict[str, pystac.Asset]:
+    """ONNX, the network as code, its use, and what it gives the golden tile."""
+    return {
+        "onnx": pystac.Asset(
+            f"{folder}/{model_files.ONNX}",
             title="Model (ONNX)",
             media_type="application/octet-stream; framework=onnx",
             roles=["mlm:model"],
             extra_fields={"mlm:artifact_type": "torch.onnx.export", "bands": bands},
-        )
-    return assets
+        ),
+        "network": pystac.Asset(
+            f"{folder}/{model_files.NETWORK}",
+            title="Network (Python code over torch)",
+            media_type="text/x-python",
+            roles=["mlm:source_code", "code"],
+            extra_fields={"mlm:entrypoint": "network:label"},
+        ),
+        "predict": pystac.Asset(
+            f"{folder}/{model_files.PREDICT}",
+            title="Labels a GeoTIFF (Python, torch and rasterio)",
+            media_type="text/x-python",
+            roles=["mlm:inference-runtime", "code"],
+        ),
+        "golden": pystac.Asset(
+            f"{folder}/{model_files.GOLDEN}",
+            title="Classes that the code gives the golden tile",
+            media_type=GEOTIFF,
+            roles=["data", "example"],
+        ),
+    }

@@ -22,7 +22,22 @@ SOFTWARE = (
     "django",
 )
 #: What shapes the bytes of a release's files.
-WRITERS = ("numpy", "rasterio", "pyogrio", "pyarrow", "shapely", "pystac", "rio-cogeo", "safetensors", "torch", "onnx")
+WRITERS = (
+    "numpy",
+    "rasterio",
+    "pyogrio",
+    "pyarrow",
+    "shapely",
+    "pystac",
+    "rio-cogeo",
+    "safetensors",
+    "torch",
+    "onnx",
+    "onnx-ir",
+    "onnxscript",
+    "segmentation-models-pytorch",
+    "timm",
+)
 UNKNOWN_COMMIT = "unknown"
 
 

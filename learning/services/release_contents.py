@@ -19,14 +19,12 @@ from django.contrib.auth import get_user_model
 from annotation.core.grid import PixelGrid, TileGrid
 from annotation.core.quarters import on_whole
 from annotation.core.stored_labels import class_index
-from annotation.core.tile_geometry import to_crs
 from annotation.models import AnnotationRevision, Contributor
 from learning.core.map_copies import write_renumbered_copy
 from learning.core.map_files import ENTROPY_LEVELS, NODATA
 from learning.errors import ReleaseInputGone
 from learning.models import Prediction, Release
 from learning.release.contents import (
-    AnnotationRecord,
     DatasetTile,
     LayerInfo,
     MapFile,
@@ -37,6 +35,7 @@ from learning.release.contents import (
 from learning.release.dataset import colour_table
 from learning.release.frozen import Frozen, FrozenMap
 from learning.release.manifest import file_sha256
+from learning.services.annotation_export import annotation_batches
 from learning.services.labels import label_raster
 from learning.services.release_freeze import frozen_inputs
 
@@ -80,7 +79,7 @@ def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
         campaign=frozen.campaign,
         layer=layer_with_pixels(release, frozen),
         nomenclature=frozen.nomenclature,
-        annotations=annotation_records(frozen, labels),
+        annotations=annotation_batches(labels, contributors=public_ids(labels)),
         tiles=dataset_tiles(frozen, labels),
         software_version=frozen.software_version,
         code_commit=frozen.code_commit,
@@ -90,6 +89,9 @@ def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
         previous=frozen.previous,
         account_names=account_names(labels),
         left_out=frozen.left_out,
+        notes=frozen.notes,
+        changes=frozen.changes,
+        credits=frozen.credits,
     )
 
 
@@ -123,36 +125,6 @@ def tile_grid(frozen: Frozen) -> TileGrid:
     layer = frozen.layer
     pixels = PixelGrid(crs=layer.crs, transform=layer.transform, width=layer.width, height=layer.height)
     return TileGrid(pixels=pixels, tile_px=frozen.campaign.tile_px)
-
-
-def annotation_records(frozen: Frozen, labels: list[PublishedLabel]) -> Iterator[AnnotationRecord]:
-    """Features in the order a release wants: tile, annotation and feature ids as text."""
-    aliases = public_ids(labels)
-    grid, tile_px = tile_grid(frozen), frozen.campaign.tile_px
-    for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
-        tile_labels = sorted(group, key=lambda label: str(label.annotation_id))
-        contents = features_of(tile_labels, tile_px=tile_px)
-        for label in tile_labels:
-            for item in sorted(contents[label.revision_id], key=lambda feature: str(feature["id"])):
-                rings = tuple(tuple((x, y) for x, y in ring) for ring in item["rings"])
-                yield AnnotationRecord(
-                    annotation_id=str(label.annotation_id),
-                    revision_id=str(label.revision_id),
-                    revision_number=label.revision_number,
-                    tile_id=str(label.tile_id),
-                    tile_row=row,
-                    tile_col=col,
-                    role=label.role,
-                    feature_id=item["id"],
-                    class_code=item["class_code"],
-                    provenance=item["provenance"],
-                    state="accepted",
-                    geometry=to_crs(rings, grid=grid, row=row, col=col),
-                    contributor_id=aliases[label.annotator_id],
-                    reviewed_on=label.reviewed_on,
-                    image_date=label.image_date,
-                    licence=label.licence,
-                )
 
 
 def dataset_tiles(frozen: Frozen, labels: list[PublishedLabel]) -> Iterator[DatasetTile]:
@@ -253,6 +225,7 @@ def map_record(known: FrozenMap, frozen: Frozen, *, work_dir: Path) -> MapRecord
         entropy_scale=nats_a_level,
         entropy_offset=-nats_a_level,
         entropy_nodata=NODATA,
+        core_px=known.core_px,
     )
 
 

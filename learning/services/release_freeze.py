@@ -26,6 +26,7 @@ from learning.release.licences import carried_licences
 from learning.release.records import NOWHERE, from_json, to_json
 from learning.services.predictions import ready_prediction
 from learning.services.provenance import code_commit, software_version, writer_versions
+from learning.services.release_changes import changes_since_previous, credited_names, last_standing
 from learning.services.release_model import model_record
 
 DESCRIPTION = {
@@ -99,23 +100,28 @@ def frozen_inputs(release: Release) -> Frozen:
 
 @transaction.atomic
 def freeze_labels(*, release: Release) -> tuple[int, LeftOut]:
-    """Write down which revisions a release holds: how many, and what is left out for want of a licence.
-
-    Every label has an author who gave it under a licence that the release may carry; so has every earlier revision of
-    it by somebody else, whose work it goes on from.
-    """
-    campaign = release.campaign
-    usable = _usable(campaign)
-    carried = carried_licences(settings.CONTRIBUTION_LICENCE)
-    given = usable.filter(head__licence__in=carried).annotate(built_on_others=_built_on_others(carried))
-    kept = given.filter(built_on_others=False)
+    """Write down which revisions a release holds: how many, and what is left out for want of a licence."""
+    kept, left_out = publishable_labels(release.campaign)
     n_labels = _insert(release, kept)
     people = Annotation.objects.filter(releases__release=release, annotator__contributor__isnull=True)
     for annotation in people.select_related("annotator").distinct("annotator"):
         contributor_of(annotation.annotator)
+    return n_labels, left_out
+
+
+def publishable_labels(campaign: Campaign) -> tuple[AnnotationQuerySet, LeftOut]:
+    """The labels that a release begun now would hold, and what it would leave out for want of a licence.
+
+    Every label has an author who gave it under a licence that the release may carry; so has every earlier revision of
+    it by somebody else, whose work it goes on from.
+    """
+    usable = _usable(campaign)
+    carried = carried_licences(settings.CONTRIBUTION_LICENCE)
+    given = usable.filter(head__licence__in=carried).annotate(built_on_others=_built_on_others(carried))
+    kept = given.filter(built_on_others=False)
     refused = usable.exclude(head__licence__in=carried).order_by().values_list("head__licence")
     by_licence = dict(refused.annotate(n=Count("pk")))
-    return n_labels, LeftOut(by_licence=by_licence, built_on_others=given.filter(built_on_others=True).count())
+    return kept, LeftOut(by_licence=by_licence, built_on_others=given.filter(built_on_others=True).count())
 
 
 def _usable(campaign: Campaign) -> AnnotationQuerySet:
@@ -162,6 +168,8 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut) -> Frozen:
     record = model_record(model) if model else None
     weights = [record.origin.attribution] if record and record.origin else []
     more = release.notes or campaign.description
+    kept = Annotation.objects.filter(releases__release=release)
+    before = last_standing(campaign)
     return Frozen(
         title={"fr": release.title, "en": release.title},
         description={
@@ -185,7 +193,10 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut) -> Frozen:
         model=record,
         model_sha256=model.sha256 if model else "",
         map=frozen_map(model) if model else None,
-        previous=previous_release(release),
+        previous=previous_release(before),
+        notes=release.texts,
+        changes=changes_since_previous(campaign=campaign, labels=kept, model=model, before=before),
+        credits=credited_names(kept),
     )
 
 
@@ -266,12 +277,12 @@ def frozen_map(model: TrainedModel) -> FrozenMap | None:
         prediction_id=prediction.pk,
         digests={name: prediction.files[name] for name in MAP_FILES},
         predicted_on=finished.date(),
+        core_px=prediction.core_px,
     )
 
 
-def previous_release(release: Release) -> PreviousRelease | None:
-    """The campaign's last release before this one that was not withdrawn."""
-    earlier = release.campaign.releases.standing().exclude(pk=release.pk).order_by("-published_at").first()
+def previous_release(earlier: Release | None) -> PreviousRelease | None:
+    """The release that this one follows, as its catalogue links to it."""
     if earlier is None:
         return None
     return PreviousRelease(

@@ -165,6 +165,14 @@ def _origin_record(origin: ModelOrigin) -> OriginRecord:
     )
 
 
+def _seconds(run: TrainingRun) -> float | None:
+    """How long the run's job took, from its last beginning on."""
+    job = run.job
+    if job is None or job.started_at is None or run.finished_at is None:
+        return None
+    return max(0.0, round((run.finished_at - job.started_at).total_seconds(), 1))
+
+
 def _training_summary(run: TrainingRun, model: TrainedModel, *, pretrained: bool) -> TrainingSummary:
     training_set = run.training_set
     polygons = AnnotatedFeature.objects.filter(revision__in=training_set.items.values("revision_id"))
@@ -185,5 +193,6 @@ def _training_summary(run: TrainingRun, model: TrainedModel, *, pretrained: bool
         hyperparameters=run.config,
         validated_tiles=training_set.validated.count(),
         finished_at=run.finished_at or model.created_at,
+        seconds=_seconds(run),
         initial_weights=start,
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,15 @@ from django.utils import timezone
 from annotation.models import Campaign, Job
 from annotation.services.jobs import enqueue_job
 from learning.errors import InvalidVersion, NothingToPublish, ReleaseOnDisk, VersionTaken
-from learning.models import Release
+from learning.models import Release, ReleasePolicy
 from learning.querysets import licensed_labels
 from learning.release import layout
 from learning.release.bundle import STAGING_SUFFIX, discard_staged
+from learning.release.changes import FIRST_VERSION, as_text
 from learning.release.manifest import read_manifest
 from learning.services.promotion import published_model
 from learning.services.release_freeze import frozen_inputs
+from learning.services.release_proposals import VERSION, highest_version, propose_release, usable_texts
 from learning.services.reported import tell_reports
 from learning.services.withdrawal import settle_withdrawals
 
@@ -29,24 +31,30 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 State = Release.State
-FIRST_VERSION = "0.1.0"
-_VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
 
 
 @transaction.atomic
 def start_release(
-    *, campaign: Campaign, actor: User | None, version: str | None = None, title: str = "", notes: str = ""
+    *,
+    campaign: Campaign,
+    actor: User | None,
+    version: str | None = None,
+    title: str = "",
+    notes: str = "",
+    texts: Mapping[str, str] | None = None,
 ) -> Job:
     """Take a version and queue its making. What is accepted when the job first begins is what is published.
 
-    Args:   version: MAJOR.MINOR.PATCH above the last one; default: the next minor.
-    Raises: InvalidVersion, VersionTaken, ReleaseOnDisk, NothingToPublish, JobAlreadyRunning.
+    Args:   version: MAJOR.MINOR.PATCH above the last one; default: what the changes call for.
+            notes: what the release is, in place of the campaign's description. texts: what changed, by language, in
+            place of what the facts alone tell.
+    Raises: InvalidVersion, VersionTaken, ReleaseOnDisk, NothingToPublish, InvalidNotes, JobAlreadyRunning.
     """
     sweep_releases()
     campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
     if not licensed_labels(campaign).exists():
         raise NothingToPublish(f"{campaign.slug} has no accepted label yet: review some submissions first.")
-    version = version or next_version(campaign)
+    version = version or propose_release(campaign, model=published_model(campaign)).suggestion.version
     _check_version(campaign, version)
     folder = f"{campaign.slug}-{version}"
     try:
@@ -56,6 +64,7 @@ def start_release(
                 version=version,
                 title=title or campaign.title,
                 notes=notes,
+                texts=usable_texts(texts or {}),
                 folder=folder,
                 trained_model=published_model(campaign),
                 created_by=actor,
@@ -82,8 +91,8 @@ def unfinished_release_job(*, campaign: Campaign, version: str | None) -> Job | 
 
 def next_version(campaign: Campaign) -> str:
     """The next minor version after the campaign's highest, or the first."""
-    highest = _highest(campaign)
-    return FIRST_VERSION if highest is None else f"{highest[0]}.{highest[1] + 1}.0"
+    highest = highest_version(campaign)
+    return as_text(FIRST_VERSION if highest is None else (highest[0], highest[1] + 1, 0))
 
 
 def staging_dir(release: Release) -> Path:
@@ -110,6 +119,7 @@ def finish_release(*, release: Release) -> Release:
     release.state = State.PUBLISHED
     release.published_at = timezone.now()
     release.save()
+    ReleasePolicy.objects.filter(campaign=release.campaign).update(proposed_at=None)
     tell_reports(release)
     return release
 
@@ -172,6 +182,7 @@ def _summary(release: Release, paths: set[str]) -> dict[str, Any]:
         "left_out": frozen.left_out.total if frozen else 0,
         "licence": described["licence"],
         "attribution": described["attribution"],
+        "changes": described.get("changes"),
         "collections": collections,
         "model": model.version if model else None,
         "judged": model.is_judged if model else None,
@@ -184,7 +195,7 @@ def _summary(release: Release, paths: set[str]) -> dict[str, Any]:
 
 
 def _check_version(campaign: Campaign, version: str) -> None:
-    found = _VERSION.fullmatch(version)
+    found = VERSION.fullmatch(version)
     if found is None:
         raise InvalidVersion(
             f"The version is {version[:40]!r}: give MAJOR.MINOR.PATCH, such as {next_version(campaign)}."
@@ -194,15 +205,9 @@ def _check_version(campaign: Campaign, version: str) -> None:
             f"Release {campaign.slug} {version} exists: published files never change; "
             f"the next is {next_version(campaign)}."
         )
-    highest = _highest(campaign)
+    highest = highest_version(campaign)
     if highest is not None and tuple(int(part) for part in found.groups()) < highest:
-        shown = ".".join(map(str, highest))
+        shown = as_text(highest)
         raise InvalidVersion(
             f"The version {version} is below {shown}, the last one: the next is {next_version(campaign)}."
         )
-
-
-def _highest(campaign: Campaign) -> tuple[int, int, int] | None:
-    versions = campaign.releases.exclude(state=State.FAILED).values_list("version", flat=True)
-    parsed = [found.groups() for version in versions if (found := _VERSION.fullmatch(version))]
-    return max(((int(a), int(b), int(c)) for a, b, c in parsed), default=None)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 from learning_rows import labelled_campaign
 
 from learning import catalogue_views
-from learning.models import Release
+from learning.models import Deposit, Release
 from learning.release import stac_site
 from learning.release.manifest import write_manifest
 from learning.services import site_catalogue
@@ -226,10 +227,28 @@ def test_nothing_else_is_read_by_pages_of_other_sites(path: str) -> None:
         assert "Access-Control-Allow-Origin" not in response, path
 
 
+@pytest.mark.parametrize(
+    ("state", "doi", "shown"),
+    [
+        ("published", "10.5281/zenodo.7", "10.5281/zenodo.7"),
+        ("draft", "10.5281/zenodo.7", None),
+        ("published", "10.5072/zenodo.7", None),
+    ],
+)
+def test_a_release_is_cited_by_its_doi_once_that_resolves(state: str, doi: str, shown: str | None) -> None:
+    release = publish(labelled_campaign("gers").campaign, "1.0.0")
+    Deposit.objects.create(
+        release=release, target="zenodo", origin="https://zenodo.org", state=state, doi=doi,
+        external_id="7", published_at=timezone.now(),
+    )  # fmt: skip
+    assert answer("/stac/gers/1.0.0.json").json().get("sci:doi") == shown
+    assert (("cite-as", f"https://doi.org/{doi}") in rels("/stac/gers/1.0.0.json")) is (shown is not None)
+
+
 def test_the_list_of_releases_is_asked_for_once_whatever_its_length(django_assert_max_num_queries: Any) -> None:
     campaign = labelled_campaign("gers").campaign
     for minor in range(6):
         publish(campaign, f"1.{minor}.0")
-    for path, most in (("/stac/gers/catalog.json", 2), ("/stac/gers/1.3.0.json", 2), ("/releases/dcat.jsonld", 2)):
+    for path, most in (("/stac/gers/catalog.json", 2), ("/stac/gers/1.3.0.json", 3), ("/releases/dcat.jsonld", 2)):
         with django_assert_max_num_queries(most):
             assert answer(path).status_code == 200

@@ -8,17 +8,21 @@ import shutil
 from typing import Any
 
 import pytest
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.test import Client
 from html_checks import assert_strict, faults_of, language_of
 from learning_rows import imported_row, labelled_campaign, model_row
 from scenes import TWO_CLASSES
 
-from annotation.models import ImageryLayer
+from annotation.models import ImageryLayer, Territory
 from learning.model_figures import NamedClass
 from learning.models import Evaluation, Release
 from learning.pages import class_bars, grouped_files, is_class_map
-from learning.release.manifest import FileEntry, write_manifest
+from learning.release.changes import Counts, ModelFigures, ReleaseChanges
+from learning.release.manifest import FileEntry, read_manifest, write_manifest
+from learning.release.records import to_json
 from learning.services.releases import finish_release
+from learning.services.withdrawal import withdraw_release
 
 pytestmark = pytest.mark.django_db
 
@@ -30,9 +34,37 @@ def figures(iou: float | None, support_px: int = 100) -> dict[str, Any]:
     return {"iou": iou, "f1": iou, "support_px": support_px, "iou_low": 0.25, "iou_high": 0.9}
 
 
-def publish(slug: str = "camp", *, with_model: bool = True, imported: bool = False) -> Release:
+CARD = """---
+license: x
+---
+
+# camp m1
+
+It [reads](https://a.example/b) `rgb`, <b>boldly</b>.
+
+- **one**
+
+```python
+import torch
+```
+"""
+CHANGES = ReleaseChanges(
+    previous="0.9.0", labels=Counts(5, 2, 0), polygons={BUILT: Counts(7, 1, 0)}, tiles=7, contributors=1,
+    model=ModelFigures("camp-m1", 0.5, 0.25, 0.75), licence="etalab-2.0",
+)  # fmt: skip
+
+
+def publish(
+    slug: str = "camp",
+    *,
+    with_model: bool = True,
+    imported: bool = False,
+    version: str = "1.0.0",
+    campaign: Any = None,
+    texts: dict[str, str] | None = None,
+) -> Release:
     """A published release put in place by hand, of a model with figures or an imported one without, where asked."""
-    campaign = labelled_campaign(slug).campaign
+    campaign = campaign or labelled_campaign(slug).campaign
     row_of = imported_row if imported else model_row
     model = row_of(campaign, state="promoted") if with_model else None
     if model is not None and not imported:
@@ -50,16 +82,31 @@ def publish(slug: str = "camp", *, with_model: bool = True, imported: bool = Fal
             per_class={BUILT: figures(0.7), GRASS: figures(0.3)},
         )
     row = Release.objects.create(
-        campaign=campaign, version="1.0.0", title=f"Release of {slug}", folder=f"{slug}-1.0.0", trained_model=model
+        campaign=campaign,
+        version=version,
+        title=f"Release of {slug}",
+        folder=f"{slug}-{version}",
+        trained_model=model,
+        texts=texts or {},
     )
     shutil.rmtree(row.path, ignore_errors=True)
     (row.path / "maps").mkdir(parents=True)
     (row.path / "maps" / CLASS_MAP).write_bytes(b"tif")
     (row.path / "README.md").write_text("read me")
     (row.path / "release.json").write_text(
-        '{"counts": {"tiles": {"train": 5, "test": 2}, "contributors": 1}, "licence": "etalab-2.0", "attribution": "a"}'
+        json.dumps(
+            {
+                "counts": {"tiles": {"train": 5, "test": 2}, "contributors": 1},
+                "licence": "etalab-2.0",
+                "attribution": "a",
+                "changes": to_json(CHANGES),
+            }
+        )
     )
-    write_manifest(row.path, version="1.0.0")
+    if with_model:
+        (row.path / "models" / f"{slug}-m1").mkdir(parents=True)
+        (row.path / "models" / f"{slug}-m1" / "README.md").write_text(CARD)
+    write_manifest(row.path, version=version)
     return finish_release(release=row)
 
 
@@ -170,17 +217,95 @@ def test_an_empty_catalogue_says_what_will_come_and_where_to_help() -> None:
 
 def test_the_list_of_releases_costs_the_same_whatever_its_length(django_assert_num_queries: Any) -> None:
     publish("one", with_model=False)
-    with django_assert_num_queries(2):  # the count and the page
+    with django_assert_num_queries(4):  # the count, the page, and the campaigns and territories to choose among
         Client().get("/releases/")
     for slug in ("two", "three"):
         publish(slug, with_model=False)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(4):
         Client().get("/releases/")
+
+
+def listed(**asked: Any) -> set[str]:
+    page = Client(headers={"accept-language": "en"}).get("/releases/", asked)
+    assert_strict(page)
+    return set(re.findall(r'<h2><a href="/releases/([^/]+)/"', page.content.decode()))
+
+
+def test_the_catalogue_is_narrowed_by_words_campaign_vintage_and_latest() -> None:
+    first = publish("one", with_model=False)
+    publish("one", with_model=False, version="1.1.0", campaign=first.campaign)
+    last = publish("one", with_model=False, version="1.2.0", campaign=first.campaign)
+    publish("two", with_model=False)
+    ImageryLayer.objects.filter(slug="layer-two").update(vintage=2019)
+    everything = {"one-1.0.0", "one-1.1.0", "one-1.2.0", "two-1.0.0"}
+    assert listed() == listed(campaign="", vintage="x", territory="-1", latest="0", q=" ") == everything
+    assert listed(campaign="one") == everything - {"two-1.0.0"}
+    assert listed(vintage="2019") == {"two-1.0.0"}
+    assert listed(q="release OF two") == {"two-1.0.0"} and listed(q="1.1") == {"one-1.1.0"}
+    assert listed(latest="1") == {"one-1.2.0", "two-1.0.0"}
+    withdraw_release(release=last, actor=None, reason="Wrong image.")
+    assert listed(latest="1") == {"one-1.1.0", "two-1.0.0"} and listed() == everything
+    page = Client(headers={"accept-language": "en"}).get("/releases/", {"q": "<b>nothing"}).content.decode()
+    assert "No release answers to all of that" in page and 'value="&lt;b&gt;nothing"' in page
+
+
+def test_the_catalogue_is_narrowed_by_territories_that_the_imagery_covers() -> None:
+    publish("one", with_model=False)
+    publish("two", with_model=False)
+    for number, slug in enumerate(("one", "two")):
+        ImageryLayer.objects.filter(slug=f"layer-{slug}").update(
+            footprint=Polygon.from_bbox((number, 43, number + 0.5, 44))
+        )
+    here, elsewhere = (
+        Territory.objects.create(
+            kind="commune", code=code, name=f"Commune {code}", source="Made for tests", as_of="2026-01-01",
+            boundary=MultiPolygon(Polygon.from_bbox(box)),
+        )
+        for code, box in (("32001", (0.1, 43.1, 0.2, 43.2)), ("32999", (9.0, 49.0, 9.1, 49.1)))
+    )  # fmt: skip
+    page = Client().get("/releases/").content.decode()
+    assert "(32001)" in page and "(32999)" not in page
+    assert listed(territory=here.pk) == {"one-1.0.0"} and listed(territory=elsewhere.pk) == set()
+
+
+def test_a_release_says_what_changed_in_a_maintainers_words_or_else_from_the_facts() -> None:
+    publish(texts={"en": "Every **hedge**.\n\n- <i>twice</i>"})
+    page = Client(headers={"accept-language": "en"}).get("/releases/camp-1.0.0/").content.decode()
+    assert "<p>Every <strong>hedge</strong>." in page and "&lt;i&gt;twice&lt;/i&gt;" in page
+    french = Client(headers={"accept-language": "fr"}).get("/releases/camp-1.0.0/").content.decode()
+    assert "Depuis 0.9.0 : 5 étiquettes ajoutées et 2 étiquettes corrigées." in french
+    row = " ".join(re.search(r"<tbody><tr>.*?</tr>", page[page.index("Polygons by class") :], re.DOTALL)[0].split())
+    assert re.findall(r'<td class="number">(\d+)</td>', row) == ["7", "1", "0"]
+
+
+def test_a_release_gives_bibtex_checksums_other_versions_and_the_licence_of_each_artefact() -> None:
+    release = publish()
+    later = publish(version="1.1.0", with_model=False, campaign=release.campaign)
+    page = Client(headers={"accept-language": "en"}).get("/releases/camp-1.0.0/").content.decode()
+    assert "@misc{camp-1.0.0," in page and "url = {http://testserver/releases/camp-1.0.0/}" in page
+    for entry in read_manifest(release.path).files:
+        assert entry.sha256 in page, entry.path
+    assert f'<a href="/releases/{later.folder}/">1.1.0</a>' in page and '<strong aria-current="page">1.0.0' in page
+    licences = page[page.index('<dl class="facts">') : page.index("when it was last updated")]
+    assert licences.count("Licence Ouverte / Open Licence 2.0") == 2  # model and maps
+
+
+def test_the_card_of_a_model_is_a_page_made_of_its_text_and_never_of_its_markup() -> None:
+    publish()
+    page = Client(headers={"accept-language": "fr"}).get("/releases/camp-1.0.0/model/")
+    assert_strict(page)
+    text = re.sub(r"\s+<", "<", page.content.decode())
+    assert '<h1 lang="en">camp m1</h1>' in text and "license: x" not in text
+    assert '<a href="https://a.example/b" rel="nofollow noopener">reads</a><code>rgb</code>, &lt;b&gt;boldly' in text
+    assert "<li><strong>one</strong></li>" in text and '<pre class="fold" tabindex="0">import torch</pre>' in text
+    release = publish("plain", with_model=False)
+    assert Client().get(f"/releases/{release.folder}/model/").status_code == 404
+    assert "/model/" not in Client().get(f"/releases/{release.folder}/").content.decode()
 
 
 def test_a_release_page_asks_the_database_a_fixed_number_of_questions(django_assert_max_num_queries: Any) -> None:
     publish()
-    with django_assert_max_num_queries(4):  # release, prediction, evaluation, classes
+    with django_assert_max_num_queries(6):  # release, prediction, evaluation, classes, versions, deposits
         Client().get("/releases/camp-1.0.0/")
 
 

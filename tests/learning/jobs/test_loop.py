@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 from learning_rows import TINY_TRAINING
+from outsider import in_a_fresh_process
 from scenes import LabelledScene, labelled_scene
 
 from annotation.core.labels import rasterize_features
@@ -139,7 +140,7 @@ def check_release(scene: LabelledScene, model: TrainedModel) -> None:
     weights = release.path / "models" / "scene-m1" / "weights.safetensors"
     assert file_sha256(weights) == model.sha256
     maps = [release.path / name for name in release.summary["maps"]]
-    assert len(maps) == 2, "classes and entropy"
+    assert len(maps) == 3, "classes, entropy, and what was labelled"
     codes = model.run.training_set.class_codes
     values = {item["code"]: item["raster_value"] for item in json.loads(
         (release.path / "nomenclature.json").read_text())["classes"]}  # fmt: skip
@@ -149,6 +150,24 @@ def check_release(scene: LabelledScene, model: TrainedModel) -> None:
     ):
         table = np.array([0, *(values[code] for code in codes)], np.uint8)
         assert (shown.read(1) == table[made.read(1)]).all()
+    check_model_elsewhere(release, scene, weights.parent, maps[0])
+
+
+def check_model_elsewhere(release: Release, scene: LabelledScene, folder: Path, shown: Path) -> None:
+    """The released model draws the released map where there is no platform, and says how near its forms are."""
+    copy = scene.campaign.layer.analysis_path.parent / "classes.tif"
+    in_a_fresh_process(folder / "predict.py", scene.campaign.layer.analysis_path, copy)
+    with rasterio.open(shown) as theirs, rasterio.open(copy) as ours:
+        assert (theirs.read(1) != ours.read(1)).mean() < 2e-3, "the map may have been computed in bf16"
+    export = json.loads((folder / "metrics.json").read_text())["export"]
+    assert export["code_max_abs_difference"] == 0 and export["onnx_max_abs_difference"] < 1e-3
+    golden = release.path / export["golden"]["image"]
+    in_a_fresh_process(folder / "predict.py", golden, copy)
+    with rasterio.open(folder / export["golden"]["classes"]) as said, rasterio.open(copy) as ours:
+        assert (said.read(1) == ours.read(1)).all() and said.transform == ours.transform
+    item = json.loads((release.path / "stac" / "models" / "scene-m1.json").read_text())
+    roles = {name: asset["roles"] for name, asset in item["assets"].items()}
+    assert "mlm:source_code" in roles["network"] and "mlm:model" in roles["onnx"] and "golden" in roles
 
 
 def test_a_rejected_model_leaves_the_published_one_and_a_round_is_opened_from_its_map(tmp_path: Path) -> None:

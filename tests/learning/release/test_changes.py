@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 
 from learning.release.changes import Counts, ModelFigures, ReleaseChanges, suggested_version
-from learning.release.contents import Interval
 
 SAME = ReleaseChanges(
     previous="1.4.2", labels=Counts(), polygons={}, tiles=20, contributors=3, licence="etalab-2.0",
-    licence_before="etalab-2.0", model=ModelFigures("m2", Interval(0.5, 0.4, 0.6)), model_before=ModelFigures("m2"),
+    licence_before="etalab-2.0", model=ModelFigures("m2", 0.5, 0.4, 0.6), model_before=ModelFigures("m2"),
     has_map=True, had_map=True,
 )  # fmt: skip
 

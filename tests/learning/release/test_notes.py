@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from learning.release.changes import Counts, ModelFigures, ReleaseChanges
-from learning.release.contents import Interval
 from learning.release.errors import InvalidContents
 from learning.release.notes import checked_notes, first_paragraph, generated_notes, notes_document
 
@@ -15,7 +14,7 @@ NAMES = {"CS1": {"fr": "Bâti", "en": "Built-up"}, "CS2": {"fr": "Eau", "en": "W
 CHANGES = ReleaseChanges(
     previous="1.0.0", labels=Counts(12, 3, 1), polygons={"CS2": Counts(5, 0, 1), "CS1": Counts(2, 1, 0)}, tiles=41,
     tiles_before=30, contributors=5, new_contributors=1, classes_added=("CS2",), classes_retired=("CS9",),
-    model=ModelFigures("camp-m2", Interval(0.51, 0.48, 0.54)), model_before=ModelFigures("camp-m1"), has_map=True,
+    model=ModelFigures("camp-m2", 0.51, 0.48, 0.54), model_before=ModelFigures("camp-m1"), has_map=True,
     had_map=True, reports_fixed=2, licence="etalab-2.0", licence_before="etalab-2.0",
 )  # fmt: skip
 FIRST = ReleaseChanges(previous=None, labels=Counts(added=1), polygons={}, tiles=1, contributors=1)

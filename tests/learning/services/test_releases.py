@@ -74,7 +74,7 @@ def test_a_version_is_published_once(tmp_path: Path) -> None:
         call_command("publish_release", "--campaign", scene.campaign.slug, "--version", "1.0.0")
     assert {path: path.stat().st_mtime_ns for path in release.path.rglob("*")} == before
     second = published(scene.campaign)
-    assert second.version == "1.1.0" and Release.objects.public().count() == 2
+    assert second.version == "1.0.1" and Release.objects.public().count() == 2
     assert not verify(second.path).faults
 
 

@@ -20,7 +20,7 @@ from annotation.services.people import set_role
 from learning.errors import CannotWithdraw
 from learning.models import Release
 from learning.services import withdrawal
-from learning.services.release_freeze import previous_release
+from learning.services.release_freeze import frozen_inputs
 from learning.services.releases import sweep_releases
 from learning.services.withdrawal import replacement_of, withdraw_release
 from tests.learning.services.test_releases import published
@@ -100,7 +100,9 @@ def test_the_next_release_follows_the_last_that_stands_and_readers_are_sent_ther
     withdraw_release(release=second, actor=None, reason=WHY)
     assert replacement_of(second) == first
     third = published(scene.campaign, version="1.2.0")
-    assert previous_release(third).version == "1.0.0"
+    third.refresh_from_db()
+    assert frozen_inputs(third).previous.version == "1.0.0"
+    assert frozen_inputs(third).changes.previous == "1.0.0"
     assert replacement_of(second) == third
 
 

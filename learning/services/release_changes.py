@@ -1,0 +1,164 @@
+"""What a campaign's next release would change, counted from the labels of both; and who asked to be named in it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import pyarrow.parquet as pq
+from django.conf import settings
+from django.db.models import Count
+from django.db.models.functions import Coalesce
+
+from annotation.models import AnnotatedFeature, Annotation, AnnotationRevision, Campaign, Contributor, PlaceReport
+from annotation.querysets import AnnotationQuerySet
+from annotation.services.nomenclatures import selectable_codes
+from learning.models import Release, TrainedModel
+from learning.release import layout
+from learning.release.changes import Counts, ModelFigures, ReleaseChanges
+from learning.services.predictions import ready_prediction
+
+CHUNK = 5_000
+Value = TypeVar("Value")
+Revisions = Mapping[int, int]  # annotation → revision
+
+
+def changes_since_previous(
+    *, campaign: Campaign, labels: AnnotationQuerySet, model: TrainedModel | None, before: Release | None
+) -> ReleaseChanges:
+    """What is different from `before`, or from nothing.
+
+    Args:   labels: those that the release holds, at their heads. before: published, its files in place.
+    """
+    now = dict(labels.order_by().values_list("pk", "head_id"))
+    then = labels_of(before) if before is not None else {}
+    people = set(labels.order_by().values_list("annotator_id", flat=True).distinct())
+    earlier = _people_of(then)
+    summary = before.summary if before is not None else {}
+    tiles_before = summary.get("counts", {}).get("tiles")
+    codes, codes_before = set(selectable_codes(campaign)), classes_of(before) if before is not None else set()
+    added = {annotation: revision for annotation, revision in now.items() if annotation not in then}
+    removed = {annotation: revision for annotation, revision in then.items() if annotation not in now}
+    changed = {
+        annotation: (then[annotation], revision)
+        for annotation, revision in now.items()
+        if annotation in then and then[annotation] != revision
+    }
+    return ReleaseChanges(
+        previous=before.version if before is not None else None,
+        labels=Counts(len(added), len(changed), len(removed)),
+        polygons=_polygons(added.values(), changed.values(), removed.values()),
+        tiles=labels.order_by().annotate(whole=Coalesce("tile__whole", "tile")).values("whole").distinct().count(),
+        tiles_before=sum(tiles_before.values()) if tiles_before else None,
+        contributors=len(people),
+        new_contributors=len(people - earlier) if before is not None else 0,
+        classes_added=tuple(sorted(codes - codes_before)) if before is not None else (),
+        classes_retired=tuple(sorted(codes_before - codes)),
+        model=_figures_of(model),
+        model_before=_figures_before(summary),
+        has_map=model is not None and ready_prediction(model) is not None,
+        had_map=bool(summary.get("maps")),
+        reports_fixed=PlaceReport.objects.corrected().filter(campaign=campaign, fix__in=labels.order_by()).count(),
+        licence=settings.CONTRIBUTION_LICENCE,
+        licence_before=summary.get("licence", ""),
+    )
+
+
+def last_standing(campaign: Campaign) -> Release | None:
+    """The release that the next one follows: the last that was not withdrawn."""
+    return campaign.releases.standing().order_by("-published_at").first()
+
+
+def labels_of(release: Release) -> dict[int, int]:
+    """Revision by annotation of what a published release holds; of one that was published before its labels were kept
+    as rows, read from its files.
+    """
+    kept = dict(release.labels.values_list("annotation_id", "revision_id"))
+    if kept:
+        return kept
+    column = pq.read_table(release.path / layout.TILES_PARQUET, columns=["revision_ids"]).column("revision_ids")
+    revisions = [int(revision) for tile in column.to_pylist() for revision in tile]
+    return {
+        annotation: revision
+        for part in _chunks(revisions)
+        for annotation, revision in AnnotationRevision.objects.filter(pk__in=part).values_list("annotation_id", "pk")
+    }
+
+
+def classes_of(release: Release) -> set[str]:
+    """Codes of the classes that people could choose when a release was made, from its own file."""
+    told = json.loads((release.path / layout.NOMENCLATURE).read_text(encoding="utf-8"))
+    return {item["code"] for item in told["classes"] if item["selectable"]}
+
+
+def credited_names(labels: AnnotationQuerySet) -> tuple[str, ...]:
+    """Names of those who drew the labels and asked to be named, in alphabetical order, each once."""
+    people = Contributor.objects.filter(user__in=labels.order_by().values("annotator"), erased_at__isnull=True)
+    names = set(people.exclude(credit_name="").values_list("credit_name", flat=True))
+    return tuple(sorted(names, key=lambda name: (name.casefold(), name)))
+
+
+def _polygons(added: Iterable[int], changed: Iterable[tuple[int, int]], removed: Iterable[int]) -> dict[str, Counts]:
+    """Polygons by class: all those of added and removed labels, those that differ of changed ones."""
+    came, went, other = _by_class(added), _by_class(removed), Counter[str]()
+    for part in _chunks(changed):
+        features = dict(
+            AnnotationRevision.objects.filter(pk__in=[pk for pair in part for pk in pair]).values_list("pk", "features")
+        )
+        for before, after in part:
+            old, new = _by_id(features[before]), _by_id(features[after])
+            came.update(new[name]["class_code"] for name in new.keys() - old.keys())
+            went.update(old[name]["class_code"] for name in old.keys() - new.keys())
+            other.update(new[name]["class_code"] for name in new.keys() & old.keys() if _differ(new[name], old[name]))
+    codes = sorted(came.keys() | went.keys() | other.keys())
+    return {code: Counts(came[code], other[code], went[code]) for code in codes}
+
+
+def _by_class(revisions: Iterable[int]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for part in _chunks(revisions):
+        rows = AnnotatedFeature.objects.filter(revision__in=part).order_by().values_list("class_code")
+        found.update(dict(rows.annotate(n=Count("pk"))))
+    return found
+
+
+def _by_id(features: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {item["id"]: item for item in features}
+
+
+def _differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool(one["class_code"] != other["class_code"] or one["rings"] != other["rings"])
+
+
+def _people_of(revisions: Revisions) -> set[int]:
+    return {
+        person
+        for part in _chunks(revisions)
+        for person in Annotation.objects.filter(pk__in=part).order_by().values_list("annotator_id", flat=True)
+    }
+
+
+def _figures_of(model: TrainedModel | None) -> ModelFigures | None:
+    if model is None:
+        return None
+    found = model.evaluations.order_by("-created_at").first()
+    return ModelFigures(model.version, *((found.miou, found.miou_low, found.miou_high) if found else ()))
+
+
+def _figures_before(summary: Mapping[str, Any]) -> ModelFigures | None:
+    if not summary.get("model"):
+        return None
+    return ModelFigures(summary["model"], *(summary.get(name) for name in ("miou", "miou_low", "miou_high")))
+
+
+def _chunks(values: Iterable[Value]) -> Iterator[list[Value]]:
+    part: list[Value] = []
+    for value in values:
+        part.append(value)
+        if len(part) == CHUNK:
+            yield part
+            part = []
+    if part:
+        yield part
