@@ -25,7 +25,7 @@ export PYTHONPATH := $(CURDIR)/platform:$(CURDIR)
 export IMAGERY LABELS NOMENCLATURE CRS TRANSFORM ATTRIBUTION VINTAGE
 export TILE_PX ROUNDS FIRST_TILES ROUND_TILES TRAINING_STEPS SEED SIZE_PX PORT
 
-.PHONY: help setup demo run stop status test check check-release bench bench-maps bench-queue chaos-studio simulate-poisoning clean lock
+.PHONY: help setup demo run stop status test check check-release bench bench-maps bench-queue bench-release chaos-studio simulate-poisoning clean lock
 
 help: ## list the targets
 	@echo "Solcommun: people and a model map land cover together. On Debian 12 with git, make and python3, type:"
@@ -102,6 +102,11 @@ bench-maps: setup
 # Not bench/queue.py: beside it, Python's own module of that name could not be found.
 bench-queue: setup
 	@$(PY) bench/next_tile.py $(BENCH_ARGS)
+
+# geopandas is one of the rivals; the other, ogr2ogr, is measured where there is one (OGR2OGR=, or on PATH).
+bench-release: setup
+	@$(BENCH_NEEDS)
+	@$(PY) bench/release.py $(BENCH_ARGS)
 
 bench-%: setup
 	@$(PY) bench/$(subst -,_,$*).py

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from learning.release import cards, croissant, dataset, dcat, documents, layout, notes, stac, style_files, vectors
+from learning.release.annotation_rows import RowRules
 from learning.release.contents import ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
 from learning.release.manifest import verify, write_manifest
@@ -108,12 +109,11 @@ def stage_release(
 def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str], None]) -> stac.Written:
     """Everything but catalogue and manifest."""
     layer = contents.layer
-    codes = frozenset(item.code for item in contents.nomenclature.classes)
-    annotations = vectors.write_annotations_parquet(
-        root, contents.annotations, crs=layer.crs, codes=codes, account_names=contents.account_names
+    rules = RowRules.of(contents, account_names=contents.account_names)
+    annotations = vectors.write_annotations(
+        root, contents.annotations, rules=rules, crs=layer.crs, published_on=contents.published_on
     )
     reach("release:annotations.parquet")
-    vectors.write_annotations_gpkg(root, crs=layer.crs, published_on=contents.published_on)
     reach("release:annotations.gpkg")
     vectors.write_annotations_geojson(root, crs=layer.crs)
     reach("release:annotations.geojson")

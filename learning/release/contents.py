@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
-from shapely import Polygon
 
 from learning.release.changes import ReleaseChanges
 from learning.release.licences import dataset_licence
@@ -84,33 +84,6 @@ class NomenclatureInfo:
         """Raster value by class code, for the classes that have one, in order of value."""
         pairs = [(c.code, c.raster_value) for c in self.classes if c.raster_value is not None]
         return dict(sorted(pairs, key=lambda pair: pair[1]))
-
-
-@dataclass(frozen=True, slots=True)
-class AnnotationRecord:
-    """One feature of one published revision; `geometry` is in the layer's CRS."""
-
-    annotation_id: str
-    revision_id: str
-    revision_number: int
-    tile_id: str
-    tile_row: int
-    tile_col: int
-    role: Role
-    feature_id: str
-    class_code: str
-    provenance: str
-    state: str
-    geometry: Polygon
-    contributor_id: str
-    reviewed_on: date | None
-    image_date: date | None
-    licence: str
-
-    @property
-    def sort_key(self) -> tuple[int, int, str, str]:
-        """Order of the records: tile row, tile column, annotation, feature (texts by code point)."""
-        return (self.tile_row, self.tile_col, self.annotation_id, self.feature_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,9 +340,9 @@ class LeftOut:
 class ReleaseContents:
     """Everything `bundle.stage_release` writes.
 
-    `annotations` come sorted by `AnnotationRecord.sort_key`, `tiles` by (row, col); both may be generators
-    and are read once. `published_on` carries a time zone. `account_names` are never written: a contributor id
-    that is one of them is refused.
+    `annotations` come in batches of `annotation_rows.ROWS`, in the order that `vectors.write_annotations` asks for,
+    `tiles` by (row, col); both may be generators and are read once. `published_on` carries a time zone.
+    `account_names` are never written: a contributor id that is one of them is refused.
     """
 
     version: str
@@ -381,7 +354,7 @@ class ReleaseContents:
     campaign: CampaignInfo
     layer: LayerInfo
     nomenclature: NomenclatureInfo
-    annotations: Iterable[AnnotationRecord]
+    annotations: Iterable[pa.RecordBatch]
     tiles: Iterable[DatasetTile]
     software_version: str
     code_commit: str

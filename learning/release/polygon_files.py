@@ -27,11 +27,18 @@ def with_geometry(attributes: pa.Schema) -> pa.Schema:
 
 def geometry_columns(geometries: NDArray[np.object_], bounds: NDArray[np.float64]) -> list[pa.Array]:
     """The columns that `with_geometry` adds; `bounds` is float64 (polygon, 4)."""
+    return [bbox_column(bounds), wkb_column(geometries)]
+
+
+def bbox_column(bounds: NDArray[np.float64]) -> pa.StructArray:
+    """Bounds, float64 (polygon, 4), as the column that covers each geometry."""
     corners = [pa.array(bounds[:, k]) for k in range(4)]
-    return [
-        pa.StructArray.from_arrays(corners, fields=list(_BBOX)),
-        pa.array(shapely.to_wkb(geometries, byte_order=1), type=pa.binary()),
-    ]
+    return pa.StructArray.from_arrays(corners, fields=list(_BBOX))
+
+
+def wkb_column(geometries: NDArray[np.object_]) -> pa.BinaryArray:
+    """Polygons as little-endian WKB."""
+    return pa.array(shapely.to_wkb(geometries, byte_order=1), type=pa.binary())
 
 
 def geo_metadata(*, crs: str, bounds_crs: tuple[float, float, float, float]) -> dict[str, object]:
@@ -50,17 +57,26 @@ def geo_metadata(*, crs: str, bounds_crs: tuple[float, float, float, float]) -> 
 
 
 def copy_to_gpkg(parquet: Path, path: Path, *, layer: str, crs: str, changed_at: datetime) -> None:
-    """Copy a GeoParquet of polygons into a layer of a GeoPackage, without its `bbox`, batch by batch.
+    """Copy a GeoParquet of polygons into a layer of a GeoPackage, without its `bbox`, batch by batch."""
+    source = pq.ParquetFile(parquet, pre_buffer=False)  # else all of the file is read ahead
+    schema = without_bbox(source.schema_arrow)
+    batches = (batch.select(schema.names) for batch in source.iter_batches(ROWS_PER_GROUP, columns=schema.names))
+    reader = pa.RecordBatchReader.from_batches(schema, batches)
+    write_gpkg(reader, path, layer=layer, crs=crs, changed_at=changed_at)
+
+
+def without_bbox(schema: pa.Schema) -> pa.Schema:
+    """The columns that a GeoPackage has, whose spatial index says where each polygon is."""
+    return pa.schema([item for item in schema if item.name != "bbox"])
+
+
+def write_gpkg(reader: pa.RecordBatchReader, path: Path, *, layer: str, crs: str, changed_at: datetime) -> None:
+    """Write polygons, their WKB in the column `geometry`, as a layer of a GeoPackage, the spatial index last.
 
     GeoPackage stores the time of its last change: it is set to `changed_at` (UTC), and the spatial index is
     built on one thread, so that a second build has the same bytes. GDAL's options are process-wide and
     restored after.
     """
-    source = pq.ParquetFile(parquet, pre_buffer=False)  # else all of the file is read ahead
-    kept = [name for name in source.schema_arrow.names if name != "bbox"]
-    schema = pa.schema([source.schema_arrow.field(name) for name in kept])
-    batches = (batch.select(kept) for batch in source.iter_batches(batch_size=ROWS_PER_GROUP, columns=kept))
-    reader = pa.RecordBatchReader.from_batches(schema, batches)
     options = {
         "OGR_CURRENT_DATE": changed_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
         "OGR_GPKG_ALLOW_THREADED_RTREE": "NO",

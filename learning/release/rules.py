@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from learning.release.contents import (
-    AnnotationRecord,
     DatasetTile,
     MapRecord,
     ModelRecord,
@@ -26,7 +25,6 @@ _MODEL_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}")
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,80}")
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 
 
@@ -126,24 +124,6 @@ def check_maps(maps: MapRecord, model: ModelRecord | None, nomenclature: Nomencl
     made_by = (maps.model_name, maps.model_version)
     if model is not None and made_by != (model.name, model.version):
         raise InvalidContents(f"the map was made by {made_by}, the release publishes {(model.name, model.version)}")
-
-
-def check_annotation(record: AnnotationRecord, *, codes: frozenset[str], account_names: frozenset[str]) -> None:
-    """A record has a public role, a known class, a valid single polygon, ids that name nobody.
-
-    Raises:  InvalidContents, PersonalDataFound.
-    """
-    where = f"annotation {record.annotation_id}, feature {record.feature_id}"
-    if record.role not in SPLIT_OF_ROLE:
-        raise InvalidContents(f"{where}: role is {record.role!r}; only pool and holdout tiles are published")
-    if record.class_code not in codes:
-        raise InvalidContents(f"{where}: class {record.class_code!r} is not in the nomenclature")
-    if record.geometry.geom_type != "Polygon" or record.geometry.is_empty or not record.geometry.is_valid:
-        raise InvalidContents(f"{where}: expected one valid polygon, met {record.geometry.geom_type}")
-    for name in ("annotation_id", "revision_id", "tile_id", "feature_id", "contributor_id"):
-        _require(_IDENTIFIER, getattr(record, name), f"{where}: {name}", "1 to 80 letters, digits, - and _")
-    if record.contributor_id in account_names:
-        raise PersonalDataFound(f"{where}: contributor_id is an account's name; pass its random public id")
 
 
 def check_tile(tile: DatasetTile, *, tile_px: int, n_rows: int, n_cols: int, values: frozenset[int]) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import pystac
 
 from learning.release import cards, geodesy, layout, model_files
+from learning.release.annotation_rows import SCHEMA
 from learning.release.contents import Affine6, ModelRecord, ReleaseContents
-from learning.release.vectors import SCHEMA, AnnotationSummary
+from learning.release.vectors import AnnotationSummary
 
 EXTENSIONS = {
     name: f"https://stac-extensions.github.io/{name}/v{version}/schema.json"

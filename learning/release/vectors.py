@@ -1,57 +1,44 @@
 """Annotations as GeoParquet 1.1, GeoPackage and GeoJSON.
 
-The GeoParquet is written first, in one pass over the records; the two others are copied from it batch by
-batch, so that the three hold the same rows in the same order and memory stays constant.
+GeoParquet and GeoPackage are written together, in one pass over the rows; the GeoJSON is copied from the GeoParquet, so
+that the three hold the same rows in the same order. Memory is that of a few batches.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
 from learning.release import geodesy, layout
-from learning.release.contents import AnnotationRecord
-from learning.release.errors import InvalidContents, UnorderedRecords
-from learning.release.polygon_files import (
+from learning.release.annotation_rows import (
+    ATTRIBUTES,
+    COMMON,
     ROWS_PER_GROUP,
-    copy_to_gpkg,
-    geo_metadata,
-    geometry_columns,
-    with_geometry,
+    SCHEMA,
+    CheckedRows,
+    Key,
+    RowRules,
+    checked_rows,
+    refuse_order,
 )
-from learning.release.rules import check_annotation
+from learning.release.errors import InvalidContents
+from learning.release.gpkg_process import gpkg_writer
+from learning.release.polygon_files import geo_metadata, without_bbox
 from learning.release.text import compact_json
 
-_ATTRIBUTES = pa.schema(
-    [
-        ("annotation_id", pa.string()),
-        ("revision_id", pa.string()),
-        ("revision_number", pa.int32()),
-        ("tile_id", pa.string()),
-        ("tile_row", pa.int32()),
-        ("tile_col", pa.int32()),
-        ("role", pa.string()),
-        ("feature_id", pa.string()),
-        ("class_code", pa.string()),
-        ("provenance", pa.string()),
-        ("state", pa.string()),
-        ("contributor_id", pa.string()),
-        ("reviewed_on", pa.date32()),
-        ("image_date", pa.date32()),
-        ("licence", pa.string()),
-    ]
-)
-SCHEMA = with_geometry(_ATTRIBUTES)
+CHECKING_THREADS = 2
+_UNIQUE_TEXTS = ["feature_id", "geometry"]  # a dictionary of them would be as long as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,116 +53,129 @@ class AnnotationSummary:
 
 
 class _Tally:
-    """Counts and bounds gathered while the records stream by."""
+    """Counts and bounds gathered while the rows stream by."""
 
     def __init__(self) -> None:
         self.features = 0
-        self.annotations: set[str] = set()
+        self.annotations = 0
         self.contributors: set[str] = set()
         self.classes: Counter[str] = Counter()
         self.bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])
+        self.last: Key | None = None
 
-    def add(self, records: list[AnnotationRecord], bounds: np.ndarray) -> None:
-        """Count one batch; `bounds` is float64 (record, 4)."""
-        self.features += len(records)
-        self.annotations.update(record.annotation_id for record in records)
-        self.contributors.update(record.contributor_id for record in records)
-        self.classes.update(record.class_code for record in records)
-        self.bounds[:2] = np.minimum(self.bounds[:2], bounds[:, :2].min(axis=0))
-        self.bounds[2:] = np.maximum(self.bounds[2:], bounds[:, 2:].max(axis=0))
+    def add(self, rows: CheckedRows) -> None:
+        """Count one batch. Raises UnorderedRecords when it does not come behind the one before."""
+        if self.last is not None:
+            refuse_order(rows.first, self.last)
+        # All rows of an annotation follow each other.
+        goes_on = self.last is not None and self.last[:3] == rows.first[:3]
+        ids = rows.batch["annotation_id"]
+        self.annotations += len(ids.unique()) - goes_on
+        self.features += rows.batch.num_rows
+        self.contributors.update(rows.batch["contributor_id"].unique().to_pylist())
+        for found in rows.batch["class_code"].value_counts().to_pylist():
+            self.classes[found["values"]] += found["counts"]
+        self.bounds[:2] = np.minimum(self.bounds[:2], rows.bounds_crs[:2])
+        self.bounds[2:] = np.maximum(self.bounds[2:], rows.bounds_crs[2:])
+        self.last = rows.last
 
     def summary(self) -> AnnotationSummary:
         """The counts as a plain record."""
         left, bottom, right, top = (float(value) for value in self.bounds)
         return AnnotationSummary(
             features=self.features,
-            annotations=len(self.annotations),
+            annotations=self.annotations,
             contributors=len(self.contributors),
             class_counts=dict(sorted(self.classes.items())),
             bounds_crs=(left, bottom, right, top),
         )
 
 
-def write_annotations_parquet(
-    root: Path,
-    records: Iterable[AnnotationRecord],
-    *,
-    crs: str,
-    codes: frozenset[str],
-    account_names: frozenset[str] = frozenset(),
+def write_annotations(
+    root: Path, batches: Iterable[pa.RecordBatch], *, rules: RowRules, crs: str, published_on: datetime
 ) -> AnnotationSummary:
-    """Write `annotations/annotations.parquet` under `root`, ZSTD, one row group every 20,000 features.
+    """Write `annotations/annotations.parquet` (ZSTD) and `.gpkg` (layer `annotations`) under `root`.
 
-    Args:    records: sorted by `AnnotationRecord.sort_key`, strictly increasing; geometries in `crs`.
-    Raises:  InvalidContents: no record, unknown class, invalid polygon. UnorderedRecords: order or repeated
-             key.
+    Args:    batches: of annotation_rows.ROWS, by tile row, tile column, annotation id and feature id (by code point),
+             each once; a batch is a row group, cut where it is longer than 10,000 rows. Geometries are in `crs`.
+    Raises:  InvalidContents: no row, unknown class, invalid polygon. UnorderedRecords: order or repeated key.
+             UnusableArtefact: the GeoPackage could not be written.
     Source:  GeoParquet 1.1.0 (`geo` metadata, WKB, `covering.bbox`), rings counter-clockwise.
     """
     path = root / layout.ANNOTATIONS_PARQUET
     path.parent.mkdir(parents=True, exist_ok=True)
-    tally = _Tally()
-    ordered = _in_order(records, codes=codes, account_names=account_names)
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd", version="2.6") as writer:
-        while batch := list(islice(ordered, ROWS_PER_GROUP)):
-            geometries = shapely.orient_polygons(np.array([record.geometry for record in batch], dtype=object))
-            bounds = shapely.bounds(geometries)
-            tally.add(batch, bounds)
-            writer.write_batch(_batch(batch, geometries, bounds))
+    tally, gpkg_schema = _Tally(), without_bbox(SCHEMA)
+    repeating = [name for name in SCHEMA.names if name not in _UNIQUE_TEXTS and name != "bbox"]
+    with (
+        gpkg_writer(
+            root / layout.ANNOTATIONS_GPKG, gpkg_schema, layer=layout.ANNOTATIONS_LAYER, crs=crs,
+            changed_at=published_on,
+        ) as gpkg,
+        pq.ParquetWriter(path, SCHEMA, compression="zstd", version="2.6", use_dictionary=repeating) as parquet,
+    ):  # fmt: skip
+        for rows in _checked(batches, rules):
+            tally.add(rows)
+            gpkg.write_batch(rows.batch.select(gpkg_schema.names))
+            parquet.write_batch(rows.batch)
         if tally.features == 0:
             raise InvalidContents("no annotation to publish; accept some before making a release")
         summary = tally.summary()
-        writer.add_key_value_metadata({"geo": compact_json(geo_metadata(crs=crs, bounds_crs=summary.bounds_crs))})
+        parquet.add_key_value_metadata({"geo": compact_json(geo_metadata(crs=crs, bounds_crs=summary.bounds_crs))})
     return summary
 
 
-def _in_order(
-    records: Iterable[AnnotationRecord], *, codes: frozenset[str], account_names: frozenset[str]
-) -> Iterator[AnnotationRecord]:
-    previous: tuple[int, int, str, str] | None = None
-    for record in records:
-        check_annotation(record, codes=codes, account_names=account_names)
-        if previous is not None and record.sort_key <= previous:
-            raise UnorderedRecords(
-                f"annotation record {record.sort_key} comes after {previous}; sort by tile row, tile column, "
-                "annotation id, feature id (by code point), each once"
-            )
-        previous = record.sort_key
-        yield record
-
-
-def _batch(records: list[AnnotationRecord], geometries: np.ndarray, bounds: np.ndarray) -> pa.RecordBatch:
-    columns = [pa.array([getattr(record, field.name) for record in records], type=field.type) for field in _ATTRIBUTES]
-    return pa.RecordBatch.from_arrays([*columns, *geometry_columns(geometries, bounds)], schema=SCHEMA)
-
-
-def write_annotations_gpkg(root: Path, *, crs: str, published_on: datetime) -> None:
-    """Copy the GeoParquet into `annotations/annotations.gpkg`, layer `annotations`, as copy_to_gpkg does."""
-    copy_to_gpkg(
-        root / layout.ANNOTATIONS_PARQUET, root / layout.ANNOTATIONS_GPKG, layer=layout.ANNOTATIONS_LAYER, crs=crs,
-        changed_at=published_on,
-    )  # fmt: skip
+def _checked(batches: Iterable[pa.RecordBatch], rules: RowRules) -> Iterator[CheckedRows]:
+    """The batches in their order, some checked at once, since most of a check is done without Python's lock."""
+    waiting: deque[Future[CheckedRows]] = deque()
+    with ThreadPoolExecutor(CHECKING_THREADS, thread_name_prefix="check-rows") as threads:
+        try:
+            for batch in batches:
+                for start in range(0, batch.num_rows, ROWS_PER_GROUP):
+                    if len(waiting) == CHECKING_THREADS:
+                        yield waiting.popleft().result()
+                    waiting.append(threads.submit(checked_rows, batch.slice(start, ROWS_PER_GROUP), rules))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            threads.shutdown(cancel_futures=True)
 
 
 def write_annotations_geojson(root: Path, *, crs: str) -> None:
     """Copy the GeoParquet into `annotations/annotations.geojson`, one feature a line.
 
-    RFC 7946: longitude and latitude, 7 decimals. The STAC label extension asks for a GeoJSON label asset.
+    RFC 7946: longitude and latitude, 7 decimals; without the columns that the nomenclature and the release say for all.
+    The STAC label extension asks for a GeoJSON label asset.
     """
     source = pq.ParquetFile(root / layout.ANNOTATIONS_PARQUET, pre_buffer=False)
-    kept = [*_ATTRIBUTES.names, "geometry"]
-    separator = "\n"
+    kept = [name for name in ATTRIBUTES.names if name not in COMMON]
     with (root / layout.ANNOTATIONS_GEOJSON).open("w", encoding="utf-8", newline="\n") as handle:
-        handle.write('{"type":"FeatureCollection","features":[')
-        for batch in source.iter_batches(batch_size=ROWS_PER_GROUP, columns=kept):
-            rows = batch.drop_columns(["geometry"]).to_pylist()
-            geometries = geodesy.geometries_wgs84(shapely.from_wkb(batch["geometry"].to_pylist()), crs)
-            for row, geometry in zip(rows, shapely.to_geojson(geometries), strict=True):
-                properties = {key: _json_value(value) for key, value in row.items()}
-                feature = {"type": "Feature", "geometry": json.loads(geometry), "properties": properties}
-                handle.write(separator + compact_json(feature))
-                separator = ",\n"
+        handle.write('{"type":"FeatureCollection","features":[\n')
+        separator = ""
+        for batch in source.iter_batches(batch_size=ROWS_PER_GROUP, columns=[*kept, "geometry"]):
+            geometries = geodesy.geometries_wgs84(shapely.from_wkb(batch["geometry"].to_numpy(False)), crs)
+            handle.write(separator)
+            handle.write(",\n".join(_features(batch.select(kept), shapely.to_geojson(geometries))))
+            separator = ",\n"
         handle.write("\n]}\n")
 
 
-def _json_value(value: object) -> object:
-    return value.isoformat() if hasattr(value, "isoformat") else value
+def _features(attributes: pa.RecordBatch, geometries: np.ndarray) -> list[str]:
+    """One GeoJSON feature a row, its members in order of their names as everywhere in a release."""
+    pieces: list[pa.Array | str] = []
+    for name in sorted(attributes.schema.names):
+        pieces += [f'{"," if pieces else ""}"{name}":', _as_json(attributes[name])]
+    properties = pc.binary_join_element_wise(*pieces, "")
+    shapes = pa.array(geometries, pa.string())
+    head, middle, tail = '{"geometry":', ',"properties":{', '},"type":"Feature"}'
+    return list(pc.binary_join_element_wise(head, shapes, middle, properties, tail, "").to_pylist())
+
+
+def _as_json(column: pa.Array) -> pa.Array:
+    """JSON text of each value; texts and days are quoted, nothing is `null`."""
+    if pa.types.is_integer(column.type):
+        written = column.cast(pa.string())
+    else:
+        coded = column.cast(pa.string()).dictionary_encode()
+        quoted = pa.array([json.dumps(text, ensure_ascii=False) for text in coded.dictionary.to_pylist()], pa.string())
+        written = quoted.take(coded.indices)
+    return written.fill_null("null")

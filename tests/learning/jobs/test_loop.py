@@ -23,6 +23,7 @@ from learning.jobs.prediction import FILES, file_sha256
 from learning.models import AcquisitionRound, PolygonMap, Prediction, Release, TrainedModel
 from learning.release.manifest import verify
 from learning.services.drafts import draft_of
+from learning.services.polygons import whole_polygons
 from learning.services.predictions import start_prediction
 from learning.services.releases import start_release
 from learning.services.training import start_training_run
@@ -140,7 +141,13 @@ def check_release(scene: LabelledScene, model: TrainedModel) -> None:
     weights = release.path / "models" / "scene-m1" / "weights.safetensors"
     assert file_sha256(weights) == model.sha256
     maps = [release.path / name for name in release.summary["maps"]]
-    assert len(maps) == 3, "classes, entropy, and what was labelled"
+    assert [path.name.split("_")[2] for path in maps] == ["CLASS", "ENTROPY", "REVIEWED"]
+    made_first = whole_polygons(model.predictions.get())
+    assert made_first is not None, "polygons of all of the map are made before a release is written"
+    told = json.loads((release.path / "release.json").read_text())["maps"]["polygons"]
+    assert (told["status"], told["polygons"]) == ("published", made_first.figures["polygons"])
+    [table_of_polygons] = (release.path / "maps/vectors").glob("*.parquet")
+    assert file_sha256(table_of_polygons) == made_first.files["polygons_whole.parquet"]["sha256"]
     codes = model.run.training_set.class_codes
     values = {item["code"]: item["raster_value"] for item in json.loads(
         (release.path / "nomenclature.json").read_text())["classes"]}  # fmt: skip

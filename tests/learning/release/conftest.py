@@ -14,12 +14,11 @@ import pytest
 import rasterio
 import rasterio.shutil
 from affine import Affine
+from released_rows import TILE_PX, make_batch, make_records
 from safetensors.numpy import save_file
-from shapely import Polygon, box
 
 from learning.release.bundle import stage_release
 from learning.release.contents import (
-    AnnotationRecord,
     CampaignInfo,
     ClassInfo,
     ClassScore,
@@ -36,7 +35,7 @@ from learning.release.contents import (
     TrainingSummary,
 )
 
-WIDTH, HEIGHT, TILE_PX = 100, 70, 32  # 3 columns and 2 rows of whole tiles; 4 px and 6 px remain
+WIDTH, HEIGHT = 100, 70  # tiles of 32 px: 3 columns and 2 rows of whole tiles; 4 px and 6 px remain
 TRANSFORM = (0.2, 0.0, 426000.0, 0.0, -0.2, 6435000.0)
 COLOURS = {1: (255, 55, 122, 255), 2: (0, 204, 242, 255), 3: (204, 242, 77, 255)}
 
@@ -91,43 +90,6 @@ def make_class(code: str, value: int | None, colour: str, fr: str, en: str, pare
         selectable=value is not None,
         raster_value=value,
     )
-
-
-def square(col: int, row: int, x: int, y: int, size: int) -> Polygon:
-    """A square of `size` px at pixel (x, y) of a tile, in the layer's CRS."""
-    left, top = 426000 + (col * TILE_PX + x) * 0.2, 6435000 - (row * TILE_PX + y) * 0.2
-    return box(left, top - size * 0.2, left + size * 0.2, top)
-
-
-def make_record(row: int, col: int, feature: str, code: str, geometry: Polygon, role: str = "pool") -> AnnotationRecord:
-    return AnnotationRecord(
-        annotation_id=f"a{row}{col}",
-        revision_id=f"r{row}{col}-2",
-        revision_number=2,
-        tile_id=f"t{row}{col}",
-        tile_row=row,
-        tile_col=col,
-        role=role,
-        feature_id=feature,
-        class_code=code,
-        provenance="drawn",
-        state="accepted",
-        geometry=geometry,
-        contributor_id="user_4f9a1c",
-        reviewed_on=date(2026, 11, 3),
-        image_date=date(2019, 7, 14),
-        licence="etalab-2.0",
-    )  # type: ignore[arg-type]
-
-
-def make_records() -> list[AnnotationRecord]:
-    with_hole = Polygon(square(1, 0, 0, 0, 20).exterior, [square(1, 0, 4, 4, 5).exterior])
-    return [
-        make_record(0, 0, "f1", "CS1.1.1.1", square(0, 0, 0, 0, 8)),
-        make_record(0, 0, "f2", "CS1.2.2", square(0, 0, 8, 0, 8)),
-        make_record(0, 1, "f1", "CS2.2.1", with_hole),
-        make_record(1, 2, "f1", "CS1.2.2", square(2, 1, 1, 1, 30), role="holdout"),
-    ]
 
 
 def make_tiles() -> list[DatasetTile]:
@@ -256,7 +218,7 @@ def make_contents(folder: Path) -> ReleaseContents:
         ),
         layer=layer,
         nomenclature=nomenclature,
-        annotations=make_records(),
+        annotations=[make_batch(make_records())],
         tiles=make_tiles(),
         software_version="0.1.0",
         code_commit="0123abc",

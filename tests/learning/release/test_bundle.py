@@ -179,9 +179,12 @@ def test_an_unfinished_staging_folder_is_not_published(tmp_path: Path) -> None:
 def test_records_out_of_order_are_refused(
     contents: ReleaseContents, changed: Callable[..., ReleaseContents], tmp_path: Path
 ) -> None:
-    backwards = changed(annotations=list(contents.annotations)[::-1])
-    with pytest.raises(UnorderedRecords, match="sort by tile row"):
-        stage_release(backwards, tmp_path / "r.staging")
+    [batch] = contents.annotations
+    rows = [batch.slice(at, 1) for at in range(batch.num_rows)]
+    whole_backwards = batch.take([3, 2, 1, 0])
+    for disordered in (rows[::-1], [whole_backwards], [*rows, rows[-1]]):
+        with pytest.raises(UnorderedRecords, match="sort by tile row"):
+            stage_release(changed(annotations=disordered), tmp_path / "r.staging")
     twice = changed(tiles=[next(iter(contents.tiles))] * 2)
     with pytest.raises(UnorderedRecords, match=r"\(0, 0\)"):
         stage_release(twice, tmp_path / "r.staging")

@@ -8,7 +8,6 @@ import json
 import sqlite3
 import tarfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,11 @@ import rasterio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from learning.release.annotation_rows import RowRules, checked_rows
 from learning.release.contents import ReleaseContents
 from learning.release.errors import InvalidContents, UnusableArtefact
 from learning.release.mvt import encode_layer
 from learning.release.pmtiles import Place, PmtilesWriter
-from learning.release.rules import check_annotation
 from learning.release.scan import scan_personal_data
 
 NAMES = ("marie.dupont", "jdoe42")
@@ -216,11 +215,12 @@ def test_a_name_counts_only_as_a_whole_word(release: Path) -> None:
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(min_size=1, max_size=30))
 def test_an_id_passes_only_when_it_is_plain_letters_digits_and_dashes(contents: ReleaseContents, text: str) -> None:
-    record = replace(next(iter(contents.annotations)), contributor_id=text)
+    [batch] = contents.annotations
+    at = batch.schema.get_field_index("contributor_id")
+    named = batch.set_column(at, "contributor_id", pa.array([text] * batch.num_rows, pa.string()))
     plain = all(char in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-" for char in text)
-    codes = frozenset({"CS1.1.1.1"})
     if plain:
-        check_annotation(record, codes=codes, account_names=frozenset())
+        checked_rows(named, RowRules.of(contents, account_names=frozenset()))
     else:
         with pytest.raises(InvalidContents, match="contributor_id"):
-            check_annotation(record, codes=codes, account_names=frozenset())
+            checked_rows(named, RowRules.of(contents, account_names=frozenset()))

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+import shapely
 from learning_rows import Labelled, labelled_campaign
 from numpy.typing import NDArray
 from queue_rows import pool_places
@@ -20,8 +23,9 @@ from annotation.services.splitting import split_tile
 from annotation.services.standing import refresh_standing
 from annotation.services.tiles import is_blind_tile, materialise_tiles
 from learning.jobs.tiles import labels_of, training_tiles
+from learning.services.annotation_export import annotation_batches
 from learning.services.holdout import holdout_reference
-from learning.services.release_contents import annotation_records, dataset_tiles, released_labels
+from learning.services.release_contents import dataset_tiles, public_ids, released_labels
 from learning.services.release_freeze import freeze_release, frozen_inputs
 from learning.services.releases import start_release
 from learning.services.training_sets import freeze_training_set
@@ -102,13 +106,15 @@ def test_a_release_holds_a_split_tile_once_with_its_shapes_where_they_lie(tmp_pa
     rows, cols = np.nonzero(tile.mask)
     assert set(zip(*np.unique(rows // (side // 2), return_counts=True), strict=True)) == {(0, 128), (1, 128)}
     assert set((cols % (side // 2)).tolist()) == set(range(4, 12))
-    records = [one for one in annotation_records(frozen, labels) if one.tile_id == str(whole.pk)]
+    found = pa.Table.from_batches(annotation_batches(labels, contributors=public_ids(labels)))
+    of_whole = found.filter(pc.field("tile_id") == str(whole.pk))
+    bounds = shapely.bounds(shapely.from_wkb(of_whole["geometry"].to_pylist()))
     stored = AnnotatedFeature.objects.filter(revision__annotation__tile__whole=whole)
-    assert {one.geometry.bounds for one in records} == {one.geometry.extent for one in stored}
+    assert set(map(tuple, bounds.tolist())) == {one.geometry.extent for one in stored}
     window = PixelWindow(whole.col * side, whole.row * side, side, side)
     a, _, c, _, e, f = scene.campaign.layer.pixel_grid.transform
-    left = {round((one.geometry.bounds[0] - c) / a) - window.col_off for one in records}
-    top = {round((one.geometry.bounds[3] - f) / e) - window.row_off for one in records}
+    left = {round((west - c) / a) - window.col_off for west in bounds[:, 0]}
+    top = {round((north - f) / e) - window.row_off for north in bounds[:, 3]}
     assert (left, top) == ({4, 4 + side // 2}, {2, 2 + side // 2})
 
 

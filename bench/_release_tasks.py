@@ -1,0 +1,146 @@
+"""What release.py measures, each in a process of its own so that its memory is its own, and the writer beside them.
+
+python bench/_release_tasks.py NAME RELEASE FOLDER [LABELS]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPOSITORY / name) for name in ("platform", "tests", "bench", ".")]
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "_next_tile_settings")
+
+import django  # noqa: E402 (the settings must be named first)
+
+django.setup()
+
+SAVES_A_SECOND, STOP = 50, "stop"
+
+
+def ours(release: Any, folder: Path, _labels: int) -> int:
+    """GeoParquet and GeoPackage as a release has them."""
+    from learning.release.annotation_rows import RowRules
+    from learning.release.vectors import write_annotations
+    from learning.services.annotation_export import annotation_batches
+    from learning.services.release_contents import public_ids, released_labels
+    from learning.services.release_freeze import frozen_inputs
+
+    frozen, labels = frozen_inputs(release), released_labels(release)
+    batches = annotation_batches(labels, contributors=public_ids(labels))
+    rules = RowRules.of(frozen, account_names=frozenset())
+    written = write_annotations(folder, batches, rules=rules, crs=frozen.layer.crs, published_on=frozen.published_on)
+    return written.features
+
+
+def orm(release: Any, folder: Path, labels: int) -> int:
+    """Objects of the ORM into a GeoDataFrame, and that to a GeoPackage: what is written first by whoever knows both."""
+    import geopandas
+    from shapely.geometry import shape
+
+    from annotation.models import AnnotatedFeature
+
+    chosen = release.labels.order_by("tile_row", "tile_col", "annotation_id").values("revision_id")[:labels]
+    found = AnnotatedFeature.objects.filter(revision__in=chosen).select_related(
+        "revision__annotation__annotator__contributor", "revision__annotation__tile__campaign__nomenclature"
+    )
+    campaign = release.campaign
+    classes = {item.code: item.name for item in campaign.nomenclature.classes.all()}
+    rows = []
+    for feature in found.order_by(
+        "revision__annotation__tile__row", "revision__annotation__tile__col", "revision__annotation", "feature_id"
+    ).iterator():
+        revision = feature.revision
+        label, tile = revision.annotation, revision.annotation.tile
+        rows.append(
+            {
+                "annotation_id": str(label.pk),
+                "revision_id": str(revision.pk),
+                "revision_number": revision.number,
+                "tile_id": str(tile.pk),
+                "tile_row": tile.row,
+                "tile_col": tile.col,
+                "role": tile.role,
+                "feature_id": feature.feature_id,
+                "class_code": feature.class_code,
+                "class_fr": classes[feature.class_code]["fr"],
+                "class_en": classes[feature.class_code]["en"],
+                "nomenclature": tile.campaign.nomenclature.code,
+                "nomenclature_version": tile.campaign.nomenclature.version,
+                "vintage": campaign.layer.vintage,
+                "image_date": campaign.layer.acquired_on,
+                "provenance": feature.provenance,
+                "state": label.state,
+                "reviewed_on": label.decided_at.date(),
+                "contributor_id": label.annotator.contributor.public_id,
+                "licence": revision.licence,
+                "geometry": shape(json.loads(feature.geometry.json)),
+            }
+        )
+    table = geopandas.GeoDataFrame(rows, geometry="geometry", crs=campaign.layer.crs)
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_file(folder / "annotations.gpkg", driver="GPKG", layer="annotations")
+    return len(table)
+
+
+def save(release: Any, folder: Path, _labels: int) -> int:
+    """Save, hand in and accept labels by the services' own steps, 50 a second, until the folder has a file STOP."""
+    from django.db import connection, transaction
+    from scenes import person, square
+
+    from annotation.core.tile_geometry import parse_features
+    from annotation.models import Annotation, Tile
+    from annotation.services.annotations import append_revision, class_codes, imagery_seen, write_polygons
+    from annotation.services.clock import database_now
+
+    campaign = release.campaign
+    codes = class_codes(campaign)
+    shape = [square(min(codes), 8, 8, 40)]
+    author = person("meanwhile")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        print(json.dumps({"backend": cursor.fetchone()[0]}), flush=True)
+    done, due = 0, time.monotonic()
+    tiles = Tile.objects.filter(campaign=campaign, role="pool").select_related("campaign__layer")
+    for tile in tiles.order_by("-pk").iterator(chunk_size=200):
+        time.sleep(max(0.0, due - time.monotonic()))
+        due += 1 / SAVES_A_SECOND
+        if (folder / STOP).exists():
+            return done
+        with transaction.atomic():
+            label = Annotation.objects.create(tile=tile, annotator=author)
+            parsed = parse_features(shape, tile_px=tile.px, class_codes=codes)
+            seen = imagery_seen(campaign.layer, ())
+            head = append_revision(label, parsed, author=author, seconds_spent=1.0, draft_model="", imagery_seen=seen)
+            write_polygons(head, tile)
+            label.state, label.submitted_at = Annotation.State.ACCEPTED, database_now()
+            label.decided_at = label.submitted_at
+            label.save()
+        done += 1
+    return done
+
+
+def main() -> None:
+    """Do one of them; print what it took as JSON."""
+    from learning.models import Release
+
+    name, number, folder, labels = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+    release = Release.objects.select_related("campaign__layer", "campaign__nomenclature").get(pk=number)
+    import pyogrio  # noqa: F401 (a worker has it loaded)
+
+    before, start = os.times(), time.perf_counter()
+    rows = {"ours": ours, "orm": orm, "save": save}[name](release, folder, labels)
+    wall, after = time.perf_counter() - start, os.times()
+    used = sum(after[:4]) - sum(before[:4])
+    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(json.dumps({"rows": rows, "wall": wall, "cpu": used, "mib": sum(peaks) / 1024}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

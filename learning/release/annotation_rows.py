@@ -1,0 +1,251 @@
+"""Rows of annotations as Arrow batches: what is read of them, the rules they obey, and what is written of them.
+
+A batch is checked and completed by itself, so that several can be at work on at once; order and repeats between batches
+are the writer's to see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+from numpy.typing import NDArray
+
+from annotation.core.grid import SUBPIXELS
+from learning.release.contents import Affine6, ReleaseContents
+from learning.release.errors import InvalidContents, PersonalDataFound, UnorderedRecords
+from learning.release.frozen import Frozen
+from learning.release.layout import SPLIT_OF_ROLE
+from learning.release.polygon_files import bbox_column, with_geometry, wkb_column
+
+_OF_LABEL = (
+    ("annotation_id", pa.string()),
+    ("revision_id", pa.string()),
+    ("revision_number", pa.int32()),
+    ("tile_id", pa.string()),
+    ("tile_row", pa.int32()),
+    ("tile_col", pa.int32()),
+    ("role", pa.string()),
+    ("state", pa.string()),
+    ("contributor_id", pa.string()),
+    ("reviewed_on", pa.date32()),
+    ("image_date", pa.date32()),
+    ("licence", pa.string()),
+)
+_OF_FEATURE = (("feature_id", pa.string()), ("class_code", pa.string()), ("provenance", pa.string()))
+LABELS = pa.schema(_OF_LABEL)
+#: What a source of annotations gives: a row a feature of a published revision, `geometry` as WKB in the layer's CRS.
+ROWS = pa.schema([*_OF_LABEL, *_OF_FEATURE, ("geometry", pa.binary())])
+_TYPES = dict([*_OF_LABEL, *_OF_FEATURE])
+_COMMON = ("class_fr", "class_en", "nomenclature", "nomenclature_version", "vintage")
+ATTRIBUTES = pa.schema(
+    [(name, _TYPES[name]) for name in ("annotation_id", "revision_id", "revision_number", "tile_id", "tile_row")]
+    + [(name, _TYPES[name]) for name in ("tile_col", "role", "feature_id", "class_code")]
+    + [("class_fr", pa.string()), ("class_en", pa.string())]
+    + [("nomenclature", pa.string()), ("nomenclature_version", pa.string()), ("vintage", pa.int32())]
+    + [(name, _TYPES[name]) for name in ("image_date", "provenance", "state", "reviewed_on", "contributor_id")]
+    + [("licence", pa.string())]
+)
+#: What is written: attributes, `bbox`, `geometry`.
+SCHEMA = with_geometry(ATTRIBUTES)
+#: Columns that say the same of all rows, or of all of a class: they are in `nomenclature.json` and `release.json` too.
+COMMON = frozenset(_COMMON)
+#: Of a batch and of a row group: what is held in memory is a few of these.
+ROWS_PER_GROUP = 10_000
+_IDENTIFIERS = ("annotation_id", "revision_id", "tile_id", "feature_id", "contributor_id")
+_POLYGON = 3  # GEOS's number of the type
+
+Key = tuple[int, int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RowRules:
+    """What rows are held against, and what completes them.
+
+    `names` are French and English by class code; `transform` and `tile_px` are the grid on which labels lie.
+    """
+
+    names: dict[str, tuple[str, str]]
+    nomenclature: str
+    nomenclature_version: str
+    vintage: int
+    transform: Affine6
+    tile_px: int
+    account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
+
+    @classmethod
+    def of(cls, contents: ReleaseContents | Frozen, *, account_names: frozenset[str]) -> RowRules:
+        """The rules of one release."""
+        tree = contents.nomenclature
+        return cls(
+            names={item.code: (item.name["fr"], item.name["en"]) for item in tree.classes},
+            nomenclature=tree.code,
+            nomenclature_version=tree.version,
+            vintage=contents.layer.vintage,
+            transform=contents.layer.transform,
+            tile_px=contents.campaign.tile_px,
+            account_names=account_names,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRows:
+    """Rows ready to be written (`SCHEMA`), their places in the order, and their bounds (left, bottom, right, top)."""
+
+    batch: pa.RecordBatch
+    first: Key
+    last: Key
+    bounds_crs: NDArray[np.float64]
+
+
+def checked_rows(batch: pa.RecordBatch, rules: RowRules) -> CheckedRows:
+    """Check a batch of `ROWS` and complete it.
+
+    Raises: InvalidContents (a role, class or identifier that may not be, a geometry that is not one valid polygon on
+            the grid of its tile), UnorderedRecords, PersonalDataFound (a contributor's id is an account's name).
+    """
+    _check_values(batch, rules)
+    _check_order(batch)
+    geometries = _checked_geometries(batch)
+    bounds, outlines = shapely.bounds(geometries), _Outlines(geometries)
+    _check_places(batch, outlines, bounds, rules)
+    turned = ~outlines.counter_clockwise(geometries)
+    encoded = batch["geometry"]
+    if turned.any():
+        encoded = wkb_column(shapely.orient_polygons(geometries))
+    codes = list(rules.names)
+    of_class = pc.index_in(batch["class_code"], pa.array(codes))
+    count = batch.num_rows
+    common = {
+        "class_fr": pa.array([rules.names[code][0] for code in codes]).take(of_class),
+        "class_en": pa.array([rules.names[code][1] for code in codes]).take(of_class),
+        "nomenclature": pa.repeat(rules.nomenclature, count),
+        "nomenclature_version": pa.repeat(rules.nomenclature_version, count),
+        "vintage": pa.repeat(pa.scalar(rules.vintage, pa.int32()), count),
+    }
+    columns = [common[name] if name in COMMON else batch[name] for name in ATTRIBUTES.names]
+    rows = pa.RecordBatch.from_arrays([*columns, bbox_column(bounds), encoded], schema=SCHEMA)
+    both = [bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)]
+    return CheckedRows(rows, key_at(batch, 0), key_at(batch, count - 1), np.concatenate(both))
+
+
+def key_at(batch: pa.RecordBatch, position: int) -> Key:
+    """Place of a row in the order: tile row, tile column, annotation, feature (texts by code point)."""
+    row, col, annotation, feature = (
+        batch[name][position].as_py() for name in ("tile_row", "tile_col", "annotation_id", "feature_id")
+    )
+    return row, col, annotation, feature
+
+
+def refuse_order(key: Key, after: Key) -> None:
+    """Raise UnorderedRecords unless a row's place is behind another's."""
+    if key <= after:
+        raise UnorderedRecords(
+            f"annotation record {key} comes after {after}; sort by tile row, tile column, annotation id, feature id "
+            "(by code point), each once"
+        )
+
+
+def _where(batch: pa.RecordBatch, position: int) -> str:
+    return f"annotation {batch['annotation_id'][position]}, feature {batch['feature_id'][position]}"
+
+
+def _first_false(mask: pa.BooleanArray | NDArray[np.bool_]) -> int | None:
+    values = mask if isinstance(mask, np.ndarray) else mask.fill_null(False).to_numpy(zero_copy_only=False)
+    return None if values.all() else int(np.argmin(values))
+
+
+def _check_values(batch: pa.RecordBatch, rules: RowRules) -> None:
+    allowed = (
+        ("role", list(SPLIT_OF_ROLE), "only pool and holdout tiles are published"),
+        ("class_code", list(rules.names), "it is not in the nomenclature"),
+    )
+    for name, values, why in allowed:
+        at = _first_false(pc.is_in(batch[name], pa.array(values, pa.string())))
+        if at is not None:
+            raise InvalidContents(f"{_where(batch, at)}: {name} is {batch[name][at].as_py()!r}; {why}")
+    for name in _IDENTIFIERS:
+        at = _first_false(pc.match_substring_regex(batch[name], r"\A[A-Za-z0-9_-]{1,80}\z"))
+        if at is not None:
+            raise InvalidContents(
+                f"{_where(batch, at)}: {name} is {batch[name][at].as_py()!r}; expected 1 to 80 letters, digits, - and _"
+            )
+    named = rules.account_names.intersection(batch["contributor_id"].unique().to_pylist())
+    if named:
+        at = batch["contributor_id"].to_pylist().index(min(named))
+        raise PersonalDataFound(f"{_where(batch, at)}: contributor_id is an account's name; pass its random public id")
+
+
+def _check_order(batch: pa.RecordBatch) -> None:
+    """Every row behind the one before it; texts are compared as their UTF-8 is, which is by code point."""
+    behind: NDArray[np.bool_] = np.zeros(batch.num_rows - 1, bool)
+    same = ~behind
+    for name in ("tile_row", "tile_col", "annotation_id", "feature_id"):
+        earlier, later = batch[name].slice(0, batch.num_rows - 1), batch[name].slice(1)
+        behind |= same & pc.greater(later, earlier).to_numpy(zero_copy_only=False)
+        same &= pc.equal(later, earlier).to_numpy(zero_copy_only=False)
+    at = _first_false(behind)
+    if at is not None:
+        refuse_order(key_at(batch, at + 1), key_at(batch, at))
+
+
+def _checked_geometries(batch: pa.RecordBatch) -> NDArray[np.object_]:
+    try:
+        geometries = shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False))
+    except shapely.errors.GEOSException as error:
+        raise InvalidContents(f"a geometry behind {_where(batch, 0)} is not WKB ({error}); restore a backup") from error
+    polygons = shapely.get_type_id(geometries) == _POLYGON
+    sound = polygons & ~shapely.is_empty(geometries) & shapely.is_valid(geometries)
+    at = _first_false(sound)
+    if at is not None:
+        met = "nothing" if geometries[at] is None else geometries[at].geom_type
+        raise InvalidContents(f"{_where(batch, at)}: expected one valid polygon, met {met}")
+    return np.asarray(geometries, dtype=object)
+
+
+class _Outlines:
+    """Corners of polygons, float64, x and y apart (twice as fast), with where each polygon's begin."""
+
+    def __init__(self, geometries: NDArray[np.object_]) -> None:
+        self.x, self.y = np.ascontiguousarray(shapely.get_coordinates(geometries).T)
+        self.counts = shapely.get_num_coordinates(geometries)
+        self.starts = np.cumsum(self.counts) - self.counts
+
+    def counter_clockwise(self, geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
+        """Whether exteriors are counter-clockwise and holes clockwise: bool (polygon,)."""
+        # From each ring's own corner: the area of a small ring far from the origin would be lost in rounding.
+        x = self.x - np.repeat(self.x[self.starts], self.counts)
+        y = self.y - np.repeat(self.y[self.starts], self.counts)
+        cross = x[:-1] * y[1:] - x[1:] * y[:-1]
+        cross[self.starts[1:] - 1] = 0.0  # from the end of a polygon to the next
+        found = np.add.reduceat(cross, self.starts) > 0
+        holed = shapely.get_num_interior_rings(geometries) > 0
+        found[holed] = shapely.equals_identical(geometries[holed], shapely.orient_polygons(geometries[holed]))
+        return np.asarray(found, dtype=bool)
+
+
+def _check_places(batch: pa.RecordBatch, outlines: _Outlines, bounds: NDArray[np.float64], rules: RowRules) -> None:
+    """Every corner is, to the bit, where `annotation.core.tile_geometry.to_crs` puts a place of the row's tile."""
+    a, _, c, _, e, f = rules.transform
+    for corners, axis, origin, step in ((outlines.x, "tile_col", c, a), (outlines.y, "tile_row", f, e)):
+        tile = batch[axis].to_numpy() * float(rules.tile_px)
+        ends = np.sort([origin + step * tile, origin + step * (tile + rules.tile_px)], axis=0)
+        low, high = (bounds[:, 0], bounds[:, 2]) if axis == "tile_col" else (bounds[:, 1], bounds[:, 3])
+        places = corners - origin
+        places *= SUBPIXELS / step
+        np.rint(places, out=places)
+        places /= SUBPIXELS
+        places *= step
+        places += origin
+        off = places != corners
+        outside = np.add.reduceat(off, outlines.starts) > 0 if off.any() else np.zeros(len(low), bool)
+        at = _first_false(~outside & (low >= ends[0]) & (high <= ends[1]))
+        if at is not None:
+            row, col = batch["tile_row"][at].as_py(), batch["tile_col"][at].as_py()
+            raise InvalidContents(
+                f"{_where(batch, at)}: its corners within {bounds[at].tolist()} are not on the grid of the tile in row "
+                f"{row}, column {col}; it was drawn on another layer or changed since"
+            )

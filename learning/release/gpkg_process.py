@@ -1,0 +1,77 @@
+"""A GeoPackage written by a process of its own, so that GDAL works while the next rows are read and checked.
+
+    python -m learning.release.gpkg_process PATH LAYER CRS CHANGED_AT < ARROW
+
+Its input is an Arrow stream of polygons (`geometry` as WKB), then the word WHOLE: a file of which less came than was to
+is removed, whatever ended whoever wrote to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from learning.release.errors import UnusableArtefact
+from learning.release.polygon_files import write_gpkg
+
+WHOLE = b"whole"
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@contextlib.contextmanager
+def gpkg_writer(
+    path: Path, schema: pa.Schema, *, layer: str, crs: str, changed_at: datetime
+) -> Iterator[pa.RecordBatchWriter]:
+    """A writer of batches into a new GeoPackage, which is whole when the block ends, and absent when it raises.
+
+    Raises: UnusableArtefact (the process ended early, with its last words).
+    """
+    name = f"{Path(__file__).parent.parent.name}.release.{Path(__file__).stem}"
+    command = [sys.executable, "-m", name, str(path.resolve()), layer, crs, changed_at.astimezone(UTC).isoformat()]
+    with tempfile.TemporaryFile() as said:
+        # Not by a shell, and nothing in the command is a user's but the folder and the CRS.
+        process = subprocess.Popen(command, cwd=_REPOSITORY, stdin=subprocess.PIPE, stderr=said)
+        assert process.stdin is not None  # noqa: S101 (a pipe was asked for)
+        try:
+            with process.stdin as pipe:
+                with pa.ipc.new_stream(pa.PythonFile(pipe, "w"), schema) as writer:
+                    yield writer
+                pipe.write(WHOLE)
+            failed = process.wait() != 0
+        except BrokenPipeError:
+            failed = True
+        except BaseException:
+            process.kill()
+            process.wait()
+            path.unlink(missing_ok=True)
+            raise
+        process.wait()
+        if failed:
+            path.unlink(missing_ok=True)
+            said.seek(0)
+            last = said.read().decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+            raise UnusableArtefact(f"{path.name} was not finished: {last[0]}; look for room on the disk and in memory")
+
+
+def main() -> None:
+    """Write what comes in, or leave no file."""
+    path, layer, crs, changed_at = sys.argv[1:]
+    try:
+        with pa.ipc.open_stream(pa.PythonFile(sys.stdin.buffer, "r")) as reader:
+            write_gpkg(reader, Path(path), layer=layer, crs=crs, changed_at=datetime.fromisoformat(changed_at))
+        if sys.stdin.buffer.read() != WHOLE:
+            raise EOFError("the rows ended early")
+    except BaseException:
+        Path(path).unlink(missing_ok=True)
+        raise
+
+
+if __name__ == "__main__":
+    main()

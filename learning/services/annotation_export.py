@@ -1,0 +1,158 @@
+"""Published labels read from the database as Arrow batches: by COPY, in ranges, by several readers.
+
+The labels name revisions, which never change (database triggers guard them and their polygons), so that ranges may be
+read one after another and by several connections while people go on, without a snapshot being held that would keep the
+database from tidying up. Where a range ends depends on the labels alone: the batches are the same however many read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from django.db import connection, connections
+
+from learning.release.annotation_rows import LABELS, ROWS, ROWS_PER_GROUP
+from learning.release.errors import InvalidContents
+
+if TYPE_CHECKING:
+    from learning.services.release_contents import PublishedLabel
+
+MOST_READERS = 4
+MOST_CORNERS = 1_000_000  # of a batch, 16 MB
+_LABELS_AT_ONCE = 5_000
+
+_SIZES = """
+SELECT revision_id, count(*), sum(ST_NPoints(geometry)) FROM annotation_annotatedfeature
+WHERE revision_id = ANY(%s) GROUP BY revision_id
+"""
+# One row of columns instead of a row a polygon: nothing is done polygon by polygon between the database and Arrow.
+_COLUMNS = """
+COPY (
+    SELECT string_agg(feature_id, E'\\n'), string_agg(class_code, E'\\n'), string_agg(provenance, E'\\n'),
+           array_agg(octet_length(shape)), string_agg(shape, ''::bytea)
+    FROM (
+        SELECT f.feature_id, f.class_code, f.provenance, ST_AsBinary(ST_ForcePolygonCCW(f.geometry), 'NDR') AS shape
+        FROM unnest(%s::bigint[]) WITH ORDINALITY AS label (revision, nth)
+        JOIN annotation_annotatedfeature f ON f.revision_id = label.revision
+        ORDER BY label.nth, f.feature_id COLLATE "C"
+    ) polygon
+) TO STDOUT (FORMAT BINARY)
+"""
+# PostgreSQL's documented forms: a file's signature, flags and length of what is to be skipped, a row's number of
+# fields; then each with its length before it. An array's number of dimensions, flags, type, length and lower bound.
+_FILE_HEADER, _ARRAY_HEADER = 11 + 4 + 4 + 2, 5 * 4
+_ARRAY_ITEM = np.dtype([("length", ">i4"), ("value", ">i4")])
+
+
+def annotation_batches(
+    labels: Sequence[PublishedLabel], *, contributors: Mapping[int, str], readers: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Features of the labels, as batches of annotation_rows.ROWS in the order of a release.
+
+    Args:   labels: by tile row and column. contributors: public id by annotator. readers: connections that read at
+            once; by default as many as there are cores, up to four. Inside a transaction the rows are read by its
+            own connection alone, since no other may see them.
+    Raises: InvalidContents (a label without a polygon).
+    """
+    ordered = sorted(labels, key=lambda label: (label.row, label.col, str(label.annotation_id)))
+    if connection.in_atomic_block:
+        for part, counts in _parts(ordered):
+            yield _batch(part, counts, contributors)
+        return
+    readers = readers or _cores()
+    with ThreadPoolExecutor(readers, thread_name_prefix="read-labels") as threads:
+        waiting: deque[Future[pa.RecordBatch]] = deque()
+        try:
+            for part, counts in _parts(ordered):
+                if len(waiting) == readers:
+                    yield waiting.popleft().result()
+                waiting.append(threads.submit(_batch_of_own_connection, part, counts, contributors))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def _cores() -> int:
+    return min(MOST_READERS, len(os.sched_getaffinity(0)))
+
+
+def _parts(labels: Sequence[PublishedLabel]) -> Iterator[tuple[list[PublishedLabel], list[int]]]:
+    """Labels that go into a batch together, as many as give a row group and not too many corners; polygons of each."""
+    part: list[PublishedLabel] = []
+    counts: list[int] = []
+    rows = corners = 0
+    for start in range(0, len(labels), _LABELS_AT_ONCE):
+        some = labels[start : start + _LABELS_AT_ONCE]
+        with connection.cursor() as cursor:
+            cursor.execute(_SIZES, [[label.revision_id for label in some]])
+            sizes = {revision: (count, points) for revision, count, points in cursor.fetchall()}
+        for label in some:
+            if label.revision_id not in sizes:
+                raise InvalidContents(
+                    f"revision {label.revision_id} of annotation {label.annotation_id} is accepted and has no polygon "
+                    "in the database; restore a backup, or have the tile labelled again"
+                )
+            count, points = sizes[label.revision_id]
+            if part and (rows + count > ROWS_PER_GROUP or corners + points > MOST_CORNERS):
+                yield part, counts
+                part, counts, rows, corners = [], [], 0, 0
+            part.append(label)
+            counts.append(count)
+            rows, corners = rows + count, corners + points
+    if part:
+        yield part, counts
+
+
+def _batch_of_own_connection(
+    part: list[PublishedLabel], counts: Sequence[int], contributors: Mapping[int, str]
+) -> pa.RecordBatch:
+    try:
+        return _batch(part, counts, contributors)
+    finally:
+        connections.close_all()  # of this thread
+
+
+def _batch(part: list[PublishedLabel], counts: Sequence[int], contributors: Mapping[int, str]) -> pa.RecordBatch:
+    with connection.cursor() as cursor, cursor.copy(_COLUMNS, [[label.revision_id for label in part]]) as copy:
+        fields = list(_fields(b"".join(copy)))
+    *texts, lengths, shapes = fields
+    ends = np.frombuffer(lengths, _ARRAY_ITEM, offset=_ARRAY_HEADER)["value"].cumsum(dtype=np.int32)
+    offsets = np.concatenate([np.zeros(1, np.int32), ends])
+    geometry = pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(shapes)])
+    of_feature = [pa.array(bytes(text).decode().split("\n"), pa.string()) for text in texts]
+    of_label = pa.RecordBatch.from_pylist([_label_row(label, contributors) for label in part], schema=LABELS)
+    repeated = of_label.take(pa.array(np.repeat(np.arange(len(part)), counts)))
+    return pa.RecordBatch.from_arrays([*repeated.columns, *of_feature, geometry], schema=ROWS)
+
+
+def _fields(row: bytes) -> Iterator[memoryview]:
+    """Fields of a COPY of one row."""
+    at = _FILE_HEADER
+    for _field in range(len(ROWS) - len(LABELS) + 1):
+        length = int.from_bytes(row[at : at + 4], "big")
+        yield memoryview(row)[at + 4 : at + 4 + length]
+        at += 4 + length
+
+
+def _label_row(label: PublishedLabel, contributors: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "annotation_id": str(label.annotation_id),
+        "revision_id": str(label.revision_id),
+        "revision_number": label.revision_number,
+        "tile_id": str(label.tile_id),
+        "tile_row": label.row,
+        "tile_col": label.col,
+        "role": label.role,
+        "state": "accepted",
+        "contributor_id": contributors[label.annotator_id],
+        "reviewed_on": label.reviewed_on,
+        "image_date": label.image_date,
+        "licence": label.licence,
+    }
