@@ -124,6 +124,7 @@ def test_the_metadata_gives_centroids_by_image(pristine: Path) -> None:
         "domain": "gers_2019",
         "zone": "Z0000_0001",
         "split": "test",
+        "subset": "test",
     }
 
 
