@@ -31,6 +31,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -116,13 +117,27 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
 
 def turn(name: str, release: Any, into: Path, labels: int, ogr2ogr: str | None) -> dict[str, Any]:
     """One turn of one of them, in a process of its own."""
-    before = postgres_seconds()
+    command = [sys.executable, TASKS, name, str(release.pk), str(into), str(labels)]
     if name == "ogr2ogr":
-        made = by_ogr2ogr(release, into, str(ogr2ogr))
+        command = by_ogr2ogr(release, into, str(ogr2ogr))
+    database_before, before, start = postgres_seconds(), os.times(), time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    peaks: dict[int, float] = {}
+    watcher = threading.Thread(target=watch, args=(process.pid, peaks))
+    watcher.start()
+    said, complaints = process.communicate()
+    watcher.join()
+    wall, after = time.perf_counter() - start, os.times()
+    if process.returncode:
+        raise SystemExit(f"{name} ended with {process.returncode}: {complaints[-600:]}")
+    if name == "ogr2ogr":
+        import pyogrio
+
+        used = after.children_user + after.children_system - before.children_user - before.children_system
+        made = {"rows": pyogrio.read_info(into / "annotations.gpkg")["features"], "wall": wall, "cpu": used}
     else:
-        command = [sys.executable, TASKS, name, str(release.pk), str(into), str(labels)]
-        made = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    made["database"] = postgres_seconds() - before
+        made = json.loads(said.splitlines()[-1])
+    made |= {"database": postgres_seconds() - database_before, "mib": sum(peaks.values())}
     print(
         f"  {name:8} {made['rows']:7} rows {made['wall']:6.1f} s, processor {made['cpu']:5.1f} s"
         f" + database {made['database']:4.1f} s, {made['mib']:5.0f} MiB",
@@ -131,27 +146,43 @@ def turn(name: str, release: Any, into: Path, labels: int, ogr2ogr: str | None) 
     return made
 
 
-def by_ogr2ogr(release: Any, into: Path, ogr2ogr: str) -> dict[str, Any]:
-    """GDAL's own tool, from PostgreSQL to a GeoPackage."""
-    import pyogrio
+def watch(root: int, peaks: dict[int, float]) -> None:
+    """The most memory, in MiB, of a process and of each it starts, until it ends.
+
+    Not `ru_maxrss`: a new process has that of the one it was forked from.
+    """
+    while True:
+        waiting = [root]
+        for pid in waiting:
+            try:
+                waiting += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+                status = Path(f"/proc/{pid}/status").read_text()
+            except OSError:
+                continue
+            if "VmHWM:" in status:
+                peaks[pid] = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        if _state(root) in ("", "Z"):
+            return
+        time.sleep(0.05)
+
+
+def _state(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return _stat(pid)[0]
+    return ""
+
+
+def by_ogr2ogr(release: Any, into: Path, ogr2ogr: str) -> list[str]:
+    """The command of GDAL's own tool, from PostgreSQL to a GeoPackage."""
     from django.db import connection
 
-    settings, path = connection.settings_dict, into / "annotations.gpkg"
-    host = settings["HOST"] or settings.get("OPTIONS", {}).get("host", "")
-    source = f"PG:dbname={settings['NAME']} host={host} user={settings['USER']} password={settings['PASSWORD']}"
-    command = [
-        ogr2ogr, "-f", "GPKG", str(path), source, "-sql", SAME_ROWS.format(release=release.pk), "-nln", "annotations",
-        "-nlt", "POLYGON", "-a_srs", release.campaign.layer.crs,
+    known = connection.get_connection_params()
+    parts = [f"{key}={known[key]}" for key in ("dbname", "host", "port", "user", "password") if known.get(key)]
+    return [
+        ogr2ogr, "-f", "GPKG", str(into / "annotations.gpkg"), "PG:" + " ".join(parts), "-sql",
+        SAME_ROWS.format(release=release.pk), "-nln", "annotations", "-nlt", "POLYGON", "-a_srs",
+        release.campaign.layer.crs,
     ]  # fmt: skip
-    start = time.perf_counter()
-    process = subprocess.Popen(command)
-    _pid, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"ogr2ogr ended with {process.returncode}")
-    rows = pyogrio.read_info(path)["features"]
-    return {"rows": rows, "wall": wall, "cpu": used.ru_utime + used.ru_stime, "mib": used.ru_maxrss / 1024}
 
 
 @contextlib.contextmanager
