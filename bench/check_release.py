@@ -81,7 +81,7 @@ def made_releases(data: Path, port: int) -> Iterator[Made]:
     yield made(GENERATED, port)
     images = sorted((data / "images").glob("*.tif"))
     if not images:
-        print(f"real imagery: left out, {data} is not there (--data FOLDER, as DATA=FOLDER of make)")
+        print(f"real imagery: left out, {data} holds no images: say where with --data")
         return
     real = {"IMAGERY": str(data / "images" / "202309_*.tif"), "LABELS": str(data / "labels" / "202309_*.tif")}
     yield made({**real, "NOMENCLATURE": "korea_5", "VINTAGE": "2023", "TILE_PX": "128"}, port)

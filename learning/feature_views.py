@@ -38,8 +38,6 @@ from learning.services.published_features import (
     withdrawn_release,
 )
 
-OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Content-Crs, ETag"}
-
 
 class Withdrawn(APIException):
     """The release of a collection was withdrawn."""
@@ -69,12 +67,6 @@ class OgcView(APIView):
     throttle_classes = [ScopedRateThrottle]
     throttle_scope = "features"
     content_negotiation_class = AlwaysJson
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Let pages of other sites read the answer."""
-        for name, value in OPEN_TO_ALL.items():
-            response.headers[name] = value
-        return super().finalize_response(request, response, *args, **kwargs)
 
     def handle_exception(self, exc: Exception) -> Any:
         """An exception as OGC 17-069r4, clause 7.5, describes it; what is not foreseen is raised."""

@@ -13,7 +13,7 @@ _ALLOWED = {
     "Access-Control-Allow-Headers": "Range, If-Range, If-None-Match",
     "Access-Control-Max-Age": "86400",
 }
-_SHOWN = "ETag, Content-Length, Content-Range, Accept-Ranges, Link"
+_SHOWN = "ETag, Content-Length, Content-Range, Content-Crs, Accept-Ranges, Link, Retry-After"
 
 
 def open_data(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:

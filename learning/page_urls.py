@@ -14,6 +14,7 @@ from learning import (
     pages,
     release_desk_pages,
     release_documents,
+    release_feeds,
     retraining_pages,
     trust_pages,
 )
@@ -77,6 +78,8 @@ urlpatterns = [
     path("stac/<slug:slug>/catalog.json", catalogue_views.stac_campaign, name="stac-campaign"),
     path("stac/<slug:slug>/earlier-<int:page>.json", catalogue_views.stac_campaign, name="stac-campaign-earlier"),
     path("stac/<slug:slug>/<release_version:numbers>.json", catalogue_views.stac_release, name="stac-release"),
+    path("releases/feed.atom", release_feeds.releases_feed, name="releases-feed"),
+    path("campaigns/<slug:slug>/releases.atom", release_feeds.releases_feed, name="campaign-releases-feed"),
     path("releases/<release_name:name>/", pages.ReleaseView.as_view(), name="release"),
     path("releases/<release_name:name>/model/", release_documents.ModelCardView.as_view(), name="model-card"),
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, FloatField, Max, OuterRef, Subquery
+from django.db.models import Count, Exists, FloatField, Max, OuterRef, Q, Subquery
 from django.db.models.query import QuerySet
 
-from annotation.models import Annotation, Campaign, QueueRound
+from annotation.models import Annotation, Campaign, QueueRound, Territory, Tile
 from annotation.querysets import AnnotationQuerySet
 from learning.models import Evaluation, Prediction, TrainedModel, TrainingRun
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 def licensed_labels(campaign: Campaign) -> AnnotationQuerySet:
     """A campaign's accepted labels that their author gave under a licence: all that is learnt from or published."""
     return Annotation.objects.usable_as_labels().filter(tile__campaign=campaign).exclude(head__licence="")
+
+
+def campaigns_at(territory: Territory) -> QuerySet[Campaign]:
+    """Campaigns whose imagery, or tiles, lie in a territory."""
+    tiles = Tile.objects.filter(campaign=OuterRef("pk"), footprint__intersects=territory.boundary)
+    return Campaign.objects.filter(Q(layer__footprint__intersects=territory.boundary) | Exists(tiles))
 
 
 def rounds_of(campaign: Campaign) -> QuerySet[QueueRound]:

@@ -133,7 +133,7 @@ class ChangesView(APIView):
             "changes": [change_body(request, each) for each in found],
             "next": following,
         }
-        return Response(body, headers={"Cache-Control": "public, no-cache", "Access-Control-Allow-Origin": "*"})
+        return Response(body, headers={"Cache-Control": "public, no-cache"})
 
 
 def read_window(given: dict[str, str]) -> Window:

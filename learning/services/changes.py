@@ -18,6 +18,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from annotation.models import AnnotatedFeature, Campaign, PlaceReport, ReportEvent, Territory
 from annotation.services.clock import settled_moment
 from learning.models import Prediction, Release, ReleasedLabel, TrainedModel
+from learning.querysets import campaigns_at
 
 LABELS, REPORTS, MAPS = KINDS = ("labels", "reports", "maps")
 _Event = ReportEvent.Kind
@@ -258,7 +259,7 @@ def _maps(window: Window, after: tuple[str, ...], most: int) -> Iterator[Change]
     if window.campaign is not None:
         maps = maps.filter(model__campaign=window.campaign)
     if window.territory is not None:
-        maps = maps.filter(layer__footprint__intersects=window.territory.boundary)
+        maps = maps.filter(model__campaign__in=campaigns_at(window.territory))
     for made in maps.order_by("finished_at", "pk")[:most]:
         finished = made.finished_at or made.created_at
         facts = {"map": made.pk, "model": made.model.version}

@@ -240,6 +240,7 @@ def test_reports_and_maps_are_told_by_moment_campaign_and_territory(tmp_path: Pa
     territory(scene.campaign, tmp_path, "32013", (east.row, east.col, east.row + 1, east.col + 1))
     there = all_pages(since=before.isoformat(), kind="reports", territory="commune:32013", campaign="camp")
     assert [each["report"] for each in there] == [second.public_id]
+    assert [each["map"] for each in all_pages(since=before.isoformat(), kind="maps", territory="commune:32013")]
     body = ask(since=before.isoformat())
     assert ask(since=body["until"])["changes"] == []
     assert Client().get(urlsplit(found[0]["address"]).path).status_code == 200
