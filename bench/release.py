@@ -7,11 +7,12 @@ by tile, about 38 corners, some with holes). A release is frozen in one transact
 in and accepts 50 labels a second until all is measured. By turns, there and back again, each in a process of its own:
 
     ours      GeoParquet and GeoPackage as a release has them: validity, classes, order and grid checked
-    ogr2ogr   GeoPackage alone, unchecked, of the same rows and columns in the same order; left out where there is none
+    ogr2ogr   GeoPackage, unchecked, of the same rows and columns in the same order, and from it a GeoParquet by pyogrio
+              and pyarrow, batch by batch; left out where there is no ogr2ogr. The GeoPackage alone is printed too
     orm       GeoPackage alone, unchecked: the ORM's objects into a GeoDataFrame; of so many polygons, scaled to all
 
     orm_speedup      time of orm, scaled ÷ ours
-    ogr2ogr_speedup  time of ogr2ogr ÷ ours
+    ogr2ogr_speedup  time of ogr2ogr and of its GeoParquet ÷ ours
     memory_ratio     most memory of orm, scaled in a line through two sizes ÷ ours, all processes added
 
 Checked, or there are no figures: both of our files hold exactly the rows of the release, by a hash over the sorted rows
@@ -108,6 +109,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
             into = folder / f"{nth}"
             into.mkdir()
             took.setdefault(name, []).append(turn(name, release, into, some, arguments.ogr2ogr))
+            if name == "ogr2ogr":
+                took.setdefault("geoparquet", []).append(turn("geoparquet", release, into, 0, None))
             if name != "ours":
                 shutil.rmtree(into)
         big = turn("orm", release, folder / "big", 3 * some, arguments.ogr2ogr)
@@ -139,7 +142,7 @@ def turn(name: str, release: Any, into: Path, labels: int, ogr2ogr: str | None) 
         made = json.loads(said.splitlines()[-1])
     made |= {"database": postgres_seconds() - database_before, "mib": sum(peaks.values())}
     print(
-        f"  {name:8} {made['rows']:7} rows {made['wall']:6.1f} s, processor {made['cpu']:5.1f} s"
+        f"  {name:10} {made['rows']:7} rows {made['wall']:6.1f} s, processor {made['cpu']:5.1f} s"
         f" + database {made['database']:4.1f} s, {made['mib']:5.0f} MiB",
         flush=True,
     )
@@ -285,13 +288,18 @@ def report(took: dict[str, list[dict[str, Any]]], big: dict[str, Any], polygons:
     print(f"orm: {big['rows']} rows take {big['wall'] / middle('orm', 'wall') * small / big['rows']:.2f} as long a row")
     processor = {name: middle(name, "cpu") + middle(name, "database") for name in took}
     processor["orm"] *= scale
-    shown = {name: processor[name] / processor["ours"] for name in took if name != "ours"}
+    both = middle("ogr2ogr", "wall") + middle("geoparquet", "wall") if with_ogr2ogr else None
+    if with_ogr2ogr:
+        print(f"ogr2ogr's GeoPackage alone ÷ both of ours: {middle('ogr2ogr', 'wall') / middle('ours', 'wall'):.2f}")
+        processor["ogr2ogr"] += processor.pop("geoparquet")
+    shown = {name: spent / processor["ours"] for name, spent in processor.items() if name != "ours"}
     print("processor time ÷ ours: " + ", ".join(f"{name} {ratio:.1f}" for name, ratio in shown.items()))
+    print(f"memory of orm in a line to all rows: {orm_mib:.0f} MiB")
     if not with_ogr2ogr:
         print("ogr2ogr: not measured, there is none on PATH; give OGR2OGR=")
     figures = {
         "orm_speedup": round(middle("orm", "wall") * scale / middle("ours", "wall"), 1),
-        "ogr2ogr_speedup": round(middle("ogr2ogr", "wall") / middle("ours", "wall"), 2) if with_ogr2ogr else None,
+        "ogr2ogr_speedup": round(both / middle("ours", "wall"), 2) if both else None,
         "memory_ratio": round(orm_mib / middle("ours", "mib"), 2),
     }
     print("FIGURES " + json.dumps(figures))
