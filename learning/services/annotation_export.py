@@ -1,8 +1,9 @@
 """Published labels read from the database as Arrow batches: by COPY, in ranges, by several readers.
 
-The labels name revisions, which never change (a database trigger sees to it) and whose polygons are written once, so that
-ranges may be read one after another and by several connections while people go on, without a snapshot being held that
-would keep the database from tidying up. Where a range ends depends on the labels alone: the batches are the same however many read.
+The labels name revisions, which never change (a database trigger sees to it) and whose polygons are written once, so
+that ranges may be read one after another and by several connections while people go on, without a snapshot being held
+that would keep the database from tidying up. Where a range ends depends on the labels alone: the batches are the same
+however many read.
 """
 
 from __future__ import annotations
