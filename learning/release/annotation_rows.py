@@ -62,7 +62,7 @@ SCHEMA = with_geometry(ATTRIBUTES)
 #: Columns that say the same of all rows, or of all of a class: they are in `nomenclature.json` and `release.json` too.
 COMMON = frozenset(_COMMON)
 #: Of a batch and of a row group: what is held in memory is a few of these.
-ROWS_PER_GROUP = 10_000
+ROWS_PER_GROUP = 5_000
 _IDENTIFIERS = ("annotation_id", "revision_id", "tile_id", "feature_id", "contributor_id")
 _POLYGON = 3  # GEOS's number of the type
 

@@ -100,7 +100,7 @@ def write_annotations(
     """Write `annotations/annotations.parquet` (ZSTD) and `.gpkg` (layer `annotations`) under `root`.
 
     Args:    batches: of annotation_rows.ROWS, by tile row, tile column, annotation id, revision number and feature id
-             (by code point), each once; a batch is a row group, cut where it is longer than 10,000 rows. Geometries
+             (by code point), each once; a batch is a row group, cut where it is longer than 5,000 rows. Geometries
              are in `crs`.
     Raises:  InvalidContents: no row, unknown class, invalid polygon. UnorderedRecords: order or repeated key.
              UnusableArtefact: the GeoPackage could not be written.
