@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from learning.release import cards, dataset, dcat, documents, layout, notes, stac, style_files, vectors
+from learning.release import cards, croissant, dataset, dcat, documents, layout, notes, stac, style_files, vectors
 from learning.release.annotation_rows import RowRules
 from learning.release.contents import ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
@@ -124,6 +124,7 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
         root, contents.tiles, campaign=contents.campaign, layer=layer, nomenclature=contents.nomenclature
     )
     documents.write_dataset_card(root, contents, tiles)
+    croissant.write_croissant(root, contents)
     reach("release:dataset")
     model_dir = None if contents.model is None else cards.write_model(root, contents, contents.model)
     reach("release:model")
