@@ -34,7 +34,9 @@ def write_release(root: Path, files: dict[str, bytes], version: str = "1.0.0") -
 
 @dataclass
 class ReleaseSite:
-    """Serves `root` under /releases/r-1.0.0/files/. `faults` of a path are met one by one, then the file is served.
+    """Serves `root` under /releases/r-1.0.0/files/, and under / for catalogues.
+
+    `faults` of a path are met one by one, then the file is served.
 
     A fault: {"status": 429, "headers": {…}}, {"cut_after": bytes}, {"body": other bytes}.
     """
@@ -89,7 +91,7 @@ def release_site(root: Path) -> Iterator[ReleaseSite]:
 
 
 def serve(handler: BaseHTTPRequestHandler, site: ReleaseSite) -> None:
-    path = handler.path.removeprefix("/releases/r-1.0.0/files/")
+    path = handler.path.removeprefix("/releases/r-1.0.0/files").lstrip("/")
     span, tag = handler.headers.get("Range"), handler.headers.get("If-Range")
     with site.lock:
         faults = site.faults.get(path, [])

@@ -77,13 +77,6 @@ def write_cut(
     return known
 
 
-def write_renumbered_copy(source: Path, target: Path, *, values: Mapping[int, int], colours: ColourTable) -> None:
-    """Copy a class map with other values and colours; arguments as those of `write_cut`."""
-    with rasterio.open(source, driver="GTiff") as dataset:
-        whole = PixelWindow(0, 0, dataset.width, dataset.height)
-    write_cut(source, target, window=whole, overviews="MODE", values=values, colours=colours)
-
-
 def _own_tags(dataset: Any) -> dict[str, str]:
     return {name: value for name, value in dataset.tags().items() if name != "AREA_OR_POINT"}
 

@@ -9,10 +9,12 @@ from typing import Any
 from annotation.errors import JobLost
 from annotation.jobs.registry import job
 from annotation.services.jobs import TRANSIENT, JobContext
+from learning.jobs.release_polygons import make_whole_polygons
 from learning.jobs.runnable_models import with_runnable_model
 from learning.models import Release
 from learning.release.bundle import FAULT_POINTS, StagedRelease, discard_staged, publish_staged, stage_release
 from learning.services import releases
+from learning.services.predictions import ready_prediction
 from learning.services.release_contents import release_contents
 from learning.services.release_freeze import freeze_release
 
@@ -56,8 +58,16 @@ def staged_release(release: Release, *, staging: Path, work: Path, progress: Cal
     remove. The same bytes whoever calls, wherever and whenever.
     """
     discard_staged(work)
-    contents = with_runnable_model(release_contents(release, work_dir=work), work_dir=work)
+    contents = with_runnable_model(release_contents(release), work_dir=work)
     return stage_release(contents, staging, faultpoint=faultpoint, progress=progress)
+
+
+def _no_polygons(release: Release, context: JobContext) -> str:
+    """Why the release's map will be published without polygons, which are made now if need be; empty otherwise."""
+    prediction = ready_prediction(release.trained_model) if release.trained_model and not release.is_frozen else None
+    if prediction is None:
+        return ""
+    return make_whole_polygons(context, prediction)
 
 
 def _published(release: Release, context: JobContext) -> Release:
@@ -65,8 +75,9 @@ def _published(release: Release, context: JobContext) -> Release:
         return release
     staging, work = releases.staging_dir(release), releases.work_dir(release)
     if not release.path.exists():
+        no_polygons = _no_polygons(release, context)
         context.progress(0.0, "Reading what was accepted.")
-        release = freeze_release(release=release)
+        release = freeze_release(release=release, no_polygons=no_polygons)
         faultpoint("release:frozen")
         staged_release(
             release,

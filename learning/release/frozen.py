@@ -15,14 +15,28 @@ from learning.release.contents import CampaignInfo, LayerInfo, LeftOut, ModelRec
 
 
 @dataclass(frozen=True, slots=True)
+class FrozenPolygons:
+    """A map's polygons, control tiles included: SHA-256 by name of its files, their rule, how many, and figures."""
+
+    digests: Mapping[str, str]
+    rule_code: str
+    rule_version: str
+    polygons: int
+    figures: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class FrozenMap:
-    """The model's map: which, of which files (SHA-256 by name), the day on which it was finished, and the side of the
-    windows that it was computed by (None: not written down)."""
+    """The model's map: which, of which files (SHA-256 by name), the day on which it was finished, the side of the
+    windows that it was computed by (None: not written down), and its polygons. `no_polygons` is why there are none.
+    """
 
     prediction_id: int
     digests: Mapping[str, str]
     predicted_on: date
     core_px: int | None = None
+    polygons: FrozenPolygons | None = None
+    no_polygons: str = ""
 
 
 @dataclass(frozen=True, slots=True)

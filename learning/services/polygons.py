@@ -34,13 +34,16 @@ def has_ground(prediction: Prediction) -> bool:
         return any(dataset.read(1, window=window).any() for _block, window in dataset.block_windows(1))
 
 
-def start_polygons(*, prediction: Prediction, rule: str = DEFAULT_RULE, actor: User | None = None) -> Job:
+def start_polygons(
+    *, prediction: Prediction, rule: str = DEFAULT_RULE, actor: User | None = None, with_control_tiles: bool = False
+) -> Job:
     """Queue the polygons of a ready map: without its control tiles for as long as its campaign is open.
 
+    Args:   with_control_tiles: all the same, for a release, which holds the whole map.
     Raises: NoClassMap: the map is not ready. InvalidPolygonRule: there is no such rule. JobAlreadyRunning.
     """
     campaign = prediction.model.campaign
-    whole = campaign.state != Campaign.State.OPEN
+    whole = with_control_tiles or campaign.state != Campaign.State.OPEN
     name = class_map_of(prediction, with_control_tiles=whole)
     if prediction.state != Prediction.State.READY or name not in prediction.files:
         raise NoClassMap(f"The map of {prediction.model.version} is not there yet: wait for it to be made.")
@@ -87,6 +90,11 @@ def offered_polygons(prediction: Prediction) -> PolygonMap | None:
     if prediction.model.campaign.state == Campaign.State.OPEN:
         found = found.filter(with_control_tiles=False)
     return found.order_by("-with_control_tiles").first()
+
+
+def whole_polygons(prediction: Prediction) -> PolygonMap | None:
+    """The polygons of all of a map, control tiles included, which a release publishes."""
+    return PolygonMap.objects.filter(prediction=prediction, with_control_tiles=True).first()
 
 
 def polygons_under_way(prediction: Prediction) -> Job | None:

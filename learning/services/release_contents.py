@@ -20,7 +20,6 @@ from annotation.core.grid import PixelGrid, TileGrid
 from annotation.core.quarters import on_whole
 from annotation.core.stored_labels import class_index
 from annotation.models import AnnotationRevision, Contributor
-from learning.core.map_copies import write_renumbered_copy
 from learning.core.map_files import ENTROPY_LEVELS, NODATA
 from learning.errors import ReleaseInputGone
 from learning.models import Prediction, Release
@@ -28,12 +27,12 @@ from learning.release.contents import (
     DatasetTile,
     LayerInfo,
     MapFile,
+    MapPolygons,
     MapRecord,
     ModelRecord,
     ReleaseContents,
 )
-from learning.release.dataset import colour_table
-from learning.release.frozen import Frozen, FrozenMap
+from learning.release.frozen import Frozen, FrozenMap, FrozenPolygons
 from learning.release.manifest import file_sha256
 from learning.services.annotation_export import annotation_batches
 from learning.services.labels import label_raster
@@ -60,10 +59,10 @@ class PublishedLabel:
     licence: str
 
 
-def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
+def release_contents(release: Release) -> ReleaseContents:
     """Everything the bundle writer needs; annotations and tiles are streamed, tile by tile.
 
-    Args:   release: frozen. work_dir: for the map in its published form; the caller removes it.
+    Args:   release: frozen.
     Raises: InvalidContents (it was not frozen), ReleaseInputGone, UnusableArtefact.
     """
     frozen = frozen_inputs(release)
@@ -85,7 +84,7 @@ def release_contents(release: Release, *, work_dir: Path) -> ReleaseContents:
         code_commit=frozen.code_commit,
         code_url=frozen.code_url,
         model=model,
-        maps=map_record(frozen.map, frozen, work_dir=work_dir) if frozen.map else None,
+        maps=map_record(frozen.map, frozen) if frozen.map else None,
         previous=frozen.previous,
         account_names=account_names(labels),
         left_out=frozen.left_out,
@@ -196,8 +195,8 @@ def model_with_weights(release: Release, frozen: Frozen) -> ModelRecord | None:
     return replace(frozen.model, weights_path=model.path)
 
 
-def map_record(known: FrozenMap, frozen: Frozen, *, work_dir: Path) -> MapRecord:
-    """The published model's map, its classes written with the nomenclature's values and colours.
+def map_record(known: FrozenMap, frozen: Frozen) -> MapRecord:
+    """The published model's map, its classes to be written with the nomenclature's values and colours.
 
     It is complete, hold-out included, unlike the map shown while the campaign is open: a release is for re-users, whom
     a map with holes would not serve. Someone who labels could look a control tile up there: the price of publishing
@@ -211,21 +210,40 @@ def map_record(known: FrozenMap, frozen: Frozen, *, work_dir: Path) -> MapRecord
         raise ReleaseInputGone(f"The map {known.prediction_id} is not in the database any more: restore a backup.")
     for name, sha256 in known.digests.items():
         _require(prediction.path(name), sha256, what=f"The map {known.prediction_id}")
-    published = work_dir / "class.tif"
-    values = {value: tree.raster_values[code] for code, value in class_index(model.class_codes).items()}
-    write_renumbered_copy(prediction.path("class.tif"), published, values=values, colours=colour_table(tree.classes))
     nats_a_level = math.log(len(model.class_codes)) / ENTROPY_LEVELS
     return MapRecord(
         prediction_id=str(prediction.pk),
         model_name=model.name,
         model_version=model.version,
         predicted_on=known.predicted_on,
-        files=(MapFile(class_path=published, entropy_path=prediction.path("entropy.tif")),),
+        files=(MapFile(class_path=prediction.path("class.tif"), entropy_path=prediction.path("entropy.tif")),),
+        renumbered={value: tree.raster_values[code] for code, value in class_index(model.class_codes).items()},
         # Stored: 0 without imagery, else 1 + 254 · H / ln K.
         entropy_scale=nats_a_level,
         entropy_offset=-nats_a_level,
         entropy_nodata=NODATA,
+        polygons=map_polygons(prediction, known.polygons) if known.polygons else None,
+        no_polygons=known.no_polygons,
         core_px=known.core_px,
+    )
+
+
+def map_polygons(prediction: Prediction, known: FrozenPolygons) -> MapPolygons:
+    """The polygons of the map, where their files are those that were frozen. Raises: ReleaseInputGone."""
+    paths = {}
+    for name, sha256 in known.digests.items():
+        path = prediction.path(name)
+        _require(path, sha256, what=f"The polygons of the map {prediction.pk}")
+        paths[path.suffix] = path
+    return MapPolygons(
+        parquet=paths[".parquet"],
+        gpkg=paths[".gpkg"],
+        pmtiles=paths[".pmtiles"],
+        rule=paths[".json"],
+        rule_code=known.rule_code,
+        rule_version=known.rule_version,
+        polygons=known.polygons,
+        figures=known.figures,
     )
 
 

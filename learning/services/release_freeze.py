@@ -18,11 +18,12 @@ from annotation.querysets import AnnotationQuerySet
 from annotation.services.ground_dates import days_of_tiles
 from annotation.services.people import contributor_of
 from learning.errors import NothingToPublish
-from learning.models import Release, TrainedModel
+from learning.models import Prediction, Release, TrainedModel
 from learning.release.contents import CampaignInfo, ClassInfo, LayerInfo, LeftOut, NomenclatureInfo, PreviousRelease
-from learning.release.frozen import Frozen, FrozenMap
+from learning.release.frozen import Frozen, FrozenMap, FrozenPolygons
 from learning.release.licences import carried_licences
 from learning.release.records import NOWHERE, from_json, to_json
+from learning.services.polygons import whole_polygons
 from learning.services.predictions import ready_prediction
 from learning.services.provenance import code_commit, software_version, writer_versions
 from learning.services.release_changes import changes_since_previous, credited_names, last_standing
@@ -49,9 +50,10 @@ ORDER BY tile_row, tile_col, annotation
 
 
 @transaction.atomic(durable=True)
-def freeze_release(*, release: Release) -> Release:
+def freeze_release(*, release: Release, no_polygons: str = "") -> Release:
     """Fix what a release holds, all of it as of one moment; repeated, it changes nothing.
 
+    Args:   no_polygons: why the map has no polygons, where it has none.
     Raises: NothingToPublish (no accepted label was given under a licence that the release may carry).
     """
     with connection.cursor() as cursor:
@@ -76,7 +78,7 @@ def freeze_release(*, release: Release) -> Release:
             f"{release.campaign.slug} has no accepted label that a release under {settings.CONTRIBUTION_LICENCE} may "
             f"carry; {left_out.total} were left out for their licence."
         )
-    frozen = _inputs(release, labels=labels, left_out=left_out)
+    frozen = _inputs(release, labels=labels, left_out=left_out, no_polygons=no_polygons)
     Release.objects.filter(pk=release.pk).update(frozen=to_json(frozen))
     release.refresh_from_db(fields=["frozen"])
     return release
@@ -154,7 +156,7 @@ def _insert(release: Release, labels: AnnotationQuerySet) -> int:
         return cursor.rowcount
 
 
-def _inputs(release: Release, *, labels: int, left_out: LeftOut) -> Frozen:
+def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: str) -> Frozen:
     campaign, model = release.campaign, release.trained_model
     layer = campaign.layer
     record = model_record(model) if model else None
@@ -184,7 +186,7 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut) -> Frozen:
         left_out=left_out,
         model=record,
         model_sha256=model.sha256 if model else "",
-        map=frozen_map(model) if model else None,
+        map=frozen_map(model, no_polygons=no_polygons) if model else None,
         previous=previous_release(before),
         notes=release.texts,
         changes=changes_since_previous(campaign=campaign, labels=kept, model=model, before=before),
@@ -259,8 +261,8 @@ def nomenclature_info(campaign: Campaign) -> NomenclatureInfo:
     )
 
 
-def frozen_map(model: TrainedModel) -> FrozenMap | None:
-    """The model's own map, if it is ready."""
+def frozen_map(model: TrainedModel, *, no_polygons: str) -> FrozenMap | None:
+    """The model's own map, if it is ready, and its polygons."""
     prediction = ready_prediction(model)
     if prediction is None:
         return None
@@ -270,6 +272,22 @@ def frozen_map(model: TrainedModel) -> FrozenMap | None:
         digests={name: prediction.files[name] for name in MAP_FILES},
         predicted_on=finished.date(),
         core_px=prediction.core_px,
+        polygons=frozen_polygons(prediction),
+        no_polygons=no_polygons or "they were not there yet when the release was begun",
+    )
+
+
+def frozen_polygons(prediction: Prediction) -> FrozenPolygons | None:
+    """The polygons of all of a map, if they were made."""
+    made = whole_polygons(prediction)
+    if made is None:
+        return None
+    return FrozenPolygons(
+        digests={name: file["sha256"] for name, file in made.files.items()},
+        rule_code=made.rule,
+        rule_version=made.rule_version,
+        polygons=made.figures["polygons"],
+        figures=made.figures,
     )
 
 

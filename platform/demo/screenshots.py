@@ -93,6 +93,8 @@ class Photographer:
             self.take_page(name, "maintainer", HIGH, showing(*layers))
         self.take_page("map-compare", "maintainer", HIGH, compared)
         self.take_page("catalogue", "maintainer", HIGH, catalogue)
+        self.take_page("releases", "maintainer", HIGH, releases)
+        self.take_page("model-card", "maintainer", HIGH, model_card)
 
     def is_wanted(self, name: str) -> bool:
         """Whether a picture was asked for."""
@@ -226,6 +228,18 @@ def catalogue(page: Any, slug: str) -> None:
     links = page.locator("main h2 a").evaluate_all("links => links.map((link) => link.getAttribute('href'))")
     page.goto(next(link for link in links if re.search(rf"/{slug}-\d+\.\d+\.\d+/$", link)))
     page.wait_for_timeout(3500)
+
+
+def releases(page: Any, slug: str) -> None:
+    """The list of releases, with what it can be narrowed to."""
+    page.goto("/releases/")
+    page.wait_for_timeout(1500)
+
+
+def model_card(page: Any, slug: str) -> None:
+    """The card of the newest release's model."""
+    catalogue(page, slug)
+    page.click("a[href$='/model/']")
 
 
 if __name__ == "__main__":

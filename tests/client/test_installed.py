@@ -71,6 +71,9 @@ def test_each_command_works_against_a_site_that_runs(
     address = f"{live_server.url}/releases/{first.folder}/"
     digest = ["--manifest-sha256", first.manifest_sha256]
 
+    status, out = run(solcommun, "list", live_server.url, "--allow-http", folder=tmp_path)
+    pages = [f"{live_server.url}/releases/{release.folder}/" for release in (second, first)]
+    assert status == 0 and [line.split("  ")[0] for line in out.splitlines()[:-1]] == pages, out
     status, out = run(solcommun, "list", address, "--allow-http", folder=tmp_path)
     assert status == 0 and "annotations/annotations.gpkg" in out and f"{first.artefacts} files" in out
 

@@ -10,6 +10,7 @@ from solcommun_client.compare import Difference, compare
 from solcommun_client.download import Downloaded, download
 from solcommun_client.errors import ClientError, Refused, Unreachable
 from solcommun_client.manifest import FileEntry, Manifest
+from solcommun_client.site import Listed, releases
 
 __version__ = "0.1.0"
 
@@ -19,11 +20,13 @@ __all__ = [
     "Downloaded",
     "Fault",
     "FileEntry",
+    "Listed",
     "Manifest",
     "Refused",
     "Report",
     "Unreachable",
     "compare",
     "download",
+    "releases",
     "verify",
 ]

@@ -11,6 +11,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from solcommun_client.compare import LABELS, Difference, LabelChanges, compare
 from solcommun_client.download import MOST_AT_ONCE, download, fetch_manifest
 from solcommun_client.errors import ClientError, Unreachable
 from solcommun_client.manifest import chosen
+from solcommun_client.site import Listed, is_release, releases
 from solcommun_client.web import Web
 from solcommun_client.words import say, size_words
 
@@ -83,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("after", help=say("folder or address of a release"))
     for add in (address, as_json):
         add(made)
-    made = command("list", _list, "list the files of a release")
-    made.add_argument("url", help=say("address of the release's page"))
+    made = command("list", _list, "list the files of a release, or the releases of a site")
+    made.add_argument("url", help=say("address of a release's page, or of a site"))
     for add in (only, address, as_json):
         add(made)
     return parser
@@ -156,7 +158,10 @@ def _download(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    manifest = fetch_manifest(Web(allow_http=options.allow_http), options.url)
+    web = Web(allow_http=options.allow_http)
+    if not is_release(options.url):
+        return _list_site(releases(web, options.url), as_json=options.json)
+    manifest = fetch_manifest(web, options.url)
     files = chosen(manifest.files, options.only)
     if options.json:
         rows = [{"path": entry.path, "size": entry.size, "sha256": entry.sha256} for entry in files]
@@ -165,6 +170,18 @@ def _list(options: argparse.Namespace) -> int:
     for entry in files:
         _say(f"{size_words(entry.size):>12}  {entry.path}")
     _say(say("{n} files, {size}", n=len(files), size=size_words(sum(entry.size for entry in files))))
+    return 0
+
+
+def _list_site(found: Sequence[Listed], *, as_json: bool) -> int:
+    if as_json:
+        _say(json.dumps({"releases": [asdict(release) for release in found]}))
+        return 0
+    for release in found:
+        mark = f" ({say('withdrawn')})" if release.withdrawn else ""
+        doi = f", doi:{release.doi}" if release.doi else ""
+        _say(f"{release.page}  {release.title}{mark}{doi}")
+    _say(say("{n} releases", n=len(found)))
     return 0
 
 

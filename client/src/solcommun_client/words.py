@@ -71,7 +71,14 @@ _FRENCH = {
     "check a downloaded release": "vérifier une publication téléchargée",
     "fetch a release, or go on with fetching it": "télécharger une publication, ou continuer un téléchargement",
     "compare two releases": "comparer deux publications",
-    "list the files of a release": "lister les fichiers d'une publication",
+    "list the files of a release, or the releases of a site": (
+        "lister les fichiers d'une publication, ou les publications d'un site"
+    ),
+    "address of a release's page, or of a site": "adresse de la page d'une publication, ou d'un site",
+    "{n} releases": "{n} publications",
+    "withdrawn": "retirée",
+    "{url} is no catalogue: give the address of a site": ("{url} n'est pas un catalogue : donnez l'adresse d'un site"),
+    "{url} sends more than {limit} documents": "{url} envoie plus de {limit} documents",
     "folder of the release": "dossier de la publication",
     "address of the release's page": "adresse de la page de la publication",
     "folder or address of a release": "dossier ou adresse d'une publication",

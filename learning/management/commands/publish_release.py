@@ -1,13 +1,11 @@
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from annotation.jobs.registry import run_job
-from annotation.management.commands._support import errors_for_people, follow_job, progress_stream
-from annotation.models import Campaign, Job
+from annotation.management.commands._support import do_job_here, errors_for_people, progress_stream
+from annotation.models import Campaign
 from learning.management.commands._support import campaign_named
 from learning.models import Release
 from learning.release.records import to_json
@@ -15,7 +13,6 @@ from learning.services.promotion import published_model
 from learning.services.release_proposals import propose_release
 from learning.services.releases import start_release, unfinished_release_job
 
-SECONDS_BETWEEN_TRIES = 1.0
 LANGUAGES = {"fr": "French", "en": "English"}
 
 
@@ -57,7 +54,7 @@ class Command(BaseCommand):
                     notes=options["notes"],
                     texts=self.texts(options),
                 )
-        job = self.run_here(job, json_output=options["json"])
+        job = do_job_here(job, out=progress_stream(options["json"]))
         report = self.report(Release.objects.get(pk=job.result["release"]))
         if options["json"]:
             self.stdout.write(json.dumps(report))
@@ -103,15 +100,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{proposal.left_out.total} accepted labels are left out for want of a licence.")
         for language, text in proposal.notes.items():
             self.stdout.write(f"\n[{language}]\n{text}")
-
-    def run_here(self, job: Job, *, json_output: bool) -> Job:
-        """Do the job now; one whose process died is taken over once its lease has lapsed."""
-        job.refresh_from_db()
-        while not job.is_finished:
-            if not run_job(str(job.id)):
-                time.sleep(SECONDS_BETWEEN_TRIES)
-            job.refresh_from_db()
-        return follow_job(job, out=progress_stream(json_output), here=False)
 
     def report(self, release: Release) -> dict[str, Any]:
         return {

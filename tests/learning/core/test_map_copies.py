@@ -8,7 +8,7 @@ import rasterio.shutil
 from rasterio.transform import from_origin
 
 from annotation.core.grid import PixelWindow
-from learning.core.map_copies import write_hidden_copy, write_renumbered_copy
+from learning.core.map_copies import write_cut, write_hidden_copy
 
 COLOURS = {0: (0, 0, 0, 0), 1: (200, 0, 0, 255), 2: (0, 200, 0, 255)}
 SIDE = 1200  # more than two blocks, so that there are overviews
@@ -58,11 +58,26 @@ def test_a_hidden_neighbour_does_not_weaken_an_average(tmp_path):
         assert set(np.unique(coarse.read(1))) == {0, 200}
 
 
-def test_renumbered_classes_take_the_values_and_colours_given(tmp_path):
-    values = np.array([[0, 1], [2, 3]], np.uint8).repeat(300, axis=0).repeat(300, axis=1)
+def test_a_cut_has_the_pixels_of_its_window_with_the_values_and_colours_given(tmp_path):
+    values = np.array([[0, 1], [2, 3]], np.uint8).repeat(600, axis=0).repeat(600, axis=1)
     source = write_map(tmp_path / "class.tif", values, colours=COLOURS)
     table = {0: (0, 0, 0, 0), 7: (1, 2, 3, 255), 9: (4, 5, 6, 255)}
-    write_renumbered_copy(source, tmp_path / "new" / "class.tif", values={1: 9, 2: 7}, colours=table)
-    with rasterio.open(tmp_path / "new" / "class.tif", driver="GTiff") as copy:
-        assert (copy.read(1)[::300, ::300] == [[0, 9], [7, 0]]).all(), "a value that was given no other becomes 0"
-        assert copy.colormap(1)[9] == (4, 5, 6, 255)
+    window = PixelWindow(590, 100, 605, 1090)  # rows of three blocks, none from its beginning to its end
+    target = tmp_path / "new" / "class.tif"
+    assert write_cut(source, target, window=window, overviews="MODE", values={1: 9, 2: 7}, colours=table)
+    expected = np.zeros((1090, 605), np.uint8)
+    expected[:500, 10:], expected[500:, :10] = 9, 7
+    with rasterio.open(target, driver="GTiff") as cut:
+        assert (cut.read(1) == expected).all(), "a value that was given no other becomes 0"
+        assert cut.colormap(1)[9] == (4, 5, 6, 255)
+        assert cut.transform[:6] == (0.2, 0, 500_000 + 590 * 0.2, 0, -0.2, 6_290_000 - 100 * 0.2)
+
+
+def test_a_cut_in_which_nothing_is_known_leaves_no_file(tmp_path):
+    values = np.zeros((SIDE, SIDE), np.uint8)
+    values[:, 600:] = 3
+    source = write_map(tmp_path / "class.tif", values, colours=COLOURS)
+    for window in (PixelWindow(0, 0, 600, SIDE), PixelWindow(600, 0, 600, SIDE)):
+        target = tmp_path / "cut.tif"
+        assert not write_cut(source, target, window=window, overviews="MODE", values={1: 1}, colours=COLOURS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["class.flat.tif", "class.tif"]

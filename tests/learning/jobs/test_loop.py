@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from django.contrib.auth import get_user_model
 from learning_rows import TINY_TRAINING
 from outsider import in_a_fresh_process
 from scenes import LabelledScene, labelled_scene
@@ -17,12 +18,15 @@ from annotation.core.tile_geometry import check_coverage, parse_features
 from annotation.errors import BlindTile
 from annotation.jobs.registry import run_job
 from annotation.models import Job
+from annotation.services.people import set_credit_name
 from annotation.services.tiles import pool_mask
 from learning.errors import NoDraft
 from learning.jobs.prediction import FILES, file_sha256
 from learning.models import AcquisitionRound, PolygonMap, Prediction, Release, TrainedModel
 from learning.release.manifest import verify
+from learning.release.scan import scan_personal_data
 from learning.services.drafts import draft_of
+from learning.services.polygons import whole_polygons
 from learning.services.predictions import start_prediction
 from learning.services.releases import start_release
 from learning.services.training import start_training_run
@@ -128,19 +132,42 @@ def check_drafts(scene: LabelledScene, prediction: Prediction) -> None:
         draft_of(tile=camp.tiles.filter(role="holdout").first(), user=scene.maintainer)
 
 
+def check_names_nobody(release: Release) -> None:
+    """No name and no address of any account in any file, whatever its kind; the name that somebody asked for once."""
+    accounts = get_user_model().objects.values_list("username", "email", "first_name", "last_name")
+    names = {word for account in accounts for word in account if word}
+    assert {"zoe@maison.example", "Zephyrine", "Kermadec", "scene-author", "scene-maintainer"} <= names
+    assert scan_personal_data(release.path, names=names) == []
+    kinds = {path.suffix for path in release.path.rglob("*") if path.is_file()}
+    assert {".parquet", ".gpkg", ".geojson", ".tif", ".safetensors", ".json", ".jsonld", ".md", ".txt", ".csv"} <= kinds
+    named = scan_personal_data(release.path, names={"Bocage"})
+    assert [fault.path for fault in named] == ["CREDITS.md"]
+
+
 def check_release(scene: LabelledScene, model: TrainedModel) -> None:
+    author = scene.annotators[0]
+    author.email, author.first_name, author.last_name = "zoe@maison.example", "Zephyrine", "Kermadec"
+    author.save()
+    set_credit_name(user=author, name="Bocage")
     job = start_release(campaign=scene.campaign, actor=scene.maintainer)
     assert run_job(str(job.id))
     job.refresh_from_db()
     assert job.state == "succeeded", job.error
     release = Release.objects.get()
     assert not verify(release.path).faults
+    check_names_nobody(release)
     assert release.summary["model"] == model.version
     assert release.summary["miou"] == pytest.approx(model.evaluations.get().miou)
     weights = release.path / "models" / "scene-m1" / "weights.safetensors"
     assert file_sha256(weights) == model.sha256
     maps = [release.path / name for name in release.summary["maps"]]
-    assert len(maps) == 3, "classes, entropy, and what was labelled"
+    assert [path.name.split("_")[2] for path in maps] == ["CLASS", "ENTROPY", "REVIEWED"]
+    made_first = whole_polygons(model.predictions.get())
+    assert made_first is not None, "polygons of all of the map are made before a release is written"
+    told = json.loads((release.path / "release.json").read_text())["maps"]["polygons"]
+    assert (told["status"], told["polygons"]) == ("published", made_first.figures["polygons"])
+    [table_of_polygons] = (release.path / "maps/vectors").glob("*.parquet")
+    assert file_sha256(table_of_polygons) == made_first.files["polygons_whole.parquet"]["sha256"]
     codes = model.run.training_set.class_codes
     values = {item["code"]: item["raster_value"] for item in json.loads(
         (release.path / "nomenclature.json").read_text())["classes"]}  # fmt: skip
