@@ -32,6 +32,7 @@ STAGE_POINTS = (
     "release:annotations.parquet",
     "release:annotations.gpkg",
     "release:annotations.geojson",
+    "release:history.parquet",
     "release:dataset",
     "release:model",
     "release:map-pieces",
@@ -117,6 +118,8 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
     reach("release:annotations.gpkg")
     vectors.write_annotations_geojson(root, crs=layer.crs)
     reach("release:annotations.geojson")
+    vectors.write_history(root, contents.history, rules=rules, crs=layer.crs)
+    reach("release:history.parquet")
     tiles = dataset.write_dataset(
         root, contents.tiles, campaign=contents.campaign, layer=layer, nomenclature=contents.nomenclature
     )

@@ -18,6 +18,7 @@ DCAT = "dcat.jsonld"
 ANNOTATIONS_DIR = "annotations"
 ANNOTATIONS_PARQUET = "annotations/annotations.parquet"
 ANNOTATIONS_GPKG = "annotations/annotations.gpkg"
+ANNOTATIONS_HISTORY = "annotations/history.parquet"
 ANNOTATIONS_GEOJSON = "annotations/annotations.geojson"
 ANNOTATIONS_LAYER = "annotations"
 

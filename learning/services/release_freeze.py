@@ -6,6 +6,7 @@ after a crash, or a rebuild years later, still makes the same release (docs/adr/
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date
 
@@ -14,8 +15,9 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, F, OuterRef
 from django.db.models.functions import Coalesce
 
-from annotation.models import Annotation, AnnotationRevision, Campaign, Tile
+from annotation.models import Annotation, AnnotationRevision, Campaign, Tile, TileAgreement
 from annotation.querysets import AnnotationQuerySet
+from annotation.services.agreement import iou_of_pairs
 from annotation.services.ground_dates import days_of_tiles
 from annotation.services.people import contributor_of
 from learning.errors import NothingToPublish
@@ -42,11 +44,12 @@ MAP_FILES = ("class.tif", "entropy.tif")
 _INSERT = """
 INSERT INTO learning_releasedlabel
     (release_id, annotation_id, revision_id, tile_id, tile_row, tile_col, part, role, licence, decided_at, reviewed_on,
-     image_date)
+     image_date, agreement)
 SELECT %s, annotation, revision, tile, tile_row, tile_col, part, role, licence, decided_at,
-    (decided_at AT TIME ZONE 'UTC')::date, coalesce(day, %s)
+    (decided_at AT TIME ZONE 'UTC')::date, coalesce(day, %s), coalesce(agreement, '{{}}'::jsonb)
 FROM ({labels}) AS label (annotation, revision, tile, tile_row, tile_col, part, role, decided_at, licence)
 LEFT JOIN unnest(%s::int[], %s::int[], %s::date[]) AS days (tile_row, tile_col, day) USING (tile_row, tile_col)
+LEFT JOIN unnest(%s::bigint[], %s::jsonb[]) AS agreed (revision, agreement) USING (revision)
 ORDER BY tile_row, tile_col, annotation
 """
 
@@ -153,15 +156,27 @@ def _insert(release: Release, labels: AnnotationQuerySet) -> int:
         )
     )
     sql, values = query.query.sql_with_params()
+    agreed = _agreement(campaign)
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT.format(labels=sql),
             [
                 release.pk, campaign.layer.acquired_on, *values,
                 [row for row, _ in days], [col for _, col in days], list(days.values()),
+                list(agreed), list(agreed.values()),
             ],
         )  # fmt: skip
         return cursor.rowcount
+
+
+def _agreement(campaign: Campaign) -> dict[int, str]:
+    """By revision that was compared with other people's of its tile: {class: intersection over union}, as JSON."""
+    counted = TileAgreement.objects.filter(tile__campaign=campaign).values_list("revision_ids", "pairs")
+    found: dict[int, str] = {}
+    for revisions, pairs in counted.iterator():
+        ious = {code: round(iou, 4) for code, iou in iou_of_pairs(pairs).items()}
+        found.update(dict.fromkeys(revisions, json.dumps(ious)))
+    return found
 
 
 def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: str) -> Frozen:
