@@ -7,11 +7,12 @@ by tile, about 38 corners, some with holes). A release is frozen in one transact
 in and accepts 50 labels a second until all is measured. By turns, there and back again, each in a process of its own:
 
     ours      GeoParquet and GeoPackage as a release has them: validity, classes, order and grid checked
-    ogr2ogr   GeoPackage alone, unchecked, of the same rows and columns in the same order; left out where there is none
+    ogr2ogr   GeoPackage, unchecked, of the same rows and columns in the same order, and from it a GeoParquet by pyogrio
+              and pyarrow, batch by batch; left out where there is no ogr2ogr. The GeoPackage alone is printed too
     orm       GeoPackage alone, unchecked: the ORM's objects into a GeoDataFrame; of so many polygons, scaled to all
 
     orm_speedup      time of orm, scaled ÷ ours
-    ogr2ogr_speedup  time of ogr2ogr ÷ ours
+    ogr2ogr_speedup  time of ogr2ogr and of its GeoParquet ÷ ours
     memory_ratio     most memory of orm, scaled in a line through two sizes ÷ ours, all processes added
 
 Checked, or there are no figures: both of our files hold exactly the rows of the release, by a hash over the sorted rows
@@ -31,6 +32,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -107,6 +109,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
             into = folder / f"{nth}"
             into.mkdir()
             took.setdefault(name, []).append(turn(name, release, into, some, arguments.ogr2ogr))
+            if name == "ogr2ogr":
+                took.setdefault("geoparquet", []).append(turn("geoparquet", release, into, 0, None))
             if name != "ours":
                 shutil.rmtree(into)
         big = turn("orm", release, folder / "big", 3 * some, arguments.ogr2ogr)
@@ -116,42 +120,72 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
 
 def turn(name: str, release: Any, into: Path, labels: int, ogr2ogr: str | None) -> dict[str, Any]:
     """One turn of one of them, in a process of its own."""
-    before = postgres_seconds()
+    command = [sys.executable, TASKS, name, str(release.pk), str(into), str(labels)]
     if name == "ogr2ogr":
-        made = by_ogr2ogr(release, into, str(ogr2ogr))
+        command = by_ogr2ogr(release, into, str(ogr2ogr))
+    database_before, before, start = postgres_seconds(), os.times(), time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    peaks: dict[int, float] = {}
+    watcher = threading.Thread(target=watch, args=(process.pid, peaks))
+    watcher.start()
+    said, complaints = process.communicate()
+    watcher.join()
+    wall, after = time.perf_counter() - start, os.times()
+    if process.returncode:
+        raise SystemExit(f"{name} ended with {process.returncode}: {complaints[-600:]}")
+    if name == "ogr2ogr":
+        import pyogrio
+
+        used = after.children_user + after.children_system - before.children_user - before.children_system
+        made = {"rows": pyogrio.read_info(into / "annotations.gpkg")["features"], "wall": wall, "cpu": used}
     else:
-        command = [sys.executable, TASKS, name, str(release.pk), str(into), str(labels)]
-        made = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    made["database"] = postgres_seconds() - before
+        made = json.loads(said.splitlines()[-1])
+    made |= {"database": postgres_seconds() - database_before, "mib": sum(peaks.values())}
     print(
-        f"  {name:8} {made['rows']:7} rows {made['wall']:6.1f} s, processor {made['cpu']:5.1f} s"
+        f"  {name:10} {made['rows']:7} rows {made['wall']:6.1f} s, processor {made['cpu']:5.1f} s"
         f" + database {made['database']:4.1f} s, {made['mib']:5.0f} MiB",
         flush=True,
     )
     return made
 
 
-def by_ogr2ogr(release: Any, into: Path, ogr2ogr: str) -> dict[str, Any]:
-    """GDAL's own tool, from PostgreSQL to a GeoPackage."""
-    import pyogrio
+def watch(root: int, peaks: dict[int, float]) -> None:
+    """The most memory, in MiB, of a process and of each it starts, until it ends.
+
+    Not `ru_maxrss`: a new process has that of the one it was forked from.
+    """
+    while True:
+        waiting = [root]
+        for pid in waiting:
+            try:
+                waiting += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+                status = Path(f"/proc/{pid}/status").read_text()
+            except OSError:
+                continue
+            if "VmHWM:" in status:
+                peaks[pid] = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        if _state(root) in ("", "Z"):
+            return
+        time.sleep(0.05)
+
+
+def _state(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return _stat(pid)[0]
+    return ""
+
+
+def by_ogr2ogr(release: Any, into: Path, ogr2ogr: str) -> list[str]:
+    """The command of GDAL's own tool, from PostgreSQL to a GeoPackage."""
     from django.db import connection
 
-    settings, path = connection.settings_dict, into / "annotations.gpkg"
-    host = settings["HOST"] or settings.get("OPTIONS", {}).get("host", "")
-    source = f"PG:dbname={settings['NAME']} host={host} user={settings['USER']} password={settings['PASSWORD']}"
-    command = [
-        ogr2ogr, "-f", "GPKG", str(path), source, "-sql", SAME_ROWS.format(release=release.pk), "-nln", "annotations",
-        "-nlt", "POLYGON", "-a_srs", release.campaign.layer.crs,
+    known = connection.get_connection_params()
+    parts = [f"{key}={known[key]}" for key in ("dbname", "host", "port", "user", "password") if known.get(key)]
+    return [
+        ogr2ogr, "-f", "GPKG", str(into / "annotations.gpkg"), "PG:" + " ".join(parts), "-sql",
+        SAME_ROWS.format(release=release.pk), "-nln", "annotations", "-nlt", "POLYGON", "-a_srs",
+        release.campaign.layer.crs,
     ]  # fmt: skip
-    start = time.perf_counter()
-    process = subprocess.Popen(command)
-    _pid, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"ogr2ogr ended with {process.returncode}")
-    rows = pyogrio.read_info(path)["features"]
-    return {"rows": rows, "wall": wall, "cpu": used.ru_utime + used.ru_stime, "mib": used.ru_maxrss / 1024}
 
 
 @contextlib.contextmanager
@@ -254,13 +288,18 @@ def report(took: dict[str, list[dict[str, Any]]], big: dict[str, Any], polygons:
     print(f"orm: {big['rows']} rows take {big['wall'] / middle('orm', 'wall') * small / big['rows']:.2f} as long a row")
     processor = {name: middle(name, "cpu") + middle(name, "database") for name in took}
     processor["orm"] *= scale
-    shown = {name: processor[name] / processor["ours"] for name in took if name != "ours"}
+    both = middle("ogr2ogr", "wall") + middle("geoparquet", "wall") if with_ogr2ogr else None
+    if with_ogr2ogr:
+        print(f"ogr2ogr's GeoPackage alone ÷ both of ours: {middle('ogr2ogr', 'wall') / middle('ours', 'wall'):.2f}")
+        processor["ogr2ogr"] += processor.pop("geoparquet")
+    shown = {name: spent / processor["ours"] for name, spent in processor.items() if name != "ours"}
     print("processor time ÷ ours: " + ", ".join(f"{name} {ratio:.1f}" for name, ratio in shown.items()))
+    print(f"memory of orm in a line to all rows: {orm_mib:.0f} MiB")
     if not with_ogr2ogr:
         print("ogr2ogr: not measured, there is none on PATH; give OGR2OGR=")
     figures = {
         "orm_speedup": round(middle("orm", "wall") * scale / middle("ours", "wall"), 1),
-        "ogr2ogr_speedup": round(middle("ogr2ogr", "wall") / middle("ours", "wall"), 2) if with_ogr2ogr else None,
+        "ogr2ogr_speedup": round(both / middle("ours", "wall"), 2) if both else None,
         "memory_ratio": round(orm_mib / middle("ours", "mib"), 2),
     }
     print("FIGURES " + json.dumps(figures))

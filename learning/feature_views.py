@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -37,6 +38,9 @@ from learning.services.published_features import (
     published_features,
     withdrawn_release,
 )
+
+#: Large pages take tens of megabytes while they are made, and more at once would not be made sooner.
+_PAGES = threading.BoundedSemaphore(2)
 
 
 class Withdrawn(APIException):
@@ -178,8 +182,9 @@ class ItemsView(OgcView):
         headers = kept_headers(request, found)
         if is_known(request, headers):
             return HttpResponseNotModified(headers=headers)
-        rows = find_rows(found.source, query.wanted, first=first, limit=query.limit)
-        features = features_json(found.source, rows, crs=query.crs)
+        with _PAGES:
+            rows = find_rows(found.source, query.wanted, first=first, limit=query.limit)
+            features = features_json(found.source, rows, crs=query.crs)
         members: dict[str, Any] = {"numberReturned": len(features), "links": self.links(found, rows.following)}
         if query.wanted.is_everything:
             members["numberMatched"] = found.source.rows

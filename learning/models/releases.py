@@ -123,6 +123,8 @@ class ReleasedLabel(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     image_date = models.DateField(null=True, blank=True)  # when most of the tile's ground was photographed
     licence = models.CharField(max_length=30)
+    # {class: intersection over union between two people of the tile}, where several labelled it and it was counted.
+    agreement = models.JSONField(default=dict)
 
     class Meta:
         constraints = [

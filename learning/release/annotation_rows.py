@@ -29,13 +29,21 @@ _OF_LABEL = (
     ("tile_row", pa.int32()),
     ("tile_col", pa.int32()),
     ("role", pa.string()),
+    ("saved_on", pa.date32()),
     ("state", pa.string()),
+    ("review", pa.string()),
+    ("reviews", pa.int32()),
     ("contributor_id", pa.string()),
     ("reviewed_on", pa.date32()),
     ("image_date", pa.date32()),
     ("licence", pa.string()),
 )
-_OF_FEATURE = (("feature_id", pa.string()), ("class_code", pa.string()), ("provenance", pa.string()))
+_OF_FEATURE = (
+    ("feature_id", pa.string()),
+    ("class_code", pa.string()),
+    ("provenance", pa.string()),
+    ("agreement", pa.float64()),
+)
 LABELS = pa.schema(_OF_LABEL)
 #: What a source of annotations gives: a row a feature of a published revision, `geometry` as WKB in the layer's CRS.
 ROWS = pa.schema([*_OF_LABEL, *_OF_FEATURE, ("geometry", pa.binary())])
@@ -46,19 +54,20 @@ ATTRIBUTES = pa.schema(
     + [(name, _TYPES[name]) for name in ("tile_col", "role", "feature_id", "class_code")]
     + [("class_fr", pa.string()), ("class_en", pa.string())]
     + [("nomenclature", pa.string()), ("nomenclature_version", pa.string()), ("vintage", pa.int32())]
-    + [(name, _TYPES[name]) for name in ("image_date", "provenance", "state", "reviewed_on", "contributor_id")]
-    + [("licence", pa.string())]
+    + [(name, _TYPES[name]) for name in ("image_date", "provenance", "saved_on", "state", "review")]
+    + [(name, _TYPES[name]) for name in ("reviews", "reviewed_on", "agreement", "contributor_id", "licence")]
 )
 #: What is written: attributes, `bbox`, `geometry`.
 SCHEMA = with_geometry(ATTRIBUTES)
 #: Columns that say the same of all rows, or of all of a class: they are in `nomenclature.json` and `release.json` too.
 COMMON = frozenset(_COMMON)
 #: Of a batch and of a row group: what is held in memory is a few of these.
-ROWS_PER_GROUP = 10_000
+ROWS_PER_GROUP = 5_000
 _IDENTIFIERS = ("annotation_id", "revision_id", "tile_id", "feature_id", "contributor_id")
 _POLYGON = 3  # GEOS's number of the type
 
-Key = tuple[int, int, str, str]
+_ORDER = ("tile_row", "tile_col", "annotation_id", "revision_number", "feature_id")
+Key = tuple[int, int, str, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +142,17 @@ def checked_rows(batch: pa.RecordBatch, rules: RowRules) -> CheckedRows:
 
 
 def key_at(batch: pa.RecordBatch, position: int) -> Key:
-    """Place of a row in the order: tile row, tile column, annotation, feature (texts by code point)."""
-    row, col, annotation, feature = (
-        batch[name][position].as_py() for name in ("tile_row", "tile_col", "annotation_id", "feature_id")
-    )
-    return row, col, annotation, feature
+    """Place of a row in the order: tile row, tile column, annotation, revision, feature (texts by code point)."""
+    row, col, annotation, number, feature = (batch[name][position].as_py() for name in _ORDER)
+    return row, col, annotation, number, feature
 
 
 def refuse_order(key: Key, after: Key) -> None:
     """Raise UnorderedRecords unless a row's place is behind another's."""
     if key <= after:
         raise UnorderedRecords(
-            f"annotation record {key} comes after {after}; sort by tile row, tile column, annotation id, feature id "
-            "(by code point), each once"
+            f"annotation record {key} comes after {after}; sort by tile row, tile column, annotation id, revision "
+            "number, feature id (by code point), each once"
         )
 
 
@@ -183,7 +190,7 @@ def _check_order(batch: pa.RecordBatch) -> None:
     """Every row behind the one before it; texts are compared as their UTF-8 is, which is by code point."""
     behind: NDArray[np.bool_] = np.zeros(batch.num_rows - 1, bool)
     same = ~behind
-    for name in ("tile_row", "tile_col", "annotation_id", "feature_id"):
+    for name in _ORDER:
         earlier, later = batch[name].slice(0, batch.num_rows - 1), batch[name].slice(1)
         behind |= same & pc.greater(later, earlier).to_numpy(zero_copy_only=False)
         same &= pc.equal(later, earlier).to_numpy(zero_copy_only=False)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from learning.release import cards, dataset, dcat, documents, layout, notes, stac, style_files, vectors
+from learning.release import cards, croissant, dataset, dcat, documents, layout, notes, stac, style_files, vectors
 from learning.release.annotation_rows import RowRules
 from learning.release.contents import ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
@@ -32,6 +32,7 @@ STAGE_POINTS = (
     "release:annotations.parquet",
     "release:annotations.gpkg",
     "release:annotations.geojson",
+    "release:history.parquet",
     "release:dataset",
     "release:model",
     "release:map-pieces",
@@ -117,10 +118,13 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
     reach("release:annotations.gpkg")
     vectors.write_annotations_geojson(root, crs=layer.crs)
     reach("release:annotations.geojson")
+    vectors.write_history(root, contents.history, rules=rules, crs=layer.crs)
+    reach("release:history.parquet")
     tiles = dataset.write_dataset(
         root, contents.tiles, campaign=contents.campaign, layer=layer, nomenclature=contents.nomenclature
     )
     documents.write_dataset_card(root, contents, tiles)
+    croissant.write_croissant(root, contents)
     reach("release:dataset")
     model_dir = None if contents.model is None else cards.write_model(root, contents, contents.model)
     reach("release:model")

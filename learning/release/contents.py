@@ -341,7 +341,8 @@ class ReleaseContents:
     """Everything `bundle.stage_release` writes.
 
     `annotations` come in batches of `annotation_rows.ROWS`, in the order that `vectors.write_annotations` asks for,
-    `tiles` by (row, col); both may be generators and are read once. `published_on` carries a time zone.
+    `history` likewise, each annotation's earlier revisions before the one published; `tiles` by (row, col); all may be
+    generators and are read once. `published_on` carries a time zone.
     `account_names` are never written: a contributor id that is one of them is refused.
     """
 
@@ -367,6 +368,7 @@ class ReleaseContents:
     changes: ReleaseChanges | None = None
     credits: tuple[str, ...] = ()  # names of people who asked to be named
     publisher: str = "Solcommun"
+    history: Iterable[pa.RecordBatch] = ()
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 
     @property

@@ -2,7 +2,8 @@
 
 FLAIR names its folders by département and year; a campaign is not a département, so here the *domain* is the
 campaign's slug and the imagery's year, and the *zone* is the spatial block of tiles that hold-out and buffer
-are drawn by. The hold-out is the test split.
+are drawn by. The hold-out is the test split. Of the pool, whose images all lie in the training folders, a fifth of the
+blocks is for validation (`layout.subset_of`).
 Source: IGNF/FLAIR-1 (`flair_aerial_train/<domain>/<zone>/img/IMG_n.tif` beside `.../msk/MSK_n.tif`, CSV of
          pairs).
 """
@@ -20,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import rasterio
+import shapely
 from numpy.typing import NDArray
 from rasterio import Affine
 from rasterio.windows import Window
@@ -27,17 +29,21 @@ from rasterio.windows import Window
 from annotation.raster.reader import open_layer
 from learning.release import geodesy, layout
 from learning.release.contents import CampaignInfo, ClassInfo, DatasetTile, LayerInfo, NomenclatureInfo
+from learning.release.dataset_loader import write_loader
 from learning.release.errors import InvalidContents, UnorderedRecords
+from learning.release.polygon_files import geo_metadata, geometry_columns, with_geometry
 from learning.release.rules import check_tile
+from learning.release.shards import write_shards
 from learning.release.text import compact_json, csv_cell, write_csv
 
 ROWS_PER_GROUP = 2_000
 
-TILES_SCHEMA = pa.schema(
+_ATTRIBUTES = pa.schema(
     [
         ("id", pa.string()),
         ("tile_id", pa.string()),
         ("split", pa.string()),
+        ("subset", pa.string()),
         ("role", pa.string()),
         ("row", pa.int32()),
         ("col", pa.int32()),
@@ -57,13 +63,15 @@ TILES_SCHEMA = pa.schema(
         ("mask_sha256", pa.string()),
     ]
 )
+TILES_SCHEMA = with_geometry(_ATTRIBUTES)
 
 
 @dataclass(slots=True)
 class DatasetSummary:
-    """Tiles a split, and labelled pixels a class over both splits."""
+    """Tiles a split, tiles a subset, and labelled pixels a class over all."""
 
     tiles: dict[str, int] = field(default_factory=dict)
+    subsets: dict[str, int] = field(default_factory=dict)
     class_px: dict[str, int] = field(default_factory=dict)
 
 
@@ -86,6 +94,8 @@ def write_dataset(
     folder.mkdir(parents=True, exist_ok=True)
     pixels: Counter[str] = Counter()
     counts = Counter({"train": 0, "test": 0})
+    subsets = Counter(dict.fromkeys(layout.SUBSETS, 0))
+    bounds: geodesy.Bounds | None = None
     with (
         open_layer(layer.analysis_path) as source,
         _Lists(root, campaign.slug) as lists,
@@ -97,15 +107,36 @@ def write_dataset(
             row = _write_tile(folder, tile, source=source, campaign=campaign, layer=layer, nomenclature=nomenclature)
             lists.add(row)
             counts[row["split"]] += 1
+            subsets[row["subset"]] += 1
+            bounds = _around(row["bounds"], bounds or row["bounds"])
             pixels.update(dict(row["class_px"]))
             pending.append(row)
             if len(pending) == ROWS_PER_GROUP:
-                index.write_table(pa.Table.from_pylist(pending, schema=TILES_SCHEMA))
+                index.write_table(_index_table(pending))
                 pending = []
         if pending:
-            index.write_table(pa.Table.from_pylist(pending, schema=TILES_SCHEMA))
+            index.write_table(_index_table(pending))
+        if bounds is not None:
+            geo = geo_metadata(crs=layer.crs, bounds_crs=bounds)
+            index.add_key_value_metadata({"geo": compact_json(geo)})
     _write_classes(root, nomenclature.classes)
-    return DatasetSummary(tiles=dict(sorted(counts.items())), class_px=dict(sorted(pixels.items())))
+    write_loader(root)
+    write_shards(root, tiles=counts.total())
+    return DatasetSummary(
+        tiles=dict(sorted(counts.items())), subsets=dict(subsets), class_px=dict(sorted(pixels.items()))
+    )
+
+
+def _around(one: geodesy.Bounds, other: geodesy.Bounds) -> geodesy.Bounds:
+    return (min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3]))
+
+
+def _index_table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows of the index, with the tiles' outlines."""
+    bounds = np.array([row["bounds"] for row in rows], np.float64)
+    outlines = geometry_columns(np.asarray(shapely.box(*bounds.T), dtype=object), bounds)
+    attributes = pa.Table.from_pylist(rows, schema=_ATTRIBUTES)
+    return pa.Table.from_arrays([*attributes.columns, *outlines], schema=TILES_SCHEMA)
 
 
 def check_layer_file(source: Any, layer: LayerInfo) -> None:
@@ -162,6 +193,8 @@ def _write_tile(
     by_value = dict(zip(values.tolist(), counts.tolist(), strict=True))
     class_px = [(code, by_value[v]) for code, v in sorted(nomenclature.raster_values.items()) if v in by_value]
     row: dict[str, Any] = {"id": f"IMG_{number}", "tile_id": tile.tile_id, "split": split, "role": tile.role}
+    row["subset"] = layout.subset_of(split, campaign.slug, *tile.block)
+    row["bounds"] = bounds
     row |= {"row": tile.row, "col": tile.col, "domain": domain, "zone": zone, "image": image, "mask": mask}
     row |= {"centroid_x": (bounds[0] + bounds[2]) / 2, "centroid_y": (bounds[1] + bounds[3]) / 2}
     row |= {
@@ -242,12 +275,12 @@ def _write_classes(root: Path, classes: tuple[ClassInfo, ...]) -> None:
 
 
 class _Lists:
-    """The two CSV lists (`image,mask`, no header, as FLAIR) and the metadata, written tile by tile."""
+    """The three CSV lists (`image,mask`, no header, as FLAIR) and the metadata, written tile by tile."""
 
     def __init__(self, root: Path, slug: str) -> None:
         self._csv = {
-            "train": (root / layout.TRAIN_CSV).open("w", encoding="utf-8", newline=""),
-            "test": (root / layout.TEST_CSV).open("w", encoding="utf-8", newline=""),
+            subset: (root / path).open("w", encoding="utf-8", newline="")
+            for subset, path in zip(layout.SUBSETS, (layout.TRAIN_CSV, layout.VAL_CSV, layout.TEST_CSV), strict=True)
         }
         self._json = (root / layout.metadata_json(slug)).open("w", encoding="utf-8", newline="\n")
         self._separator = "\n"
@@ -262,8 +295,8 @@ class _Lists:
             handle.close()
 
     def add(self, row: dict[str, Any]) -> None:
-        """Append one tile to its split's list and to the metadata."""
-        self._csv[row["split"]].write(f"{csv_cell(row['image'])},{csv_cell(row['mask'])}\n")
+        """Append one tile to its subset's list and to the metadata."""
+        self._csv[row["subset"]].write(f"{csv_cell(row['image'])},{csv_cell(row['mask'])}\n")
         entry = {
             "patch_centroid_x": row["centroid_x"],
             "patch_centroid_y": row["centroid_y"],
@@ -271,6 +304,7 @@ class _Lists:
             "domain": row["domain"],
             "zone": row["zone"],
             "split": row["split"],
+            "subset": row["subset"],
         }
         self._json.write(f'{self._separator}"{row["id"]}": {compact_json(entry)}')
         self._separator = ",\n"

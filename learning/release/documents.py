@@ -12,6 +12,7 @@ from learning.release.licences import OTHER, hub_licences, licence_href, licence
 from learning.release.map_grid import TILE_KM
 from learning.release.notes import first_paragraph, notes_in
 from learning.release.records import to_json
+from learning.release.shards import SHARDS_FROM
 from learning.release.text import canonical_json, write_text
 from learning.release.vectors import AnnotationSummary
 
@@ -287,9 +288,15 @@ def write_dataset_card(root: Path, contents: ReleaseContents, dataset: DatasetSu
         f"({contents.layer.dtype}).\n\n"
         f"Images `{slug}_aerial_<split>/<domain>/<zone>/img/IMG_n.tif`, masks "
         f"`{slug}_labels_<split>/.../msk/MSK_n.tif`: "
-        "the layout of FLAIR, the domain being campaign and year, the zone the spatial block. `train.csv` "
-        "and `test.csv` "
-        "list `image,mask` without header. `tiles.parquet` has one row a tile.\n\n"
+        "the layout of FLAIR, the domain being campaign and year, the zone the spatial block. `train.csv`, "
+        "`val.csv` and `test.csv` list `image,mask` without header: "
+        f"{', '.join(f'{count} {name}' for name, count in dataset.subsets.items())}. "
+        "`val.csv` takes whole spatial blocks out of the training folders, a fifth of them, the same in every release; "
+        "they may touch blocks of `train.csv`. `tiles.parquet` (GeoParquet) has one row a tile with its outline, "
+        "subset, digests and pixels by class; `croissant.json` describes all of it (Croissant 1.1, GeoCroissant). "
+        f"From {SHARDS_FROM:,} tiles on, `shards/` holds the same tiles for WebDataset.\n\n"
+        "`load_dataset.py` loads the tiles for PyTorch, from folders or shards, and for torchgeo; run as a program it "
+        "trains a tiny network for two epochs.\n\n"
         "Masks hold the values below; 0 is not labelled and must be ignored in training.\n\n"
         f"| value | code | class | pixels |\n|---|---|---|---|\n{chr(10).join(rows)}\n\n"
         "The test split is the campaign's hold-out: whole spatial blocks drawn at random before the first "

@@ -24,6 +24,7 @@ import shapely
 from numpy.typing import NDArray
 
 KEPT_BYTES = 48 * 2**20  # of row groups, in a process
+PAGE_BYTES = 16 * 2**20  # of outlines, in a page
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 Days = tuple[date | None, date | None]  # the first and the last, both included; None: without end
@@ -112,21 +113,26 @@ def open_features(path: Path, version: str) -> FeatureFile:
 def find_rows(source: FeatureFile, wanted: Wanted, *, first: int = 0, limit: int) -> FoundRows:
     """The first `limit` rows that match, from row number `first` on, in the order of the file.
 
+    There are fewer where their outlines are large, and at least one: a page stays small in memory.
+
     Args: first, limit: at least 0 and 1.
     """
-    numbers, pieces, left = [], [], limit
+    numbers, pieces, left, room = [], [], limit, PAGE_BYTES
     following = None
     for group in _groups_to_look_at(source, wanted, first):
         start = int(source.starts[group])
         places = _matching(source, group, wanted, first=max(0, first - start), most=left + 1)
-        if len(places) > left:
-            following = start + int(places[left])
-            places = places[:left]
-        if len(places):
-            numbers.append(places + start)
-            pieces.append(_group(source, group).take(pa.array(places)))
-        left -= len(places)
-        if following is not None:
+        if not len(places):
+            continue
+        rows = _group(source, group).take(pa.array(places))
+        sizes = np.cumsum(pc.binary_length(rows["geometry"]).to_numpy())
+        fits = min(left, max(int(np.searchsorted(sizes, room, side="right")), 0 if numbers else 1))
+        numbers.append(places[:fits] + start)
+        pieces.append(rows.slice(0, fits))
+        left -= fits
+        room -= int(sizes[fits - 1]) if fits else 0
+        if fits < len(places):
+            following = start + int(places[fits])
             break
     empty = source.footer.schema.to_arrow_schema().empty_table()
     table = pa.concat_tables(pieces) if pieces else empty.drop_columns(["bbox"])

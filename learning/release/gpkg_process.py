@@ -63,6 +63,7 @@ def gpkg_writer(
 def main() -> None:
     """Write what comes in, or leave no file."""
     path, layer, crs, changed_at = sys.argv[1:]
+    pa.set_memory_pool(pa.system_memory_pool())  # which gives back what a batch took
     try:
         with pa.ipc.open_stream(pa.PythonFile(sys.stdin.buffer, "r")) as reader:
             write_gpkg(reader, Path(path), layer=layer, crs=crs, changed_at=datetime.fromisoformat(changed_at))

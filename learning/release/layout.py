@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 README = "README.md"
@@ -16,6 +18,7 @@ DCAT = "dcat.jsonld"
 ANNOTATIONS_DIR = "annotations"
 ANNOTATIONS_PARQUET = "annotations/annotations.parquet"
 ANNOTATIONS_GPKG = "annotations/annotations.gpkg"
+ANNOTATIONS_HISTORY = "annotations/history.parquet"
 ANNOTATIONS_GEOJSON = "annotations/annotations.geojson"
 ANNOTATIONS_LAYER = "annotations"
 
@@ -25,7 +28,11 @@ CLASSES_CSV = "dataset/classes.csv"
 DATASET_CARD = "dataset/README.md"
 DATASET_LICENCE = "dataset/LICENSE.txt"
 TRAIN_CSV = "dataset/train.csv"
+VAL_CSV = "dataset/val.csv"
 TEST_CSV = "dataset/test.csv"
+CROISSANT = "dataset/croissant.json"
+LOADER = "dataset/load_dataset.py"
+SHARDS_DIR = "dataset/shards"
 
 MODELS_DIR = "models"
 MAPS_DIR = "maps"
@@ -38,6 +45,8 @@ STAC_DIR = "stac"
 COLLECTIONS = ("imagery", "annotations", "dataset", "models", "predictions")
 
 SPLIT_OF_ROLE = {"pool": "train", "holdout": "test"}
+SUBSETS = ("train", "val", "test")
+VAL_EVERY = 5  # one block of the pool in so many is for validation
 
 
 def metadata_json(campaign_slug: str) -> str:
@@ -61,6 +70,22 @@ def tile_number(*, row: int, col: int, n_cols: int) -> str:
     It depends on the grid alone, so that a tile keeps its number from one release to the next.
     """
     return f"{row * n_cols + col + 1:06d}"
+
+
+def subset_of(split: str, campaign_slug: str, block_row: int, block_col: int) -> str:
+    """What a tile is for: a fifth of the pool's blocks validate, whichever other blocks a release holds.
+
+    The folders are those of the split, as in FLAIR, where validation lies among the training images.
+    """
+    if split != "train":
+        return split
+    drawn = hashlib.sha256(f"{campaign_slug} {block_row} {block_col}".encode()).digest()
+    return "val" if int.from_bytes(drawn[:8], "big") % VAL_EVERY == 0 else "train"
+
+
+def shard_path(subset: str, number: int) -> str:
+    """One tar of a large dataset."""
+    return f"{SHARDS_DIR}/{subset}-{number:06d}.tar"
 
 
 def image_path(campaign_slug: str, split: str, domain_name: str, zone_name: str, number: str) -> str:

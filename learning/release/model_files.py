@@ -22,7 +22,7 @@ PREDICT = "predict.py"
 GOLDEN = "golden.tif"
 
 PREDICT_TEXT = """\
-import sys, rasterio, network  # usage: python predict.py IMAGE.tif CLASSES.tif
+import sys, rasterio, network  # usage: python -B predict.py IMAGE.tif CLASSES.tif
 weights = network.read_weights()
 with rasterio.open(sys.argv[1]) as image:
     form = {"width": image.width, "height": image.height, "crs": image.crs, "transform": image.transform}

@@ -192,6 +192,13 @@ def annotation_assets(contents: ReleaseContents) -> dict[str, pystac.Asset]:
             roles=["data"],
             extra_fields={"proj:code": crs},
         ),
+        "history": pystac.Asset(
+            layout.ANNOTATIONS_HISTORY,
+            title="Every revision that led to these annotations (GeoParquet)",
+            media_type=PARQUET,
+            roles=["metadata"],
+            extra_fields={"proj:code": crs},
+        ),
         "gpkg": pystac.Asset(
             layout.ANNOTATIONS_GPKG,
             title="Annotations (GeoPackage)",

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +39,9 @@ from learning.release.polygon_files import geo_metadata, without_bbox
 from learning.release.text import compact_json
 
 CHECKING_THREADS = 2
-_UNIQUE_TEXTS = ["feature_id", "geometry"]  # a dictionary of them would be as long as they are
+# A dictionary of the others would be as long as they are.
+_REPEATING = [name for name in SCHEMA.names if name not in ("feature_id", "bbox", "geometry")]
+_PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "use_dictionary": _REPEATING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,9 @@ def write_annotations(
 ) -> AnnotationSummary:
     """Write `annotations/annotations.parquet` (ZSTD) and `.gpkg` (layer `annotations`) under `root`.
 
-    Args:    batches: of annotation_rows.ROWS, by tile row, tile column, annotation id and feature id (by code point),
-             each once; a batch is a row group, cut where it is longer than 10,000 rows. Geometries are in `crs`.
+    Args:    batches: of annotation_rows.ROWS, by tile row, tile column, annotation id, revision number and feature id
+             (by code point), each once; a batch is a row group, cut where it is longer than 5,000 rows. Geometries
+             are in `crs`.
     Raises:  InvalidContents: no row, unknown class, invalid polygon. UnorderedRecords: order or repeated key.
              UnusableArtefact: the GeoPackage could not be written.
     Source:  GeoParquet 1.1.0 (`geo` metadata, WKB, `covering.bbox`), rings counter-clockwise.
@@ -105,13 +109,12 @@ def write_annotations(
     path = root / layout.ANNOTATIONS_PARQUET
     path.parent.mkdir(parents=True, exist_ok=True)
     tally, gpkg_schema = _Tally(), without_bbox(SCHEMA)
-    repeating = [name for name in SCHEMA.names if name not in _UNIQUE_TEXTS and name != "bbox"]
     with (
         gpkg_writer(
             root / layout.ANNOTATIONS_GPKG, gpkg_schema, layer=layout.ANNOTATIONS_LAYER, crs=crs,
             changed_at=published_on,
         ) as gpkg,
-        pq.ParquetWriter(path, SCHEMA, compression="zstd", version="2.6", use_dictionary=repeating) as parquet,
+        pq.ParquetWriter(path, SCHEMA, **_PARQUET) as parquet,
     ):  # fmt: skip
         for rows in _checked(batches, rules):
             tally.add(rows)
@@ -122,6 +125,21 @@ def write_annotations(
         summary = tally.summary()
         parquet.add_key_value_metadata({"geo": compact_json(geo_metadata(crs=crs, bounds_crs=summary.bounds_crs))})
     return summary
+
+
+def write_history(root: Path, batches: Iterable[pa.RecordBatch], *, rules: RowRules, crs: str) -> int:
+    """Write `annotations/history.parquet`: every revision that led to what is published, as write_annotations does.
+
+    Returns: rows. Raises: as write_annotations; no row is no error.
+    """
+    tally = _Tally()
+    with pq.ParquetWriter(root / layout.ANNOTATIONS_HISTORY, SCHEMA, **_PARQUET) as parquet:
+        for rows in _checked(batches, rules):
+            tally.add(rows)
+            parquet.write_batch(rows.batch)
+        bounds = tally.summary().bounds_crs if tally.features else (0.0, 0.0, 0.0, 0.0)
+        parquet.add_key_value_metadata({"geo": compact_json(geo_metadata(crs=crs, bounds_crs=bounds))})
+    return tally.features
 
 
 def _checked(batches: Iterable[pa.RecordBatch], rules: RowRules) -> Iterator[CheckedRows]:
@@ -172,7 +190,7 @@ def _features(attributes: pa.RecordBatch, geometries: np.ndarray) -> list[str]:
 
 def _as_json(column: pa.Array) -> pa.Array:
     """JSON text of each value; texts and days are quoted, nothing is `null`."""
-    if pa.types.is_integer(column.type):
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         written = column.cast(pa.string())
     else:
         coded = column.cast(pa.string()).dictionary_encode()

@@ -1,8 +1,9 @@
 """Published labels read from the database as Arrow batches: by COPY, in ranges, by several readers.
 
-The labels name revisions, which never change (database triggers guard them and their polygons), so that ranges may be
-read one after another and by several connections while people go on, without a snapshot being held that would keep the
-database from tidying up. Where a range ends depends on the labels alone: the batches are the same however many read.
+The labels name revisions, which never change (a database trigger sees to it) and whose polygons are written once, so
+that ranges may be read one after another and by several connections while people go on, without a snapshot being held
+that would keep the database from tidying up. Where a range ends depends on the labels alone: the batches are the same
+however many read.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from django.db import connection, connections
+from numpy.typing import NDArray
 
 from learning.release.annotation_rows import LABELS, ROWS, ROWS_PER_GROUP
 from learning.release.errors import InvalidContents
@@ -30,6 +32,16 @@ _LABELS_AT_ONCE = 5_000
 _SIZES = """
 SELECT revision_id, count(*), sum(ST_NPoints(geometry)) FROM annotation_annotatedfeature
 WHERE revision_id = ANY(%s) GROUP BY revision_id
+"""
+# Rows of reviews are only ever added, and none to a revision once its label is accepted.
+_REVIEWS = """
+SELECT label.revision, count(*),
+    bool_or(v.corrected_id = label.revision),
+    bool_or(v.revision_id = label.revision AND v.verdict = 'accept')
+FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS label (annotation, revision, number)
+JOIN annotation_review v ON v.annotation_id = label.annotation
+JOIN annotation_annotationrevision r ON r.id = v.revision_id AND r.number <= label.number
+GROUP BY label.revision
 """
 # One row of columns instead of a row a polygon: nothing is done polygon by polygon between the database and Arrow.
 _COLUMNS = """
@@ -47,6 +59,7 @@ COPY (
 # PostgreSQL's documented forms: a file's signature, flags and length of what is to be skipped, a row's number of
 # fields; then each with its length before it. An array's number of dimensions, flags, type, length and lower bound.
 _FILE_HEADER, _ARRAY_HEADER = 11 + 4 + 4 + 2, 5 * 4
+_FIELDS = 5
 _ARRAY_ITEM = np.dtype([("length", ">i4"), ("value", ">i4")])
 
 
@@ -60,7 +73,7 @@ def annotation_batches(
             own connection alone, since no other may see them.
     Raises: InvalidContents (a label without a polygon).
     """
-    ordered = sorted(labels, key=lambda label: (label.row, label.col, str(label.annotation_id)))
+    ordered = sorted(labels, key=lambda label: (label.row, label.col, str(label.annotation_id), label.revision_number))
     if connection.in_atomic_block:
         for part, counts in _parts(ordered):
             yield _batch(part, counts, contributors)
@@ -120,28 +133,46 @@ def _batch_of_own_connection(
 
 
 def _batch(part: list[PublishedLabel], counts: Sequence[int], contributors: Mapping[int, str]) -> pa.RecordBatch:
-    with connection.cursor() as cursor, cursor.copy(_COLUMNS, [[label.revision_id for label in part]]) as copy:
-        fields = list(_fields(b"".join(copy)))
+    revisions = [label.revision_id for label in part]
+    with connection.cursor() as cursor:
+        with cursor.copy(_COLUMNS, [revisions]) as copy:
+            fields = list(_fields(b"".join(copy)))
+        cursor.execute(
+            _REVIEWS,
+            [[label.annotation_id for label in part], revisions, [label.revision_number for label in part]],
+        )
+        reviews = {revision: found for revision, *found in cursor.fetchall()}
     *texts, lengths, shapes = fields
     ends = np.frombuffer(lengths, _ARRAY_ITEM, offset=_ARRAY_HEADER)["value"].cumsum(dtype=np.int32)
     offsets = np.concatenate([np.zeros(1, np.int32), ends])
     geometry = pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(shapes)])
     of_feature = [pa.array(bytes(text).decode().split("\n"), pa.string()) for text in texts]
-    of_label = pa.RecordBatch.from_pylist([_label_row(label, contributors) for label in part], schema=LABELS)
-    repeated = of_label.take(pa.array(np.repeat(np.arange(len(part)), counts)))
-    return pa.RecordBatch.from_arrays([*repeated.columns, *of_feature, geometry], schema=ROWS)
+    rows = [_label_row(label, contributors, reviews.get(label.revision_id)) for label in part]
+    nth = np.repeat(np.arange(len(part)), counts)
+    repeated = pa.RecordBatch.from_pylist(rows, schema=LABELS).take(pa.array(nth))
+    agreement = _agreement(part, nth, of_feature[1])
+    return pa.RecordBatch.from_arrays([*repeated.columns, *of_feature, agreement, geometry], schema=ROWS)
+
+
+def _agreement(part: list[PublishedLabel], nth: NDArray[np.int64], class_codes: pa.StringArray) -> pa.DoubleArray:
+    """Of each polygon, how far people agree on its class on its tile; nothing where that was not counted."""
+    if not any(label.agreement for label in part):
+        return pa.nulls(len(nth), pa.float64())
+    pairs = zip(nth.tolist(), class_codes.to_pylist(), strict=True)
+    return pa.array([part[label].agreement.get(code) for label, code in pairs], pa.float64())
 
 
 def _fields(row: bytes) -> Iterator[memoryview]:
     """Fields of a COPY of one row."""
     at = _FILE_HEADER
-    for _field in range(len(ROWS) - len(LABELS) + 1):
+    for _field in range(_FIELDS):
         length = int.from_bytes(row[at : at + 4], "big")
         yield memoryview(row)[at + 4 : at + 4 + length]
         at += 4 + length
 
 
-def _label_row(label: PublishedLabel, contributors: Mapping[int, str]) -> dict[str, Any]:
+def _label_row(label: PublishedLabel, contributors: Mapping[int, str], reviews: Sequence[Any] | None) -> dict[str, Any]:
+    count, corrected, accepted = reviews or (0, False, False)
     return {
         "annotation_id": str(label.annotation_id),
         "revision_id": str(label.revision_id),
@@ -150,7 +181,10 @@ def _label_row(label: PublishedLabel, contributors: Mapping[int, str]) -> dict[s
         "tile_row": label.row,
         "tile_col": label.col,
         "role": label.role,
-        "state": "accepted",
+        "saved_on": label.saved_on,
+        "state": label.state,
+        "review": "corrected" if corrected else "accepted" if accepted else "none",
+        "reviews": count,
         "contributor_id": contributors[label.annotator_id],
         "reviewed_on": label.reviewed_on,
         "image_date": label.image_date,

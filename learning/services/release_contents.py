@@ -7,14 +7,15 @@ what is known of them now and compared with the digest that was frozen.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from django.contrib.auth import get_user_model
+from django.db.models.functions import TruncDate
 
 from annotation.core.grid import PixelGrid, TileGrid
 from annotation.core.quarters import on_whole
@@ -35,6 +36,7 @@ from learning.release.contents import (
 from learning.release.frozen import Frozen, FrozenMap, FrozenPolygons
 from learning.release.manifest import file_sha256
 from learning.services.annotation_export import annotation_batches
+from learning.services.annotation_history import released_history
 from learning.services.labels import label_raster
 from learning.services.release_freeze import frozen_inputs
 
@@ -57,6 +59,9 @@ class PublishedLabel:
     reviewed_on: date | None
     image_date: date | None
     licence: str
+    saved_on: date
+    agreement: Mapping[str, float]
+    state: str = "accepted"
 
 
 def release_contents(release: Release) -> ReleaseContents:
@@ -67,6 +72,8 @@ def release_contents(release: Release) -> ReleaseContents:
     """
     frozen = frozen_inputs(release)
     labels = released_labels(release)
+    history = released_history(labels, licence=frozen.licence)
+    contributors = public_ids([*labels, *history])
     model = model_with_weights(release, frozen)
     return ReleaseContents(
         version=release.version,
@@ -78,7 +85,8 @@ def release_contents(release: Release) -> ReleaseContents:
         campaign=frozen.campaign,
         layer=layer_with_pixels(release, frozen),
         nomenclature=frozen.nomenclature,
-        annotations=annotation_batches(labels, contributors=public_ids(labels)),
+        annotations=annotation_batches(labels, contributors=contributors),
+        history=annotation_batches(history, contributors=contributors),
         tiles=dataset_tiles(frozen, labels),
         software_version=frozen.software_version,
         code_commit=frozen.code_commit,
@@ -86,7 +94,7 @@ def release_contents(release: Release) -> ReleaseContents:
         model=model,
         maps=map_record(frozen.map, frozen) if frozen.map else None,
         previous=frozen.previous,
-        account_names=account_names(labels),
+        account_names=account_names([*labels, *history]),
         left_out=frozen.left_out,
         notes=frozen.notes,
         changes=frozen.changes,
@@ -96,27 +104,12 @@ def release_contents(release: Release) -> ReleaseContents:
 
 def released_labels(release: Release) -> list[PublishedLabel]:
     """The labels that were frozen, by tile row, column and annotation."""
-    rows = release.labels.order_by("tile_row", "tile_col", "annotation_id").values_list(
+    labels = release.labels.annotate(saved_on=TruncDate("revision__created_at", tzinfo=UTC))
+    rows = labels.order_by("tile_row", "tile_col", "annotation_id").values_list(
         "annotation_id", "revision_id", "revision__number", "tile_id", "tile_row", "tile_col", "part", "role",
-        "annotation__annotator_id", "reviewed_on", "image_date", "licence",
+        "annotation__annotator_id", "reviewed_on", "image_date", "licence", "saved_on", "agreement",
     )  # fmt: skip
-    return [
-        PublishedLabel(
-            annotation_id=annotation,
-            revision_id=revision,
-            revision_number=number,
-            tile_id=tile,
-            row=row,
-            col=col,
-            part=part,
-            role=cast(Role, role),
-            annotator_id=annotator,
-            reviewed_on=reviewed,
-            image_date=image_date,
-            licence=licence,
-        )
-        for annotation, revision, number, tile, row, col, part, role, annotator, reviewed, image_date, licence in rows
-    ]
+    return [PublishedLabel(*row) for row in cast(Iterator[Any], rows.iterator())]
 
 
 def tile_grid(frozen: Frozen) -> TileGrid:

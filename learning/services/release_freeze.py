@@ -6,6 +6,8 @@ after a crash, or a rebuild years later, still makes the same release (docs/adr/
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import date
 
 from django.conf import settings
@@ -13,8 +15,9 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, F, OuterRef
 from django.db.models.functions import Coalesce
 
-from annotation.models import Annotation, AnnotationRevision, Campaign, Tile
+from annotation.models import Annotation, AnnotationRevision, Campaign, Tile, TileAgreement
 from annotation.querysets import AnnotationQuerySet
+from annotation.services.agreement import iou_of_pairs
 from annotation.services.ground_dates import days_of_tiles
 from annotation.services.people import contributor_of
 from learning.errors import NothingToPublish
@@ -36,24 +39,31 @@ DESCRIPTION = {
     "le modèle et les cartes qui en sont tirés. {more}",
 }
 CONTRIBUTORS = "contributors of Solcommun"
+FREEZE_POINT = "release:labels"
 MAP_FILES = ("class.tif", "entropy.tif")
 _INSERT = """
 INSERT INTO learning_releasedlabel
     (release_id, annotation_id, revision_id, tile_id, tile_row, tile_col, part, role, licence, decided_at, reviewed_on,
-     image_date)
+     image_date, agreement)
 SELECT %s, annotation, revision, tile, tile_row, tile_col, part, role, licence, decided_at,
-    (decided_at AT TIME ZONE 'UTC')::date, coalesce(day, %s)
+    (decided_at AT TIME ZONE 'UTC')::date, coalesce(day, %s), coalesce(agreement, '{{}}'::jsonb)
 FROM ({labels}) AS label (annotation, revision, tile, tile_row, tile_col, part, role, decided_at, licence)
 LEFT JOIN unnest(%s::int[], %s::int[], %s::date[]) AS days (tile_row, tile_col, day) USING (tile_row, tile_col)
+LEFT JOIN unnest(%s::bigint[], %s::jsonb[]) AS agreed (revision, agreement) USING (revision)
 ORDER BY tile_row, tile_col, annotation
 """
 
 
+def no_fault(_point: str) -> None:
+    """Nothing happens between two steps, except in tests."""
+
+
 @transaction.atomic(durable=True)
-def freeze_release(*, release: Release, no_polygons: str = "") -> Release:
+def freeze_release(*, release: Release, no_polygons: str = "", faultpoint: Callable[[str], None] = no_fault) -> Release:
     """Fix what a release holds, all of it as of one moment; repeated, it changes nothing.
 
     Args:   no_polygons: why the map has no polygons, where it has none.
+            faultpoint: called with FREEZE_POINT once the labels are written down and the rest is not.
     Raises: NothingToPublish (no accepted label was given under a licence that the release may carry).
     """
     with connection.cursor() as cursor:
@@ -78,6 +88,7 @@ def freeze_release(*, release: Release, no_polygons: str = "") -> Release:
             f"{release.campaign.slug} has no accepted label that a release under {settings.CONTRIBUTION_LICENCE} may "
             f"carry; {left_out.total} were left out for their licence."
         )
+    faultpoint(FREEZE_POINT)
     frozen = _inputs(release, labels=labels, left_out=left_out, no_polygons=no_polygons)
     Release.objects.filter(pk=release.pk).update(frozen=to_json(frozen))
     release.refresh_from_db(fields=["frozen"])
@@ -145,15 +156,27 @@ def _insert(release: Release, labels: AnnotationQuerySet) -> int:
         )
     )
     sql, values = query.query.sql_with_params()
+    agreed = _agreement(campaign)
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT.format(labels=sql),
             [
                 release.pk, campaign.layer.acquired_on, *values,
                 [row for row, _ in days], [col for _, col in days], list(days.values()),
+                list(agreed), list(agreed.values()),
             ],
         )  # fmt: skip
         return cursor.rowcount
+
+
+def _agreement(campaign: Campaign) -> dict[int, str]:
+    """By revision that was compared with other people's of its tile: {class: intersection over union}, as JSON."""
+    counted = TileAgreement.objects.filter(tile__campaign=campaign).values_list("revision_ids", "pairs")
+    found: dict[int, str] = {}
+    for revisions, pairs in counted.iterator():
+        ious = {code: round(iou, 4) for code, iou in iou_of_pairs(pairs).items()}
+        found.update(dict.fromkeys(revisions, json.dumps(ious)))
+    return found
 
 
 def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: str) -> Frozen:

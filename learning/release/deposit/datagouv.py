@@ -29,8 +29,8 @@ _DOCUMENTS = (
     layout.MANIFEST,
     layout.CATALOG,
     layout.NOMENCLATURE,
-    "dcat.jsonld",
-    "NOTES.md",
+    layout.DCAT,
+    layout.NOTES,
 )
 MOST_RESOURCES = 200
 

@@ -12,13 +12,52 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import rasterio
+import shapely
 
 from learning.release.contents import ReleaseContents
 from learning.release.dataset import write_dataset, write_image, write_mask
 from learning.release.errors import InvalidContents
+from learning.release.formats import geoparquet_problems
+from learning.release.layout import subset_of
 
 TRAIN = "gers_aerial_train/gers_2019/Z0000_0000/img/IMG_000002.tif"
 TRAIN_MASK = "gers_labels_train/gers_2019/Z0000_0000/msk/MSK_000002.tif"
+
+
+def test_validation_takes_whole_blocks_of_the_pool_the_same_in_every_release() -> None:
+    blocks = [(row, col) for row in range(40) for col in range(40)]
+    drawn = {block for block in blocks if subset_of("train", "gers", *block) == "val"}
+    assert 0.17 < len(drawn) / len(blocks) < 0.23, "about a fifth"
+    assert drawn != {block for block in blocks if subset_of("train", "tarn", *block) == "val"}
+    assert subset_of("test", "gers", *next(iter(drawn))) == "test", "the hold-out stays what it is"
+
+
+def test_tiles_of_a_validating_block_are_in_its_list_and_not_in_the_other(
+    contents: ReleaseContents, tmp_path: Path
+) -> None:
+    validating = next((0, col) for col in range(50) if subset_of("train", "gers", 0, col) == "val")
+    first, *others = contents.tiles
+    tiles = [replace(first, block=validating), *others]
+    summary = write_dataset(
+        tmp_path, tiles, campaign=contents.campaign, layer=contents.layer, nomenclature=contents.nomenclature
+    )
+    assert summary.tiles == {"test": 1, "train": 2} and summary.subsets == {"train": 1, "val": 1, "test": 1}
+    folder = tmp_path / "dataset"
+    [[image, _]] = read_csv(folder / "val.csv")
+    assert image.startswith("gers_aerial_train/") and image not in [row[0] for row in read_csv(folder / "train.csv")]
+    assert pq.read_table(folder / "tiles.parquet").column("subset").to_pylist() == ["val", "train", "test"]
+
+
+def test_the_index_is_geoparquet_with_the_outline_of_each_tile(pristine: Path) -> None:
+    path = pristine / "dataset/tiles.parquet"
+    assert not list(geoparquet_problems(path))
+    outlines = pq.read_table(path)
+    [first, *_] = shapely.from_wkb(outlines.column("geometry").to_pylist())
+    # 32 px of 0.2 m from the upper left corner.
+    assert first.bounds == pytest.approx((426000, 6434993.6, 426006.4, 6435000))
+    assert outlines.column("bbox").to_pylist()[0]["xmax"] == pytest.approx(426006.4)
+    with rasterio.open(pristine / "dataset" / outlines.column("image").to_pylist()[0]) as image:
+        assert tuple(image.bounds) == pytest.approx(first.bounds)
 
 
 def read_csv(path: Path) -> list[list[str]]:
@@ -85,6 +124,7 @@ def test_the_metadata_gives_centroids_by_image(pristine: Path) -> None:
         "domain": "gers_2019",
         "zone": "Z0000_0001",
         "split": "test",
+        "subset": "test",
     }
 
 

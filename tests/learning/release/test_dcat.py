@@ -54,7 +54,7 @@ def test_a_file_is_named_with_its_address_size_digest_type_and_licence(pristine:
     assert table["dct:license"]["rdfs:label"] == "Licence Ouverte / Open Licence 2.0"
     assert set(files) == {
         "annotations/annotations.geojson", "annotations/annotations.gpkg", "annotations/annotations.parquet",
-        "annotations/annotations.sld", "stac/annotations/collection.json",
+        "annotations/annotations.sld", "annotations/history.parquet", "stac/annotations/collection.json",
     }  # fmt: skip
 
 

@@ -112,6 +112,20 @@ def test_a_file_made_again_under_the_same_name_is_another_one(tmp_path: Path) ->
     assert before.table["geometry"][0] != after.table["geometry"][0]
 
 
+def test_a_page_of_large_outlines_ends_before_its_limit_and_none_is_lost(
+    source: FeatureFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from learning.release import feature_files
+
+    outline = len(find_rows(source, Wanted(), limit=1).table["geometry"][0].as_py())  # all have as many corners
+    monkeypatch.setattr(feature_files, "PAGE_BYTES", 7 * outline)
+    assert len(find_rows(source, Wanted(), first=295, limit=100).numbers) == 7, "over two row groups"
+    assert every_page(source, Wanted(), limit=100) == list(range(COUNT))
+    monkeypatch.setattr(feature_files, "PAGE_BYTES", outline - 1)
+    found = find_rows(source, Wanted(), first=5, limit=100)
+    assert found.numbers.tolist() == [5] and found.following == 6, "one is more than the room, and is given alone"
+
+
 def test_a_row_group_larger_than_what_is_kept_is_read_all_the_same(
     source: FeatureFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:

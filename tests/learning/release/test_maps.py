@@ -172,6 +172,20 @@ def test_a_map_in_pixels_that_are_not_the_layer_s_is_refused(
         written("a", files=(MapFile(moved),))
 
 
+def test_a_file_of_a_part_of_the_layer_has_what_was_labelled_on_that_part(
+    written: Written, classes: np.ndarray, mask: np.ndarray, tmp_path: Path
+) -> None:
+    part = (PLACE[0], 0.0, PLACE[2] + 650 * GSD, 0.0, PLACE[4], PLACE[5] - 480 * GSD)  # south of the line, over x
+    root, pieces = written("a", files=(MapFile(raster(tmp_path / "class_p.tif", classes[480:, 650:], transform=part)),))
+    expected = np.zeros((SIDE, SIDE), np.uint8)
+    expected[448:512, 640:704] = mask
+    expected[448:512, 704:768] = mask
+    south_west, south_east = pieces
+    assert (pixels(root, south_west.reviewed_path) == expected[480:, 650:LEFT]).all()
+    assert (pixels(root, south_east.reviewed_path) == expected[480:, LEFT:]).all()
+    assert (south_west.grid.transform[2], south_east.grid.transform[2]) == pytest.approx((429_992.6, 430_000))
+
+
 def test_a_map_without_any_class_is_refused(written: Written, classes: np.ndarray, tmp_path: Path) -> None:
     empty = raster(tmp_path / "class_empty.tif", np.zeros_like(classes))
     with pytest.raises(UnusableArtefact, match="no class anywhere"):

@@ -15,9 +15,10 @@ from scenes import TWO_CLASSES, accepted, person, square
 
 from annotation.core.features import PROVENANCES
 from annotation.core.tile_geometry import to_crs
-from annotation.models import AnnotatedFeature, AnnotationRevision, Lease
-from annotation.services.annotations import save_annotation
+from annotation.models import AnnotatedFeature, AnnotationRevision, Lease, TileAgreement
+from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.clock import database_now
+from annotation.services.reviews import record_review, save_correction
 from annotation.services.tiles import materialise_tiles
 from learning.models import Release
 from learning.release import vectors
@@ -25,6 +26,7 @@ from learning.release.annotation_rows import ROWS, RowRules
 from learning.release.errors import InvalidContents
 from learning.services import annotation_export
 from learning.services.annotation_export import annotation_batches
+from learning.services.annotation_history import released_history
 from learning.services.release_contents import public_ids, released_labels
 from learning.services.release_freeze import freeze_labels, freeze_release, frozen_inputs
 from learning.services.releases import start_release
@@ -136,3 +138,69 @@ def test_rows_of_an_open_transaction_are_read_by_its_own_connection() -> None:
     freeze_labels(release=release)
     labels = released_labels(release)
     assert sum(batch.num_rows for batch in annotation_batches(labels, contributors=public_ids(labels))) == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_history_holds_what_was_handed_in_and_corrected_and_no_draft() -> None:
+    scene = labelled_campaign(pool=1)
+    place = pool_places(scene.campaign, 40)[-1]
+    tile = materialise_tiles(campaign=scene.campaign, places=[place])[place]
+    Lease.objects.create(tile=tile, annotator=scene.author, granted_at=database_now(), expires_at=database_now())
+
+    on: dict[str, Any] = {"tile": tile, "annotator": scene.author}
+
+    def saved(version: int, *shapes: dict[str, Any], submit: bool = True) -> Any:
+        made = save_annotation(**on, features=list(shapes), operation_id=uuid.uuid4(), expected_version=version)
+        if submit:
+            submit_annotation(**on, operation_id=uuid.uuid4(), expected_version=made.version)
+        return made.annotation
+
+    def judged(version: int, verdict: str, **more: Any) -> None:
+        record_review(
+            annotation_id=label.pk, reviewer=scene.reviewer, verdict=verdict, operation_id=uuid.uuid4(),
+            expected_version=version, **more,
+        )  # fmt: skip
+
+    label = saved(0, square(GREY, 0, 0, 4, "draft"), submit=False)
+    saved(1, square(GREY, 0, 0, 8, "f1"))
+    judged(2, "send_back", reason="geometry", comment="a private word")
+    saved(2, square(GREY, 0, 0, 10, "f1"))
+    save_correction(
+        annotation_id=label.pk, reviewer=scene.reviewer, features=[square(GREEN, 0, 0, 12, "f1")],
+        operation_id=uuid.uuid4(), expected_version=0,
+    )  # fmt: skip
+    judged(3, "correct", reason="class")
+    release = frozen_release(scene.campaign)
+    [row] = [row for row in read(release).to_pylist() if row["annotation_id"] == str(label.pk)]
+    assert (row["revision_number"], row["state"], row["review"], row["reviews"]) == (4, "accepted", "corrected", 2)
+    assert row["contributor_id"] == scene.author.contributor.public_id
+    history = released_history(released_labels(release), licence="etalab-2.0")
+    batches = annotation_batches(history, contributors=public_ids(history))
+    rows = [row for batch in batches for row in batch.to_pylist() if row["annotation_id"] == str(label.pk)]
+    mine, theirs = scene.author.contributor.public_id, scene.reviewer.contributor.public_id
+    today = database_now().date()
+    assert [(row["revision_number"], row["state"], row["contributor_id"], row["class_code"]) for row in rows] == [
+        (2, "sent_back", mine, GREY), (3, "corrected", mine, GREY), (4, "accepted", theirs, GREEN),
+    ]  # fmt: skip
+    assert {row["saved_on"] for row in rows} | {row["reviewed_on"] for row in rows} == {today}
+    assert [shapely.from_wkb(row["geometry"]).area for row in rows] == pytest.approx([2.56, 4.0, 5.76])
+    others = [one for one in history if one.annotation_id != label.pk]
+    assert [one.revision_number for one in others] == [1], "what was accepted as first drawn is its own history"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_agreement_of_the_class_on_the_tile_is_that_of_the_day_the_release_was_frozen() -> None:
+    scene = labelled_campaign(pool=2)
+    alone, compared = (tile.annotations.get() for tile in scene.pool_tiles()[:2])
+    # Two people, 100 pixels: 40 are grey for both, 20 for one of them alone; of green 40 for both, 20 for one alone.
+    pairs = {GREY: {GREY: 80, GREEN: 20}, GREEN: {GREY: 20, GREEN: 80}}
+    TileAgreement.objects.create(
+        tile=compared.tile, revision_ids=[compared.head_id, compared.head_id + 99], n_people=2, compared_px=100,
+        differing_px=20, totals={}, agreeing=160, pairs=pairs, people={}, staple_differs_px=0,
+    )  # fmt: skip
+    release = frozen_release(scene.campaign)
+    TileAgreement.objects.all().delete()
+    found = {(row["annotation_id"], row["class_code"]): row["agreement"] for row in read(release).to_pylist()}
+    # 40 in common ÷ (50 of one + 50 of the other - 40)
+    assert found[str(compared.pk), GREY] == found[str(compared.pk), GREEN] == pytest.approx(0.6667)
+    assert found[str(alone.pk), GREY] is None
