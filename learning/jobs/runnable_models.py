@@ -84,7 +84,7 @@ def _runnable(
 def _read(
     contents: ReleaseContents, golden: Sequence[DatasetTile], indexes: Sequence[int]
 ) -> tuple[list[Any], list[NDArray[np.bool_]]]:
-    """Pixels (band, row, col) of tiles, and where the dataset's images say they are imagery (by a nodata value alone)."""
+    """Pixels (band, row, col) of tiles, and where the images of the dataset say they are imagery (by nodata alone)."""
     size = contents.campaign.tile_px
     windows = [Window(tile.col * size, tile.row * size, size, size) for tile in golden]
     with open_layer(contents.layer.analysis_path) as source:
