@@ -93,7 +93,6 @@ def write_pmtiles(release: Path) -> Path:
 
 
 def test_every_validator_is_content_with_a_sound_release_and_looks_at_something(release: Path) -> None:
-    write_croissant(release)
     write_onnx(release)
     write_pmtiles(release)
     found = validators.validate(release, PUBLISHED)
