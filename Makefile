@@ -25,7 +25,8 @@ export PYTHONPATH := $(CURDIR)/platform:$(CURDIR)
 export IMAGERY LABELS NOMENCLATURE CRS TRANSFORM ATTRIBUTION VINTAGE
 export TILE_PX ROUNDS FIRST_TILES ROUND_TILES TRAINING_STEPS SEED SIZE_PX PORT
 
-.PHONY: help setup demo run stop status test check check-release bench bench-maps bench-queue bench-release chaos-studio simulate-poisoning clean lock
+.PHONY: help setup demo run stop status test check check-release bench bench-maps bench-queue bench-release \
+  chaos-studio chaos-release simulate-poisoning clean lock
 
 help: ## list the targets
 	@echo "Solcommun: people and a model map land cover together. On Debian 12 with git, make and python3, type:"
@@ -81,6 +82,9 @@ bench: setup ## run every benchmark; `make bench-NAME` runs one
 chaos-studio: ## kill the browser, the network and the session under someone drawing; nothing may be lost
 	@$(SETUP) --browser
 	@$(PY) bench/chaos_studio.py $(CHAOS_ARGS)
+
+chaos-release: setup ## kill, fail and fill the disk at every step of a release; the public may never see a part
+	@RELEASE_FAULTS=all OMP_NUM_THREADS=1 $(PY) -m pytest -n 0 -q --no-header tests/learning/jobs/test_release_faults.py
 
 simulate-poisoning: setup ## 200 people, a tenth of them hostile: who is found, how soon, and what the model learns
 	@$(PY) bench/simulate_poisoning.py $(POISON_ARGS)

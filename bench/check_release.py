@@ -38,9 +38,9 @@ SMALL = {"ROUNDS": "1", "FIRST_TILES": "12", "TRAINING_STEPS": "120"}
 GENERATED = {"SIZE_PX": "1664"}
 MANY_BUILDS = (
     {"TZ": "UTC", "OMP_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1"},
-    {"TZ": "Pacific/Auckland", "OMP_NUM_THREADS": "4", "GDAL_NUM_THREADS": "4", "PYTHONHASHSEED": "7", "LC_ALL": "C"},
+    {"TZ": "Pacific/Auckland", "OMP_NUM_THREADS": "2", "GDAL_NUM_THREADS": "4", "PYTHONHASHSEED": "7", "LC_ALL": "C"},
 )
-LEAST_AGREEMENT = 0.98  # of a golden tile's inner pixels with the map, which may be of another arithmetic
+LEAST_AGREEMENT = 0.9  # of a golden tile's inner pixels with the map, which saw what lies beyond the tile
 
 
 @dataclass(frozen=True)

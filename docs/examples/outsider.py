@@ -29,7 +29,7 @@ from rasterio.windows import from_bounds
 from torch.utils.data import DataLoader, Dataset
 
 EPOCHS = 2
-EDGE_SHARE = 8  # of a tile's side that is left out along its edges: the map saw what lies beyond them
+EDGE_SHARE = 4  # of a tile's side that is left out along its edges: the map saw what lies beyond them
 
 
 def newest_release(catalogue: str, campaign: str | None) -> tuple[pystac.Catalog, str]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 import importlib.util
 import io
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -102,7 +102,19 @@ def write_portable(
         (folder / NETWORK).write_text(code, encoding="utf-8", newline="\n")
         graph, free = _onnx(program, network, bands=bands, side=images[0].shape[-1])
         (folder / ONNX).write_bytes(graph)
-        return _compared(model.network, _loaded(folder / NETWORK), _session(graph), images, tiles, masks, free=free)
+        with _one_thread():
+            return _compared(model.network, _loaded(folder / NETWORK), _session(graph), images, tiles, masks, free=free)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """What is compared is published: it must not depend on how many threads shared the sums."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _plain(network: nn.Module) -> nn.Module:
@@ -184,7 +196,7 @@ def _session(graph: bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = torch.get_num_threads()  # one, as long as things are compared
     options.log_severity_level = 4  # what cannot be run is told by the error
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from annotation.errors import JobLost
 from annotation.jobs.registry import job
+from annotation.models import Job
 from annotation.services.jobs import TRANSIENT, JobContext
 from learning.jobs.release_polygons import make_whole_polygons
 from learning.jobs.runnable_models import with_runnable_model
@@ -16,11 +17,11 @@ from learning.release.bundle import FAULT_POINTS, StagedRelease, discard_staged,
 from learning.services import releases
 from learning.services.predictions import ready_prediction
 from learning.services.release_contents import release_contents
-from learning.services.release_freeze import freeze_release
+from learning.services.release_freeze import FREEZE_POINT, freeze_release
 
 STAGED = 0.97  # share of the progress bar
 #: Every step at which the job may end, in order.
-JOB_POINTS = ("release:frozen", *FAULT_POINTS, "release:before-row", "release:after-row")
+JOB_POINTS = (FREEZE_POINT, "release:frozen", *FAULT_POINTS, "release:before-row", "release:after-row")
 
 
 def no_fault(_point: str) -> None:
@@ -41,7 +42,9 @@ def publish(context: JobContext) -> dict[str, Any]:
     except (JobLost, *TRANSIENT):
         raise  # another worker makes it now, or this one goes on in a while: nothing of it is ours to remove
     except Exception:
-        releases.fail_release(release=release)
+        # One that was slow and lost its lease may trip over the files of the worker that has the job now.
+        if Job.objects.filter(pk=context.job.pk, fence=context.job.fence).exists():
+            releases.fail_release(release=release)
         raise
     return {
         "release": release.pk,
@@ -77,7 +80,7 @@ def _published(release: Release, context: JobContext) -> Release:
     if not release.path.exists():
         no_polygons = _no_polygons(release, context)
         context.progress(0.0, "Reading what was accepted.")
-        release = freeze_release(release=release, no_polygons=no_polygons)
+        release = freeze_release(release=release, no_polygons=no_polygons, faultpoint=faultpoint)
         faultpoint("release:frozen")
         staged_release(
             release,

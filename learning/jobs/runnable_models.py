@@ -84,10 +84,12 @@ def _runnable(
 def _read(
     contents: ReleaseContents, golden: Sequence[DatasetTile], indexes: Sequence[int]
 ) -> tuple[list[Any], list[NDArray[np.bool_]]]:
-    """Pixels (band, row, col) of tiles, and where they are imagery."""
+    """Pixels (band, row, col) of tiles, and where the images of the dataset say they are imagery (by nodata alone)."""
     size = contents.campaign.tile_px
     windows = [Window(tile.col * size, tile.row * size, size, size) for tile in golden]
     with open_layer(contents.layer.analysis_path) as source:
         images = [source.read(list(indexes), window=window) for window in windows]
+        if contents.layer.nodata is None:
+            return images, [np.ones((size, size), bool) for _ in windows]
         masks = [source.dataset_mask(window=window) > 0 for window in windows]
     return images, masks

@@ -380,7 +380,6 @@ def _runnable_assets(folder: str, bands: list[dict[str, str]]) -> dict[str, pyst
             title="Network (Python code over torch)",
             media_type="text/x-python",
             roles=["mlm:source_code", "code"],
-            extra_fields={"mlm:entrypoint": "network:label"},
         ),
         "predict": pystac.Asset(
             f"{folder}/{model_files.PREDICT}",

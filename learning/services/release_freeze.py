@@ -7,6 +7,7 @@ after a crash, or a rebuild years later, still makes the same release (docs/adr/
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 
 from django.conf import settings
@@ -38,6 +39,7 @@ DESCRIPTION = {
     "le modèle et les cartes qui en sont tirés. {more}",
 }
 CONTRIBUTORS = "contributors of Solcommun"
+FREEZE_POINT = "release:labels"
 MAP_FILES = ("class.tif", "entropy.tif")
 _INSERT = """
 INSERT INTO learning_releasedlabel
@@ -52,11 +54,16 @@ ORDER BY tile_row, tile_col, annotation
 """
 
 
+def no_fault(_point: str) -> None:
+    """Nothing happens between two steps, except in tests."""
+
+
 @transaction.atomic(durable=True)
-def freeze_release(*, release: Release, no_polygons: str = "") -> Release:
+def freeze_release(*, release: Release, no_polygons: str = "", faultpoint: Callable[[str], None] = no_fault) -> Release:
     """Fix what a release holds, all of it as of one moment; repeated, it changes nothing.
 
     Args:   no_polygons: why the map has no polygons, where it has none.
+            faultpoint: called with FREEZE_POINT once the labels are written down and the rest is not.
     Raises: NothingToPublish (no accepted label was given under a licence that the release may carry).
     """
     with connection.cursor() as cursor:
@@ -81,6 +88,7 @@ def freeze_release(*, release: Release, no_polygons: str = "") -> Release:
             f"{release.campaign.slug} has no accepted label that a release under {settings.CONTRIBUTION_LICENCE} may "
             f"carry; {left_out.total} were left out for their licence."
         )
+    faultpoint(FREEZE_POINT)
     frozen = _inputs(release, labels=labels, left_out=left_out, no_polygons=no_polygons)
     Release.objects.filter(pk=release.pk).update(frozen=to_json(frozen))
     release.refresh_from_db(fields=["frozen"])

@@ -56,7 +56,6 @@ def test_the_item_of_the_model_names_code_graph_and_golden_tile(runnable: Releas
     assets = json.loads((root / "stac/models/gers-unet-3.json").read_text())["assets"]
     assert assets["onnx"]["roles"] == ["mlm:model"] and assets["onnx"]["mlm:artifact_type"] == "torch.onnx.export"
     assert "mlm:source_code" in assets["network"]["roles"]
-    assert assets["network"]["mlm:entrypoint"] == "network:label"
     assert assets["predict"]["href"] == "../../models/gers-unet-3/predict.py" and "golden" in assets
 
 
