@@ -117,7 +117,8 @@ def find_rows(source: FeatureFile, wanted: Wanted, *, first: int = 0, limit: int
 
     Args: first, limit: at least 0 and 1.
     """
-    numbers, pieces, left, room = [], [], limit, PAGE_BYTES
+    numbers: list[NDArray[np.intp]] = []
+    pieces, left, room = [], limit, PAGE_BYTES
     following = None
     for group in _groups_to_look_at(source, wanted, first):
         start = int(source.starts[group])
