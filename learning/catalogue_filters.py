@@ -31,7 +31,7 @@ class Filters:
         """Read an address."""
         return cls(
             territory=_number(given.get("territory", "")),
-            campaign=given.get("campaign", "")[:60],
+            campaign=given.get("campaign", "").replace("\x00", "")[:60],
             vintage=_number(given.get("vintage", "")),
             words=given.get("q", "").replace("\x00", "").strip()[:LONGEST_WORDS],
             latest=given.get("latest") == "1",

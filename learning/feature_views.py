@@ -38,6 +38,7 @@ from learning.services.published_features import (
     published_features,
     withdrawn_release,
 )
+from learning.services.release_proposals import VERSION
 
 #: Large pages take tens of megabytes while they are made, and more at once would not be made sooner.
 _PAGES = threading.BoundedSemaphore(2)
@@ -275,7 +276,7 @@ def read_cursor(text: str) -> tuple[str, int]:
     version, _mark, row = text.partition("~")
     if not text:
         return "", 0
-    if not (row.isascii() and row.isdigit() and len(row) < 16 and version):
+    if not (row.isascii() and row.isdigit() and len(row) < 16 and VERSION.fullmatch(version)):
         raise BadParameter(f"The parameter cursor is {text[:60]!r}: take it from the link `next` of the page before.")
     return version, int(row)
 

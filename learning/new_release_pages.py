@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from annotation.errors import UserError
 from annotation.models import Campaign
 from annotation.page_errors import refusal_in_words
-from learning.errors import NothingToPublish
+from learning.errors import NothingToPublish, ReleaseInputGone
 from learning.model_figures import named, named_classes
 from learning.release.licences import licence_name
 from learning.release.notes import LANGUAGES, LONGEST
@@ -36,6 +36,10 @@ REFUSED = {
     ),
     "nothing_to_publish": gettext_lazy(
         "There is no accepted label yet that a release may carry: review some submissions first."
+    ),
+    "release_input_gone": gettext_lazy(
+        "The files of the last release are away, and what is new cannot be told without them: an operator has to "
+        "bring them back, or withdraw it."
     ),
     "job_already_running": gettext_lazy("This release is being made already: wait for it to end."),
 }
@@ -89,7 +93,7 @@ class NewReleaseView(MaintainedView):
         model = published_model(campaign)
         try:
             proposal = propose_release(campaign, model=model)
-        except NothingToPublish as error:
+        except (NothingToPublish, ReleaseInputGone) as error:
             return super().get_context_data(campaign=campaign, nothing=refusal_in_words(error, REFUSED), **kwargs)
         return super().get_context_data(
             **{

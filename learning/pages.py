@@ -16,11 +16,12 @@ from annotation.views import in_words, map_boot
 from learning.catalogue_filters import Filters, choices
 from learning.map_layers import layers_with
 from learning.model_figures import NamedClass, named_classes, score_rows
-from learning.models import Evaluation, Prediction, Release
+from learning.models import Prediction, Release
 from learning.release import layout
 from learning.release.manifest import FileEntry
 from learning.release_documents import card_of, changes_shown, citation_of, licence_rows
-from learning.views import listed_files
+from learning.release_figures import PublishedFigures, published_figures
+from learning.views import files_in_place
 from learning.withdrawn_pages import gone
 
 MOST_LISTED = 40
@@ -65,9 +66,9 @@ class ReleaseView(TemplateView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Find the release; of one that was withdrawn only that is told."""
         self.release = get_object_or_404(
-            Release.objects.public().select_related(
-                "campaign__layer", "campaign__nomenclature", "trained_model__campaign"
-            ),
+            Release.objects.public()
+            .defer(None)
+            .select_related("campaign__layer", "campaign__nomenclature", "trained_model__campaign"),
             folder=kwargs["name"],
         )
         if self.release.yanked_at is not None and request.method in {"GET", "HEAD"}:
@@ -84,19 +85,21 @@ class ReleaseView(TemplateView):
             .filter(model=release.trained_model, state="ready")
             .first()
         )
-        evaluation = Evaluation.objects.filter(model=release.trained_model).first()
+        evaluation = published_figures(release)
         # The release itself says whether there is one: else none is looked for.
         origin = (
             release.trained_model.foreign_origin if release.trained_model and release.summary.get("origin") else None
         )
         classes = named_classes(campaign)
-        files = list(listed_files(release.path, release.manifest_sha256).values())
+        listed = files_in_place(release)
+        files = list((listed or {}).values())
         page_url = self.request.build_absolute_uri(reverse("release", args=[name]))
         return super().get_context_data(
             release=release,
             campaign=campaign,
             counts=shown_counts(release),
             groups=grouped_files(files),
+            is_away=listed is None,
             map_url=next((f"{page_url}files/{item.path}" for item in files if is_class_map(item.path)), None),
             evaluation=evaluation,
             origin=origin,
@@ -112,7 +115,7 @@ class ReleaseView(TemplateView):
             page_url=page_url,
             cite=citation_of(release, page_url=page_url),
             licences=licence_rows(release, {item.path for item in files}),
-            has_card=card_of(release) is not None,
+            has_card=card_of(listed or {}) is not None,
             versions=list(campaign.releases.public().order_by("-published_at")[:VERSIONS_SHOWN]),
             ogc_url=self.request.build_absolute_uri(reverse("ogc-landing")),
             **changes_shown(release, classes),
@@ -127,7 +130,7 @@ def shown_counts(release: Release) -> dict[str, int | None]:
     return {"tiles": sum(tiles.values()) if tiles else None, "contributors": counts.get("contributors")}
 
 
-def mapped_classes(evaluation: Evaluation | None, classes: Mapping[str, NamedClass]) -> list[NamedClass]:
+def mapped_classes(evaluation: PublishedFigures | None, classes: Mapping[str, NamedClass]) -> list[NamedClass]:
     """Classes for the map's legend: those the model knows, or all of them when there is no model."""
     known = set(classes) if evaluation is None else set(evaluation.class_codes)
     return [item for code, item in classes.items() if code in known]

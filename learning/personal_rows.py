@@ -9,5 +9,6 @@ ROWS: dict[str, PersonalRows] = {
     "learning.ModelOrigin.imported_by": PersonalRows(("trained_model__campaign__slug", "source", "created_at")),
     "learning.Release.created_by": PersonalRows(("campaign__slug", "version", "published_at")),
     "learning.Release.yanked_by": PersonalRows(("campaign__slug", "version", "yanked_at", "yank_reason")),
+    "learning.ReleasedCredit.person": PersonalRows(("release__folder", "name"), deleted=True),
     "learning.TrainingSet.frozen_by": PersonalRows(("campaign__slug", "number", "frozen_at")),
 }

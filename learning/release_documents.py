@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from learning.release.licences import licence_href, licence_name
 from learning.release.markdown import parse_markdown
 from learning.release.notes import generated_notes
 from learning.release.records import from_json
-from learning.views import listed_files
+from learning.views import files_in_place
 
 PUBLISHER = "Solcommun"
 LARGEST_CARD = 200_000
@@ -34,8 +35,8 @@ class ModelCardView(TemplateView):
     def get_context_data(self, *, name: str = "", **kwargs: Any) -> dict[str, Any]:
         """Its blocks, its own title left to the page."""
         release = get_object_or_404(Release.objects.standing().select_related("campaign"), folder=name)
-        path = card_of(release)
-        if path is None:
+        path = card_of(files_in_place(release) or {})
+        if path is None or not (release.path / path).is_file():
             raise Http404
         text = (release.path / path).read_text(encoding="utf-8")[:LARGEST_CARD]
         blocks = parse_markdown(text)
@@ -46,9 +47,8 @@ class ModelCardView(TemplateView):
         )
 
 
-def card_of(release: Release) -> str | None:
-    """Path of the card of a release's model."""
-    files = listed_files(release.path, release.manifest_sha256)
+def card_of(files: Iterable[str]) -> str | None:
+    """Path of the card of a release's model, among its files."""
     begin, end = f"{layout.MODELS_DIR}/", "/README.md"
     return next((path for path in sorted(files) if path.startswith(begin) and path.endswith(end)), None)
 

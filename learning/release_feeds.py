@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from django.contrib.syndication.views import Feed
@@ -28,7 +30,7 @@ from learning.release import layout
 from learning.release.errors import InvalidContents
 from learning.release.manifest import FileEntry
 from learning.release.notes import first_paragraph
-from learning.views import content_type_of, listed_files
+from learning.views import content_type_of, read_files
 
 MOST_ENTRIES = 100
 #: Files that people take whole, linked to from an entry; all the others are on the page, and in the manifest.
@@ -65,6 +67,8 @@ class ReleasesFeed(Feed):
 
     def get_object(self, request: HttpRequest, slug: str = "") -> dict[str, Any]:
         """What the feed is of: nothing named is everything."""
+        if any("\x00" in value for value in request.GET.values()):
+            raise Http404
         slug = slug or request.GET.get("campaign", "")
         kind, _colon, code = request.GET.get("territory", "").partition(":")
         campaign = get_object_or_404(Campaign, slug=slug) if slug else None
@@ -177,12 +181,19 @@ releases_feed = open_data(require_safe(ReleasesFeed()))
 
 def _files(release: Release) -> dict[str, FileEntry]:
     """What can be had of a release, by path; nothing of one that was withdrawn, or whose files are away."""
-    if release.yanked_at is not None:
+    if release.yanked_at is not None or not release.path.is_dir():
         return {}
     try:
-        return listed_files(release.path, release.manifest_sha256)
+        return _linked(release.path, release.manifest_sha256)
     except (OSError, InvalidContents):
         return {}
+
+
+@lru_cache(maxsize=1024)
+def _linked(root: Path, _manifest_sha256: str) -> dict[str, FileEntry]:
+    """Those of a release's files that an entry names: a feed is of more releases than lists of files are kept."""
+    files = read_files(root)
+    return {path: files[path] for path in (*LINKED, layout.LICENCE) if path in files}
 
 
 def _address(obj: dict[str, Any], release: Release, path: str) -> str:

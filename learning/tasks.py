@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 
 from annotation.models import Campaign
 from learning.services import release_schedule, releases, scheduling, submission_checks
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="learning.tasks.consider_retraining")  # type: ignore[untyped-decorator]
@@ -25,7 +29,10 @@ def check_submissions() -> None:
 def consider_releases() -> None:
     """Ask every campaign's policy whether it is time for a release; one that is closed may have its last."""
     for campaign in Campaign.objects.filter(release_policy__enabled=True):
-        release_schedule.consider_release(campaign)
+        try:
+            release_schedule.consider_release(campaign)
+        except Exception:
+            log.exception("campaign %s was not asked whether to release: the others are", campaign.slug)
 
 
 @shared_task(name="learning.tasks.sweep_releases")  # type: ignore[untyped-decorator]

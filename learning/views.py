@@ -26,6 +26,7 @@ from annotation.served_tiles import IMMUTABLE, ServedTiles, kept, remember
 from learning.models import Prediction, Release
 from learning.open_data import open_data
 from learning.release import layout
+from learning.release.errors import InvalidContents
 from learning.release.manifest import FileEntry, file_sha256, read_manifest
 from learning.services.polygons import offered_polygons
 from learning.withdrawn_pages import gone, is_kept
@@ -124,7 +125,11 @@ def release_file(request: HttpRequest, version: str, path: str) -> HttpResponseB
     release = Release.objects.named(version)
     if release is not None and release.yanked_at is not None and not is_kept(path):
         return gone(request, release)
-    entry = None if release is None else listed_files(release.path, release.manifest_sha256).get(path)
+    files = {} if release is None else files_in_place(release)
+    entry = None if files is None else files.get(path)
+    if release is not None and (files is None or (entry is not None and not (release.path / path).is_file())):
+        told = f"The files of {release.folder} are away: nothing is wrong with your copy of them. Try again later."
+        return HttpResponse(told, status=503, content_type="text/plain", headers={"Cache-Control": "no-store"})
     if release is None or entry is None:
         return HttpResponse("There is no such file in a published release.", status=404, content_type="text/plain")
     return download(request, release.path / path, sha256=entry.sha256, size=entry.size, name=Path(path).name)
@@ -175,11 +180,29 @@ def download(
     )
 
 
+def files_in_place(release: Release) -> dict[str, FileEntry] | None:
+    """Files of a release by path; None where its folder is away: lost, or being moved."""
+    if not release.path.is_dir():
+        return None
+    try:
+        return listed_files(release.path, release.manifest_sha256)
+    except (OSError, InvalidContents):
+        return None
+
+
 @lru_cache(maxsize=32)
-def listed_files(root: Path, manifest_sha256: str) -> dict[str, FileEntry]:
-    """Files of a release by path, from its manifest, and the manifest itself with its sums.
+def listed_files(root: Path, _manifest_sha256: str) -> dict[str, FileEntry]:
+    """The files of a release, kept.
 
     The digest stands in the key because it names the content: a published manifest never changes.
+    """
+    return read_files(root)
+
+
+def read_files(root: Path) -> dict[str, FileEntry]:
+    """Files of a release by path, from its manifest, and the manifest itself with its sums.
+
+    Raises: OSError, InvalidContents: the folder, or what lists its files, is not there or not readable.
     """
     files = {entry.path: entry for entry in read_manifest(root).files}
     for name in (layout.MANIFEST, layout.SUMS):

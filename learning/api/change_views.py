@@ -118,6 +118,8 @@ class ChangesView(APIView):
         and from `until` the next time.
         """
         given = {name: values[-1] for name, values in request.query_params.lists() if values[-1]}
+        if any("\x00" in value for value in given.values()):
+            raise UserError("A parameter holds the character NUL: leave it out.")
         window = read_window(given)
         limit = read_limit(given.get("limit"))
         found, is_more = changes_page(window, after=read_cursor(given.get("cursor", ""), window), limit=limit)
@@ -187,9 +189,12 @@ def read_end(name: str, text: str, campaign: Campaign | None) -> datetime | Rele
         moment = parse_datetime(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
-        raise UserError(f"{name} is {text[:60]!r}: give a moment with its zone (2026-06-30T12:00:00Z) or a release.")
-    return moment.astimezone(UTC)
+    try:
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except OverflowError:  # in the year 1 or 9999 of its own zone, and in no year of universal time
+        pass
+    raise UserError(f"{name} is {text[:60]!r}: give a moment with its zone (2026-06-30T12:00:00Z) or a release.")
 
 
 def read_limit(text: str | None) -> int:

@@ -36,6 +36,8 @@ def send(context: JobContext) -> dict[str, Any]:
 
         def kept(now: Progress) -> None:
             deposits.keep_progress(deposit=deposit, progress=now)
+            if len(now.done) < len(plan.steps):
+                deposits.require_standing(deposit=deposit)
             context.progress(len(now.done) / (len(plan.steps) + 1), f"Sent: {now.done[-1]}")
 
         sender = Sender(

@@ -92,10 +92,7 @@ def restore_release(*, release: Release, rebuilt: Rebuilt) -> None:
             f"The rebuilt {release.folder} differs from what was published (manifest {rebuilt.manifest_sha256[:16]}…, "
             f"published {release.manifest_sha256[:16]}…): it was not put back. Bring the folder back from a backup."
         )
-    staging = release.path.with_name(f"{release.folder}{STAGING_SUFFIX}")
-    discard_staged(staging)
-    rebuilt.folder.rename(staging)
-    publish_staged(staging, release.path)
+    publish_staged(rebuilt.folder, release.path)  # from where no sweep looks for what is to be thrown away
 
 
 def require_restorable(release: Release) -> None:

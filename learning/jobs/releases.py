@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
+
 from annotation.errors import JobLost
 from annotation.jobs.registry import job
 from annotation.models import Job
@@ -17,6 +19,7 @@ from learning.release.bundle import FAULT_POINTS, StagedRelease, discard_staged,
 from learning.services import releases
 from learning.services.predictions import ready_prediction
 from learning.services.release_contents import release_contents
+from learning.services.release_credits import standing_credits
 from learning.services.release_freeze import FREEZE_POINT, freeze_release
 
 STAGED = 0.97  # share of the progress bar
@@ -73,6 +76,15 @@ def _no_polygons(release: Release, context: JobContext) -> str:
     return make_whole_polygons(context, prediction)
 
 
+def _is_published(release: Release, staging: Path, names: tuple[str, ...]) -> bool:
+    """Rename a staged release into place, unless somebody named in it left meanwhile."""
+    with transaction.atomic():
+        if standing_credits(release, locked=True) != names:
+            return False
+        publish_staged(staging, release.path, faultpoint=faultpoint)
+    return True
+
+
 def _published(release: Release, context: JobContext) -> Release:
     if release.state == Release.State.PUBLISHED:
         return release
@@ -82,14 +94,17 @@ def _published(release: Release, context: JobContext) -> Release:
         context.progress(0.0, "Reading what was accepted.")
         release = freeze_release(release=release, no_polygons=no_polygons, faultpoint=faultpoint)
         faultpoint("release:frozen")
-        staged_release(
-            release,
-            staging=staging,
-            work=work,
-            progress=lambda share: context.progress(STAGED * share, "Writing the release's files."),
-        )
-        context.progress(STAGED, "Publishing.")
-        publish_staged(staging, release.path, faultpoint=faultpoint)
+        while True:
+            names = standing_credits(release)
+            staged_release(
+                release,
+                staging=staging,
+                work=work,
+                progress=lambda share: context.progress(STAGED * share, "Writing the release's files."),
+            )
+            context.progress(STAGED, "Publishing.")
+            if _is_published(release, staging, names):
+                break
     faultpoint("release:before-row")
     finished = releases.finish_release(release=release)
     faultpoint("release:after-row")

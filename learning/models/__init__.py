@@ -5,7 +5,7 @@ from learning.models.deposits import Deposit
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
 from learning.models.release_policies import ReleasePolicy
-from learning.models.releases import Release, ReleasedLabel
+from learning.models.releases import Release, ReleasedCredit, ReleasedLabel
 from learning.models.rounds import AcquisitionRound
 from learning.models.training import (
     Evaluation,
@@ -28,6 +28,7 @@ __all__ = [
     "Prediction",
     "Release",
     "ReleasePolicy",
+    "ReleasedCredit",
     "ReleasedLabel",
     "RetrainingPolicy",
     "TrainedModel",

@@ -105,6 +105,20 @@ class Release(models.Model):
         return next((deposit.citable_doi for deposit in self.deposits.all() if deposit.citable_doi), "")
 
 
+class ReleasedCredit(models.Model):
+    """A person as a release names them, for as long as the account is there; what was published keeps the name."""
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="credits")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=60)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["release", "person"], name="credited_once_a_release")]
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.release}"
+
+
 class ReleasedLabel(models.Model):
     """An accepted annotation at the revision that a release holds. Rows are written once (database trigger).
 

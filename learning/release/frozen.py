@@ -69,4 +69,4 @@ class Frozen:
     previous: PreviousRelease | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     changes: ReleaseChanges | None = None
-    credits: tuple[str, ...] = ()
+    credited: int = 0  # names in CREDITS.md; the names are rows that go with the accounts

@@ -97,6 +97,11 @@ def credits_document(names: tuple[str, ...]) -> str:
     )
 
 
+def credited_in_document(text: str) -> tuple[str, ...]:
+    """The names that `credits_document` wrote, in its order."""
+    return tuple(line.removeprefix("- ") for line in text.splitlines() if line.startswith("- "))
+
+
 class _Words:
     """What both languages share."""
 

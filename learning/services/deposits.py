@@ -154,6 +154,11 @@ def keep_progress(*, deposit: Deposit, progress: Progress) -> None:
     )
 
 
+def require_standing(*, deposit: Deposit) -> None:
+    """Stop what goes on for hours where the release was withdrawn meanwhile. Raises: CannotDeposit."""
+    _check_release(Release.objects.public().select_related("campaign").get(pk=deposit.release_id))
+
+
 @transaction.atomic
 def finish_deposit(*, deposit: Deposit, publish: bool) -> Deposit:
     """A deposit whose steps are done: a draft there, or published with what it is cited by."""

@@ -6,6 +6,7 @@ those of a campaign's latest release as the campaign: gers-1.0.0.annotations, ge
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from learning.models import Release
 from learning.release import layout
 from learning.release.feature_files import FeatureFile, open_features
 
+_log = logging.getLogger(__name__)
 ANNOTATIONS, MAP = "annotations", "map"
 #: Columns that may be asked to hold a text, by kind of collection.
 FILTERS = {ANNOTATIONS: ("class_code", "provenance", "role", "annotation_id", "tile_id"), MAP: ("class_code", "reason")}
@@ -85,11 +87,14 @@ def withdrawn_release(collection_id: str, *, version: str = "") -> Release | Non
 
 
 def source_of(release: Release, kind: str) -> FeatureFile | None:
-    """The file that a release's features of a kind are read from; None where it has none, or its files are away."""
+    """The file that a release's features of a kind are read from; None where it has none, or it is away or damaged."""
+    path = file_of(release, kind)
+    if path is None:
+        return None
     try:
-        path = file_of(release, kind)
-        return None if path is None else open_features(path, release.manifest_sha256)
-    except FileNotFoundError:
+        return open_features(path, release.manifest_sha256)
+    except (OSError, ValueError, KeyError) as error:  # the others go on being listed
+        _log.warning("release %s has no features to serve: %s: %s", release.folder, path.name, error)
         return None
 
 

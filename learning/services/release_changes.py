@@ -1,4 +1,4 @@
-"""What a campaign's next release would change, counted from the labels of both; and who asked to be named in it."""
+"""What a campaign's next release would change, counted from the labels of both."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from django.conf import settings
 from django.db.models import Count
 from django.db.models.functions import Coalesce
 
-from annotation.models import AnnotatedFeature, Annotation, AnnotationRevision, Campaign, Contributor, PlaceReport
+from annotation.models import AnnotatedFeature, Annotation, AnnotationRevision, Campaign, PlaceReport
 from annotation.querysets import AnnotationQuerySet
 from annotation.services.nomenclatures import selectable_codes
+from learning.errors import ReleaseInputGone
 from learning.models import Release, TrainedModel
 from learning.release import layout
 from learning.release.changes import Counts, ModelFigures, ReleaseChanges
 from learning.services.predictions import ready_prediction
 
 CHUNK = 5_000
+OUTLINES = 250  # labels whose two revisions are held at once, outlines and all: a page asks for this, too
 Value = TypeVar("Value")
 Revisions = Mapping[int, int]  # annotation → revision
 
@@ -30,7 +32,8 @@ def changes_since_previous(
 ) -> ReleaseChanges:
     """What is different from `before`, or from nothing.
 
-    Args:   labels: those that the release holds, at their heads. before: published, its files in place.
+    Args:   labels: those that the release holds, at their heads. before: published.
+    Raises: ReleaseInputGone (what `before` held is told by its files alone, and they are away).
     """
     now = dict(labels.order_by().values_list("pk", "head_id"))
     then = labels_of(before) if before is not None else {}
@@ -78,7 +81,10 @@ def labels_of(release: Release) -> dict[int, int]:
     kept = dict(release.labels.values_list("annotation_id", "revision_id"))
     if kept:
         return kept
-    column = pq.read_table(release.path / layout.TILES_PARQUET, columns=["revision_ids"]).column("revision_ids")
+    try:
+        column = pq.read_table(release.path / layout.TILES_PARQUET, columns=["revision_ids"]).column("revision_ids")
+    except OSError:
+        raise _is_away(release) from None
     revisions = [int(revision) for tile in column.to_pylist() for revision in tile]
     return {
         annotation: revision
@@ -87,23 +93,32 @@ def labels_of(release: Release) -> dict[int, int]:
     }
 
 
+def _is_away(release: Release) -> ReleaseInputGone:
+    return ReleaseInputGone(
+        f"What {release.folder} held is told by its files alone, and {release.path} lacks them: bring the folder back "
+        "from a backup, or withdraw the release."
+    )
+
+
 def classes_of(release: Release) -> set[str]:
-    """Codes of the classes that people could choose when a release was made, from its own file."""
-    told = json.loads((release.path / layout.NOMENCLATURE).read_text(encoding="utf-8"))
+    """Codes of the classes that people could choose when a release was made, from what was frozen for it; of one that
+    was published before there was this, from its own file.
+
+    Raises: ReleaseInputGone.
+    """
+    if release.is_frozen:
+        return {item["code"] for item in release.frozen["nomenclature"]["classes"] if item["selectable"]}
+    try:
+        told = json.loads((release.path / layout.NOMENCLATURE).read_text(encoding="utf-8"))
+    except OSError:
+        raise _is_away(release) from None
     return {item["code"] for item in told["classes"] if item["selectable"]}
-
-
-def credited_names(labels: AnnotationQuerySet) -> tuple[str, ...]:
-    """Names of those who drew the labels and asked to be named, in alphabetical order, each once."""
-    people = Contributor.objects.filter(user__in=labels.order_by().values("annotator"), erased_at__isnull=True)
-    names = set(people.exclude(credit_name="").values_list("credit_name", flat=True))
-    return tuple(sorted(names, key=lambda name: (name.casefold(), name)))
 
 
 def _polygons(added: Iterable[int], changed: Iterable[tuple[int, int]], removed: Iterable[int]) -> dict[str, Counts]:
     """Polygons by class: all those of added and removed labels, those that differ of changed ones."""
     came, went, other = _by_class(added), _by_class(removed), Counter[str]()
-    for part in _chunks(changed):
+    for part in _chunks(changed, OUTLINES):
         features = dict(
             AnnotationRevision.objects.filter(pk__in=[pk for pair in part for pk in pair]).values_list("pk", "features")
         )
@@ -153,11 +168,11 @@ def _figures_before(summary: Mapping[str, Any]) -> ModelFigures | None:
     return ModelFigures(summary["model"], *(summary.get(name) for name in ("miou", "miou_low", "miou_high")))
 
 
-def _chunks(values: Iterable[Value]) -> Iterator[list[Value]]:
+def _chunks(values: Iterable[Value], size: int = CHUNK) -> Iterator[list[Value]]:
     part: list[Value] = []
     for value in values:
         part.append(value)
-        if len(part) == CHUNK:
+        if len(part) == size:
             yield part
             part = []
     if part:

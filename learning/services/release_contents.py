@@ -38,6 +38,7 @@ from learning.release.manifest import file_sha256
 from learning.services.annotation_export import annotation_batches
 from learning.services.annotation_history import released_history
 from learning.services.labels import label_raster
+from learning.services.release_credits import credits_to_write
 from learning.services.release_freeze import frozen_inputs
 
 Role = Literal["pool", "holdout"]
@@ -98,7 +99,7 @@ def release_contents(release: Release) -> ReleaseContents:
         left_out=frozen.left_out,
         notes=frozen.notes,
         changes=frozen.changes,
-        credits=frozen.credits,
+        credits=credits_to_write(release, frozen),
     )
 
 

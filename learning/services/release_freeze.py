@@ -29,7 +29,8 @@ from learning.release.records import NOWHERE, from_json, to_json
 from learning.services.polygons import whole_polygons
 from learning.services.predictions import ready_prediction
 from learning.services.provenance import code_commit, software_version, writer_versions
-from learning.services.release_changes import changes_since_previous, credited_names, last_standing
+from learning.services.release_changes import changes_since_previous, last_standing
+from learning.services.release_credits import freeze_credits
 from learning.services.release_model import model_record
 
 DESCRIPTION = {
@@ -213,7 +214,7 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
         previous=previous_release(before),
         notes=release.texts,
         changes=changes_since_previous(campaign=campaign, labels=kept, model=model, before=before),
-        credits=credited_names(kept),
+        credited=freeze_credits(release=release, labels=kept),
     )
 
 

@@ -13,7 +13,8 @@ from learning.release.changes import ReleaseChanges, Suggestion, Version, sugges
 from learning.release.contents import LeftOut
 from learning.release.errors import InvalidContents
 from learning.release.notes import LANGUAGES, checked_notes, generated_notes
-from learning.services.release_changes import changes_since_previous, credited_names, last_standing
+from learning.services.release_changes import changes_since_previous, last_standing
+from learning.services.release_credits import credited_names
 from learning.services.release_freeze import publishable_labels
 
 VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")

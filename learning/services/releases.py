@@ -22,6 +22,7 @@ from learning.release.bundle import STAGING_SUFFIX, discard_staged
 from learning.release.changes import FIRST_VERSION, as_text
 from learning.release.manifest import read_manifest
 from learning.services.promotion import published_model
+from learning.services.release_credits import forget_the_erased
 from learning.services.release_freeze import frozen_inputs
 from learning.services.release_proposals import VERSION, highest_version, propose_release, usable_texts
 from learning.services.reported import tell_reports
@@ -136,6 +137,7 @@ def fail_release(*, release: Release) -> None:
         return
     leftovers, finished = [staging_dir(release), work_dir(release)], release.path
     release.labels.all().delete()
+    release.credits.all().delete()
     release.state, release.folder, release.frozen = State.FAILED, f"failed-{release.pk}", {}
     release.save(update_fields=["state", "folder", "frozen"])
     for folder in leftovers:
@@ -156,15 +158,18 @@ def sweep_releases() -> int:
     Returns: number of versions freed.
     """
     settle_withdrawals()
+    forget_the_erased()
     swept = 0
     for release in Release.objects.filter(state=State.STAGING):
         unfinished = Job.objects.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING], kind="release")
         if not unfinished.filter(key=release.folder).exists():
             fail_release(release=release)
             swept += 1
+    # Folders first: one that is made from now on is of a release that may not be among those asked for.
+    found = list(Path(settings.RELEASES_DIR).glob(f"*{STAGING_SUFFIX}"))
     making = Release.objects.filter(state=State.STAGING)
     kept = {path.name for release in making for path in (staging_dir(release), work_dir(release))}
-    for path in Path(settings.RELEASES_DIR).glob(f"*{STAGING_SUFFIX}"):
+    for path in found:
         if path.name not in kept:
             discard_staged(path)
     return swept

@@ -15,6 +15,7 @@ from annotation.models import Campaign
 from learning.models import Release
 from learning.release import dcat, layout
 from learning.release.contents import PreviousRelease
+from learning.release.errors import InvalidContents
 from learning.release.manifest import read_manifest
 
 _log = logging.getLogger(__name__)
@@ -72,7 +73,13 @@ def told_by(release: Release) -> dict[str, Any]:
             "acquired_on": layer.acquired_on and layer.acquired_on.isoformat(),
         },
     }
-    return known | (_told(release.path, release.manifest_sha256) if release.yanked_at is None else {})
+    if release.yanked_at is not None:
+        return known
+    try:
+        return known | _told(release.path, release.manifest_sha256)
+    except (OSError, ValueError):
+        _log.warning("release %s lacks its release.json: the catalogue tells what the database knows", release.folder)
+        return known
 
 
 @lru_cache(maxsize=512)
@@ -86,7 +93,11 @@ def dataset_nodes_of(release: Release) -> list[dict[str, Any]]:
 
     Those of the release's own document; those that can be told of one made before releases had it.
     """
-    return _nodes(release.path, release.manifest_sha256, release.campaign.slug)
+    try:
+        return _nodes(release.path, release.manifest_sha256, release.campaign.slug)
+    except (OSError, ValueError, InvalidContents) as error:
+        _log.warning("release %s is left out of the DCAT catalogue: %s", release.folder, error)
+        return []
 
 
 @lru_cache(maxsize=512)

@@ -190,13 +190,13 @@ def test_models_that_were_not_promoted_become_held_unless_their_figures_show_the
 def test_polygons_of_before_are_put_on_the_web_grid_whether_or_not_their_crs_has_a_number() -> None:
     scene = labelled_campaign(pool=2)
     numbered, local, newer = AnnotatedFeature.objects.order_by("pk").values_list("pk", flat=True)[:3]
-    AnnotatedFeature.objects.filter(pk=local).update(geometry=RawSQL("ST_SetSRID(geometry, 0)", []))
-    # A number that PROJ knows and this PostGIS does not; the layer says where it lies all the same.
-    AnnotatedFeature.objects.filter(pk=newer).update(geometry=RawSQL("ST_SetSRID(geometry, 9794)", []))
     before = dict(AnnotatedFeature.objects.values_list("pk", "ground_web"))
     latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
     try:
         MigrationExecutor(connection).migrate([("annotation", "0022_sources_and_versions")])
+        AnnotatedFeature.objects.filter(pk=local).update(geometry=RawSQL("ST_SetSRID(geometry, 0)", []))
+        # A number that PROJ knows and this PostGIS does not; the layer says where it lies all the same.
+        AnnotatedFeature.objects.filter(pk=newer).update(geometry=RawSQL("ST_SetSRID(geometry, 9794)", []))
     finally:
         MigrationExecutor(connection).migrate(latest)
     for pk in (numbered, local, newer):

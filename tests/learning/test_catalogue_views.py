@@ -252,3 +252,15 @@ def test_the_list_of_releases_is_asked_for_once_whatever_its_length(django_asser
     for path, most in (("/stac/gers/catalog.json", 2), ("/stac/gers/1.3.0.json", 3), ("/releases/dcat.jsonld", 2)):
         with django_assert_max_num_queries(most):
             assert answer(path).status_code == 200
+
+
+def test_a_release_whose_folder_is_away_takes_no_other_one_from_the_catalogues() -> None:
+    campaign = labelled_campaign("gers").campaign
+    for version in ("1.0.0", "1.1.0"):
+        publish(campaign, version)
+    shutil.rmtree(Release.objects.get(version="1.1.0").path)
+    told = answer("/stac/gers/1.1.0.json")
+    assert told.status_code == 200 and told.json()["license"] == "etalab-2.0"
+    graph = answer("/releases/dcat.jsonld")
+    assert graph.status_code == 200
+    assert "gers-1.0.0/files/" in graph.content.decode() and "gers-1.1.0/files/" not in graph.content.decode()

@@ -154,6 +154,7 @@ def test_clients_that_accept_only_their_own_media_types_are_answered(release: Re
         ("collections/camp.annotations/items?cursor=5", 400),
         ("collections/camp.annotations/items?cursor=1.0.0~x", 400),
         ("collections/camp.annotations/items?cursor=9.0.0~0", 404),
+        ("collections/camp.annotations/items?cursor=%00~0", 400),
         ("collections/camp.annotations/items/1000.f0?crs=EPSG:2154", 400),
         ("collections?limit=1", 400),
         ("collections/camp.annotations/items/1000.f9", 404),
@@ -234,3 +235,15 @@ def test_reading_writes_nothing_and_asks_few_questions(release: Release, django_
     for method in ("post", "put", "delete", "patch"):
         assert getattr(Client(), method)("/ogc/collections/camp.map/items").status_code == 405
     assert np.all([get("collections").status_code == 200 for _ in range(2)])
+
+
+def test_a_damaged_file_takes_no_other_release_from_the_list(
+    release: Release, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = release_with(labelled_campaign("tarn").campaign, "1.0.0", blobs(5))
+    (damaged.path / "annotations" / "annotations.parquet").write_bytes(b"PAR1 and no more")
+    Release.objects.filter(pk=damaged.pk).update(manifest_sha256="d" * 64)  # of which nothing is remembered
+    listed = [item["id"] for item in json.loads(get("collections").content)["collections"]]
+    assert listed == ["camp.annotations", "camp.map", "camp-1.0.0.annotations", "camp-1.0.0.map"]
+    assert get("collections/tarn.annotations/items").status_code == 404
+    assert "tarn-1.0.0 has no features to serve" in caplog.text

@@ -19,6 +19,7 @@ from feature_rows import blobs, release_with
 from learning_rows import labelled_campaign
 from report_rows import territory
 
+from learning import release_feeds
 from learning.models import Release
 from learning.services.withdrawal import withdraw_release
 
@@ -151,3 +152,26 @@ def test_pages_name_their_feed_in_their_head() -> None:
     ):
         head = fetch(page).content.decode().partition("</head>")[0]
         assert f'<link rel="alternate" type="application/atom+xml" href="{feed}"' in head
+
+
+def test_a_feed_of_many_releases_reads_the_list_of_files_of_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = labelled_campaign("camp").campaign
+    for minor in range(40):
+        release_with(campaign, f"1.{minor}.0", blobs(1))
+    read: list[Path] = []
+    really = release_feeds.read_files
+
+    def counted(root: Path) -> Any:
+        read.append(root)
+        return really(root)
+
+    monkeypatch.setattr(release_feeds, "read_files", counted)
+    release_feeds._linked.cache_clear()
+    for _again in range(2):
+        assert len(checked(fetch("/releases/feed.atom")).entries) == 40
+    assert len(read) == len(set(read)) == 40
+
+
+@pytest.mark.parametrize("asked", ["campaign=%00", "territory=commune:%00"])
+def test_a_feed_of_what_cannot_be_does_not_exist(asked: str) -> None:
+    assert Client().get(f"/releases/feed.atom?{asked}").status_code == 404

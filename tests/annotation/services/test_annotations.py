@@ -198,6 +198,18 @@ def test_revisions_are_only_ever_added(desk: dict[str, Any]) -> None:
         cursor.execute("DELETE FROM annotation_annotationrevision")
 
 
+def test_polygons_of_a_revision_are_only_ever_added(desk: dict[str, Any]) -> None:
+    saved = save(desk, [scenes.square(BUILT, 0, 0, 10)], 0)
+    submit_annotation(
+        tile=desk["tile"], annotator=desk["ana"], operation_id=uuid.uuid4(), expected_version=saved.version
+    )
+    assert AnnotatedFeature.objects.count() == 1
+    with pytest.raises(IntegrityError, match="append_only"), transaction.atomic():
+        AnnotatedFeature.objects.update(class_code="CS1.1.1.2")
+    with pytest.raises(IntegrityError, match="append_only"), transaction.atomic():
+        AnnotatedFeature.objects.all().delete()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_save_sent_many_times_at_once_has_one_effect() -> None:
     """R2: eight operations, each sent four times concurrently and in order, leave eight revisions."""

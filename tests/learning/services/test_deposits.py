@@ -26,7 +26,9 @@ from annotation.models import Job
 from learning.jobs import deposits as job_module
 from learning.models import Deposit, Release
 from learning.release.manifest import read_manifest, write_manifest
+from learning.services import deposits
 from learning.services.releases import start_release
+from learning.services.withdrawal import withdraw_release
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -373,6 +375,24 @@ def test_a_target_that_is_away_is_gone_on_with_later(zenodo: Zenodo, release: Re
     assert "draft" in deposit(release, "zenodo")
     assert not [r for r in zenodo.changes()[before:] if (r.method, r.path) == ("POST", "/api/records")]
     assert len(zenodo.records) == 1
+
+
+def test_what_is_withdrawn_while_it_is_sent_is_not_published_elsewhere(
+    zenodo: Zenodo, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = deposits.keep_progress
+
+    def withdrawn_meanwhile(**given: Any) -> None:
+        really(**given)
+        if Release.objects.standing().exists():
+            withdraw_release(release=Release.objects.get(), actor=None, reason="The wrong image.")
+
+    monkeypatch.setattr(deposits, "keep_progress", withdrawn_meanwhile)
+    with pytest.raises(CommandError, match="what is withdrawn here is not taken elsewhere"):
+        deposit(release, "zenodo", "--publish")
+    assert Deposit.objects.get().state == "sending"
+    assert not [record for record in zenodo.records.values() if record.get("is_published")]
+    assert not [request for request in zenodo.changes() if request.path.endswith("/actions/publish")]
 
 
 def test_no_token_is_kept_anywhere(zenodo: Zenodo, release: Release, caplog: pytest.LogCaptureFixture) -> None:

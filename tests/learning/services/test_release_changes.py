@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from django.core.management import CommandError, call_command
 from scenes import TWO_CLASSES, labelled_scene, square
 
 from annotation.models import AnnotationRevision
+from annotation.services.annotations import write_polygons
 from annotation.services.erasure import erase_person
 from annotation.services.people import contributor_of, set_credit_name
-from learning.errors import InvalidNotes
+from learning.errors import InvalidNotes, ReleaseInputGone
 from learning.models import Release, ReleasedLabel
 from learning.release.changes import Counts
 from learning.release.manifest import verify
@@ -39,6 +41,7 @@ def corrected(annotation: Any, features: list[dict[str, Any]]) -> None:
         annotation=annotation, number=head.number + 1, parent=head, author=head.author, features=features,
         sha256="c" * 64, licence=head.licence,
     )  # fmt: skip
+    write_polygons(annotation.head, annotation.tile)
     annotation.version = annotation.head.number
     annotation.save(update_fields=["head", "version"])
 
@@ -169,3 +172,17 @@ def test_the_command_shows_what_would_be_released_and_takes_notes_from_files(tmp
     call_command("publish_release", "--campaign", "scene", "--notes-fr", str(tmp_path / "fr.md"), stdout=StringIO())
     notes = (Release.objects.get().path / "NOTES.md").read_text(encoding="utf-8")
     assert "## Français\n\nToutes les haies.\n" in notes
+
+
+def test_the_next_release_needs_the_folder_of_the_last_one_only_where_nothing_was_frozen(tmp_path: Path) -> None:
+    scene, labels = three_tiles(tmp_path)
+    release = published(scene.campaign, version="1.0.0")
+    said(labels[0], "reverted")
+    before = proposed(scene.campaign).changes
+    assert before.labels == Counts(removed=1)
+    shutil.rmtree(release.path)
+    assert proposed(scene.campaign).changes == before
+    Release.objects.update(state="failed", frozen={})  # as those of before there was a record
+    Release.objects.update(state="published")
+    with pytest.raises(ReleaseInputGone, match=r"scene-1\.0\.0 held is told by its files alone"):
+        proposed(scene.campaign)

@@ -95,3 +95,21 @@ def test_a_policy_that_cannot_be_kept_to_is_refused_with_the_value(values: dict[
     with pytest.raises(InvalidPolicy, match=str(next(iter(values.values())))):
         set_release_policy(campaign=campaign, **values)
     assert not ReleasePolicy.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_campaign_that_fails_does_not_keep_the_others_from_being_asked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+
+    def fails_once(campaign: Any) -> None:
+        asked.append(campaign.slug)
+        if len(asked) == 1:
+            raise OSError("the disk is away")
+
+    for slug in ("one", "two"):
+        set_release_policy(campaign=labelled_campaign(slug, pool=1).campaign, period_days=30)
+    monkeypatch.setattr(tasks.release_schedule, "consider_release", fails_once)
+    tasks.consider_releases()
+    assert sorted(asked) == ["one", "two"] and f"campaign {asked[0]} was not asked" in caplog.text
