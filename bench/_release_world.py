@@ -15,6 +15,7 @@ TILE_PX, SUBPIXELS = 512, 8
 CELLS = 10  # a tile's shapes lie each in a cell of its own, so that they are a coverage
 MEAN_FEATURES, MEAN_VERTICES = 25, 38
 PEOPLE = 40
+SAVES_A_SECOND, SAVERS = 50, 5  # labels that all of them together save while the release is made
 PROVENANCES = ("drawn", "drawn", "drawn", "segment", "corrected", "accepted", "copied", "imported")
 
 ANNOTATIONS = """
