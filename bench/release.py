@@ -3,9 +3,9 @@
     python bench/release.py [--polygons 500000] [--orm-polygons 20000] [--rounds 1] [--ogr2ogr PATH]
 
 Boots by itself: a database of its own in the running PostgreSQL, filled by COPY from a printed seed (polygons clustered
-by tile, about 38 corners, some with holes). A release is frozen in one transaction; from then on five people
-save, hand in and accept 50 labels a second until all is measured. By turns, there and back again, each in a process of
-its own:
+by tile, about 38 corners, some with holes, two in five bent so that GEOS must judge them). A release is frozen in one
+transaction; from then on five people save, hand in and accept 50 labels a second until all is measured. By turns, there
+and back again, each in a process of its own:
 
     ours      GeoParquet and GeoPackage as a release has them: validity, classes, order and grid checked
     ogr2ogr   GeoPackage, unchecked, of the same rows and columns in the same order, and from it a GeoParquet by pyogrio

@@ -212,8 +212,11 @@ def _checked_polygons(batch: pa.RecordBatch, rules: RowRules) -> tuple[NDArray[n
     x, off_x = _places(outlines.x, c, a)
     y, off_y = _places(outlines.y, f, e)
     off = outlines.with_any(off_x | off_y)
-    proven = proven_simple(outlines, np.copysign(1.0, a) * x, np.copysign(1.0, e) * y) & ~off
-    encoded = _valid_and_turned(batch, np.flatnonzero(~proven))
+    simple, turned_well = proven_simple(outlines, np.copysign(1.0, a) * x, np.copysign(1.0, e) * y)
+    doubtful = ~simple | off
+    valid = shapely.is_valid(outlines.geometries(doubtful))
+    if not valid.all():
+        raise _not_valid(batch, int(np.flatnonzero(doubtful)[np.argmin(valid)]))
     bounds, within = np.empty((len(off), 4)), ~off
     for nth, (places, axis, origin, step) in enumerate(((x, "tile_col", c, a), (y, "tile_row", f, e))):
         low, high = outlines.ranges(places)
@@ -229,7 +232,9 @@ def _checked_polygons(batch: pa.RecordBatch, rules: RowRules) -> tuple[NDArray[n
             f"{_where(batch, at)}: its corners within {met} are not on the grid of the tile in row {row}, column "
             f"{col}; it was drawn on another layer or changed since"
         )
-    return bounds, encoded
+    if turned_well.all():
+        return bounds, None
+    return bounds, wkb_column(shapely.orient_polygons(outlines.geometries(np.ones(len(off), bool))))
 
 
 def _places(corners: NDArray[np.float64], origin: float, step: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -246,22 +251,6 @@ def _positions(places: NDArray[np.float64], origin: float, step: float) -> NDArr
     found *= step
     found += origin
     return found
-
-
-def _valid_and_turned(batch: pa.RecordBatch, doubtful: NDArray[np.int64]) -> pa.BinaryArray | None:
-    """WKB of all rows with exteriors counter-clockwise and holes clockwise; None where they are. Raises InvalidContents
-    where one of the doubtful is not valid."""
-    encoded = batch["geometry"]
-    found = shapely.from_wkb(encoded.take(pa.array(doubtful)).to_numpy(zero_copy_only=False))
-    at = _first_false(shapely.is_valid(found))
-    if at is not None:
-        raise _not_valid(batch, int(doubtful[at]))
-    turned = shapely.orient_polygons(found)
-    if shapely.equals_identical(found, turned).all():
-        return None
-    polygons = shapely.from_wkb(encoded.to_numpy(zero_copy_only=False))
-    polygons[doubtful] = turned
-    return wkb_column(polygons)
 
 
 def _not_valid(batch: pa.RecordBatch, at: int) -> InvalidContents:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import shapely
 from numpy.typing import NDArray
 
 _POLYGON = 3  # WKB's number of the type
@@ -30,7 +31,7 @@ class Outlines:
     """Corners of polygons one after another, each ring closed, the exterior first.
 
     `x`, `y`: float64 (corner,), as stored. `starts`, `counts`: int64 (polygon,), its first corner and how many it has.
-    `rings`: int64 (polygon,), how many rings.
+    `rings`: int64 (polygon,), how many rings. `ring_starts`, `ring_counts`: int64 (ring,), as of the polygons.
     """
 
     x: NDArray[np.float64]
@@ -38,6 +39,16 @@ class Outlines:
     starts: NDArray[np.int64]
     counts: NDArray[np.int64]
     rings: NDArray[np.int64]
+    ring_starts: NDArray[np.int64]
+    ring_counts: NDArray[np.int64]
+
+    def geometries(self, chosen: NDArray[np.bool_]) -> NDArray[np.object_]:
+        """GEOS's polygons of some rows, in half the time of reading their WKB again."""
+        corners, rings = np.repeat(chosen, self.counts), np.repeat(chosen, self.rings)
+        ends = (np.cumsum(of[which]) for of, which in ((self.ring_counts, rings), (self.rings, chosen)))
+        offsets = tuple(np.concatenate([np.zeros(1, np.int64), one]) for one in ends)
+        xy = np.column_stack([self.x[corners], self.y[corners]])
+        return np.asarray(shapely.from_ragged_array(shapely.GeometryType.POLYGON, xy, offsets), dtype=object)
 
     def ranges(self, along: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Least and greatest, (polygon,) each, of a value of each corner."""
@@ -71,7 +82,7 @@ def read_outlines(column: pa.BinaryArray) -> Outlines:
     _refuse((x[starts] == x[last]) & (y[starts] == y[last]), rows)
     exterior = np.flatnonzero(np.diff(rows, prepend=-1))
     of_polygon = np.diff(exterior, append=len(rows))
-    return Outlines(x, y, starts[exterior], np.add.reduceat(corners, exterior), of_polygon)
+    return Outlines(x, y, starts[exterior], np.add.reduceat(corners, exterior), of_polygon, starts, corners)
 
 
 def _rings(data: pa.Buffer, ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
@@ -106,25 +117,33 @@ def _refuse(sound: NDArray[np.bool_], rows: NDArray[np.int64]) -> None:
         raise NotAPolygon(int(rows[np.argmin(sound)]))
 
 
-def proven_simple(outlines: Outlines, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Polygons of one ring that are certainly valid and counter-clockwise: bool (polygon,).
+def proven_simple(
+    outlines: Outlines, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Those certainly valid, and those with exterior counter-clockwise and holes clockwise: bool (polygon,) each.
 
-    Seen from a place near its middle, an outline that always goes on counter-clockwise and around once cannot meet
-    itself. Most labels are such (star-shaped) outlines; of the others nothing is said.
+    Seen from a place near its middle, an outline of one ring that always goes on counter-clockwise and around once
+    cannot meet itself. Most drawn labels are such (star-shaped) outlines; of the others nothing is said.
 
     Args: x, y: float64 (corner,), whole numbers below 2**25 from each other, so that the arithmetic is exact.
     """
     starts, counts = outlines.starts, outlines.counts
-    last = starts + counts - 1
+    last = outlines.ring_starts + outlines.ring_counts - 1  # no edge: from the end of a ring to the next
     x = x - np.repeat(np.rint(np.add.reduceat(x, starts) / counts), counts)
     y = y - np.repeat(np.rint(np.add.reduceat(y, starts) / counts), counts)
     onward = np.empty(len(x))
     np.multiply(x[:-1], y[1:], out=onward[:-1])
     onward[:-1] -= x[1:] * y[:-1]
-    onward[last] = 1.0  # no edge: from the end of a polygon to the next
+    onward[last] = 0.0
+    exterior = np.zeros(len(last), bool)
+    exterior[np.cumsum(outlines.rings) - outlines.rings] = True
+    left = (np.add.reduceat(onward, outlines.ring_starts) > 0) == exterior
+    turned_well = np.logical_and.reduceat(left, np.flatnonzero(exterior))
+    onward[last] = 1.0
     below = y < 0
     passed = np.zeros(len(x), np.int64)
     passed[:-1] = below[:-1] & ~below[1:]
     passed[last] = 0
     once = np.add.reduceat(passed, starts) == 1
-    return np.asarray((outlines.rings == 1) & once & (np.minimum.reduceat(onward, starts) > 0), dtype=bool)
+    simple = (outlines.rings == 1) & once & (np.minimum.reduceat(onward, starts) > 0)
+    return np.asarray(simple, dtype=bool), np.asarray(turned_well, dtype=bool)

@@ -22,7 +22,7 @@ def column(*polygons: Polygon) -> pa.BinaryArray:
 
 def proven(*polygons: Polygon) -> list[bool]:
     outlines = read_outlines(column(*polygons))
-    return list(proven_simple(outlines, outlines.x, outlines.y))
+    return proven_simple(outlines, outlines.x, outlines.y)[0].tolist()
 
 
 def test_corners_are_read_ring_by_ring_wherever_a_column_is_cut() -> None:
@@ -33,6 +33,8 @@ def test_corners_are_read_ring_by_ring_wherever_a_column_is_cut() -> None:
     assert found.y.tolist() == [10, 10, 90, 10, 30, 30, 40, 30, 20, 20, 25, 20, 0, 0, 4, 4, 0]
     assert [values.tolist() for values in found.ranges(found.x)] == [[10, 0], [90, 4]]
     assert found.with_any(found.x == 80).tolist() == [True, False]
+    assert [one.equals_exact(holed) for one in found.geometries(np.array([True, False]))] == [True]
+    assert len(found.geometries(np.zeros(2, bool))) == 0
 
 
 SOUND = shapely.to_wkb(Polygon(SQUARE), byte_order=1)
@@ -83,12 +85,24 @@ def test_of_any_other_nothing_is_said(polygon: Polygon) -> None:
     assert proven(Polygon(SQUARE), polygon, Polygon(SQUARE)) == [True, False, True]
 
 
+def test_exteriors_go_counter_clockwise_and_every_hole_the_other_way() -> None:
+    around, holes = (
+        [(0, 0), (90, 0), (90, 90), (0, 90)],
+        [[(10, 10), (10, 20), (20, 10)], [(30, 30), (30, 40), (40, 30)]],
+    )
+    shapes = [Polygon(around, holes), Polygon(around, [holes[0], holes[1][::-1]]), Polygon(around[::-1], holes)]
+    outlines = read_outlines(column(*shapes, Polygon(HORSESHOE), Polygon(HORSESHOE[::-1])))
+    assert proven_simple(outlines, outlines.x, outlines.y)[1].tolist() == [True, False, False, True, False]
+
+
 def test_no_polygon_that_geos_refuses_is_proven() -> None:
     random = np.random.default_rng(7)
     polygons = [Polygon(random.integers(0, 12, (corners, 2))) for corners in random.integers(3, 9, 4000)]
     outlines = read_outlines(column(*polygons))
-    found = proven_simple(outlines, outlines.x, outlines.y)
+    found, turned_well = proven_simple(outlines, outlines.x, outlines.y)
     assert found.sum() > 100
     assert shapely.is_valid(polygons)[found].all()
-    assert shapely.is_ccw(shapely.get_exterior_ring(polygons))[found].all()
+    assert turned_well[found].all()
+    simple = shapely.is_valid(polygons)
+    assert (shapely.is_ccw(shapely.get_exterior_ring(polygons)) == turned_well)[simple].all()
     assert not shapely.is_valid(polygons).all()
