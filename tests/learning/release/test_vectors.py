@@ -181,6 +181,10 @@ def test_the_geojson_writes_texts_days_and_nothing_as_json_does(contents: Releas
 
 
 FAR_AWAY = square(2, 1, 0, 0, 8)
+# On the grid of its tile, always turning left, and twice around: it crosses itself.
+TWICE_AROUND = Polygon(
+    [(426000 + x * 0.2, 6435000 - y * 0.2) for x, y in ((26, 16), (8, 10), (19, 25), (19, 7), (8, 22))]
+)
 OFF_GRID = Polygon([(426000.01, 6435000), (426001, 6435000), (426001, 6434999)])
 
 
@@ -190,6 +194,7 @@ OFF_GRID = Polygon([(426000.01, 6435000), (426001, 6435000), (426001, 6434999)])
         ({"class_code": "CS9"}, InvalidContents, "CS9"),
         ({"role": "buffer"}, InvalidContents, "buffer"),
         ({"geometry": Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])}, InvalidContents, "valid polygon"),
+        ({"geometry": TWICE_AROUND}, InvalidContents, "valid polygon, met Self-intersection"),
         ({"geometry": shapely.MultiPolygon([box(0, 0, 1, 1)])}, InvalidContents, "MultiPolygon"),
         ({"geometry": Polygon()}, InvalidContents, "valid polygon"),
         ({"geometry": OFF_GRID}, InvalidContents, "feature f1.*not on the grid of the tile in row 0, column 0"),
