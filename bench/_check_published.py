@@ -117,7 +117,8 @@ class Published:
             with urllib.request.urlopen(address, timeout=_FROM_ADDRESS_S) as answer:  # noqa: S310 (https only)
                 content = bytes(answer.read())
         except OSError as error:
-            self._not_had[address] = f"{address} could not be had ({error})"
+            place = self.folder / "published" / wanted
+            self._not_had[address] = f"{address} could not be had ({error}); by hand it goes to {place}"
             raise NotPublished(self._not_had[address]) from error
         if hashlib.sha256(content).hexdigest() != wanted:
             raise NotPublished(f"{address} answers with another document than the one known")

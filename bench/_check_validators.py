@@ -106,7 +106,7 @@ def stac_documents(documents: Iterable[tuple[str, Json]], published: Published, 
         for extension in thing.get("stac_extensions", []):
             row = f"pystac {extension.removeprefix(f'{STAC}/').removesuffix('/schema.json').replace('/v', ' ')}{label}"
             if extension == _MLM and _CLASSES_OF_MLM in missing and _CLASSES_OF_MLM not in told:
-                yield Seen(f"pystac mlm 1.4.0, its classes{label}", None, (missing[_CLASSES_OF_MLM],))
+                yield Seen(f"pystac mlm 1.4.0 (its classes){label}", None, (missing[_CLASSES_OF_MLM],))
                 told.add(_CLASSES_OF_MLM)
             if extension in missing or extension not in validator.schema_cache:
                 if row not in told:

@@ -252,7 +252,7 @@ def test_without_the_schema_of_its_classes_the_rest_of_a_model_is_looked_at(rele
     published = Published(tmp_path, may_fetch=False)
     table = validators.figures(validators.stac(release, published))
     assert table["pystac mlm 1.4.0"] == [1, 0]
-    assert table["pystac mlm 1.4.0, its classes"] == [0, 0]
+    assert table["pystac mlm 1.4.0 (its classes)"] == [0, 0]
     drop_architecture(release)
     assert validators.figures(validators.stac(release, published))["pystac mlm 1.4.0"] == [1, 1]
 
