@@ -94,7 +94,7 @@ bench-learning: setup ## what a label teaches, by strategy, on real imagery; LEA
 	@$(BENCH_NEEDS)
 	@$(PY) bench/learning_curve.py $(LEARNING_ARGS)
 
-check-release: setup ## make two releases and let others' validators, a rebuild and an outsider's script judge them
+check-release: setup ## make two releases, let others' validators, a rebuild and an outsider judge them (3: not all could be checked)
 	@$(PY) -m pip install --quiet --require-hashes --requirement requirements/check.txt
 	@$(PY) bench/check_release.py $(CHECK_ARGS)
 

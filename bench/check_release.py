@@ -9,7 +9,10 @@ twice from its snapshot, elsewhere, in another time zone, with other numbers of 
 SHA-256 is compared; and docs/examples/outsider.py uses it as anyone would, without a package of the platform.
 With --release, only the validators, on folders that exist.
 
-    validators         {name: [things looked at, errors]}; one that could not look (a schema not to be had) has 0
+Exit status: 0 when every validator looked and was content, 1 for faults, 3 when none was found but something could not
+be looked at: the table says "not run", and below it is why.
+
+    validators         {name: [things looked at, errors]}; one that could not look (a schema not to be had) has [0, 0]
     rebuild_identical  whether every file of every rebuild is the published one
     files              files of the releases, manifests and sums included
 """
@@ -40,6 +43,7 @@ MANY_BUILDS = (
     {"TZ": "UTC", "OMP_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1"},
     {"TZ": "Pacific/Auckland", "OMP_NUM_THREADS": "2", "GDAL_NUM_THREADS": "4", "PYTHONHASHSEED": "7", "LC_ALL": "C"},
 )
+FAULTS, NOT_ALL_CHECKED = 1, 3  # exit status
 LEAST_AGREEMENT = 0.9  # of a golden tile's inner pixels with the map, which saw what lies beyond the tile
 
 
@@ -54,7 +58,7 @@ class Made:
 
 
 def main() -> int:
-    """Print the table and the figures; 1 when something is wrong."""
+    """Print the table and the figures; the exit status."""
     told = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     told.add_argument("--release", type=Path, action="append", default=[])
     told.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data" / "korea-s2-georef")
@@ -208,16 +212,20 @@ def count_files(folder: Path) -> int:
 
 
 def report(found: list[Seen], *, identical: bool | None, n_files: int) -> int:
-    """The table, what is wrong, and the figures."""
+    """The table, what is wrong, what was not looked at, and the figures; the exit status."""
     table = figures(found)
     print(f"\n{'validator':<44}{'checked':>8}{'errors':>8}")
     for name, (checked, errors) in table.items():
-        print(f"{name:<44}{checked:>8}{errors:>8}")
-    for seen in found:
-        for error in seen.errors:
-            print(f"{seen.validator}: {seen.thing or 'not run'}: {error}")
+        print(f"{name:<44}{checked or 'not run':>8}{errors if checked else '':>8}")
+    for line in dict.fromkeys(f"{s.validator}: {s.thing or 'not run'}: {error}" for s in found for error in s.errors):
+        print(line)
+    not_run = [name for name, (checked, _) in table.items() if not checked]
+    if not_run:
+        print(f"NOT CHECKED: {', '.join(not_run)}")
     print("FIGURES " + json.dumps({"validators": table, "rebuild_identical": identical, "files": n_files}))
-    return int(any(errors for _, errors in table.values()) or identical is False)
+    if any(errors for _, errors in table.values()) or identical is False:
+        return FAULTS
+    return NOT_ALL_CHECKED if not_run else 0
 
 
 if __name__ == "__main__":

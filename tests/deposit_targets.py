@@ -1,8 +1,8 @@
 """Zenodo (InvenioRDM), data.gouv.fr (udata) and the Hugging Face Hub, as far as a deposit speaks to them.
 
-Written from what their makers document, and as strict as that is: InvenioRDM "REST API: Drafts and Records" (statuses,
-states of files, checksums, links), udata's swagger and forms (required fields, choices), the Hub's OpenAPI and git-lfs
-"Batch API". Every request is kept as it came, and any may be met by a fault first.
+Written as we know them, then held against their makers' code (named in the module of each target) for addresses, fields
+and choices; what it does not show, such as states and wordings of refusals, is our reading. Nothing here was compared
+with answers of the real sites. Every request is kept as it came, and any may be met by a fault first.
 """
 
 from __future__ import annotations

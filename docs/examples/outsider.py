@@ -3,9 +3,10 @@
     pip install pystac torch rasterio pyarrow
     python outsider.py https://maps.example.org/stac/catalog.json FOLDER [CAMPAIGN]
 
-It finds the newest release in the site's STAC catalogue, downloads it and checks each file against the manifest and
-against STAC, trains a small network of its own on the dataset for two epochs, runs the published model by the published
-lines, and holds the answer against the published map. The last line is `OUTSIDER {json}`.
+It finds the newest release of CAMPAIGN (else of the first one) in the site's STAC catalogue, downloads it into FOLDER
+(new or empty) and checks each file against the manifest and against STAC, trains a small network of its own on the
+dataset for two epochs, runs the published model by the published lines, and holds the answer against the published
+map. The last line is `OUTSIDER {json}`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 import urllib.parse
@@ -35,7 +35,9 @@ EDGE_SHARE = 4  # of a tile's side that is left out along its edges: the map saw
 def newest_release(catalogue: str, campaign: str | None) -> tuple[pystac.Catalog, str]:
     """The own catalogue of the newest release that may be used, and the address of its files."""
     root = pystac.Catalog.from_file(catalogue)
-    chosen = next(child for child in root.get_children() if campaign in (None, child.id))
+    chosen = next((child for child in root.get_children() if campaign in (None, child.id)), None)
+    if chosen is None:
+        raise SystemExit(f"{catalogue} has no campaign {campaign or 'with a release'}")
     for release in chosen.get_children():
         if not release.extra_fields.get("deprecated"):
             own = next(iter(release.get_children()))
@@ -145,9 +147,12 @@ def shown_by_map(folder: Path, tile: Path) -> np.ndarray | None:
 def main() -> None:
     """Do it all and say what was found."""
     ours = [name for name in ("learning", "annotation", "config", "demo") if importlib.util.find_spec(name)]
+    if len(sys.argv) not in (3, 4):
+        raise SystemExit("usage: python outsider.py https://SITE/stac/catalog.json FOLDER [CAMPAIGN]")
     catalogue, folder = sys.argv[1], Path(sys.argv[2]).resolve()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise SystemExit(f"{folder} holds something already: name an empty or a new folder")
     own, files = newest_release(catalogue, sys.argv[3] if len(sys.argv) > 3 else None)
     found: dict[str, object] = {"release": own.id, "platform_packages": ours, "files": download(files, folder)}
     found["assets"] = assets_on_disk(folder)

@@ -188,6 +188,8 @@ _WORDS = {
         "dataset": "- `dataset/` : {train} tuiles d'entraînement et {test} de test, arborescence FLAIR ; les images "
         "gardent la licence de l'imagerie, voir `LICENSE.txt`.",
         "model": "- `models/` : {name} {version}, poids, configuration et fiche.",
+        "runnable model": "- `models/` : {name} {version}, poids, configuration et fiche ; `predict.py` l'emploie avec "
+        "torch et rasterio seuls, `model.onnx` est pour ONNX Runtime.",
         "maps": "- `maps/` : {files} dalle(s) de carte de prédiction, de 10 km au plus (classes, entropie, et ce que "
         "des personnes y ont étiqueté), et leurs styles.",
         "polygons": "- `maps/vectors/` : la carte en polygones qui partagent leurs limites.",
@@ -197,7 +199,8 @@ _WORDS = {
         "échantillon probabiliste. N'en tirez ni surface ni taux d'erreur ; le jeu de test, lui, est tiré "
         "au hasard "
         "avant la campagne et n'est jamais montré au modèle.",
-        "verify": "Vérifier ce dossier : `solcommun verify .` ou `sha256sum -c SHA256SUMS`.",
+        "verify": "Vérifier ce dossier : `sha256sum -c SHA256SUMS`, ou `solcommun verify .` (le client, dans le dépôt "
+        "de la plateforme).",
     },
     "en": {
         "more": "See `NOTES.md`.",
@@ -211,6 +214,8 @@ _WORDS = {
         "dataset": "- `dataset/`: {train} training and {test} test tiles, in FLAIR's layout; the images keep the "
         "imagery's licence, see `LICENSE.txt`.",
         "model": "- `models/`: {name} {version}, weights, configuration and card.",
+        "runnable model": "- `models/`: {name} {version}, weights, configuration and card; `predict.py` uses it with "
+        "torch and rasterio alone, `model.onnx` is for ONNX Runtime.",
         "maps": "- `maps/`: {files} piece(s) of prediction map, of 10 km at most (classes, entropy, and what people "
         "labelled there), and their styles.",
         "polygons": "- `maps/vectors/`: the map as polygons that share their edges.",
@@ -220,7 +225,8 @@ _WORDS = {
         "and no error rate from them; the test split is drawn at random before the campaign and never "
         "shown to the "
         "model.",
-        "verify": "Check this folder: `solcommun verify .` or `sha256sum -c SHA256SUMS`.",
+        "verify": "Check this folder: `sha256sum -c SHA256SUMS`, or `solcommun verify .` (the client, in the "
+        "platform's repository).",
     },
 }
 
@@ -254,7 +260,8 @@ def _summary(
         words["dataset"].format(train=dataset.tiles["train"], test=dataset.tiles["test"]),
     ]
     if contents.model is not None:
-        lines.append(words["model"].format(name=contents.model.name, version=contents.model.version))
+        model = words["model" if contents.model.runnable is None else "runnable model"]
+        lines.append(model.format(name=contents.model.name, version=contents.model.version))
     if contents.maps is not None:
         lines.append(words["maps"].format(files=map_pieces))
         lines.append(words["no polygons" if contents.maps.polygons is None else "polygons"])

@@ -7,6 +7,7 @@ its place; the table of polygons by class is always made of the facts.
 from __future__ import annotations
 
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -102,13 +103,23 @@ def credited_in_document(text: str) -> tuple[str, ...]:
     return tuple(line.removeprefix("- ") for line in text.splitlines() if line.startswith("- "))
 
 
-class _Words:
-    """What both languages share."""
+class _Words(ABC):
+    """What both languages share: which facts are told, in which order. Each language has the words."""
 
     NAME: str
     HEAD: str
     NO_CHANGE: str
     LANGUAGE: str
+    BEFORE: str
+    NEW_CLASSES: str
+    RETIRED: str
+    LICENCE: str
+    NO_MODEL: str
+    MODEL_GONE: str
+    SAME_MODEL: str
+    MODEL: str
+    MODEL_BEFORE: str
+    NO_MAP: str
 
     def __init__(self, names: Names) -> None:
         self.names = names
@@ -129,6 +140,49 @@ class _Words:
     def listed(self, parts: list[str], joint: str) -> str:
         return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {joint} {parts[-1]}"
 
+    def details(self, changes: ReleaseChanges) -> list[str]:
+        """One sentence a fact, beside the first."""
+        lines = []
+        if changes.previous is not None:
+            before = "" if changes.tiles_before is None else self.BEFORE.format(changes.tiles_before)
+            new = self.newcomers(changes.new_contributors) if changes.new_contributors else ""
+            lines.append(f"{self.by_whom(changes, before)}{new}.")
+        if changes.classes_added and changes.previous is not None:
+            lines.append(self.NEW_CLASSES.format(self.classes(changes.classes_added)))
+        if changes.classes_retired:
+            lines.append(self.RETIRED.format(self.classes(changes.classes_retired)))
+        if changes.reports_fixed:
+            lines.append(self.corrected(changes.reports_fixed))
+        lines.append(self.model(changes))
+        if changes.licence_before and changes.licence != changes.licence_before:
+            lines.append(self.LICENCE.format(changes.licence, changes.licence_before))
+        return lines
+
+    def model(self, changes: ReleaseChanges) -> str:
+        now, before = changes.model, changes.model_before
+        if now is None:
+            return self.MODEL_GONE if before else self.NO_MODEL
+        drawn = "" if changes.has_map else self.NO_MAP
+        if not changes.has_other_model:
+            return f"{self.SAME_MODEL.format(self.judged(now))}{drawn}"
+        after = self.MODEL_BEFORE.format(self.judged(before)) if before else ""
+        return f"{self.MODEL.format(self.judged(now))}{after}{drawn}"
+
+    @abstractmethod
+    def lead(self, changes: ReleaseChanges) -> str: ...
+
+    @abstractmethod
+    def by_whom(self, changes: ReleaseChanges, before: str) -> str: ...
+
+    @abstractmethod
+    def newcomers(self, count: int) -> str: ...
+
+    @abstractmethod
+    def corrected(self, reports: int) -> str: ...
+
+    @abstractmethod
+    def judged(self, model: ModelFigures) -> str: ...
+
 
 def _figures(model: ModelFigures) -> list[str] | None:
     figures = [f"{value:.3f}" for value in (model.miou, model.low, model.high) if value is not None]
@@ -139,6 +193,12 @@ class _English(_Words):
     NAME, LANGUAGE = "English", "en"
     HEAD = "| code | class | polygons added | changed | removed |"
     NO_CHANGE = "No polygon was added, changed or removed."
+    BEFORE, NEW_CLASSES = " ({} before)", "New classes: {}."
+    RETIRED = "Classes that are no longer used: {}."
+    LICENCE = "The licence is {}; it was {}."
+    NO_MODEL, MODEL_GONE = "No model yet.", "No model is in this release any more."
+    SAME_MODEL, MODEL, MODEL_BEFORE = "The same model, {}.", "Model {}.", " Before: {}."
+    NO_MAP = " Its map was not ready and is not in this release."
 
     def lead(self, changes: ReleaseChanges) -> str:
         if changes.previous is None:
@@ -155,32 +215,11 @@ class _English(_Words):
         people = _some(changes.contributors, "person", "people")
         return f"{_some(changes.tiles, 'labelled tile')}{before}, by {people}"
 
-    def details(self, changes: ReleaseChanges) -> list[str]:
-        lines = []
-        if changes.previous is not None:
-            before = "" if changes.tiles_before is None else f" ({changes.tiles_before} before)"
-            new = f", {changes.new_contributors} of them new" if changes.new_contributors else ""
-            lines.append(f"{self.by_whom(changes, before)}{new}.")
-        if changes.classes_added and changes.previous is not None:
-            lines.append(f"New classes: {self.classes(changes.classes_added)}.")
-        if changes.classes_retired:
-            lines.append(f"Classes that are no longer used: {self.classes(changes.classes_retired)}.")
-        if changes.reports_fixed:
-            lines.append(f"{_some(changes.reports_fixed, 'reported place')} corrected.")
-        lines += self.model(changes)
-        if changes.licence_before and changes.licence != changes.licence_before:
-            lines.append(f"The licence is {changes.licence}; it was {changes.licence_before}.")
-        return lines
+    def newcomers(self, count: int) -> str:
+        return f", {count} of them new"
 
-    def model(self, changes: ReleaseChanges) -> list[str]:
-        now, before = changes.model, changes.model_before
-        if now is None:
-            return ["No model is in this release any more."] if before else ["No model yet."]
-        drawn = "" if changes.has_map else " Its map was not ready and is not in this release."
-        if not changes.has_other_model:
-            return [f"The same model, {self.judged(now)}.{drawn}"]
-        after = f" Before: {self.judged(before)}." if before else ""
-        return [f"Model {self.judged(now)}.{after}{drawn}"]
+    def corrected(self, reports: int) -> str:
+        return f"{_some(reports, 'reported place')} corrected."
 
     def judged(self, model: ModelFigures) -> str:
         figures = _figures(model)
@@ -194,6 +233,12 @@ class _French(_Words):
     NAME, LANGUAGE = "Français", "fr"
     HEAD = "| code | classe | polygones ajoutés | modifiés | retirés |"
     NO_CHANGE = "Aucun polygone n'a été ajouté, modifié ou retiré."
+    BEFORE, NEW_CLASSES = " ({} avant)", "Nouvelles classes : {}."
+    RETIRED = "Classes qui ne servent plus : {}."
+    LICENCE = "La licence est {} ; c'était {}."
+    NO_MODEL, MODEL_GONE = "Pas encore de modèle.", "Il n'y a plus de modèle dans cette publication."
+    SAME_MODEL, MODEL, MODEL_BEFORE = "Le même modèle, {}.", "Modèle {}.", " Avant : {}."
+    NO_MAP = " Sa carte n'était pas prête et n'est pas dans cette publication."
 
     def lead(self, changes: ReleaseChanges) -> str:
         if changes.previous is None:
@@ -207,34 +252,15 @@ class _French(_Words):
         ]
         return f"Depuis {changes.previous} : {self.listed(parts, 'et') if parts else 'les mêmes étiquettes'}."
 
-    def details(self, changes: ReleaseChanges) -> list[str]:
-        lines = []
-        if changes.previous is not None:
-            before = "" if changes.tiles_before is None else f" ({changes.tiles_before} avant)"
-            count = changes.new_contributors
-            new = f", dont {_des(count, 'nouvelle')}" if count else ""
-            tiles = _des(changes.tiles, "tuile étiquetée", "tuiles étiquetées")
-            lines.append(f"{tiles}{before}, par {_des(changes.contributors, 'personne')}{new}.")
-        if changes.classes_added and changes.previous is not None:
-            lines.append(f"Nouvelles classes : {self.classes(changes.classes_added)}.")
-        if changes.classes_retired:
-            lines.append(f"Classes qui ne servent plus : {self.classes(changes.classes_retired)}.")
-        if changes.reports_fixed:
-            lines.append(f"{_des(changes.reports_fixed, 'lieu signalé corrigé', 'lieux signalés corrigés')}.")
-        lines += self.model(changes)
-        if changes.licence_before and changes.licence != changes.licence_before:
-            lines.append(f"La licence est {changes.licence} ; c'était {changes.licence_before}.")
-        return lines
+    def by_whom(self, changes: ReleaseChanges, before: str) -> str:
+        tiles = _des(changes.tiles, "tuile étiquetée", "tuiles étiquetées")
+        return f"{tiles}{before}, par {_des(changes.contributors, 'personne')}"
 
-    def model(self, changes: ReleaseChanges) -> list[str]:
-        now, before = changes.model, changes.model_before
-        if now is None:
-            return ["Il n'y a plus de modèle dans cette publication."] if before else ["Pas encore de modèle."]
-        drawn = "" if changes.has_map else " Sa carte n'était pas prête et n'est pas dans cette publication."
-        if not changes.has_other_model:
-            return [f"Le même modèle, {self.judged(now)}.{drawn}"]
-        after = f" Avant : {self.judged(before)}." if before else ""
-        return [f"Modèle {self.judged(now)}.{after}{drawn}"]
+    def newcomers(self, count: int) -> str:
+        return f", dont {_des(count, 'nouvelle')}"
+
+    def corrected(self, reports: int) -> str:
+        return f"{_des(reports, 'lieu signalé corrigé', 'lieux signalés corrigés')}."
 
     def judged(self, model: ModelFigures) -> str:
         figures = _figures(model)

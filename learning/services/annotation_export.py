@@ -12,11 +12,13 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from numpy.typing import NDArray
 
 from learning.release.annotation_rows import LABELS, ROWS, ROWS_PER_GROUP
@@ -76,20 +78,27 @@ def annotation_batches(
     ordered = sorted(labels, key=lambda label: (label.row, label.col, str(label.annotation_id), label.revision_number))
     if connection.in_atomic_block:
         for part, counts in _parts(ordered):
-            yield _batch(part, counts, contributors)
+            yield _batch(connection, part, counts, contributors)
         return
     readers = readers or _cores()
+    idle: SimpleQueue[BaseDatabaseWrapper] = SimpleQueue()
+    opened = [connections.create_connection(connection.alias) for _reader in range(readers)]
+    for own in opened:
+        own.inc_thread_sharing()  # by one thread at a time
+        idle.put(own)
     with ThreadPoolExecutor(readers, thread_name_prefix="read-labels") as threads:
         waiting: deque[Future[pa.RecordBatch]] = deque()
         try:
             for part, counts in _parts(ordered):
                 if len(waiting) == readers:
                     yield waiting.popleft().result()
-                waiting.append(threads.submit(_batch_of_own_connection, part, counts, contributors))
+                waiting.append(threads.submit(_batch_of_idle, idle, part, counts, contributors))
             while waiting:
                 yield waiting.popleft().result()
         finally:
             threads.shutdown(cancel_futures=True)
+            for own in opened:
+                own.close()
 
 
 def _cores() -> int:
@@ -123,18 +132,25 @@ def _parts(labels: Sequence[PublishedLabel]) -> Iterator[tuple[list[PublishedLab
         yield part, counts
 
 
-def _batch_of_own_connection(
-    part: list[PublishedLabel], counts: Sequence[int], contributors: Mapping[int, str]
+def _batch_of_idle(
+    idle: SimpleQueue[BaseDatabaseWrapper],
+    part: list[PublishedLabel],
+    counts: Sequence[int],
+    contributors: Mapping[int, str],
 ) -> pa.RecordBatch:
+    """A batch by a connection that no other reads with; kept open, since to open one costs as much as a batch."""
+    own = idle.get_nowait()
     try:
-        return _batch(part, counts, contributors)
+        return _batch(own, part, counts, contributors)
     finally:
-        connections.close_all()  # of this thread
+        idle.put(own)
 
 
-def _batch(part: list[PublishedLabel], counts: Sequence[int], contributors: Mapping[int, str]) -> pa.RecordBatch:
+def _batch(
+    reader: BaseDatabaseWrapper, part: list[PublishedLabel], counts: Sequence[int], contributors: Mapping[int, str]
+) -> pa.RecordBatch:
     revisions = [label.revision_id for label in part]
-    with connection.cursor() as cursor:
+    with reader.cursor() as cursor:
         with cursor.copy(_COLUMNS, [revisions]) as copy:
             fields = list(_fields(b"".join(copy)))
         cursor.execute(

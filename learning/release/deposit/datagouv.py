@@ -1,7 +1,8 @@
 """A release as a dataset of data.gouv.fr (udata): one dataset a campaign, one resource a file that people look for.
 
 The files stay where they are: resources are addresses of the site with size and SHA-256, so that nothing is stored
-twice and the catalogue checks them. Sources: udata 10, `/api/1/swagger.json`, and its forms of datasets and resources.
+twice and the catalogue checks them. Addresses, fields and choices are those of udata 17.18 (`core/dataset/api.py`,
+`forms.py` and `constants.py`). Not tried on data.gouv.fr.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A release's dataset and models on the Hugging Face Hub: one dataset repository and one model repository a campaign.
 
 By the Hub's own HTTP API rather than by huggingface_hub: a dry run must show the very requests, and the library
-decides on the way what to send. Sources: Hub OpenAPI (`/.well-known/openapi.json`: repos/create, commit, paths-info,
-tag, settings), git-lfs "Batch API", huggingface_hub 1.x as to the form of a commit (lines of JSON).
+decides on the way what to send. Addresses and bodies are those of its code: huggingface_hub 2.4 (`hf_api.py`,
+`_commit_api.py`, `lfs.py`) and, for paths-info with a body of JSON, @huggingface/hub 2.17. Not tried on the Hub.
 """
 
 from __future__ import annotations

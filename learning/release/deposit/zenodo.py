@@ -1,7 +1,8 @@
 """A release as a record of Zenodo, or of any other InvenioRDM.
 
-Sources: InvenioRDM documentation, "REST API: Drafts and Records" and "Metadata reference" (v12). Zenodo takes 100 files
-and 50 GB a record, and no folders: each folder of the release goes as one zip.
+Addresses and fields are those of invenio-rdm-records 36.0 (`resources/config.py`, `services/schemas/`). Zenodo's limits
+of 100 files and 50 GB a record are as its users know them. A record has no folders: each folder of the release goes as
+one zip. Not tried on Zenodo.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ def test_the_model_s_folder_holds_what_runs_it_elsewhere(runnable: ReleaseConten
     assert not verify(root).faults
     names = {path.name for path in (root / FOLDER).iterdir()}
     assert {"network.py", "model.onnx", "predict.py", "golden.tif", "weights.safetensors"} <= names
+    assert (root / "README.md").read_text().count("`predict.py`") == 2  # in French and in English
     config = json.loads((root / FOLDER / "config.json").read_text())["run"]
     assert config["code"]["core_px"] == 512 and config["onnx"]["free_dimensions"] == ["batch", "height", "width"]
     export = json.loads((root / FOLDER / "metrics.json").read_text())["export"]

@@ -16,7 +16,7 @@ from pyproj import CRS
 from released_rows import make_batch, make_records, square
 from shapely import Polygon, box
 
-from learning.release import gpkg_process, polygon_files, vectors
+from learning.release import annotation_rows, gpkg_process, polygon_files, vectors
 from learning.release.annotation_rows import RowRules, checked_rows
 from learning.release.contents import ReleaseContents
 from learning.release.errors import InvalidContents, PersonalDataFound, UnusableArtefact
@@ -99,13 +99,19 @@ def test_a_batch_is_a_row_group_and_a_long_one_is_cut(
     assert summary.class_counts == {"CS1.1.1.1": 1, "CS1.2.2": 2, "CS2.2.1": 1}
 
 
-def test_a_ring_is_turned_whichever_way_it_was_stored(contents: ReleaseContents, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_ring_is_turned_whichever_way_it_was_stored(
+    contents: ReleaseContents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(annotation_rows, "_POLYGONS_AT_ONCE", at_once)
     turned = [{**one, "geometry": shapely.reverse(one["geometry"])} for one in make_records()]
+    turned[0] = make_records()[0]
     assert [one["geometry"].exterior.is_ccw for one in (make_records()[2], turned[2])] == [True, False]
     written(tmp_path, contents, [make_batch(turned)])
-    for wkb in pq.read_table(tmp_path / PARQUET)["geometry"].to_pylist():
-        polygon = shapely.from_wkb(wkb)
+    read = [shapely.from_wkb(wkb) for wkb in pq.read_table(tmp_path / PARQUET)["geometry"].to_pylist()]
+    for polygon, record in zip(read, make_records(), strict=True):
         assert polygon.exterior.is_ccw and not any(hole.is_ccw for hole in polygon.interiors)
+        assert polygon.equals(record["geometry"])
 
 
 @pytest.mark.parametrize("ended", ["died", "raised"])
@@ -181,6 +187,10 @@ def test_the_geojson_writes_texts_days_and_nothing_as_json_does(contents: Releas
 
 
 FAR_AWAY = square(2, 1, 0, 0, 8)
+# On the grid of its tile, always turning left, and twice around: it crosses itself.
+TWICE_AROUND = Polygon(
+    [(426000 + x * 0.2, 6435000 - y * 0.2) for x, y in ((26, 16), (8, 10), (19, 25), (19, 7), (8, 22))]
+)
 OFF_GRID = Polygon([(426000.01, 6435000), (426001, 6435000), (426001, 6434999)])
 
 
@@ -190,6 +200,7 @@ OFF_GRID = Polygon([(426000.01, 6435000), (426001, 6435000), (426001, 6434999)])
         ({"class_code": "CS9"}, InvalidContents, "CS9"),
         ({"role": "buffer"}, InvalidContents, "buffer"),
         ({"geometry": Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])}, InvalidContents, "valid polygon"),
+        ({"geometry": TWICE_AROUND}, InvalidContents, "valid polygon, met Self-intersection"),
         ({"geometry": shapely.MultiPolygon([box(0, 0, 1, 1)])}, InvalidContents, "MultiPolygon"),
         ({"geometry": Polygon()}, InvalidContents, "valid polygon"),
         ({"geometry": OFF_GRID}, InvalidContents, "feature f1.*not on the grid of the tile in row 0, column 0"),
