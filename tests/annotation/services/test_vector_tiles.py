@@ -163,6 +163,16 @@ def test_the_change_of_a_tile_forgets_its_neighbours_margin_and_no_more() -> Non
     assert set(VectorTile.objects.values_list("x", flat=True)) == {x - 2, x + 2}
 
 
+def test_what_one_change_forgets_is_estimated_at_little_enough_for_no_query_to_be_compiled() -> None:
+    tile = labelled_campaign(pool=1).pool_tiles()[0]
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (FORMAT JSON) SELECT * FROM annotation_vector_tiles_of(%s)", [[tile.pk]])
+        [[planned]] = cursor.fetchone()
+        cursor.execute("SELECT current_setting('jit_above_cost')::float8")
+        [compiled_above] = cursor.fetchone()
+    assert planned["Plan"]["Total Cost"] < compiled_above / 100
+
+
 def test_further_out_cells_have_the_class_of_most_ground() -> None:
     scene = labelled_campaign()
     big, small = scenes.square(FIRST, 0, 0, 32), scenes.square(SECOND, 32, 0, 8)
