@@ -132,16 +132,16 @@ def run_model(model: Path, image: Path, folder: Path) -> np.ndarray:
 
 
 def shown_by_map(folder: Path, tile: Path) -> np.ndarray | None:
-    """What the published map shows where a tile lies, None where it does not reach."""
+    """What the published map shows where a tile lies, which may be in several of its files; None where none reaches."""
     with rasterio.open(tile) as image:
         bounds, shape = image.bounds, image.shape
+    shown = np.zeros(shape, np.uint8)
     for path in sorted((folder / "maps").glob("*CLASS*.tif")):
-        with rasterio.open(path) as shown:
-            window = from_bounds(*bounds, transform=shown.transform).round_offsets().round_lengths()
-            inside = window.col_off >= 0 and window.row_off >= 0
-            if inside and window.col_off + shape[1] <= shown.width and window.row_off + shape[0] <= shown.height:
-                return shown.read(1, window=window)
-    return None
+        with rasterio.open(path) as piece:
+            window = from_bounds(*bounds, transform=piece.transform).round_offsets().round_lengths()
+            part = piece.read(1, window=window, boundless=True, fill_value=0)
+        shown = np.where(shown == 0, part, shown)
+    return shown if shown.any() else None
 
 
 def main() -> None:
@@ -169,7 +169,8 @@ def main() -> None:
         if shown is not None:
             edge = classes.shape[0] // EDGE_SHARE
             inner = (slice(edge, -edge), slice(edge, -edge))
-            found["map_agreement"] = round(float((shown[inner] == classes[inner]).mean()), 4)
+            mapped = shown[inner] > 0  # 0: the map says that there is no imagery
+            found["map_agreement"] = round(float((shown[inner] == classes[inner])[mapped].mean()), 4)
     sys.stdout.write(f"OUTSIDER {json.dumps(found)}\n")
 
 
