@@ -87,7 +87,7 @@ def test_r12_whatever_happens_at_any_step_the_public_sees_the_old_or_the_new_rel
     ("plant", "point", "told"),
     [
         ("in_place", "release:dataset", r"run again, scene-1\.0\.1 is failed: .*manifest\.json cannot be read"),
-        ("row_first", "release:before-rename", r"the page of scene-1\.0\.1 answers 500"),
+        ("row_first", "release:before-rename", r"scene-1\.0\.1 is listed and has no manifest"),
     ],
 )
 def test_r12_a_release_made_the_wrong_way_is_found_out(plant: str, point: str, told: str, tmp_path: Path) -> None:
