@@ -256,7 +256,7 @@ class _Run:
             self.cells, self.report.grid.crs, self.report.grid.transform, self.report.bands, self.report.dtype,
             self.report.nodata, files,
         )  # fmt: skip
-        write_json(self.work_folder / INDEX_NAME, index.as_json())
+        write_json(self.work_folder / INDEX_NAME, index.as_json(), by_way_of=self.work_folder / WORK_DIR)
         layer = LayerFiles(
             folder=self.work_folder,
             grid=self.report.grid,
@@ -268,7 +268,7 @@ class _Run:
             sha256={INDEX_NAME: sha256_of(self.work_folder / INDEX_NAME), **sha256},
             notes=list(self.report.notes),
         )
-        write_json(self.work_folder / DESCRIPTION_NAME, layer.as_json())
+        write_json(self.work_folder / DESCRIPTION_NAME, layer.as_json(), by_way_of=self.work_folder / WORK_DIR)
         return layer
 
     def _appear(self, files: LayerFiles) -> LayerFiles:

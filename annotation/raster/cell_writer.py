@@ -224,9 +224,13 @@ def write_display_cell(
     return told
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file so that it is there whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
+def write_json(path: Path, value: Any, *, by_way_of: Path | None = None) -> None:
+    """Write a JSON file so that it is there whole or not at all.
+
+    Args: by_way_of: the folder, on the same file system, in which a process that is killed leaves its half; the file's
+        own where that is not part of what is made.
+    """
+    partial = (by_way_of or path.parent) / f"{path.name}.{os.getpid()}"
     partial.write_text(json.dumps(value, indent=1), "utf-8")
     partial.replace(path)
 

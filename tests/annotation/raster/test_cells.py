@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -266,6 +267,26 @@ def test_an_import_killed_again_and_again_ends_in_the_same_bytes(scene, tmp_path
         child.wait()
     assert kills >= 2
     layer = as_cells(paths, target)
+    assert digests(layer.folder) == digests(cells.folder)
+
+
+@pytest.mark.parametrize("name", ["cells.json", "layer.json"])
+def test_an_import_that_ends_while_it_describes_the_layer_leaves_nothing_in_it(scene, tmp_path, monkeypatch, name):
+    cells, _, paths = scene
+    really = Path.replace
+
+    def ended(path: Path, target: Path) -> Path:
+        if Path(target).name == name:
+            raise _Cancelled
+        return really(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", ended)
+        with pytest.raises(_Cancelled):
+            as_cells(paths, tmp_path / "layer")
+    # The next attempt is another process, with another number.
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    layer = as_cells(paths, tmp_path / "layer")
     assert digests(layer.folder) == digests(cells.folder)
 
 
