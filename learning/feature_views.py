@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -42,6 +44,15 @@ from learning.services.release_proposals import VERSION
 
 #: Large pages take tens of megabytes while they are made, and more at once would not be made sooner.
 _PAGES = threading.BoundedSemaphore(2)
+SECONDS_FOR_A_PLACE = 5.0
+
+
+class Busy(APIException):
+    """Others' pages are being made, and no thread of the site waits for them longer than this."""
+
+    status_code = 503
+    default_code = "Busy"
+    wait = SECONDS_FOR_A_PLACE
 
 
 class Withdrawn(APIException):
@@ -82,7 +93,7 @@ class OgcView(APIView):
             return told("NotFound", text, status=404)
         if isinstance(exc, APIException):
             answer = told(str(exc.default_code), str(exc.detail), status=exc.status_code)
-            wait_s = getattr(exc, "wait", None)  # of what is asked too often
+            wait_s = getattr(exc, "wait", None)  # of what is asked too often, or at a bad moment
             if wait_s is not None:
                 answer.headers["Retry-After"] = str(int(wait_s) + 1)
             return answer
@@ -109,6 +120,17 @@ class OgcView(APIView):
         if found is None:
             raise Http404(f"There is no collection {collection_id!r}: see {self.root}collections.")
         return found
+
+
+@contextmanager
+def a_place_among_pages() -> Iterator[None]:
+    """Wait until few enough pages are being made. Raises Busy."""
+    if not _PAGES.acquire(timeout=SECONDS_FOR_A_PLACE):
+        raise Busy(_("Others are reading large pages just now: ask again in some seconds, or for a smaller limit."))
+    try:
+        yield
+    finally:
+        _PAGES.release()
 
 
 def told(code: str, description: str, *, status: int) -> HttpResponse:
@@ -183,7 +205,7 @@ class ItemsView(OgcView):
         headers = kept_headers(request, found)
         if is_known(request, headers):
             return HttpResponseNotModified(headers=headers)
-        with _PAGES:
+        with a_place_among_pages():
             rows = find_rows(found.source, query.wanted, first=first, limit=query.limit)
             features = features_json(found.source, rows, crs=query.crs)
         members: dict[str, Any] = {"numberReturned": len(features), "links": self.links(found, rows.following)}

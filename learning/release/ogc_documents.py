@@ -130,6 +130,7 @@ def _path(
         responses["404"] = answer("There is no such collection or feature", "exception", JSON)
     responses["429"] = answer("Too many requests: wait as Retry-After says", "exception", JSON)
     responses["500"] = answer("A fault of the server", "exception", JSON)
+    responses["503"] = answer("Others are being served: wait as Retry-After says", "exception", JSON)
     return {"get": {"operationId": operation, "tags": [tag], "parameters": list(parameters), "responses": responses}}
 
 

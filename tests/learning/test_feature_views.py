@@ -17,6 +17,7 @@ from ogc_checks import checked, faults
 from ogcapi_registry import validate_ogc_api
 from openapi_spec_validator import validate as validate_openapi
 
+from learning import feature_views
 from learning.models import Release
 from learning.services.withdrawal import withdraw_release
 
@@ -215,6 +216,18 @@ def test_too_many_requests_are_told_when_to_come_back(release: Release, monkeypa
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert 1 <= int(answers[2].headers["Retry-After"]) <= 61
     assert faults("exception", json.loads(answers[2].content)) == []
+
+
+def test_who_finds_no_place_is_told_when_to_come_back_and_the_next_one_is_served(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_views, "SECONDS_FOR_A_PLACE", 0.05)
+    with feature_views.a_place_among_pages(), feature_views.a_place_among_pages():
+        refused = get("collections/camp.map/items")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "6")
+    assert faults("exception", json.loads(refused.content)) == []
+    assert refused.headers["Cache-Control"] == "no-store"
+    assert get("collections/camp.map/items").status_code == 200
 
 
 def test_collections_are_described_in_the_readers_language(release: Release) -> None:
