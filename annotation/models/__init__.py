@@ -13,6 +13,7 @@ from annotation.models.annotations import (
 )
 from annotation.models.audit import AuditEntry
 from annotation.models.campaigns import Campaign, CampaignWeek, Holdout, Membership, Tile
+from annotation.models.class_changes import ClassChange, ClassChangeItem
 from annotation.models.gold import GoldLease, GoldOutcome, GoldTile
 from annotation.models.imagery import ImageryLayer, MosaicPiece, SourceFile
 from annotation.models.jobs import Job
@@ -46,6 +47,8 @@ __all__ = [
     "AuditEntry",
     "Campaign",
     "CampaignWeek",
+    "ClassChange",
+    "ClassChangeItem",
     "Contributor",
     "Correction",
     "GoldLease",
