@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0027_usage_sources'),
+        ('annotation', '0028_usage_sources'),
         ('learning', '0018_credits_go_with_accounts'),
     ]
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0026_vector_tiles_of_few'),
+        ('annotation', '0027_change_questions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
