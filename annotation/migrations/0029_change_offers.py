@@ -14,7 +14,7 @@ BACKWARD = "DROP TRIGGER change_offer_append_only ON annotation_changeoffer;"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotation", "0027_change_questions"),
+        ("annotation", "0028_usage_sources"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
