@@ -49,6 +49,29 @@ ROWS: dict[str, PersonalRows] = {
     "annotation.AuditEntry.actor": PersonalRows(("at", "action", "campaign__slug", "before", "after")),
     "annotation.AuditEntry.subject": PersonalRows(("at", "action", "campaign__slug", "before", "after")),
     "annotation.Campaign.created_by": PersonalRows(("slug", "title", "created_at")),
+    "annotation.ChangeAnswer.annotator": PersonalRows(
+        (
+            "cell_id",
+            "cell__tile__campaign__slug",
+            "cell__tile__row",
+            "cell__tile__col",
+            "verdict",
+            "first_code",
+            "second_code",
+            "seconds",
+            "licence",
+            "created_at",
+            "taken_back_at",
+        )
+    ),
+    "annotation.ChangeOffer.annotator": PersonalRows(
+        ("ticket_id", "ticket__tile__campaign__slug", "ticket__tile__row", "ticket__tile__col", "offered_at")
+    ),
+    "annotation.ChangeReview.reviewer": PersonalRows(
+        ("cell_id", "verdict", "first_code", "second_code", "comment", "licence", "created_at")
+    ),
+    "annotation.ChangeRound.opened_by": PersonalRows(("campaign__slug", "number", "opened_at", "closed_at")),
+    "annotation.ChangeTicket.holder": PersonalRows((*TILE, "round__number", "state", "held_until", "copies_all")),
     "annotation.Contributor.blocked_by": PersonalRows(withheld="a decision on somebody else's account"),
     "annotation.Contributor.user": PersonalRows(
         ("public_id", "language", "licence_accepted_at", "blocked_at", "blocked_reason", "credit_name")
@@ -96,6 +119,7 @@ ROWS: dict[str, PersonalRows] = {
     "annotation.TileOffer.annotator": PersonalRows((*TILE, "ahead", "offered_at")),
     "annotation.TrustAlarm.resolved_by": PersonalRows(withheld="a decision on somebody else's work"),
     "annotation.TrustAlarm.subject": PersonalRows(("campaign__slug", "kind", "opened_at", "resolution"), deleted=True),
+    "annotation.UsageSource.imported_by": PersonalRows(("layer__slug", "kind", "source", "imported_at", "ended_at")),
     "annotation.Validation.annotator": PersonalRows(
         (
             *TILE,
@@ -110,6 +134,7 @@ ROWS: dict[str, PersonalRows] = {
         )
     ),
     "annotation.ValidationBatch.annotator": PersonalRows(("id", *TILE, "model_version", "finished", "created_at")),
+    "annotation.VintagePair.created_by": PersonalRows(("first__slug", "second__slug", "created_at")),
 }
 
 

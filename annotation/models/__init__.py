@@ -13,6 +13,15 @@ from annotation.models.annotations import (
 )
 from annotation.models.audit import AuditEntry
 from annotation.models.campaigns import Campaign, CampaignWeek, Holdout, Membership, Tile
+from annotation.models.change import (
+    ChangeAnswer,
+    ChangeCell,
+    ChangeOffer,
+    ChangeReview,
+    ChangeRound,
+    ChangeTicket,
+    ChangeVerdict,
+)
 from annotation.models.class_changes import ClassChange, ClassChangeItem
 from annotation.models.gold import GoldLease, GoldOutcome, GoldTile
 from annotation.models.imagery import ImageryLayer, MosaicPiece, SourceFile
@@ -23,6 +32,8 @@ from annotation.models.nomenclatures import (
     NomenclatureClass,
     NomenclatureMapping,
 )
+from annotation.models.pairs import VintagePair
+from annotation.models.patches import Patch
 from annotation.models.people import Contributor
 from annotation.models.queue import Lease, PriorityArea, QueueMark, QueueRound, Ticket, TileOffer
 from annotation.models.reports import (
@@ -36,6 +47,7 @@ from annotation.models.teams import Invitation, Team, TeamMember, TeamRole
 from annotation.models.territories import Stewardship, Territory
 from annotation.models.tokens import ApiToken
 from annotation.models.trust import HourlyUse, LabelComparison, Revert, RevertItem, Standing, TrustAlarm
+from annotation.models.usage import UsagePolygon, UsageSource
 from annotation.models.validations import Validation, ValidationBatch
 from annotation.models.vector_tiles import VectorTile
 
@@ -47,6 +59,13 @@ __all__ = [
     "AuditEntry",
     "Campaign",
     "CampaignWeek",
+    "ChangeAnswer",
+    "ChangeCell",
+    "ChangeOffer",
+    "ChangeReview",
+    "ChangeRound",
+    "ChangeTicket",
+    "ChangeVerdict",
     "ClassChange",
     "ClassChangeItem",
     "Contributor",
@@ -68,6 +87,7 @@ __all__ = [
     "NomenclatureClass",
     "NomenclatureMapping",
     "Operation",
+    "Patch",
     "PlaceReport",
     "PriorityArea",
     "QueueMark",
@@ -93,7 +113,10 @@ __all__ = [
     "TileAgreement",
     "TileOffer",
     "TrustAlarm",
+    "UsagePolygon",
+    "UsageSource",
     "Validation",
     "ValidationBatch",
     "VectorTile",
+    "VintagePair",
 ]

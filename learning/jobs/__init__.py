@@ -3,11 +3,13 @@
 MODULES = [
     "learning.jobs.training",
     "learning.jobs.judging",
+    "learning.jobs.class_changes",
     "learning.jobs.imports",
     "learning.jobs.prediction",
     "learning.jobs.rows",
     "learning.jobs.polygons",
     "learning.jobs.blocks",
+    "learning.jobs.artificialisation",
     "learning.jobs.releases",
     "learning.jobs.deposits",
 ]

@@ -1,5 +1,6 @@
 """What the platform remembers of the machine's work."""
 
+from learning.models.artificialisation import ArtificialisationMap, TerritoryArtificialisation
 from learning.models.changes import MapChange
 from learning.models.deposits import Deposit
 from learning.models.polygons import PolygonMap
@@ -20,6 +21,7 @@ from learning.models.training import (
 
 __all__ = [
     "AcquisitionRound",
+    "ArtificialisationMap",
     "Deposit",
     "Evaluation",
     "MapChange",
@@ -31,6 +33,7 @@ __all__ = [
     "ReleasedCredit",
     "ReleasedLabel",
     "RetrainingPolicy",
+    "TerritoryArtificialisation",
     "TrainedModel",
     "TrainingRun",
     "TrainingSet",

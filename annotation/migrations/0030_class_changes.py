@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0026_vector_tiles_of_few'),
+        ('annotation', '0029_change_offers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
