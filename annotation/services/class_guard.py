@@ -63,19 +63,23 @@ def codes_now(campaign: Campaign) -> dict[str, str | None]:
     somebody to look at. One answer a code: no code comes back with another meaning.
     """
     found: dict[str, str | None] = {}
-    steps: list[tuple[Any, Mapping[str, str | None]]] = []
+    steps: list[tuple[Any, ClassChange, bool]] = []
     for change in ClassChange.objects.filter(campaign=campaign, applied_at__isnull=False).only(
         "codes", "back", "applied_at", "reversed_at"
     ):
-        steps.append((change.applied_at, change.codes))
+        steps.append((change.applied_at, change, False))
         if change.reversed_at is not None:
-            steps.append((change.reversed_at, change.back))
-    for _at, step in sorted(steps, key=lambda one: one[0]):
+            steps.append((change.reversed_at, change, True))
+    earlier: list[dict[str, str | None]] = []  # the latest change is the first to be taken back
+    for _at, change, is_back in sorted(steps, key=lambda one: one[0]):
+        if is_back:
+            found = {**change.back, **earlier.pop()}
+            continue
+        earlier.append(dict(found))
         for code, now in found.items():
             if now is not None:
-                found[code] = step.get(now, now)
-        for code, now in step.items():
-            found[code] = now
+                found[code] = change.codes.get(now, now)
+        found.update(change.codes)
     if not found:
         return {}
     # As the campaign is now, however long ago this row of it was read.

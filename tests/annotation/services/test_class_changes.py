@@ -306,8 +306,10 @@ def test_each_code_that_is_no_more_is_known_by_what_became_of_it(here: World) ->
     take_back(second)
     take_back(first)
     assert codes_now(here.campaign) == {"new.1": BUILT, "new.2": BUILT, "new.3": BUILT}
+    take_back(apply_plan(here.campaign, merge_plan()))
+    assert codes_now(here.campaign) == {"new.1": BUILT, "new.2": BUILT, "new.3": BUILT, "both": None}
     apply_plan(here.campaign, split_plan(default=None))
-    assert codes_now(here.campaign) == {BUILT: None}
+    assert codes_now(here.campaign) == {BUILT: None, "new.3": None, "both": None}
 
 
 def test_a_code_does_not_come_back_with_another_meaning(here: World) -> None:
