@@ -49,6 +49,26 @@ ROWS: dict[str, PersonalRows] = {
     "annotation.AuditEntry.actor": PersonalRows(("at", "action", "campaign__slug", "before", "after")),
     "annotation.AuditEntry.subject": PersonalRows(("at", "action", "campaign__slug", "before", "after")),
     "annotation.Campaign.created_by": PersonalRows(("slug", "title", "created_at")),
+    "annotation.ChangeAnswer.annotator": PersonalRows(
+        (
+            "cell_id",
+            "cell__tile__campaign__slug",
+            "cell__tile__row",
+            "cell__tile__col",
+            "verdict",
+            "first_code",
+            "second_code",
+            "seconds",
+            "licence",
+            "created_at",
+            "taken_back_at",
+        )
+    ),
+    "annotation.ChangeReview.reviewer": PersonalRows(
+        ("cell_id", "verdict", "first_code", "second_code", "comment", "licence", "created_at")
+    ),
+    "annotation.ChangeRound.opened_by": PersonalRows(("campaign__slug", "number", "opened_at", "closed_at")),
+    "annotation.ChangeTicket.holder": PersonalRows((*TILE, "round__number", "state", "held_until", "copies_all")),
     "annotation.Contributor.blocked_by": PersonalRows(withheld="a decision on somebody else's account"),
     "annotation.Contributor.user": PersonalRows(
         ("public_id", "language", "licence_accepted_at", "blocked_at", "blocked_reason", "credit_name")
@@ -108,6 +128,7 @@ ROWS: dict[str, PersonalRows] = {
         )
     ),
     "annotation.ValidationBatch.annotator": PersonalRows(("id", *TILE, "model_version", "finished", "created_at")),
+    "annotation.VintagePair.created_by": PersonalRows(("first__slug", "second__slug", "created_at")),
 }
 
 

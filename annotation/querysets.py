@@ -18,11 +18,14 @@ if TYPE_CHECKING:
         Annotation,
         ApiToken,
         Campaign,
+        ChangeAnswer,
+        ChangeReview,
         GoldOutcome,
         ImageryLayer,
         Invitation,
         Job,
         MosaicPiece,
+        Patch,
         PlaceReport,
         RevertItem,
         SourceFile,
@@ -228,6 +231,34 @@ class ValidationQuerySet(models.QuerySet["Validation"]):
         """Of several verdicts by one person on one polygon, the last; by tile, person, model and polygon."""
         one = ["tile_id", "annotator_id", "model_version", "feature_id"]
         return self.order_by(*one, "-pk").distinct(*one)
+
+
+class ChangeAnswerQuerySet(models.QuerySet["ChangeAnswer"]):
+    """What people say of ground at two dates."""
+
+    def standing(self) -> ChangeAnswerQuerySet:
+        """Those that their person has not taken back."""
+        return self.filter(taken_back_at__isnull=True)
+
+    def counting(self) -> ChangeAnswerQuerySet:
+        """Those that stand, that the cell asked for, and that no revert has set aside."""
+        return self.standing().filter(is_extra=False).exclude(_set_aside(change_answer=OuterRef("pk")))
+
+
+class ChangeReviewQuerySet(models.QuerySet["ChangeReview"]):
+    """Maintainers' words on cells."""
+
+    def counting(self) -> ChangeReviewQuerySet:
+        """Those of people who are not blocked; of several on one cell the last is the one that holds."""
+        return self.filter(reviewer__contributor__blocked_at__isnull=True)
+
+
+class PatchQuerySet(models.QuerySet["Patch"]):
+    """Corrections of older vintages: public."""
+
+    def standing(self) -> PatchQuerySet:
+        """Those that still hold: what the next release carries."""
+        return self.filter(withdrawn_at__isnull=True)
 
 
 class JobQuerySet(models.QuerySet["Job"]):

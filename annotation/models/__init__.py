@@ -13,6 +13,14 @@ from annotation.models.annotations import (
 )
 from annotation.models.audit import AuditEntry
 from annotation.models.campaigns import Campaign, CampaignWeek, Holdout, Membership, Tile
+from annotation.models.change import (
+    ChangeAnswer,
+    ChangeCell,
+    ChangeReview,
+    ChangeRound,
+    ChangeTicket,
+    ChangeVerdict,
+)
 from annotation.models.gold import GoldLease, GoldOutcome, GoldTile
 from annotation.models.imagery import ImageryLayer, MosaicPiece, SourceFile
 from annotation.models.jobs import Job
@@ -22,6 +30,8 @@ from annotation.models.nomenclatures import (
     NomenclatureClass,
     NomenclatureMapping,
 )
+from annotation.models.pairs import VintagePair
+from annotation.models.patches import Patch
 from annotation.models.people import Contributor
 from annotation.models.queue import Lease, PriorityArea, QueueMark, QueueRound, Ticket, TileOffer
 from annotation.models.reports import (
@@ -46,6 +56,12 @@ __all__ = [
     "AuditEntry",
     "Campaign",
     "CampaignWeek",
+    "ChangeAnswer",
+    "ChangeCell",
+    "ChangeReview",
+    "ChangeRound",
+    "ChangeTicket",
+    "ChangeVerdict",
     "Contributor",
     "Correction",
     "GoldLease",
@@ -65,6 +81,7 @@ __all__ = [
     "NomenclatureClass",
     "NomenclatureMapping",
     "Operation",
+    "Patch",
     "PlaceReport",
     "PriorityArea",
     "QueueMark",
@@ -93,4 +110,5 @@ __all__ = [
     "Validation",
     "ValidationBatch",
     "VectorTile",
+    "VintagePair",
 ]

@@ -110,6 +110,7 @@ class RevertItem(models.Model):
         VERDICTS = "verdicts", _("answers on a model's drawing")
         REVIEW = "review", _("review of somebody's labels")
         REPORT = "report", _("report of unusable imagery")
+        CHANGE = "change", _("answer on ground at two dates")
 
     revert = models.ForeignKey(Revert, on_delete=models.PROTECT, related_name="items")
     kind = models.CharField(max_length=8, choices=Kind.choices)
@@ -119,6 +120,7 @@ class RevertItem(models.Model):
     batch = models.ForeignKey("annotation.ValidationBatch", null=True, on_delete=models.PROTECT, related_name="+")
     review = models.ForeignKey("annotation.Review", null=True, on_delete=models.PROTECT, related_name="+")
     lease = models.ForeignKey("annotation.Lease", null=True, on_delete=models.PROTECT, related_name="+")
+    change_answer = models.ForeignKey("annotation.ChangeAnswer", null=True, on_delete=models.PROTECT, related_name="+")
     ticket = models.ForeignKey("annotation.Ticket", null=True, on_delete=models.PROTECT, related_name="+")
     state_before = models.CharField(max_length=12, blank=True)  # of the labels, or the report's reason
     decided_before = models.DateTimeField(null=True)
@@ -132,12 +134,20 @@ class RevertItem(models.Model):
             ),
             models.UniqueConstraint(fields=["revert", "batch"], name="revert_batch_once"),
             models.UniqueConstraint(fields=["revert", "review"], name="revert_review_once"),
+            models.UniqueConstraint(fields=["revert", "change_answer"], name="revert_change_answer_once"),
             models.CheckConstraint(
                 condition=Q(kind="labels", annotation__isnull=False, batch__isnull=True, review__isnull=True)
                 | Q(kind="verdicts", annotation__isnull=True, batch__isnull=False, review__isnull=True)
                 | Q(kind="review", annotation__isnull=False, batch__isnull=True, review__isnull=False)
                 | Q(
                     kind="report", annotation__isnull=True, batch__isnull=True, review__isnull=True, lease__isnull=False
+                )
+                | Q(
+                    kind="change",
+                    annotation__isnull=True,
+                    batch__isnull=True,
+                    review__isnull=True,
+                    change_answer__isnull=False,
                 ),
                 name="revert_item_is_of_its_kind",
             ),
