@@ -15,7 +15,7 @@ Zou, Donner 2008, Statistics in Medicine 27:1693-1702, doi 10.1002/sim.3095 (lim
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ _TAIL = 0.025  # on each side of a 95 % interval
 FEWEST_UNITS = 2  # of a stratum: one unit says nothing of how far units differ
 
 Pair = tuple[str, str]
+Changes = NDArray[np.int8]
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
@@ -52,36 +53,80 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Bracket:
+    """What is certain and what is possible where a class alone does not tell whether its ground counts.
+
+    Neither is an estimate of what is between them; where every class tells, both are the same.
+    """
+
+    lower: Interval
+    upper: Interval
+
+    @property
+    def is_figure(self) -> bool:
+        """Whether there is one figure, and no bracket."""
+        return self.lower == self.upper
+
+    def per(self, years: float) -> Bracket:
+        """The same for each year. Raises: InvalidSample."""
+        return Bracket(self.lower.per(years), self.upper.per(years))
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeEstimates:
     """What a sample says of change.
 
     Args:
-        gain: ground that was not counted at the first date and is at the second: the flow.
-        loss: ground that was counted at the first date and no longer is: the return flow.
+        gain: ground that did not count at the first date and does at the second: the flow.
+        loss: ground that counted at the first date and no longer does: the return flow.
         net: gain less loss; its interval holds their covariance.
         pairs: ground of one class at the first date and another at the second, by both codes, those met.
     """
 
-    gain: Interval
-    loss: Interval
-    net: Interval
+    gain: Bracket
+    loss: Bracket
+    net: Bracket
     pairs: Mapping[Pair, Interval]
 
 
-def change_of(first: Sequence[str], second: Sequence[str], *, counted: Collection[str]) -> NDArray[np.int8]:
-    """What each unit shows: int8, 1 gain, -1 loss, 0 neither.
+def change_of(
+    first: Sequence[str], second: Sequence[str], *, counted: Mapping[str, bool | None]
+) -> tuple[Changes, Changes]:
+    """What each unit shows at least and at most: int8, 1 gain, -1 loss, 0 neither.
+
+    Ground of the same class at both dates is no change, also where the class does not tell whether it counts: its use
+    is taken to have stayed.
 
     Args:
         first, second: class code that an interpreter saw at each date.
-        counted: codes whose ground is counted, artificialised ones for instance.
+        counted: by code, whether its ground counts (is artificialised); None: the class alone does not tell.
+    Raises: InvalidSample: lengths differ, or a code is not in `counted`.
     """
-    _require_pairs(first, second)
-    then, now = _among(first, counted), _among(second, counted)
-    return now.astype(np.int8) - then.astype(np.int8)
+    if len(first) != len(second):
+        raise InvalidSample(f"{len(first)} codes at the first date and {len(second)} at the second: expected as many.")
+    if unknown := sorted({*first, *second} - counted.keys()):
+        raise InvalidSample(
+            f"Whether ground of {unknown[0]!r} counts is not said: known are {', '.join(sorted(counted))}."
+        )
+    bounds = {pair: _bounds(*pair, counted) for pair in {*zip(first, second, strict=True)}}
+    each = [bounds[pair] for pair in zip(first, second, strict=True)]
+    return np.array([low for low, _ in each], np.int8), np.array([high for _, high in each], np.int8)
+
+
+def _bounds(first: str, second: str, counted: Mapping[str, bool | None]) -> tuple[int, int]:
+    if first == second:
+        return 0, 0
+    was, now = ([int(known)] if (known := counted[code]) is not None else [0, 1] for code in (first, second))
+    return min(now) - max(was), max(now) - min(was)
 
 
 def change_estimates(
-    *, areas: Sequence[float], stratum: IntArray, first: Sequence[str], second: Sequence[str], counted: Collection[str]
+    *,
+    areas: Sequence[float],
+    stratum: IntArray,
+    first: Sequence[str],
+    second: Sequence[str],
+    counted: Mapping[str, bool | None],
 ) -> ChangeEstimates:
     """Gain, loss, net and each change of class, with 95 % intervals.
 
@@ -89,20 +134,23 @@ def change_estimates(
         areas: of each stratum, in any one unit (ha).
         stratum: int (unit), the place of each unit's stratum in `areas`.
         first, second: class code of each unit at the two dates, as seen by interpreters.
-        counted: codes whose ground is counted.
+        counted: by code, whether its ground counts; None: the class alone does not tell.
 
-    Raises: InvalidSample: lengths differ, or a stratum with area has fewer than two units.
+    Raises: InvalidSample: lengths differ, a code is not known, or a stratum with area has fewer than two units.
     """
-    change = change_of(first, second, counted=counted)
+    least, most = change_of(first, second, counted=counted)
     codes = list(zip(first, second, strict=True))
-    moved = sorted({pair for pair in codes if pair[0] != pair[1]})
+
+    def area(shows: NDArray[np.bool_]) -> Interval:
+        return area_showing(areas=areas, stratum=stratum, shows=shows)
+
     return ChangeEstimates(
-        gain=area_showing(areas=areas, stratum=stratum, shows=change == 1),
-        loss=area_showing(areas=areas, stratum=stratum, shows=change == -1),
-        net=net_area(areas=areas, stratum=stratum, change=change),
+        gain=Bracket(area(least == 1), area(most == 1)),
+        loss=Bracket(area(most == -1), area(least == -1)),
+        net=Bracket(*(net_area(areas=areas, stratum=stratum, change=change) for change in (least, most))),
         pairs={
-            pair: area_showing(areas=areas, stratum=stratum, shows=np.array([code == pair for code in codes]))
-            for pair in moved
+            pair: area(np.array([code == pair for code in codes]))
+            for pair in sorted({pair for pair in codes if pair[0] != pair[1]})
         },
     )
 
@@ -196,12 +244,3 @@ def _drawn(areas: Sequence[float], stratum: IntArray, units: int) -> tuple[Float
             f"Stratum {int(few[0])} has {int(drawn[few[0]])} units of the sample; it takes at least {FEWEST_UNITS}."
         )
     return area, np.where(area > 0, drawn, 0.0)
-
-
-def _among(codes: Sequence[str], counted: Collection[str]) -> NDArray[np.bool_]:
-    return np.array([code in counted for code in codes], np.bool_)
-
-
-def _require_pairs(first: Sequence[str], second: Sequence[str]) -> None:
-    if len(first) != len(second):
-        raise InvalidSample(f"{len(first)} codes at the first date and {len(second)} at the second: expected as many.")

@@ -7,6 +7,7 @@ from learning.models.predictions import Prediction
 from learning.models.release_policies import ReleasePolicy
 from learning.models.releases import Release, ReleasedCredit, ReleasedLabel
 from learning.models.rounds import AcquisitionRound
+from learning.models.samples import ReferenceSample, SampleAnswer, SampleUnit
 from learning.models.training import (
     Evaluation,
     ModelOrigin,
@@ -26,11 +27,14 @@ __all__ = [
     "ModelOrigin",
     "PolygonMap",
     "Prediction",
+    "ReferenceSample",
     "Release",
     "ReleasePolicy",
     "ReleasedCredit",
     "ReleasedLabel",
     "RetrainingPolicy",
+    "SampleAnswer",
+    "SampleUnit",
     "TrainedModel",
     "TrainingRun",
     "TrainingSet",

@@ -8,7 +8,7 @@ import pytest
 from learning.core.change_area import area_showing, change_estimates, change_of, net_area
 from learning.errors import InvalidSample
 
-BUILT = {"built"}
+BUILT = {"built": True, "grass": False}
 # Stable built, stable grass, mapped gain, mapped loss: hectares
 AREAS = [100.0, 800.0, 60.0, 40.0]
 
@@ -35,17 +35,19 @@ EXAMPLE = sample(
 def test_gain_loss_and_net_are_those_worked_by_hand():
     found = change_estimates(**EXAMPLE, counted=BUILT)
     # 800 · 1/40 + 60 · 12/20 = 20 + 36; 40 · 5/10 = 20
-    assert (found.gain.value, found.loss.value, found.net.value) == pytest.approx((56.0, 20.0, 36.0))
-    assert (found.gain.units, found.loss.units, found.net.units) == (13, 5, 18)
+    assert found.gain.is_figure and found.loss.is_figure and found.net.is_figure
+    gain, loss, net = found.gain.lower, found.loss.lower, found.net.lower
+    assert (gain.value, loss.value, net.value) == pytest.approx((56.0, 20.0, 36.0))
+    assert (gain.units, loss.units, net.units) == (13, 5, 18)
 
 
 def test_a_place_where_only_the_first_map_was_wrong_is_no_flow():
     # The six units of mapped gain that were built all along
-    assert change_of(["built"] * 6, ["built"] * 6, counted=BUILT).tolist() == [0] * 6
+    assert [side.tolist() for side in change_of(["built"] * 6, ["built"] * 6, counted=BUILT)] == [[0] * 6] * 2
     # Counted as gain, as the first map has them: 20 + 60 · 18/20
     wrong = EXAMPLE | {"first": [f if not (s == 2 and f == "built") else "grass"
                                  for s, f in zip(EXAMPLE["stratum"], EXAMPLE["first"], strict=True)]}  # fmt: skip
-    assert change_estimates(**wrong, counted=BUILT).gain.value == pytest.approx(74.0)
+    assert change_estimates(**wrong, counted=BUILT).gain.lower.value == pytest.approx(74.0)
 
 
 def test_the_interval_of_one_stratum_is_the_published_one_of_a_share():
@@ -90,15 +92,43 @@ def test_gain_and_loss_in_one_stratum_make_the_net_less_certain_than_if_they_wer
 
 
 def test_every_change_of_class_is_told_whatever_is_counted():
-    found = change_estimates(**EXAMPLE, counted=set())
-    assert found.gain.value == found.loss.value == 0
+    found = change_estimates(**EXAMPLE, counted={"built": False, "grass": False})
+    assert found.gain.upper.value == found.loss.upper.value == 0
     assert {pair: area.value for pair, area in found.pairs.items()} == pytest.approx(
         {("grass", "built"): 56.0, ("built", "grass"): 20.0}
     )
 
 
+def test_a_class_that_does_not_tell_whether_it_counts_makes_a_bracket():
+    counted = {"built": True, "lawn": None, "field": False}
+    parts = sample(
+        (0, "built", "built", 2),
+        (1, "lawn", "lawn", 6), (1, "field", "lawn", 1), (1, "lawn", "built", 1),
+        (2, "field", "built", 3), (2, "lawn", "built", 1),
+        (3, "built", "field", 1), (3, "built", "lawn", 1), (3, "lawn", "field", 2),
+    )  # fmt: skip
+    found = change_estimates(**parts, counted=counted)
+    # Gain: certain 60 · 3/4; possible as well 800 · 2/8 and 60 · 1/4. A lawn that stays one is no change.
+    assert (found.gain.lower.value, found.gain.upper.value) == pytest.approx((45.0, 260.0))
+    # Loss: certain 40 · 1/4, possible 40 · 4/4
+    assert (found.loss.lower.value, found.loss.upper.value) == pytest.approx((10.0, 40.0))
+    # Net: at least the certain gain less the possible loss, at most the possible gain less the certain loss
+    assert (found.net.lower.value, found.net.upper.value) == pytest.approx((45.0 - 40.0, 260.0 - 10.0))
+    assert not found.net.is_figure
+
+
+def test_between_two_classes_that_do_not_tell_there_may_be_gain_as_well_as_loss():
+    least, most = change_of(["lawn"], ["shrubs"], counted={"lawn": None, "shrubs": None})
+    assert (least.tolist(), most.tolist()) == ([-1], [1])
+
+
+def test_a_class_of_which_nothing_is_said_is_refused():
+    with pytest.raises(InvalidSample, match="'sand'"):
+        change_of(["sand"], ["built"], counted=BUILT)
+
+
 def test_a_year_has_its_part_of_the_change():
-    gain = change_estimates(**EXAMPLE, counted=BUILT).gain
+    gain = change_estimates(**EXAMPLE, counted=BUILT).gain.lower
     yearly = gain.per(3.5)
     assert (yearly.value, yearly.lower, yearly.upper) == pytest.approx((16.0, gain.lower / 3.5, gain.upper / 3.5))
     with pytest.raises(InvalidSample, match="0 years"):
