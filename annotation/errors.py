@@ -131,6 +131,13 @@ class InvalidBoundaries(UserError):
     status: ClassVar[int] = 422
 
 
+class InvalidUsage(UserError):
+    """A file of land use is not one, or a polygon in it is not usable."""
+
+    code: ClassVar[str] = "invalid_usage"
+    status: ClassVar[int] = 422
+
+
 # --- raised by annotation.services --------------------------------------------------------------------------
 
 

@@ -114,6 +114,7 @@ ROWS: dict[str, PersonalRows] = {
     "annotation.TileOffer.annotator": PersonalRows((*TILE, "ahead", "offered_at")),
     "annotation.TrustAlarm.resolved_by": PersonalRows(withheld="a decision on somebody else's work"),
     "annotation.TrustAlarm.subject": PersonalRows(("campaign__slug", "kind", "opened_at", "resolution"), deleted=True),
+    "annotation.UsageSource.imported_by": PersonalRows(("layer__slug", "kind", "source", "imported_at", "ended_at")),
     "annotation.Validation.annotator": PersonalRows(
         (
             *TILE,

@@ -463,3 +463,30 @@ class NoClassMap(LearningUserError):
 
     code: ClassVar[str] = "no_class_map"
     status = 409
+
+
+class InvalidArtificialisationRule(LearningUserError):
+    """A rule of artificialisation is unknown, does not follow the schema, or does not know a code."""
+
+    code: ClassVar[str] = "invalid_artificialisation_rule"
+    status = 422
+
+
+class ArtificialisationStopped(LearningError):
+    """The pass over a map was asked to stop; finished blocks are kept."""
+
+    code: ClassVar[str] = "artificialisation_stopped"
+
+
+class TooManyKinds(LearningUserError):
+    """A map has more combinations of cover, usage and criterion than one raster can hold."""
+
+    code: ClassVar[str] = "too_many_kinds"
+    status = 422
+
+
+class NoCoverMapping(LearningUserError):
+    """The campaign's classes cannot be read as land cover of the rule's nomenclature."""
+
+    code: ClassVar[str] = "no_cover_mapping"
+    status = 409

@@ -17,8 +17,8 @@ class PublishedFigures:
     """What a page draws: mean IoU with its interval, control tiles, and figures by class as `Evaluation` has them."""
 
     miou: float
-    miou_low: float
-    miou_high: float
+    miou_low: float | None
+    miou_high: float | None
     n_tiles: int
     class_codes: tuple[str, ...]
     per_class: Mapping[str, Mapping[str, Any]]
@@ -52,6 +52,6 @@ def _of_scores(scores: HoldoutScores) -> PublishedFigures:
 def _ends(iou: Interval | None) -> dict[str, float | None]:
     if iou is None:
         return {"iou": None, "iou_low": None, "iou_high": None}
-    if iou.low == iou.high < 1:  # of too few blocks to tell, which is kept as the estimate itself
+    if iou.low == iou.high != 1:  # of too few blocks to tell, which was once kept as the estimate itself
         return {"iou": iou.estimate, "iou_low": None, "iou_high": None}
     return {"iou": iou.estimate, "iou_low": iou.low, "iou_high": iou.high}

@@ -73,7 +73,7 @@ def parse_area(payload: object) -> tuple[Polygon, ...]:
     if not isinstance(geometry, dict):
         raise InvalidBoundaries(f"The area is {shown(geometry)}: a GeoJSON Polygon or MultiPolygon is expected.")
     _refuse_crs(geometry)
-    return _polygons(geometry, who="The area")
+    return polygons_of(geometry, who="The area")
 
 
 def _refuse_crs(item: dict[str, object]) -> None:
@@ -98,11 +98,12 @@ def _boundary(item: object, *, number: int, code_field: str, name_field: str) ->
         )
     if not isinstance(name, str) or not name.strip() or len(name) > 200:
         raise InvalidBoundaries(f"Territory {code} has {shown(name)} in {name_field!r}: a name has 1 to 200 signs.")
-    polygons = _polygons(geometry, who=f"Territory {code}")
+    polygons = polygons_of(geometry, who=f"Territory {code}")
     return Boundary(code=code, name=" ".join(name.split()), polygons=polygons)
 
 
-def _polygons(geometry: dict[str, object], *, who: str) -> tuple[Polygon, ...]:
+def polygons_of(geometry: dict[str, object], *, who: str) -> tuple[Polygon, ...]:
+    """The polygons of a GeoJSON Polygon or MultiPolygon; `who` is what errors call it. Raises: InvalidBoundaries."""
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     if kind not in ("Polygon", "MultiPolygon") or not isinstance(coordinates, list) or not coordinates:
         raise InvalidBoundaries(f"{who} is a {shown(kind)}: a Polygon or MultiPolygon is expected.")

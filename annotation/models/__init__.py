@@ -45,6 +45,7 @@ from annotation.models.teams import Invitation, Team, TeamMember, TeamRole
 from annotation.models.territories import Stewardship, Territory
 from annotation.models.tokens import ApiToken
 from annotation.models.trust import HourlyUse, LabelComparison, Revert, RevertItem, Standing, TrustAlarm
+from annotation.models.usage import UsagePolygon, UsageSource
 from annotation.models.validations import Validation, ValidationBatch
 from annotation.models.vector_tiles import VectorTile
 
@@ -107,6 +108,8 @@ __all__ = [
     "TileAgreement",
     "TileOffer",
     "TrustAlarm",
+    "UsagePolygon",
+    "UsageSource",
     "Validation",
     "ValidationBatch",
     "VectorTile",

@@ -1,5 +1,6 @@
 """What the platform remembers of the machine's work."""
 
+from learning.models.artificialisation import ArtificialisationMap, TerritoryArtificialisation
 from learning.models.changes import MapChange
 from learning.models.deposits import Deposit
 from learning.models.polygons import PolygonMap
@@ -21,6 +22,7 @@ from learning.models.training import (
 
 __all__ = [
     "AcquisitionRound",
+    "ArtificialisationMap",
     "Deposit",
     "Evaluation",
     "MapChange",
@@ -35,6 +37,7 @@ __all__ = [
     "RetrainingPolicy",
     "SampleAnswer",
     "SampleUnit",
+    "TerritoryArtificialisation",
     "TrainedModel",
     "TrainingRun",
     "TrainingSet",

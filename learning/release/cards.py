@@ -126,7 +126,7 @@ def scores_json(scores: HoldoutScores | None) -> dict[str, object]:
     if scores is None:
         return {"status": "not assessed", "reason": "no hold-out score was computed for this model"}
 
-    def interval(value: Interval | None) -> dict[str, float] | None:
+    def interval(value: Interval | None) -> dict[str, float | None] | None:
         return None if value is None else {"estimate": value.estimate, "low": value.low, "high": value.high}
 
     return {
@@ -261,7 +261,7 @@ def _score_table(scores: HoldoutScores | None, contents: ReleaseContents) -> str
     names = {item.code: item.name["en"] for item in contents.nomenclature.classes}
 
     def cell(value: Interval | None) -> str:
-        return "absent" if value is None else f"{value.estimate:.3f} ({value.low:.3f} to {value.high:.3f})"
+        return "absent" if value is None else value.in_words()
 
     def line(score: ClassScore) -> str:
         f1 = "absent" if score.f1 is None else f"{score.f1:.3f}"
@@ -285,14 +285,11 @@ def _calibration_words(model: ModelRecord) -> str:
     if found is None:
         return ""
 
-    def said(value: Interval) -> str:
-        return f"{value.estimate:.3f} ({value.low:.3f} to {value.high:.3f})"
-
-    words = f"\nExpected calibration error ({found.bins} bins): {said(found.before)}"
+    words = f"\nExpected calibration error ({found.bins} bins): {found.before.in_words()}"
     if found.after is None:
         return f"{words}; no temperature was fitted, for want of hold-out blocks.\n"
     return (
-        f"{words}, {said(found.after)} once the outputs are divided by the temperature {model.temperature:.3f} "
+        f"{words}, {found.after.in_words()} once the outputs are divided by the temperature {model.temperature:.3f} "
         "(`config.json`, `probabilities`) before softmax, measured by cross-fitting. Maps of entropy and confidences "
         "use it; it changes no predicted class.\n"
     )

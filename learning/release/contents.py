@@ -105,11 +105,17 @@ class DatasetTile:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate with the bounds of its confidence interval."""
+    """An estimate with the bounds of its confidence interval; both None where too few blocks give none."""
 
     estimate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+
+    def in_words(self) -> str:
+        """Three decimals, as cards have it."""
+        if self.low is None or self.high is None:
+            return f"{self.estimate:.3f} (no interval: too few blocks)"
+        return f"{self.estimate:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
 @dataclass(frozen=True, slots=True)

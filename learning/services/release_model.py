@@ -120,10 +120,7 @@ def _calibration_scores(found: dict[str, Any]) -> CalibrationScores | None:
 
 
 def _class_score(code: str, figures: dict[str, Any]) -> ClassScore:
-    iou = None
-    if figures["iou"] is not None:
-        low, high = figures["iou_low"], figures["iou_high"]
-        iou = Interval(figures["iou"], figures["iou"] if low is None else low, figures["iou"] if high is None else high)
+    iou = None if figures["iou"] is None else Interval(figures["iou"], figures["iou_low"], figures["iou_high"])
     return ClassScore(code=code, iou=iou, f1=figures["f1"], support_px=figures["support_px"])
 
 

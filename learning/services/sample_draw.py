@@ -27,6 +27,7 @@ from learning.core.sample_frame import (
 )
 from learning.errors import NoPrediction, SampleOpen
 from learning.models import Prediction, ReferenceSample, SampleUnit
+from learning.services.counted_classes import counted_classes
 from learning.services.predictions import shown_prediction
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ Blocks = Callable[[], Iterator[tuple[int, int, Strata]]]
 
 
 def draw_change_sample(
-    *, pair: VintagePair, campaign: Campaign, counted: Mapping[str, bool | None], drawn_by: User | None,
+    *, pair: VintagePair, campaign: Campaign, drawn_by: User | None, counted: Mapping[str, bool | None] | None = None,
     total: int = DEFAULT_PLACES, fewest: int = FEWEST_A_STRATUM, unit_px: int | None = None,
     answers_wanted: int = 2, seed: int = 0, first_map: Prediction | None = None,
 ) -> ReferenceSample:  # fmt: skip
@@ -46,8 +47,8 @@ def draw_change_sample(
 
     Args:
         campaign: of the pair's later layer; its published map is the later one.
-        counted: by class code, whether its ground is artificialised; None: the class alone does not tell. Strata are
-            made with those that surely are, figures with all.
+        counted: by class code, whether its ground is artificialised, None: the class alone does not tell; by default
+            as the rule says. Strata are made with those that surely are, figures with all.
         total, fewest: places in all, and at least in each stratum.
         unit_px: side of a place in the later layer's pixels; None: about two metres.
         first_map: of the earlier layer; None: that which people see of the newest campaign there.
@@ -56,6 +57,7 @@ def draw_change_sample(
     later = _shown_map(campaign, layer=pair.second_id)
     earlier = first_map or _earlier_map(pair)
     side = unit_px or max(1, round(DEFAULT_UNIT_M / campaign.layer.gsd_m))
+    counted = counted_classes(campaign) if counted is None else counted
     table = partial(change_table, counted=frozenset(code for code, counts in counted.items() if counts))
     blocks = partial(strata_blocks, _classes(earlier), _classes(later), table, unit_px=side)
     names = [(name, ()) for name in CHANGE_STRATA]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import scenes
-from e2e.studio import GRASS, Studio, begin, box, fill_disk, new_person, rectangle, sign_in
+from e2e.studio import GRASS, Studio, begin, box, close_offline, fill_disk, new_person, rectangle, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -28,8 +28,7 @@ def leave_unsent(hands: Studio) -> Any:
     context.set_offline(True)
     draw(hands)
     hands.page.wait_for_selector("[data-testid='save-state'][data-state='offline']", state="attached")
-    hands.page.close(run_before_unload=False)
-    context.set_offline(False)
+    close_offline(hands.page)
     Lease.objects.filter(tile=hands.tile, annotator=hands.user).update(state="released")
     return context.new_page()
 
@@ -146,8 +145,7 @@ def test_answers_given_while_checking_are_sent_from_the_studio_as_well(world: An
     page.context.set_offline(True)
     page.keyboard.press("u")
     page.wait_for_selector("#validate[data-pending='1']", state="attached")
-    page.close(run_before_unload=False)
-    page.context.set_offline(False)
+    close_offline(page)
     page = page.context.new_page()
     page.goto("/campaigns/gers/studio/")
     for _ in range(100):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import scenes
-from e2e.studio import BUILT, GRASS, Studio, box, fill_disk, new_person, open_studio, rectangle, sign_in
+from e2e.studio import BUILT, GRASS, Studio, box, close_offline, fill_disk, new_person, open_studio, rectangle, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -164,8 +164,7 @@ def test_what_is_drawn_offline_outlives_a_closed_page_and_is_sent_once_online(op
     draw(hands, SECOND)
     assert "this device" in hands.page.inner_text("[data-testid='save-state']")
     assert not AnnotationRevision.objects.filter(author=hands.user).exists()
-    hands.page.close(run_before_unload=False)
-    context.set_offline(False)
+    close_offline(hands.page)
     hands.page = context.new_page()
     hands.open()
     assert grounds(hands.saved(2)) == expected(FIRST, SECOND)

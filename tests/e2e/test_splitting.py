@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import scenes
 import shapely
-from e2e.studio import BUILT, GRASS, Stored, Studio, begin, box, new_person, polygon, rectangle, sign_in
+from e2e.studio import BUILT, GRASS, Stored, Studio, begin, box, close_offline, new_person, polygon, rectangle, sign_in
 
 from annotation.models import Annotation, Campaign, Lease, Tile
 from annotation.services.splitting import split_tile
@@ -152,8 +152,7 @@ def test_work_that_a_split_came_before_is_looked_at_and_removed_by_its_person_al
     hands.use("rectangle")
     hands.drag((40, 40), (50, 50))
     hands.page.wait_for_selector("[data-testid='save-state'][data-state='offline']", state="attached")
-    hands.page.close(run_before_unload=False)
-    context.set_offline(False)
+    close_offline(hands.page)
     whole = Tile.objects.select_related("campaign").get(pk=hands.tile.pk)
     split_tile(tile=whole, actor=hands.user, expected_version=len(saved))  # on another device
     page = context.new_page()

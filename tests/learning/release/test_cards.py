@@ -181,3 +181,14 @@ def test_the_code_in_the_card_sums_the_rows_of_a_class_and_never_says_one_withou
     told = {"pixels": torch.zeros(4, 32, 32)}
     exec(code, told)  # noqa: S102 (the card's own ten lines)
     assert told["channel"].unique().tolist() == [2]  # type: ignore[attr-defined]
+
+
+def test_an_estimate_of_too_few_blocks_has_no_interval_on_the_card_nor_in_the_figures(
+    contents: ReleaseContents,
+) -> None:
+    assert contents.model is not None and contents.model.scores is not None
+    score = replace(contents.model.scores.classes[0], iou=Interval(0.4321, None, None))
+    scores = replace(contents.model.scores, classes=(score,))
+    card = model_card(replace(contents.model, scores=scores), contents)
+    assert "| 0.432 (no interval: too few blocks) | 0.757 |" in card
+    assert scores_json(scores)["classes"][0]["iou"] == {"estimate": 0.4321, "low": None, "high": None}

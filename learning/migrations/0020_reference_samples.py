@@ -36,8 +36,8 @@ DROP TRIGGER sample_answer_append_only ON learning_sampleanswer;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0027_change_questions'),
-        ('learning', '0018_credits_go_with_accounts'),
+        ('annotation', '0028_usage_sources'),
+        ('learning', '0019_artificialisation'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
