@@ -456,6 +456,38 @@ class StaleRevision(UserError):
     status: ClassVar[int] = 412
 
 
+class PairDoesNotFit(Conflict):
+    """Two layers that cannot be compared, or a campaign that is not over the later one."""
+
+    code: ClassVar[str] = "pair_does_not_fit"
+
+
+class NothingToAsk(UserError):
+    """No ground differs where questions about change may be asked."""
+
+    code: ClassVar[str] = "nothing_to_ask"
+    status: ClassVar[int] = 422
+
+
+class InvalidChangeAnswer(UserError):
+    """An answer on ground at two dates names no verdict, or classes that do not go with it."""
+
+    code: ClassVar[str] = "invalid_change_answer"
+    status: ClassVar[int] = 422
+
+
+class CellAnswered(Conflict):
+    """This person has answered the cell, or it is no longer asked about."""
+
+    code: ClassVar[str] = "cell_answered"
+
+
+class AnswerUsed(Conflict):
+    """An answer that somebody has used since: it can no longer be taken back."""
+
+    code: ClassVar[str] = "answer_used"
+
+
 class NameTaken(Conflict):
     """A slug or version is already used."""
 

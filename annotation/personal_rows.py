@@ -64,6 +64,9 @@ ROWS: dict[str, PersonalRows] = {
             "taken_back_at",
         )
     ),
+    "annotation.ChangeOffer.annotator": PersonalRows(
+        ("ticket_id", "ticket__tile__campaign__slug", "ticket__tile__row", "ticket__tile__col", "offered_at")
+    ),
     "annotation.ChangeReview.reviewer": PersonalRows(
         ("cell_id", "verdict", "first_code", "second_code", "comment", "licence", "created_at")
     ),

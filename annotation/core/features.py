@@ -6,7 +6,7 @@ Reading builds no geometry object: whatever is hostile is refused before GEOS se
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from annotation.core.grid import SUBPIXELS
@@ -52,6 +52,11 @@ class Feature:
             "rings": [[[x, y] for x, y in ring] for ring in self.rings],
             "provenance": self.provenance,
         }
+
+
+def rings_in(stored: Sequence[Sequence[Sequence[int]]]) -> Rings:
+    """Rings as they are stored, JSON lists of integers, as the core holds them."""
+    return tuple(tuple((x, y) for x, y in ring) for ring in stored)
 
 
 def shown(value: object) -> str:

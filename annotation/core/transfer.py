@@ -58,7 +58,7 @@ def carried_over(sources: Sequence[LabelledTile], *, grid: TileGrid, row: int, c
         wide = parts[~shapely.is_empty(shapely.buffer(parts, -_SLIVER_UNITS))]
         for number, part in enumerate(wide, start=1):
             name = owner.id if len(wide) == 1 else f"{owner.id}-{number}"
-            features.append(Feature(name, owner.class_code, _rings(part), "copied"))
+            features.append(Feature(name, owner.class_code, rings_of(part), "copied"))
     return valid_coverage(features)
 
 
@@ -132,27 +132,94 @@ def _meets(ring: Ring, frame: Bounds) -> bool:
     return min(xs) < right and max(xs) > left and min(ys) < bottom and max(ys) > top
 
 
+def laid_over(under: Sequence[Feature], over: Sequence[Feature]) -> tuple[Feature, ...]:
+    """One coverage of two on the same tile: where both have a feature, that of `over` has the ground.
+
+    Features of `under` that meet none of `over` stay as they are; the others lose that ground, keep id, class and
+    provenance, and where they fall apart their pieces are numbered. Pieces that are nowhere a pixel wide are left out.
+
+    Returns: `over` first, at most 5,000 features.
+    """
+    if not under or not over:
+        return valid_coverage([*over, *under])
+    top = _polygons(over)
+    met = shapely.STRtree(top).query(_polygons(under), predicate="intersects")[0]
+    touched = set(met.tolist())
+    cut = [feature for number, feature in enumerate(under) if number in touched]
+    pieces = _rounded_together(np.concatenate([top, _polygons(cut)]) if cut else top)
+    taken = {feature.id for feature in over}
+    features: list[Feature] = []
+    for feature, parts in zip([*over, *cut], pieces, strict=True):
+        wide = parts[~shapely.is_empty(shapely.buffer(parts, -_SLIVER_UNITS))]
+        for number, part in enumerate(wide, start=1):
+            name = feature.id if len(wide) == 1 else _free_name(f"{feature.id[:34]}-{number}", taken)
+            features.append(Feature(name, feature.class_code, rings_of(part), feature.provenance))
+    rest = [feature for number, feature in enumerate(under) if number not in touched and feature.id not in taken]
+    return valid_coverage([*features, *rest])
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "x"
+    taken.add(name)
+    return name
+
+
+def faces_of(first: Sequence[Feature], second: Sequence[Feature]) -> dict[tuple[str, str], shapely.Geometry]:
+    """The ground that `first` labels, by (its class, that of `second` there or ""), on the integer grid.
+
+    Both are coverages of one tile.
+    """
+    below, above = _polygons(first), _polygons(second)
+    faces, inner = _faces(np.concatenate([below, above]))
+    of_first, of_second = _holders(below, inner), _holders(above, inner)
+    found: dict[tuple[str, str], list[shapely.Geometry]] = {}
+    for face, a, b in zip(faces, of_first, of_second, strict=True):
+        if a >= 0:
+            said = (first[a].class_code, second[b].class_code if b >= 0 else "")
+            found.setdefault(said, []).append(face)
+    return {said: shapely.coverage_union_all(of_said) for said, of_said in sorted(found.items())}
+
+
+def _polygons(features: Sequence[Feature]) -> Polygons:
+    made = [shapely.Polygon(feature.rings[0], feature.rings[1:]) for feature in features]
+    return np.array(made, dtype=np.object_)
+
+
+def _faces(outlines: Polygons) -> tuple[Polygons, Polygons]:
+    """What all edges enclose once they are noded on the integer grid (snap rounding), and a point inside each."""
+    edges = shapely.union_all(shapely.boundary(outlines), grid_size=1.0)
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(edges)))
+    return faces, shapely.point_on_surface(faces)
+
+
+def _holders(outlines: Polygons, inner: Polygons) -> list[int]:
+    """For each point the first outline that holds it, whatever rounding did; -1: none."""
+    holder = np.full(len(inner), len(outlines), dtype=np.int64)
+    if len(outlines):
+        point, outline = shapely.STRtree(outlines).query(inner, predicate="within")
+        np.minimum.at(holder, point, outline)
+    return [int(number) if number < len(outlines) else -1 for number in holder]
+
+
 def _rounded_together(outlines: Polygons) -> list[Polygons]:
     """Each outline's pieces on the integer grid; no two pieces of any outlines share ground.
 
-    All edges are noded on the grid at once (snap rounding), the faces they enclose go to the outline that holds them,
-    and the faces of an outline are joined again along their common edges.
+    All edges are noded on the grid at once, the faces they enclose go to the first outline that holds them, and the
+    faces of an outline are joined again along their common edges.
     """
-    edges = shapely.union_all(shapely.boundary(outlines), grid_size=1.0)
-    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(edges)))
-    inner = shapely.point_on_surface(faces)
-    face, outline = shapely.STRtree(outlines).query(inner, predicate="within")
-    face, first = np.unique(face, return_index=True)  # a face goes to one outline, whatever rounding did
-    holder = outline[first]
+    faces, inner = _faces(outlines)
+    holder = np.array(_holders(outlines, inner), dtype=np.int64)
     pieces: list[Polygons] = []
     for number in range(len(outlines)):
-        joined = shapely.coverage_union_all(faces[face[holder == number]])
+        joined = shapely.coverage_union_all(faces[holder == number])
         parts = shapely.get_parts(joined)
         pieces.append(parts[np.argsort(-shapely.area(parts), kind="stable")])
     return pieces
 
 
-def _rings(polygon: shapely.Polygon) -> Rings:
+def rings_of(polygon: shapely.Polygon) -> Rings:
+    """Exterior and holes of a polygon whose corners are on the integer grid."""
     return tuple(_ring(line) for line in (polygon.exterior, *polygon.interiors))
 
 

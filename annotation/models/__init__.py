@@ -16,6 +16,7 @@ from annotation.models.campaigns import Campaign, CampaignWeek, Holdout, Members
 from annotation.models.change import (
     ChangeAnswer,
     ChangeCell,
+    ChangeOffer,
     ChangeReview,
     ChangeRound,
     ChangeTicket,
@@ -59,6 +60,7 @@ __all__ = [
     "CampaignWeek",
     "ChangeAnswer",
     "ChangeCell",
+    "ChangeOffer",
     "ChangeReview",
     "ChangeRound",
     "ChangeTicket",

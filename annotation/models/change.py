@@ -116,6 +116,22 @@ class ChangeTicket(models.Model):
         return f"{self.round} rank {self.rank}"
 
 
+class ChangeOffer(models.Model):
+    """A ticket given to a person, as it happened: whoever was given one may still answer when it has lapsed. Rows are
+    only added (database trigger).
+    """
+
+    ticket = models.ForeignKey(ChangeTicket, on_delete=models.CASCADE, related_name="offers")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    offered_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["annotator", "ticket"], name="change_offer_to")]
+
+    def __str__(self) -> str:
+        return f"{self.ticket} to {self.annotator}"
+
+
 class ChangeCell(models.Model):
     """A piece of ground of one tile of the later layer, with the class that each date is said to show."""
 

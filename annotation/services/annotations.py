@@ -138,18 +138,24 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
             )
         if annotation.head.reviews.exists():
             raise NothingChanged("This was sent back as it is: change what the reviewer named, then submit again.")
-        write_polygons(annotation.head, tile)
-        reviewed = _is_reviewed(tile.campaign, annotator)
-        annotation.state = Annotation.State.SUBMITTED if reviewed else Annotation.State.ACCEPTED
-        annotation.submitted_at = database_now()
-        annotation.decided_at = None if reviewed else annotation.submitted_at
         # Whoever lost the tile to someone else before submitting makes an extra contribution: kept, not counted.
         annotation.is_extra = not finish_lease(tile=tile, annotator=annotator)
-        annotation.save(update_fields=["state", "submitted_at", "decided_at", "is_extra"])
-        refresh_tile_state(tile)
-        record_gold_outcome(annotation)
+        close_submission(annotation, tile, annotator)
         _remember(operation_id, annotator, "submit", annotation)
     return Saved(annotation=annotation, version=annotation.version, repeated=False)
+
+
+def close_submission(annotation: Annotation, tile: Tile, annotator: User) -> None:
+    """Put a locked annotation's head in: to review, or accepted at once. Called in the transaction of the write."""
+    assert annotation.head is not None  # noqa: S101 - the caller has looked
+    write_polygons(annotation.head, tile)
+    reviewed = _is_reviewed(tile.campaign, annotator)
+    annotation.state = Annotation.State.SUBMITTED if reviewed else Annotation.State.ACCEPTED
+    annotation.submitted_at = database_now()
+    annotation.decided_at = None if reviewed else annotation.submitted_at
+    annotation.save(update_fields=["version", "head", "state", "submitted_at", "decided_at", "is_extra"])
+    refresh_tile_state(tile)
+    record_gold_outcome(annotation)
 
 
 def _is_reviewed(campaign: Campaign, annotator: User) -> bool:

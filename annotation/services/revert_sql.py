@@ -85,6 +85,33 @@ ORDER BY b.created_at, b.id
     known="known.batch_id = b.id",
 )
 
+CHANGE_ANSWERS = _scoped(
+    """
+INSERT INTO annotation_revertitem (revert_id, kind, tile_id, change_answer_id, state_before)
+SELECT %(revert)s, 'change', c.tile_id, a.id, ''
+FROM annotation_changeanswer a
+JOIN annotation_changecell c ON c.id = a.cell_id
+JOIN annotation_tile t ON t.id = c.tile_id
+WHERE a.taken_back_at IS NULL
+  AND [scope]
+  AND [not yet]
+ORDER BY a.id
+""",
+    person="a.annotator_id",
+    at="a.created_at",
+    known="known.kind = 'change' AND known.change_answer_id = a.id",
+)
+
+# Places whose answers no longer count are asked again, of others.
+OPEN_CHANGE_TICKETS = """
+UPDATE annotation_changeticket k SET state = 'open', holder_id = NULL, held_until = NULL
+FROM annotation_revertitem i
+JOIN annotation_changeanswer a ON a.id = i.change_answer_id
+JOIN annotation_changeround r ON true
+WHERE i.revert_id = %(revert)s AND i.kind = 'change' AND k.id = a.ticket_id AND k.holder_id = a.annotator_id
+  AND r.id = k.round_id AND r.closed_at IS NULL AND k.state <> 'void'
+"""
+
 REVIEWS = _scoped(
     """
 INSERT INTO annotation_revertitem

@@ -18,10 +18,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from annotation.errors import AlreadyUndone, NotAllowed, NothingToRevert, NotThere, ReasonRequired
-from annotation.models import Annotation, AnnotationRevision, Campaign, Lease, Revert, RevertItem, Review, Tile
+from annotation.models import (
+    Annotation,
+    AnnotationRevision,
+    Campaign,
+    ChangeReview,
+    Lease,
+    Revert,
+    RevertItem,
+    Review,
+    Tile,
+)
 from annotation.services import revert_sql as sql
 from annotation.services.annotations import write_polygons
 from annotation.services.blocks import block_account, lift_block
+from annotation.services.change_outcomes import refresh_cells
 from annotation.services.clock import database_now
 from annotation.services.leases import REPORTS_TO_RETIRE
 from annotation.services.standing import refresh_standings
@@ -143,7 +154,7 @@ def _revert(scope: Scope, *, actor: User | None, reason: str, blocks: bool) -> R
         made_by=actor,
     )
     values = _values(revert)
-    sql.run([sql.LOCK_LABELS, sql.LABELS, sql.VERDICTS], values)
+    sql.run([sql.LOCK_LABELS, sql.LABELS, sql.VERDICTS, sql.CHANGE_ANSWERS, sql.OPEN_CHANGE_TICKETS], values)
     if blocks:
         sql.run([sql.REVIEWS, sql.REPORTS, sql.LOCK_REVIEWED], values)
     sql.run([sql.SET_ASIDE, sql.RETIRE_GOLD], values)
@@ -157,6 +168,7 @@ def _revert(scope: Scope, *, actor: User | None, reason: str, blocks: bool) -> R
     sql.run([sql.LOWER_MARKS], values)
     if blocks:
         sql.run([sql.LOWER_MARKS_TO_HELD, sql.FREE_HELD_LEASES], values)
+    _settle_cells(revert)
     refresh_standings(revert=revert)
     return Reverted(revert=revert, lines=lines_of(revert), tickets_open=tickets)
 
@@ -186,6 +198,7 @@ def undo_revert(*, revert_id: int, actor: User | None, reason: str) -> Revert:
     sql.run([sql.FOLLOW_REVIEWS, sql.CLOSE_TICKETS, sql.KEEP_LEASES], values)
     sql.run([sql.BRING_REPORTS_BACK], values)
     _settle_tiles(revert, values)
+    _settle_cells(revert)
     refresh_standings(revert=revert)
     return revert
 
@@ -202,7 +215,10 @@ def undo_for_maintainer(*, revert_id: int, actor: User, reason: str) -> Revert:
     if revert is not None and not actor.is_superuser:
         elsewhere = revert.items.exclude(tile__campaign__in=Campaign.objects.maintained_by(actor).values("pk"))
         own = revert.items.filter(
-            Q(annotation__annotator=actor) | Q(batch__annotator=actor) | Q(review__reviewer=actor)
+            Q(annotation__annotator=actor)
+            | Q(batch__annotator=actor)
+            | Q(review__reviewer=actor)
+            | Q(change_answer__annotator=actor)
         )
         by_operator = revert.made_by is None or revert.made_by.is_superuser
         if by_operator or revert.account_id == actor.pk or own.exists() or elsewhere.exists():
@@ -272,8 +288,20 @@ def _values(revert: Revert) -> dict[str, Any]:
     }
 
 
+def _settle_cells(revert: Revert) -> None:
+    """Cells whose answers, or whose reviewer's word, came to count or no longer do."""
+    cells = set(revert.items.filter(kind=RevertItem.Kind.CHANGE).values_list("change_answer__cell", flat=True))
+    if revert.blocks and revert.account is not None:
+        cells |= set(ChangeReview.objects.filter(reviewer=revert.account).values_list("cell", flat=True))
+    refresh_cells(cell for cell in cells if cell is not None)
+
+
 def _settle_tiles(revert: Revert, values: dict[str, Any]) -> None:
-    tiles = revert.items.exclude(kind=RevertItem.Kind.VERDICTS).values_list("tile_id", flat=True).distinct()
+    tiles = (
+        revert.items.exclude(kind__in=[RevertItem.Kind.VERDICTS, RevertItem.Kind.CHANGE])
+        .values_list("tile_id", flat=True)
+        .distinct()
+    )
     refresh_tile_states(sorted(tiles))
     sql.run([sql.RETIRE_OR_NOT], values)
     quarters = Tile.objects.filter(pk__in=tiles, part__gt=0).values_list("pk", flat=True)
@@ -283,7 +311,12 @@ def _settle_tiles(revert: Revert, values: dict[str, Any]) -> None:
 def lines_of(revert: Revert) -> tuple[RevertLine, ...]:
     """What a revert set aside, in the order in which it was found."""
     items = revert.items.select_related(
-        "tile__campaign", "annotation__annotator", "batch__annotator", "review__reviewer", "lease__annotator"
+        "tile__campaign",
+        "annotation__annotator",
+        "batch__annotator",
+        "review__reviewer",
+        "lease__annotator",
+        "change_answer__annotator",
     ).order_by("pk")
     return tuple(_line(item) for item in items.iterator(chunk_size=2_000))
 
@@ -297,6 +330,9 @@ def _line(item: RevertItem) -> RevertLine:
         number = int(item.batch.answer.get("stored", 0))
         who, after = item.batch.annotator, _("not counted")
         before = ngettext("%(n)s answer", "%(n)s answers", number) % {"n": number}
+    elif item.kind == RevertItem.Kind.CHANGE and item.change_answer is not None:
+        who, after = item.change_answer.annotator, _("not counted")
+        before = item.change_answer.get_verdict_display()
     elif item.lease is not None:
         who, before, after = item.lease.annotator, str(Lease.Reason(item.state_before).label), _("not counted")
     else:

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from annotation.compiled import Compiled
 from annotation.core.tile_geometry import MAX_FEATURES, Feature
 from annotation.core.transfer import LabelledTile, carried_over
-from annotation.models import Annotation, Campaign, Tile
+from annotation.models import Annotation, Campaign, Tile, VintagePair
 from annotation.services.annotations import class_codes
 from annotation.services.tiles import is_blind_tile, require_help_allowed
 
@@ -71,6 +71,30 @@ def other_vintages(tile: Tile) -> list[OtherVintage]:
             found.append(OtherVintage(campaign=of_campaign[0].tile.campaign, features=features))
             room -= len(features)
     return found
+
+
+def earlier_labels(tile: Tile, pair: VintagePair) -> tuple[Feature, ...]:
+    """What people labelled on this ground on the earlier layer of a pair, on this tile's grid: of several campaigns
+    there the one opened first.
+
+    Raises: BlindTile.
+    """
+    on_first = [other for other in other_vintages(tile) if other.campaign.layer_id == pair.first_id]
+    return on_first[0].features if on_first else ()
+
+
+def accepted_labels(tile: Tile) -> tuple[Feature, ...]:
+    """The labels of this very tile that were accepted last, in classes that its campaign offers."""
+    label = (
+        Annotation.objects.usable_as_labels()
+        .filter(tile=tile)
+        .select_related("head")
+        .order_by("-decided_at", "-pk")
+        .first()
+    )
+    if label is None or label.head is None:
+        return ()
+    return tuple(_features(label.head.features, class_codes(tile.campaign)))
 
 
 def _on_other_layers(crs: str, layer: int) -> QuerySet[Campaign]:
