@@ -1,9 +1,13 @@
+import { LatLng } from "leaflet";
 import type { MapView } from "./map-view";
 
 /** What a person moves a map with. */
 const HANDS = ["pointerdown", "wheel", "keydown"] as const;
 
-/** Keeps several maps of one layer on the same place, whichever of them is moved. */
+/**
+ * Keeps several maps on the same place, whichever of them is moved. Maps of different layers meet where their tiles do:
+ * these have to be the same ground.
+ */
 export class LockedViews {
   private leader: MapView | undefined;
 
@@ -24,9 +28,10 @@ export class LockedViews {
   private follow(): void {
     const { leader } = this;
     if (!leader) return;
-    const [centre, zoom] = [leader.map.getCenter(), leader.map.getZoom()];
-    for (const { map } of this.views) {
+    for (const view of this.views) {
+      const { map } = view;
       if (map === leader.map || map.getContainer().offsetParent === null) continue;
+      const { centre, zoom } = sameFor(view, leader);
       // Leaflet cuts the way to a centre to whole pixels towards zero: followed so, each step may lose one.
       if (map.getZoom() === zoom) map.panBy(map.project(centre).subtract(map.project(map.getCenter())).round(), { animate: false });
       else map.setView(centre, zoom, { animate: false });
@@ -38,4 +43,15 @@ export class LockedViews {
     this.lead(leader);
     this.follow();
   }
+}
+
+/** Where a map looks that looks at the same ground as this one, as large. */
+function sameFor(view: MapView, leader: MapView): { readonly centre: LatLng; readonly zoom: number } {
+  const [centre, zoom, here, there] = [leader.map.getCenter(), leader.map.getZoom(), leader.frame, view.frame];
+  if (!here || !there) return { centre, zoom };
+  const finer = there.tilePx / here.tilePx;
+  return {
+    centre: new LatLng(there.originY + (centre.lat - here.originY) * finer, there.originX + (centre.lng - here.originX) * finer),
+    zoom: zoom - leader.nativeZoom + view.nativeZoom - Math.log2(finer),
+  };
 }

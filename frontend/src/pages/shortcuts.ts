@@ -98,6 +98,39 @@ export function validateCommandOf(press: Press): ValidateCommand | null {
   return press.altKey ? null : (validateKeys[key] ?? null);
 }
 
+export type SampleCommand =
+  | "same" | "unsure" | "cannot-tell" | "take-back" | "skip" | "fit" | "next-view" | "ask-again" | "help" | "search"
+  | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down";
+
+const sampleKeys: Readonly<Record<string, SampleCommand>> = {
+  n: "same",
+  " ": "same",
+  d: "unsure",
+  u: "cannot-tell",
+  z: "take-back",
+  backspace: "take-back",
+  s: "skip",
+  f: "fit",
+  t: "next-view",
+  i: "ask-again",
+  "?": "help",
+  "/": "search",
+  "+": "zoom-in",
+  "=": "zoom-in",
+  "-": "zoom-out",
+  arrowleft: "pan-left",
+  arrowright: "pan-right",
+  arrowup: "pan-up",
+  arrowdown: "pan-down",
+};
+
+/** From a key press to what the page does where places of a sample are answered. */
+export function sampleCommandOf(press: Press): SampleCommand | null {
+  const key = press.key.toLowerCase();
+  if (press.ctrlKey || press.metaKey) return key === "z" ? "take-back" : null;
+  return press.altKey ? null : (sampleKeys[key] ?? null);
+}
+
 /** Whether a key press belongs to what has the focus: a field, or a button's own Space and Enter (but not Ctrl+Enter). */
 export function isForControl(target: EventTarget | null, key: string, isWithControl = false): boolean {
   if (!(target instanceof HTMLElement)) return false;
