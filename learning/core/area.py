@@ -30,11 +30,11 @@ class Estimate:
 class AreaAccuracy:
     """Accuracy and area per class, in the order of the matrix; areas in the unit of `mapped_area`.
 
-    None marks what the sample cannot say: producer's accuracy of a class no reference unit belongs to.
+    None marks what the sample cannot say: the accuracy of a class that no unit of it belongs to.
     """
 
     overall: Estimate
-    user: tuple[Estimate, ...]
+    user: tuple[Estimate | None, ...]
     producer: tuple[Estimate | None, ...]
     area: tuple[Estimate, ...]
     mapped_area: tuple[float, ...]
