@@ -54,3 +54,21 @@ def change_sample(pair: Any = None, **options: Any) -> Any:
     campaign = Campaign.objects.get(layer=pair.second)
     given = {"total": 12, "fewest": 3, "unit_px": 4, "seed": 1, "counted": COUNTED, "drawn_by": None, **options}
     return draw_change_sample(pair=pair, campaign=campaign, **given)
+
+
+def bare_sample(campaign: Any, *, number: int = 6) -> Any:
+    """A sample of one place at one date, of a map that was never made; returns the place."""
+    from django.contrib.gis.geos import Point
+    from learning_rows import model_row
+
+    from learning.models import Prediction, ReferenceSample, SampleUnit
+
+    row = Prediction.objects.create(model=model_row(campaign, number=number), layer=campaign.layer, folder="never-made")
+    strata = [{"name": BUILT, "codes": [BUILT], "places": 1, "area_m2": 0.16, "drawn": 1}]
+    sample = ReferenceSample.objects.create(
+        campaign=campaign, kind="area", second_map=row, strata=strata, unit_px=2, seed=0
+    )
+    lon, lat = campaign.layer.pixel_grid.to_lonlat(101, 101)
+    return SampleUnit.objects.create(
+        sample=sample, number=1, stratum=0, row=100, col=100, inclusion_probability=1, location=Point(lon, lat)
+    )

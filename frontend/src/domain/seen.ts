@@ -38,5 +38,5 @@ export function unsay(seeing: Seeing): Seeing {
 
 /** How far the image is shown around a place, in its pixels: enough to see what it belongs to. */
 export function contextOf(side: number): number {
-  return Math.max(96, 8 * side);
+  return Math.max(48, 6 * side);
 }

@@ -29,6 +29,6 @@ describe("what is said of a place", () => {
   });
 
   it("is looked at with ground around it, however small the place", () => {
-    expect([contextOf(1), contextOf(50)]).toEqual([96, 400]);
+    expect([contextOf(1), contextOf(50)]).toEqual([48, 300]);
   });
 });
