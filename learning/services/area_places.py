@@ -103,7 +103,8 @@ def _figures(
     else:
         drawn = np.bincount(stratum, minlength=len(areas))
         accuracy = strata_estimates(
-            places=np.maximum(np.rint(areas / place_ha), drawn).astype(int).tolist(), stratum=stratum, mapped=mapped, reference=reference, mapped_area=of_class.tolist(), place_area=place_ha,
+            places=np.maximum(np.rint(areas / place_ha), drawn).astype(int).tolist(), stratum=stratum, mapped=mapped,
+            reference=reference, mapped_area=of_class.tolist(), place_area=place_ha,
         )  # fmt: skip
     off = matrix.sum(axis=0) - np.diagonal(matrix)
     return FigureOfPlaces(
