@@ -29,9 +29,9 @@ class ClassArea:
     Args:
         mapped_ha: pixels of the map; None: not counted yet.
         estimate_ha, half_width_ha: the estimate and the half-width of the usual 95 % interval; None: not assessed.
-        lower_ha, upper_ha: the interval to publish. It is the usual one, but where few places decide: there that one
-            is too narrow, and this one holds (Jeffreys' limits put together).
-        few: whether few places decide.
+        lower_ha, upper_ha: the interval to publish, which holds where few places decide too (Jeffreys' limits of each
+            stratum put together) and need not lie evenly around the estimate.
+        few: whether few places decide: the usual interval is then too narrow.
         user, producer: None where no place of the sample belongs to the class, and where only blocks were labelled.
         places: of the sample, at which people saw it.
     """
@@ -163,21 +163,15 @@ def _of_places(told: AreaFigures, found: FigureOfPlaces | str, sample: Reference
     classes = []
     for number, code in enumerate(found.codes):
         area, interval = found.accuracy.area[number], found.intervals[number]
-        few = found.few[number]
-        lower, upper = (
-            (interval.lower, interval.upper)
-            if few
-            else (area.value - area.half_width, area.value + area.half_width)
-        )  # fmt: skip
         classes.append(
             ClassArea(
                 code=code,
                 mapped_ha=mapped.get(code, found.accuracy.mapped_area[number]),
                 estimate_ha=area.value + found.unassessed_mapped[number],
                 half_width_ha=area.half_width,
-                lower_ha=max(0.0, lower),
-                upper_ha=upper + found.unassessed_ha,
-                few=few,
+                lower_ha=interval.lower,
+                upper_ha=interval.upper + found.unassessed_ha,
+                few=found.few[number],
                 user=found.accuracy.user[number],
                 producer=found.accuracy.producer[number],
                 places=found.seen[number],

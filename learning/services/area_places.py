@@ -36,7 +36,7 @@ class FigureOfPlaces:
     """Estimates in hectares, for classes in the order of `codes`: those of the map, then others that people saw.
 
     Args:
-        intervals: of each class's area, that hold where few places decide; `few` says where.
+        intervals: of each class's area, that hold where few places decide too; `few` says where they do.
         seen: places at which people saw each class.
         unassessed_ha: ground of strata without two places; `unassessed_mapped` what the map has of each class there.
     """

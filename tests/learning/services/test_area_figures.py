@@ -63,7 +63,7 @@ def test_a_closed_sample_of_the_map_that_is_shown_gives_the_estimate_for_map_cla
     assert told.overall.value == pytest.approx(0.5 + 0.5 * (1 - wrong / 30))
 
 
-def test_where_few_places_decide_the_interval_that_is_published_is_the_wider_one():
+def test_the_interval_that_is_published_has_a_width_where_no_place_was_mapped_wrongly():
     prediction, sample = area_sample()
     answered(sample, as_mapped)
     counted(prediction)
