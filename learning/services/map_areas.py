@@ -75,7 +75,8 @@ def finish_map_areas(
     """
     prediction.areas.all().delete()
     there = set(Territory.objects.filter(pk__in=territories).values_list("pk", flat=True))
-    found = {None: whole, **{number: ground for number, ground in territories.items() if number in there}}
+    found: dict[int | None, CountedGround] = {None: whole}
+    found |= {number: ground for number, ground in territories.items() if number in there}
     return MapArea.objects.bulk_create(
         MapArea(
             prediction=prediction, territory_id=number, class_px=dict(ground.class_px), ground_px=ground.ground_px,

@@ -198,7 +198,8 @@ def close_sample(*, sample: ReferenceSample, closed_by: User | None, as_it_is: b
     sample.closed_at, sample.closed_by = timezone.now(), closed_by
     sample.save(update_fields=["closed_at", "closed_by"])
     if sample.kind == ReferenceSample.Kind.AREA:
-        for prediction in {sample.second_map, shown_prediction(sample.campaign)} - {None}:
+        shown = shown_prediction(sample.campaign)
+        for prediction in {sample.second_map, shown or sample.second_map}:
             want_map_areas(prediction=prediction)
     return sample
 
