@@ -12,4 +12,5 @@ MODULES = [
     "learning.jobs.artificialisation",
     "learning.jobs.releases",
     "learning.jobs.deposits",
+    "learning.jobs.map_areas",
 ]
