@@ -11,4 +11,5 @@ MODULES = [
     "learning.jobs.artificialisation",
     "learning.jobs.releases",
     "learning.jobs.deposits",
+    "learning.jobs.map_areas",
 ]

@@ -25,7 +25,7 @@ from learning.jobs.rows import Rows
 from learning.jobs.shards import SharedOut
 from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
-from learning.services import acquisition, map_changes, polygons, predictions
+from learning.services import acquisition, map_areas, map_changes, polygons, predictions
 from learning.services.holdout import holdout_windows
 from learning.services.map_requests import KIND as ON_REQUEST
 from learning.services.map_requests import shape_of
@@ -70,6 +70,7 @@ def predict(context: JobContext) -> dict[str, Any]:
         context.progress(COMPARED_END + (1 - COMPARED_END) * share, "Comparing the map with what people drew.")
     with contextlib.suppress(JobAlreadyRunning):  # delivered twice
         polygons.start_polygons(prediction=prediction)
+    map_areas.want_map_areas(prediction=prediction)
     return {
         "prediction": prediction.pk,
         "mean_entropy_nats": prediction.mean_entropy_nats,
