@@ -45,6 +45,11 @@ class SampledGround:
     areas_ha: list[float]
     states: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Row and column of each place."""
+        return list(zip(self.rows.tolist(), self.cols.tolist(), strict=True))
+
     def judge(self, state_of: StateOf) -> None:
         """Find out what the rule says of each place."""
         places = zip(self.seen.tolist(), self.rows.tolist(), self.cols.tolist(), strict=True)

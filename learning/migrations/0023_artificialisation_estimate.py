@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('learning', '0021_sample_units_mapped'),
+        ('learning', '0022_map_areas'),
     ]
 
     operations = [
