@@ -61,7 +61,7 @@ export interface ValidateModel {
   readonly actions: ValidateActions;
 }
 
-export function savedWords(status: OutboxStatus, language: string): string {
+export function savedWords(status: Omit<OutboxStatus, "aside">, language: string): string {
   if (status.state === "sign_in") return gettext("Signed out: sign in again in another tab, your answers are kept");
   if (status.state === "other_person") return gettext("Not sent: another account is signed in. Sign in again as yourself in another tab");
   if (status.state === "offline") return interpolate(gettext("Not sent: %(n)s answers kept in this browser, trying again"), { n: status.left });
@@ -74,7 +74,7 @@ export function savedWords(status: OutboxStatus, language: string): string {
   return interpolate(gettext("Saved on server at %(time)s"), { time });
 }
 
-const look = (state: OutboxStatus["state"]): string =>
+export const look = (state: OutboxStatus["state"]): string =>
   ({ saved: "saved", waiting: "dirty", sending: "saving", offline: "offline", sign_in: "error", other_person: "error", held: "error", unkept: "offline" })[state];
 
 function header(model: ValidateModel): TemplateResult {
