@@ -183,6 +183,41 @@ class InvalidSample(LearningError):
     code: ClassVar[str] = "invalid_sample"
 
 
+class NoSuchPlace(LearningUserError):
+    """The place of a sample is not there, or not for this person."""
+
+    code: ClassVar[str] = "not_found"
+    status = 404
+
+
+class SampleClosed(LearningUserError):
+    """The sample is closed: what it says is counted."""
+
+    code: ClassVar[str] = "sample_closed"
+    status = 409
+
+
+class SampleOpen(LearningUserError):
+    """A sample of this kind is open here, or this one cannot be closed yet."""
+
+    code: ClassVar[str] = "sample_open"
+    status = 409
+
+
+class InvalidAnswer(LearningUserError):
+    """What somebody says of a place cannot be used; nothing is kept of it."""
+
+    code: ClassVar[str] = "invalid_answer"
+    status = 422
+
+
+class NotDisputed(LearningUserError):
+    """Only a place whose answers differ is settled, and by somebody who did not answer there."""
+
+    code: ClassVar[str] = "not_disputed"
+    status = 409
+
+
 # --- raised by learning.services and learning.jobs -------------------------------------------------------------
 
 

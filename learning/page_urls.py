@@ -16,7 +16,9 @@ from learning import (
     release_documents,
     release_feeds,
     retraining_pages,
+    sample_pages,
     trust_pages,
+    usage_pages,
 )
 
 
@@ -58,7 +60,11 @@ urlpatterns = [
         map_request_pages.MapRequestsView.as_view(),
         name="map-requests",
     ),
+    path("campaigns/<slug:slug>/usage/", usage_pages.UsageView.as_view(), name="usage"),
+    path("campaigns/<slug:slug>/usage/<str:file>", usage_pages.artificialisation_file, name="artificialisation-file"),
     path("campaigns/<slug:slug>/import-model/", import_pages.ImportModelView.as_view(), name="import-model"),
+    path("campaigns/<slug:slug>/sample/", sample_pages.SamplesView.as_view(), name="samples"),
+    path("campaigns/<slug:slug>/sample/<int:sample_id>/", sample_pages.SampleView.as_view(), name="sample"),
     path(_TRUST, trust_pages.TrustView.as_view(), name="trust"),
     path(f"{_TRUST}alarms/<int:alarm_id>/dismiss/", trust_pages.DismissAlarmView.as_view(), name="dismiss-alarm"),
     path(f"{_TRUST}alarms/<int:alarm_id>/revert/", trust_pages.RevertForAlarmView.as_view(), name="trust-revert"),

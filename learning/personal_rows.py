@@ -10,5 +10,10 @@ ROWS: dict[str, PersonalRows] = {
     "learning.Release.created_by": PersonalRows(("campaign__slug", "version", "published_at")),
     "learning.Release.yanked_by": PersonalRows(("campaign__slug", "version", "yanked_at", "yank_reason")),
     "learning.ReleasedCredit.person": PersonalRows(("release__folder", "name"), deleted=True),
+    "learning.ReferenceSample.drawn_by": PersonalRows(("campaign__slug", "kind", "drawn_at")),
+    "learning.ReferenceSample.closed_by": PersonalRows(("campaign__slug", "kind", "closed_at")),
+    "learning.SampleAnswer.person": PersonalRows(
+        ("unit_id", "first_code", "second_code", "sureness", "settles", "seconds", "licence", "answered_at")
+    ),
     "learning.TrainingSet.frozen_by": PersonalRows(("campaign__slug", "number", "frozen_at")),
 }

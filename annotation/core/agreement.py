@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +107,20 @@ def coincidences(rasters: Sequence[UInt8Array], *, unlabelled: int = 0) -> Coinc
         count = (stack[:, paired] == value).sum(axis=0)
         totals[value] = int(count.sum())
         agreeing += float((count * (count - 1) / (labels - 1)).sum())
+    return Coincidences(totals, agreeing)
+
+
+def coincidences_of_units(units: Iterable[Sequence[Hashable]]) -> Coincidences:
+    """The coincidences of units that several people named, each unit the values they gave; see krippendorff_alpha."""
+    numbers: dict[Hashable, int] = {}
+    totals: Counter[int] = Counter()
+    agreeing = 0.0
+    for values in units:
+        if len(values) < 2:
+            continue
+        counts = Counter(numbers.setdefault(value, len(numbers)) for value in values)
+        totals += counts
+        agreeing += sum(count * (count - 1) for count in counts.values()) / (len(values) - 1)
     return Coincidences(totals, agreeing)
 
 

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from learning.api import change_views, import_views, map_views, report_views, retraining_views, validation_views, views
+from learning.api import (
+    change_views,
+    import_views,
+    map_views,
+    report_views,
+    retraining_views,
+    sample_views,
+    validation_views,
+    views,
+)
 
 urlpatterns = [
     path("changes/", change_views.ChangesView.as_view(), name="api-changes"),
@@ -10,6 +19,18 @@ urlpatterns = [
     path("tiles/<int:tile_id>/doubt/", views.DoubtView.as_view(), name="api-doubt"),
     path("campaigns/<slug:slug>/validate/", validation_views.NextToJudgeView.as_view(), name="api-validate"),
     path("tiles/<int:tile_id>/validations/", validation_views.VerdictsView.as_view(), name="api-validations"),
+    path("samples/<int:sample_id>/", sample_views.SampleView.as_view(), name="api-sample"),
+    path("samples/<int:sample_id>/next/", sample_views.NextUnitsView.as_view(), name="api-sample-next"),
+    path(
+        "samples/<int:sample_id>/units/<int:unit_id>/answers/",
+        sample_views.SampleAnswersView.as_view(),
+        name="api-sample-answers",
+    ),
+    path(
+        "samples/<int:sample_id>/units/<int:unit_id>/settled/",
+        sample_views.SettledView.as_view(),
+        name="api-sample-settled",
+    ),
     path("campaigns/<slug:slug>/reports/", report_views.ReportsView.as_view(), name="api-reports"),
     path("campaigns/<slug:slug>/training-runs/", views.TrainingRunsView.as_view(), name="api-training-runs"),
     path("campaigns/<slug:slug>/map/", map_views.MapView.as_view(), name="api-map"),

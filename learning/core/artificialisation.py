@@ -161,6 +161,9 @@ def parse_artificialisation_rule(text: str) -> ArtificialisationRule:
     exemptions = _members(rule["exemptions"], set(EXEMPTIONS), where="exemptions")
     criteria = _members(rule["criteria"], set(CRITERIA[1:]), where="criteria")
     precedence = _codes(rule["precedence"], where="precedence")
+    extraction = _codes(rule["extraction_usages"], where="extraction_usages", known=usages)
+    if not extraction:
+        raise InvalidArtificialisationRule("extraction_usages names none: name the usage of quarries.")
     if set(precedence) != PRECEDENCE:
         raise InvalidArtificialisationRule(f"precedence must order {', '.join(sorted(PRECEDENCE))}, not {precedence}.")
     return ArtificialisationRule(
@@ -177,7 +180,7 @@ def parse_artificialisation_rule(text: str) -> ArtificialisationRule:
         linear_width_m=_number(thresholds["linear_width_m"], where="linear_width_m"),
         building_covers=frozenset(_codes(rule["building_covers"], where="building_covers", known=where)),
         linear_usages=frozenset(_codes(rule["linear_usages"], where="linear_usages", known=usages)),
-        extraction_usages=frozenset(_codes(rule["extraction_usages"], where="extraction_usages", known=usages)),
+        extraction_usages=frozenset(extraction),
         exemptions={name: _exemption(exemptions[name], name, where) for name in EXEMPTIONS},
         precedence=precedence,
         polygon_minimum_m2=_number(polygons["minimum_m2"], where="minimum_m2"),

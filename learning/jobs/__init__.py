@@ -8,6 +8,7 @@ MODULES = [
     "learning.jobs.rows",
     "learning.jobs.polygons",
     "learning.jobs.blocks",
+    "learning.jobs.artificialisation",
     "learning.jobs.releases",
     "learning.jobs.deposits",
 ]

@@ -8,6 +8,7 @@ from learning.models.predictions import Prediction
 from learning.models.release_policies import ReleasePolicy
 from learning.models.releases import Release, ReleasedCredit, ReleasedLabel
 from learning.models.rounds import AcquisitionRound
+from learning.models.samples import ReferenceSample, SampleAnswer, SampleUnit
 from learning.models.training import (
     Evaluation,
     ModelOrigin,
@@ -28,11 +29,14 @@ __all__ = [
     "ModelOrigin",
     "PolygonMap",
     "Prediction",
+    "ReferenceSample",
     "Release",
     "ReleasePolicy",
     "ReleasedCredit",
     "ReleasedLabel",
     "RetrainingPolicy",
+    "SampleAnswer",
+    "SampleUnit",
     "TerritoryArtificialisation",
     "TrainedModel",
     "TrainingRun",

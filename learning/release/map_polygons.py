@@ -92,7 +92,7 @@ def write_map_parquet(path: Path, polygons: Iterable[Polygons], *, facts: MapFac
     """
     count = PolygonCount()
     with pq.ParquetWriter(path, SCHEMA, compression="zstd", version="2.6") as writer:
-        for table in _groups(_batches(polygons, facts, count)):
+        for table in whole_groups(_batches(polygons, facts, count), SCHEMA):
             writer.write_table(table, row_group_size=ROWS_PER_GROUP)
         if not count.polygons:
             raise InvalidContents("the map has no imagery, so there is no polygon to write; make the map again")
@@ -140,9 +140,9 @@ def _batch(found: Polygons, facts: MapFacts, count: PolygonCount) -> pa.RecordBa
     return pa.RecordBatch.from_arrays([*arrays, *geometry_columns(geometry, bounds)], schema=SCHEMA)
 
 
-def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+def whole_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """Batches put together to whole row groups, however many rows each has."""
-    kept = SCHEMA.empty_table()
+    kept = schema.empty_table()
     for batch in batches:
         kept = pa.concat_tables([kept, pa.Table.from_batches([batch])])
         while kept.num_rows >= ROWS_PER_GROUP:

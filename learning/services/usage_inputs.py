@@ -11,7 +11,6 @@ from typing import Any
 from django.contrib.gis.db.models.functions import AsWKB
 from django.contrib.gis.geos import Polygon
 from django.db.models import Max, QuerySet, Sum
-from pyproj import CRS
 
 from annotation.models import AnnotatedFeature, Annotation, Campaign, ImageryLayer, UsagePolygon, UsageSource
 from annotation.services.usage import usage_campaigns, usage_sources
@@ -50,8 +49,8 @@ class UsageInputs:
         """
         quarries = next((source for source in self.imported if source.kind == Kind.QUARRIES), None)
         if quarries is not None:
-            for code in sorted(self.rule.extraction_usages)[:1]:
-                yield self.rule.usage_value(code), self._imported(quarries, bounds_crs).get("", [])
+            extraction = min(self.rule.extraction_usages)
+            yield self.rule.usage_value(extraction), self._imported(quarries, bounds_crs).get("", [])
         for kind in reversed(self.rule.precedence):
             if kind == LABELS:
                 found = (self._labelled(campaign, bounds_crs) for campaign in self.campaigns)
@@ -70,18 +69,15 @@ class UsageInputs:
                     yield kind, self._imported(source, bounds_crs).get("", [])
 
     def _imported(self, source: UsageSource, bounds: tuple[float, float, float, float]) -> dict[str, list[bytes]]:
-        polygons = UsagePolygon.objects.filter(source=source, geometry__bboverlaps=self._box(bounds))
+        polygons = UsagePolygon.objects.filter(source=source, geometry__bboverlaps=Polygon.from_bbox(bounds))
         return _by_code(polygons.order_by("pk").annotate(wkb=AsWKB("geometry")).values_list("code", "wkb"))
 
     def _labelled(self, campaign: Campaign, bounds: tuple[float, float, float, float]) -> dict[str, list[bytes]]:
         revisions = Annotation.objects.filter(pk__in=_labels(campaign).values("pk")).values("head")
-        polygons = AnnotatedFeature.objects.filter(revision__in=revisions, geometry__bboverlaps=self._box(bounds))
+        polygons = AnnotatedFeature.objects.filter(
+            revision__in=revisions, geometry__bboverlaps=Polygon.from_bbox(bounds)
+        )
         return _by_code(polygons.order_by("pk").annotate(wkb=AsWKB("geometry")).values_list("class_code", "wkb"))
-
-    def _box(self, bounds: tuple[float, float, float, float]) -> Polygon:
-        box = Polygon.from_bbox(bounds)
-        box.srid = CRS.from_user_input(self.layer.crs).to_epsg() or 0
-        return box
 
 
 def usage_inputs(layer: ImageryLayer, rule: ArtificialisationRule) -> UsageInputs:

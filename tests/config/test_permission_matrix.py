@@ -28,6 +28,7 @@ from learning_rows import model_row
 from map_rows import evaluation
 from report_rows import report, territory
 from rest_framework.test import APIClient
+from sample_rows import bare_sample
 
 from annotation.api.scopes import TokenScope, scope_of
 from annotation.core.change import FoundCell
@@ -188,6 +189,7 @@ def build_world(folder: Path) -> World:
     export_path(export).write_bytes(b"zip")
     invited = invite(actor=maintainer, campaign=campaign, role="reviewer")
     job = enqueue_job(kind="count", payload={}, owner=a, campaign=campaign)
+    place = bare_sample(campaign)
     world = World(people, arguments={
         "slug": "camp", "grid": "web", "z": 0, "x": 0, "y": 0, "tile_id": submitted.tile.pk,
         "annotation_id": submitted.tile.annotations.get(annotator=a).pk, "token": submitted.token, "job_id": job.pk,
@@ -198,6 +200,7 @@ def build_world(folder: Path) -> World:
         "gold_id": gold.pk, "report_id": reported.public_id, "kind": commune.kind, "code": commune.code,
         "alarm_id": alarm.pk, "revert_id": reverted.pk, "provider_id": "oidc", "uidb36": "0", "key": "no-such-key",
         "pk": 1, "number": 1, "model_version": "camp-m9", "collection_id": "camp.annotations", "feature_id": "1.a",
+        "sample_id": place.sample_id, "unit_id": place.pk,
     })  # fmt: skip
     world.by_case = {
         "draft": {

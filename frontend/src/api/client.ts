@@ -120,7 +120,7 @@ async function call<T>(path: string, options: Call = {}): Promise<T | null> {
   }
 }
 
-async function need<T>(path: string, options: Call = {}): Promise<T> {
+export async function need<T>(path: string, options: Call = {}): Promise<T> {
   const answer = await call<T>(path, options);
   if (answer === null) throw new ApiError(204, "empty_answer", `Nothing at ${path}`);
   return answer;

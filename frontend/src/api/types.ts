@@ -258,6 +258,9 @@ export interface Boot {
   readonly area?: string | null;
   /** A submission that is to be reviewed or corrected. */
   readonly annotation?: number | null;
+  /** A sample whose places are answered, or settled where answers differ. */
+  readonly sample?: number | null;
+  readonly settle?: boolean;
   readonly language: "fr" | "en";
   readonly user: { readonly public_id?: string; readonly username?: string };
 }

@@ -95,6 +95,11 @@ export class MapView {
     this.observer.observe(element);
   }
 
+  /** The zoom at which a pixel of the image is one of the screen's. */
+  get nativeZoom(): number {
+    return this.layer.native_max_zoom;
+  }
+
   private setUpSheets(colours: ReadonlyMap<string, string>): void {
     const style = {
       colours: [...colours],

@@ -173,10 +173,10 @@ export class ChangeApp implements ChangeActions {
 
   private openTile({ tile, first }: Asked): Promise<unknown> {
     if (!this.images) return Promise.resolve();
-    const { first: earlier, second: later, locked } = this.images;
+    const { first: earlier, second: later } = this.images;
     const [x, y] = first.origin_px;
-    locked.place(later, { x: tile.origin_px[0], y: tile.origin_px[1], scale: 1 });
-    locked.place(earlier, { x, y, scale: first.scale });
+    // Layers of other pixels meet at zooms that are no whole steps.
+    if (first.scale !== 1) for (const { map } of this.views()) map.options.zoomSnap = 0;
     earlier.showTile(x, y, tile.tile_px * first.scale);
     later.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px);
     return Promise.all(this.views().map((view) => view.showImagery(this.state.view)));

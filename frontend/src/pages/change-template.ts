@@ -11,7 +11,7 @@ import type { Asked, DeskPhase } from "./change-desk";
 import { type Dates, dayWords, effectWords, kindWords, whyWords } from "./change-words";
 import { tileWords } from "./tile-words";
 import type { OutboxStatus } from "./validate-outbox";
-import { look, savedWords } from "./validate-template";
+import { savedLook, savedWords } from "./validate-template";
 
 export interface Picking {
   readonly kind: ChangeKind;
@@ -72,10 +72,13 @@ const nameIn = ({ campaign, language }: ChangeModel) => (code: string): string =
   return found ? found.name[language] || found.name.en : code;
 };
 
+/** A class's name without what stands in brackets after it. */
+const shortName = (name: string): string => name.replace(/ *\([^()]*\)$/, "");
+
 function label(model: ChangeModel, code: string): TemplateResult {
   if (code === "") return html`<span class="change-class quiet">${gettext("no label")}</span>`;
   const found = model.campaign.nomenclature.classes.find((c) => c.code === code);
-  return html`<span class="change-class">${swatch(found?.colour ?? "#888888")} <span>${nameIn(model)(code)}</span> <code>${code}</code></span>`;
+  return html`<span class="change-class" title=${nameIn(model)(code)}>${swatch(found?.colour ?? "#888888")} <span>${shortName(nameIn(model)(code))}</span> <code>${code}</code></span>`;
 }
 
 function header(model: ChangeModel): TemplateResult {
@@ -87,7 +90,7 @@ function header(model: ChangeModel): TemplateResult {
       <h1>${interpolate(title, { campaign: campaign.title })}</h1>
       ${asked ? html`<p>${tileWords(asked.tile)}</p>` : nothing}
     </div>
-    ${status ? html`<p class="save-state" role="status" data-testid="save-state" data-state=${look(status.state)}><span class="save-dot" aria-hidden="true"></span><span>${savedWords(status, language)}</span></p>` : nothing}
+    ${status ? html`<p class="save-state" role="status" data-testid="save-state" data-state=${savedLook(status.state)}><span class="save-dot" aria-hidden="true"></span><span>${savedWords(status, language)}</span></p>` : nothing}
     ${languageSwitch(language)}
     <div class="bar-actions">
       <button type="button" class="bar-icon" aria-label=${gettext("Keys")} data-testid="help" @click=${() => { actions.help(); }}>${icon("help")}</button>
@@ -103,7 +106,7 @@ function pane(model: ChangeModel, which: "first" | "second"): TemplateResult {
   const layer = desk.round?.pair[which];
   return html`<figure class="change-pane" data-date=${which}>
     <figcaption>
-      <span class="change-date"><b>${dates[which]}</b> <span class="quiet">${asked ? dayWords(day ?? null, language) : ""} · ${layer?.title ?? ""}</span></span>
+      <span class="change-date"><b>${dates[which]}</b> <span class="quiet">${asked ? dayWords(day ?? null, language) : ""}<span class="layer"> · ${layer?.title ?? ""}</span></span></span>
       ${cell ? label(model, which === "first" ? cell.first_code : cell.second_code) : nothing}
     </figcaption>
     <div class="change-pane-frame"><div class="map" data-pane=${which} data-testid=${`map-${which}`} tabindex="0" role="application"
@@ -118,7 +121,7 @@ function answers(model: ChangeModel, cell: ChangeCell): TemplateResult {
       ?disabled=${off || !isOffered(cell, kind)} aria-keyshortcuts=${String(i + 1)} @click=${(event: MouseEvent) => { actions.choose(kind, event.shiftKey); }}>
       ${icon(ICONS[kind])}
       <span class="answer-words"><b>${kindWords(kind, dates)}</b>
-        <span class="answer-effect">${isOffered(cell, kind) ? effectWords(cell, kind, { other: false }, dates, nameIn(model)) : gettext("there is no label to be wrong")}</span></span>
+        <span class="answer-effect">${isOffered(cell, kind) ? effectWords(cell, kind, { other: false }, dates, (code) => shortName(nameIn(model)(code))) : gettext("there is no label to be wrong")}</span></span>
       <kbd>${i + 1}</kbd></button>`)}</div>`;
 }
 
@@ -170,7 +173,7 @@ function aboutRound(round: ChangeRound): TemplateResult {
   return html`<dl class="facts">
     <dt>${first.title}</dt><dd>${first.vintage} · ${interpolate(gettext("%(gsd)s m per pixel"), { gsd: decimal(first.gsd_m, 3) })} · ${first.attribution}</dd>
     <dt>${second.title}</dt><dd>${second.vintage} · ${interpolate(gettext("%(gsd)s m per pixel"), { gsd: decimal(second.gsd_m, 3) })} · ${second.attribution}</dd>
-    ${round.source === "maps" ? html`<dt>${gettext("Maps compared")}</dt><dd><code>${round.first_map}</code> / <code>${round.second_map}</code></dd>` : nothing}
+    ${round.first_map ? html`<dt>${gettext("Maps compared")}</dt><dd><code>${round.first_map}</code> / <code>${round.second_map}</code></dd>` : nothing}
     <dt>${gettext("Round")}</dt><dd>${interpolate(gettext("%(n)s, with %(share)s of its tiles drawn at random"), { n: round.number, share: percent(round.control_share) })}</dd>
     <dt>${gettext("Settled")}</dt><dd>${interpolate(gettext("%(n)s of %(of)s places"), { n: round.counts.settled, of: round.counts.open + round.counts.review + round.counts.settled })}</dd>
   </dl>`;

@@ -173,3 +173,27 @@ export function validateKeys(): readonly Group[] {
     ]],
   ];
 }
+
+export function sampleKeys(): readonly Group[] {
+  return [
+    [gettext("Your answer"), [
+      ["1 … 9 0", gettext("It is this class")],
+      ["⇧ 1 … ⇧ 0", gettext("The eleventh class to the twentieth")],
+      ["/", gettext("Search a class")],
+      ["N Space", gettext("On the second image: the same as before")],
+      ["D", gettext("Not quite sure: said with your next answer")],
+      ["U", gettext("Cannot tell")],
+      ["Z ⌫", gettext("Take the last key back, then the last answer")],
+      ["Ctrl Z", gettext("Take the last key back, then the last answer")],
+      ["S", gettext("Leave this place for later")],
+    ]],
+    [gettext("View"), [
+      ["F", gettext("Back to the square")],
+      ["T", gettext("Next view of the image: colour, infrared, height…")],
+      ["+ -", gettext("Zoom")],
+      ["← ↑ → ↓", gettext("Move the image")],
+      ["I", gettext("Say the question again")],
+      ["?", gettext("This page")],
+    ]],
+  ];
+}

@@ -98,6 +98,39 @@ export function validateCommandOf(press: Press): ValidateCommand | null {
   return press.altKey ? null : (validateKeys[key] ?? null);
 }
 
+export type SampleCommand =
+  | "same" | "unsure" | "cannot-tell" | "take-back" | "skip" | "fit" | "next-view" | "ask-again" | "help" | "search"
+  | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down";
+
+const sampleKeys: Readonly<Record<string, SampleCommand>> = {
+  n: "same",
+  " ": "same",
+  d: "unsure",
+  u: "cannot-tell",
+  z: "take-back",
+  backspace: "take-back",
+  s: "skip",
+  f: "fit",
+  t: "next-view",
+  i: "ask-again",
+  "?": "help",
+  "/": "search",
+  "+": "zoom-in",
+  "=": "zoom-in",
+  "-": "zoom-out",
+  arrowleft: "pan-left",
+  arrowright: "pan-right",
+  arrowup: "pan-up",
+  arrowdown: "pan-down",
+};
+
+/** From a key press to what the page does where places of a sample are answered. */
+export function sampleCommandOf(press: Press): SampleCommand | null {
+  const key = press.key.toLowerCase();
+  if (press.ctrlKey || press.metaKey) return key === "z" ? "take-back" : null;
+  return press.altKey ? null : (sampleKeys[key] ?? null);
+}
+
 export type ChangeCommand =
   | "take-back" | "copy-all" | "swipe" | "left" | "right" | "outline" | "fit" | "next-view" | "ask-again" | "help"
   | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down";

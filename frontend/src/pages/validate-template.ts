@@ -74,7 +74,7 @@ export function savedWords(status: Omit<OutboxStatus, "aside">, language: string
   return interpolate(gettext("Saved on server at %(time)s"), { time });
 }
 
-export const look = (state: OutboxStatus["state"]): string =>
+export const savedLook = (state: OutboxStatus["state"]): string =>
   ({ saved: "saved", waiting: "dirty", sending: "saving", offline: "offline", sign_in: "error", other_person: "error", held: "error", unkept: "offline" })[state];
 
 function header(model: ValidateModel): TemplateResult {
@@ -85,7 +85,7 @@ function header(model: ValidateModel): TemplateResult {
       <h1>${interpolate(gettext("Check · %(campaign)s"), { campaign: campaign.title })}</h1>
       ${place ? html`<p>${place}</p>` : nothing}
     </div>
-    <p class="save-state" role="status" data-testid="save-state" data-state=${look(status.state)}><span class="save-dot" aria-hidden="true"></span><span>${savedWords(status, language)}</span></p>
+    <p class="save-state" role="status" data-testid="save-state" data-state=${savedLook(status.state)}><span class="save-dot" aria-hidden="true"></span><span>${savedWords(status, language)}</span></p>
     ${languageSwitch(language)}
     <div class="bar-actions">
       <button type="button" class="bar-icon" aria-label=${gettext("Keys")} data-testid="help" @click=${() => { actions.help(); }}>${icon("help")}</button>

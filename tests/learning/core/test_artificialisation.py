@@ -109,6 +109,7 @@ def changed(**changes: Any) -> str:
         (changed(thresholds={"patch_m2": -1, "building_m2": 50, "linear_width_m": 5}), "patch_m2 must be a number"),
         (changed(precedence=["labels"]), "precedence must order labels, usage"),
         (changed(building_covers=["CS9"]), "'CS9'"),
+        (changed(extraction_usages=[]), "extraction_usages names none"),
         (changed(title={"fr": "x", "en": " "}), "title needs a text"),
     ],
 )

@@ -1,0 +1,97 @@
+"""Pages of samples: what there is to answer, and where it is answered."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.generic import TemplateView
+
+from annotation.errors import UserError
+from annotation.models import Campaign
+from annotation.page_errors import refusal_in_words
+from annotation.services.people import role_in
+from annotation.views import WorkspaceView
+from learning.errors import NoSuchPlace
+from learning.models import ReferenceSample
+from learning.services.samples import agreement, close_sample, disputed_for, open_for, resolve, sample_for
+
+
+class SamplesView(LoginRequiredMixin, TemplateView):
+    """The samples of a campaign that one reviews; to anyone else the page does not exist."""
+
+    template_name = "learning/samples.html"
+
+    def _campaign(self) -> Campaign:
+        found = Campaign.objects.reviewed_by(self.request.user).filter(slug=self.kwargs["slug"]).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Each sample with how far it is, newest first."""
+        campaign, user = self._campaign(), cast(User, self.request.user)
+        samples = campaign.reference_samples.select_related("pair__first", "pair__second", "campaign__layer")
+        return super().get_context_data(
+            campaign=campaign,
+            rows=[_row(sample, user) for sample in samples],
+            maintains=role_in(campaign=campaign, user=user) == "maintainer",
+            **kwargs,
+        )
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        """Close a sample (maintainers)."""
+        campaign, user = self._campaign(), cast(User, request.user)
+        number = request.POST.get("sample", "")
+        sample = campaign.reference_samples.filter(
+            pk=int(number) if number.isascii() and number.isdigit() else 0
+        ).first()
+        if sample is None or role_in(campaign=campaign, user=user) != "maintainer":
+            raise Http404
+        try:
+            close_sample(sample=sample, closed_by=user, as_it_is=request.POST.get("as_it_is") == "1")
+        except UserError as refusal:
+            messages.error(request, refusal_in_words(refusal))
+        else:
+            messages.success(request, _("The sample is closed: its figures can be computed."))
+        return redirect("samples", slug=slug)
+
+
+def _row(sample: ReferenceSample, user: User) -> dict[str, Any]:
+    places = resolve(sample)
+    states = [place.state for place in places]
+    return {
+        "sample": sample,
+        "places": len(places),
+        "agreed": states.count("agreed"),
+        "waiting": states.count("open"),
+        "disputed": states.count("disputed"),
+        "mine": len(open_for(places, user)),
+        "to_settle": len(disputed_for(places, user)),
+        "alpha": agreement(places),
+    }
+
+
+class SampleView(WorkspaceView):
+    """Where the places of a sample are answered, and with ?settle=1 those whose answers differ are settled."""
+
+    template_name = "learning/sample.html"
+
+    def get_context_data(self, *, slug: str = "", sample_id: int = 0, **kwargs: Any) -> dict[str, Any]:
+        """For reviewers only; to anyone else the page does not exist."""
+        user = cast(User, self.request.user)
+        try:
+            sample = sample_for(sample_id=sample_id, user=user)
+        except NoSuchPlace:
+            raise Http404 from None
+        if sample.campaign.slug != slug:
+            raise Http404
+        context = super().get_context_data(slug=slug, **kwargs)
+        maintains = role_in(campaign=sample.campaign, user=user) == "maintainer"
+        context["boot"] |= {"sample": sample.pk, "settle": maintains and self.request.GET.get("settle") == "1"}
+        return context

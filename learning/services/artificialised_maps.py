@@ -1,0 +1,111 @@
+"""Maps of artificialised ground: queued for a map of cover, kept with what was counted on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from annotation.models import Job, MappingEntry, NomenclatureMapping, Territory
+from annotation.services.jobs import enqueue_job
+from learning.core.artificialisation import DEFAULT_RULE, ArtificialisationRule, shipped_artificialisation_rule
+from learning.errors import NoClassMap, NoCoverMapping
+from learning.models import ArtificialisationMap, Prediction, TerritoryArtificialisation
+from learning.services.usage_inputs import UsageInputs
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+KIND = "artificialise"
+
+#: [cover, usage, state, criterion, pixels], as ArtificialisationMap.counts.
+Counts = Sequence[Sequence[str | int]]
+
+
+def start_artificialisation(*, prediction: Prediction, rule: str = DEFAULT_RULE, actor: User | None = None) -> Job:
+    """Queue the artificialised ground of a ready map, from what is known of usage when the job begins.
+
+    Raises: NoClassMap: the map is not ready. NoCoverMapping. InvalidArtificialisationRule. JobAlreadyRunning.
+    """
+    if prediction.state != Prediction.State.READY or "class.tif" not in prediction.files:
+        raise NoClassMap(f"The map of {prediction.model.version} is not there yet: wait for it to be made.")
+    asked = shipped_artificialisation_rule(rule)
+    covers_of(prediction, asked)
+    return enqueue_job(
+        kind=KIND,
+        payload={"prediction": prediction.pk, "rule": asked.code},
+        owner=actor,
+        campaign=prediction.model.campaign,
+        key=prediction.folder,
+    )
+
+
+def covers_of(prediction: Prediction, rule: ArtificialisationRule) -> list[str | None]:
+    """The cover that each class of a map is, in its order: its own code, else what its nomenclature's mapping takes by
+    default, else that of the nearest class above it; None where there is none.
+
+    Raises: NoCoverMapping: there is neither such a code nor a mapping.
+    """
+    nomenclature = prediction.model.campaign.nomenclature
+    parents = dict(nomenclature.classes.values_list("code", "parent_code"))
+    mapping = NomenclatureMapping.objects.filter(source=nomenclature, target__code=rule.cover).order_by("-pk").first()
+    defaults: dict[str, str] = {}
+    if mapping is not None:
+        entries = MappingEntry.objects.filter(mapping=mapping, is_default=True)
+        defaults = dict(entries.values_list("source_code", "target_code"))
+    elif nomenclature.code != rule.cover:
+        raise NoCoverMapping(
+            f"No mapping leads from {nomenclature} to {rule.cover}: add one to the nomenclatures' mappings, and run "
+            "`manage.py load_nomenclatures`."
+        )
+
+    def cover(code: str) -> str | None:
+        for candidate in (code, *_above(code, parents)):
+            found = candidate if candidate in rule.where else defaults.get(candidate)
+            if found in rule.where:
+                return found
+        return None
+
+    return [cover(code) for code in prediction.model.class_codes]
+
+
+def _above(code: str, parents: Mapping[str, str]) -> list[str]:
+    above: list[str] = []
+    while parent := parents.get(above[-1] if above else code):
+        above.append(parent)
+    return above
+
+
+@transaction.atomic
+def finish_artificialisation(
+    *,
+    prediction: Prediction,
+    inputs: UsageInputs,
+    counts: Counts,
+    territories: Mapping[int, tuple[Counts, int]],
+    files: dict[str, dict[str, Any]],
+    job: Job | None,
+) -> ArtificialisationMap:
+    """Write down that a map of artificialised ground is there, in the place of the one made before of the same map.
+
+    Args:
+        territories: by the territory's key, its counts, and the pixels of all of its ground.
+        files: name → {"sha256", "bytes"}, in place.
+    """
+    made, _created = ArtificialisationMap.objects.update_or_create(
+        prediction=prediction,
+        defaults={
+            "rule": inputs.rule.code, "rule_version": inputs.rule.version, "usage": inputs.sources,
+            "usage_sha256": inputs.sha256, "counts": counts, "files": files, "job": job, "finished_at": timezone.now(),
+        },
+    )  # fmt: skip
+    made.territories.all().delete()
+    there = set(Territory.objects.filter(pk__in=territories).values_list("pk", flat=True))
+    TerritoryArtificialisation.objects.bulk_create(
+        TerritoryArtificialisation(map=made, territory_id=number, counts=found, ground_px=ground_px)
+        for number, (found, ground_px) in territories.items()
+        if number in there
+    )
+    return made
