@@ -32,7 +32,7 @@ from sample_rows import bare_sample
 
 from annotation.api.scopes import TokenScope, scope_of
 from annotation.core.change import FoundCell
-from annotation.models import ApiToken, Job, TeamMember, TrustAlarm, VintagePair
+from annotation.models import ApiToken, ClassChange, Job, TeamMember, TrustAlarm, VintagePair
 from annotation.querysets import AnnotationQuerySet, CampaignQuerySet, JobQuerySet
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.change_queue import claim_change_tickets
@@ -216,6 +216,7 @@ def build_world(folder: Path) -> World:
         "requested": {"prediction_id": map_on_request(campaign), "file": "class.tif"},
         "absent": {"prediction_id": 10**9, "file": "class.tif"},
         "ruled": {},
+        "changed": {"number": change_of_classes(campaign)},
         "judged": {"number": 9, "tile_id": model_with_errors(campaign)},
     }
     world.arguments |= compared_ground(campaign, a)
@@ -248,6 +249,12 @@ def gold_of(campaign: Any, labels: Any, reviewer: Any, maintainer: Any) -> Any:
         annotation_id=labels.pk, reviewer=reviewer, verdict="accept", operation_id=uuid.uuid4(), expected_version=1
     )
     return mark_gold(campaign=campaign, annotation_id=labels.pk, actor=maintainer)
+
+
+def change_of_classes(campaign: Any) -> int:
+    """A planned change of classes, by its id."""
+    planned = ClassChange.objects.create(campaign=campaign, before=campaign.nomenclature, plan=[], reason="Who may?")
+    return int(planned.pk)
 
 
 def model_with_errors(campaign: Any) -> int:
