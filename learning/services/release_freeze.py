@@ -287,6 +287,7 @@ def nomenclature_info(campaign: Campaign) -> NomenclatureInfo:
             )
             for item in items
         ),
+        extends=None if tree.extends is None else (tree.extends.code, tree.extends.version),
     )
 
 
