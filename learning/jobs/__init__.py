@@ -3,6 +3,7 @@
 MODULES = [
     "learning.jobs.training",
     "learning.jobs.judging",
+    "learning.jobs.class_changes",
     "learning.jobs.imports",
     "learning.jobs.prediction",
     "learning.jobs.rows",

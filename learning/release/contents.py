@@ -71,13 +71,14 @@ class ClassInfo:
 
 @dataclass(frozen=True, slots=True)
 class NomenclatureInfo:
-    """The class tree in force."""
+    """The class tree in force; `extends` is code and version of the national one that it refines, if it is a theme."""
 
     code: str
     version: str
     title: Mapping[str, str]
     source: str
     classes: tuple[ClassInfo, ...]
+    extends: tuple[str, str] | None = None
 
     @property
     def raster_values(self) -> dict[str, int]:
