@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('learning', '0022_map_areas'),
+        ('learning', '0023_artificialisation_estimate'),
     ]
 
     operations = [
