@@ -519,6 +519,13 @@ class NomenclatureChanged(Conflict):
     code: ClassVar[str] = "nomenclature_changed"
 
 
+class NotComparable(UserError):
+    """Two layers cannot be held against each other."""
+
+    code: ClassVar[str] = "not_comparable"
+    status: ClassVar[int] = 422
+
+
 class CannotChangeClasses(UserError):
     """A plan of class changes does not fit the classes as they are."""
 

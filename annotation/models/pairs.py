@@ -16,6 +16,14 @@ class VintagePair(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # How far the second lies from the first on the ground, and within what 95 % of the windows lie of that.
+    shift_east_m = models.FloatField(null=True, blank=True)
+    shift_south_m = models.FloatField(null=True, blank=True)
+    shift_spread_m = models.FloatField(null=True, blank=True)
+    windows_measured = models.PositiveSmallIntegerField(default=0)
+    windows_looked_at = models.PositiveSmallIntegerField(default=0)
+    measured_at = models.DateTimeField(null=True, blank=True)
+    measured_from = models.JSONField(default=list)  # SHA-256 of both layers' pixels then
 
     class Meta:
         ordering = ["pk"]

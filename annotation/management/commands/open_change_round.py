@@ -26,7 +26,8 @@ class Command(BaseCommand):
         pair = VintagePair.objects.filter(first__slug=options["first"], second=campaign[0].layer).first()
         if pair is None:
             raise CommandError(
-                f"Layers {options['first']!r} and {campaign[0].layer.slug!r} are not a pair yet: pair them."
+                f"Layers {options['first']!r} and {campaign[0].layer.slug!r} are not a pair yet: run "
+                f"`manage.py pair_layers {options['first']} {campaign[0].layer.slug}` first."
             )
         actor = None
         if options["maintainer"]:
