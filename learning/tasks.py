@@ -6,8 +6,9 @@ import logging
 
 from celery import shared_task
 
+from annotation.errors import JobAlreadyRunning
 from annotation.models import Campaign
-from learning.services import release_schedule, releases, scheduling, submission_checks
+from learning.services import release_schedule, releases, scheduling, submission_checks, territory_figures
 
 log = logging.getLogger(__name__)
 
@@ -39,3 +40,13 @@ def consider_releases() -> None:
 def sweep_releases() -> None:
     """Clear away releases whose making ended half-way."""
     releases.sweep_releases()
+
+
+@shared_task(name="learning.tasks.count_territories")  # type: ignore[untyped-decorator]
+def count_territories() -> None:
+    """Count anew what the pages of territories show."""
+    for campaign in territory_figures.campaigns_with_territories():
+        try:
+            territory_figures.start_territory_figures(campaign=campaign)
+        except JobAlreadyRunning:
+            log.info("territories of campaign %s are being counted already", campaign.slug)
