@@ -185,6 +185,14 @@ def draw_units(
     return [drawn[at] for at in rng.permutation(len(drawn))]
 
 
+def codes_at(path: Path, places: Sequence[tuple[float, float]]) -> list[str]:
+    """The class code that a map has at each place, given in its CRS; "" where it has none."""
+    with rasterio.open(path, driver="GTiff") as dataset:
+        codes = ["", *_codes(dataset)]
+        values = [int(value[0]) for value in dataset.sample(places, indexes=1)]
+    return [codes[value] if value < len(codes) else "" for value in values]
+
+
 def _codes(dataset: Any) -> list[str]:
     tag = dataset.tags().get("CLASS_CODES")
     if tag is None:

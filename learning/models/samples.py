@@ -71,6 +71,12 @@ class SampleUnit(models.Model):
     col = models.PositiveIntegerField()
     inclusion_probability = models.FloatField()
     location = models.PointField(srid=4326)  # its centre
+    # What the maps say at its centre, by code; never shown to those who answer. Empty: not known.
+    first_mapped = models.CharField(max_length=60, blank=True)
+    second_mapped = models.CharField(max_length=60, blank=True)
+    # When its ground was photographed; null: no layer says it.
+    first_acquired_on = models.DateField(null=True, blank=True)
+    second_acquired_on = models.DateField(null=True, blank=True)
 
     class Meta:
         ordering = ["sample", "number"]

@@ -17,10 +17,12 @@ from learning.core.sample_frame import (
     CHANGE_STRATA,
     FEWEST_A_STRATUM,
     OUTSIDE,
+    DrawnUnit,
     Strata,
     allocate,
     change_table,
     class_table,
+    codes_at,
     draw_units,
     strata_blocks,
     stratum_sizes,
@@ -29,6 +31,7 @@ from learning.errors import NoPrediction, SampleOpen
 from learning.models import Prediction, ReferenceSample, SampleUnit
 from learning.services.counted_classes import counted_classes
 from learning.services.predictions import shown_prediction
+from learning.services.sample_windows import ground_at, layers_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -101,18 +104,30 @@ def _draw(
     sample.strata = _strata(sizes, wanted, names, place_m2=(sample.unit_px * campaign.layer.gsd_m) ** 2)
     ground_m2 = campaign.layer.width * campaign.layer.height * campaign.layer.gsd_m**2
     sample.outside_m2 = ground_m2 - sum(stratum["area_m2"] for stratum in sample.strata)
-    grid, half = campaign.layer.pixel_grid, sample.unit_px / 2
     with transaction.atomic():
         sample.save()
-        SampleUnit.objects.bulk_create(
-            SampleUnit(
-                sample=sample, number=number, stratum=unit.stratum, row=unit.row, col=unit.col,
-                inclusion_probability=unit.probability,
-                location=Point(*grid.to_lonlat(unit.col + half, unit.row + half), srid=4326),
-            )
-            for number, unit in enumerate(drawn, start=1)
-        )  # fmt: skip
+        SampleUnit.objects.bulk_create(_units(sample, drawn))
     return sample
+
+
+def _units(sample: ReferenceSample, drawn: Sequence[DrawnUnit]) -> list[SampleUnit]:
+    """The rows of drawn places, with what the maps say there and when the ground was photographed."""
+    grid, middle, half = sample.campaign.layer.pixel_grid, sample.unit_px // 2 + 0.5, sample.unit_px / 2
+    centres = [grid.to_crs_xy(unit.col + middle, unit.row + middle) for unit in drawn]
+    later = codes_at(_classes(sample.second_map), centres)
+    earlier = codes_at(_classes(sample.first_map), centres) if sample.first_map else [""] * len(drawn)
+    made = []
+    for number, (unit, first, second) in enumerate(zip(drawn, earlier, later, strict=True), start=1):
+        row = SampleUnit(
+            sample=sample, number=number, stratum=unit.stratum, row=unit.row, col=unit.col,
+            inclusion_probability=unit.probability, first_mapped=first, second_mapped=second,
+            location=Point(*grid.to_lonlat(unit.col + half, unit.row + half), srid=4326),
+        )  # fmt: skip
+        days = [ground_at(layer, row, sample) for layer in layers_of(sample)]
+        row.second_acquired_on = days[-1]
+        row.first_acquired_on = days[0] if sample.pair else None
+        made.append(row)
+    return made
 
 
 def _strata(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.contrib.gis.geos import Polygon
@@ -22,10 +23,16 @@ def window_on(layer: ImageryLayer, unit: SampleUnit, sample: ReferenceSample) ->
     side = max(1, round(sample.unit_px * own.gsd_m / layer.gsd_m))
     x, y = own.pixel_grid.to_crs_xy(unit.col, unit.row)
     a, _b, c, _d, e, f = layer.transform
-    west, north = own.pixel_grid.to_lonlat(unit.col, unit.row)
-    east, south = own.pixel_grid.to_lonlat(unit.col + sample.unit_px, unit.row + sample.unit_px)
     return {
         "origin_px": [round((x - c) / a), round((y - f) / e)],
         "side_px": side,
-        "acquired_on": ground_acquired_on(layer, Polygon.from_bbox((west, south, east, north))),
+        "acquired_on": ground_at(layer, unit, sample),
     }
+
+
+def ground_at(layer: ImageryLayer, unit: SampleUnit, sample: ReferenceSample) -> date | None:
+    """The day on which a place was photographed for a layer, where it knows it."""
+    own, side = sample.campaign.layer.pixel_grid, sample.unit_px
+    west, north = own.to_lonlat(unit.col, unit.row)
+    east, south = own.to_lonlat(unit.col + side, unit.row + side)
+    return ground_acquired_on(layer, Polygon.from_bbox((west, south, east, north)))

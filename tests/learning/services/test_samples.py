@@ -43,6 +43,9 @@ def test_a_sample_of_change_has_its_strata_counted_and_its_places_drawn_in_them(
     assert [unit.number for unit in units] == list(range(1, 13))
     assert all((unit.col >= 512) == (unit.stratum == 3) for unit in units)
     assert {unit.inclusion_probability for unit in units} == {6 / 32768}
+    assert {(unit.first_mapped, unit.second_mapped, unit.stratum) for unit in units} == {
+        (BUILT, BUILT, 0), (BUILT, GRASS, 3),
+    }  # fmt: skip
     west, south, east, north = sample.campaign.layer.pixel_grid.bounds_wgs84
     assert all(west < unit.location.x < east and south < unit.location.y < north for unit in units)
 
@@ -238,3 +241,27 @@ def test_a_campaign_that_is_closed_takes_no_answer() -> None:
     Campaign.objects.filter(pk=sample.campaign_id).update(state="closed")
     with pytest.raises(CampaignClosed):
         say(sample.units.first(), ana, BUILT, BUILT)
+
+
+def test_places_know_the_day_of_their_ground_at_each_date() -> None:
+    from datetime import date
+
+    pair = two_vintages()
+    pair.second.acquired_on = date(2022, 6, 3)
+    pair.second.save()
+    days = change_sample(pair).units.values_list("first_acquired_on", "second_acquired_on").distinct()
+    assert list(days.order_by()) == [(None, date(2022, 6, 3))]
+
+
+def test_a_sample_is_drawn_by_a_command_that_names_what_there_is_to_pair(capsys: pytest.CaptureFixture[str]) -> None:
+    from django.core.management import CommandError, call_command
+
+    pair = two_vintages()
+    slug = Campaign.objects.get(layer=pair.second).slug
+    with pytest.raises(CommandError, match=f"paired with it: {pair.first.slug}"):
+        call_command("draw_change_sample", campaign=slug, earlier="nothing")
+    call_command("draw_change_sample", campaign=slug, earlier=pair.first.slug, places=20, fewest=5, unit_px=4, seed=3)
+    sample = ReferenceSample.objects.get()
+    told = capsys.readouterr().out
+    assert f"/campaigns/{slug}/sample/{sample.pk}/" in told and "2.10 ha" in told
+    assert sample.counted[BUILT] is True and sample.counted[GRASS] is None, "as the decree's rule says"
