@@ -9,6 +9,7 @@ from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 from django.views.generic import ListView, TemplateView
@@ -27,6 +28,7 @@ from learning.territory_shown import (
     review_shown,
 )
 from learning.territory_tables import TABLES, table_csv
+from learning.territory_words import NOT_ASSESSED
 
 PER_PAGE = 60
 LONGEST_WORDS = 100
@@ -49,9 +51,7 @@ class TerritoryListView(ListView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """What was asked for stays in the form."""
-        given = asked(self.request)
-        query = "".join(f"{name}={value}&" for name, value in given.items() if value)
-        return super().get_context_data(asked=given, query=query, kinds=Territory.Kind.choices, **kwargs)
+        return super().get_context_data(asked=asked(self.request), kinds=Territory.Kind.choices, **kwargs)
 
 
 def asked(request: HttpRequest) -> dict[str, str]:
@@ -107,13 +107,14 @@ class TerritoryView(TemplateView):
             },
             "areas": areas_shown(document),
             "changes": changes_shown(document),
+            "no_pair": NOT_ASSESSED["no_pair"],
             "artificialisation": artificialisation_shown(document),
             "review": review_shown(document),
             "releases": list(
                 Release.objects.standing().filter(campaign=campaign).order_by("-published_at")[:RELEASES_SHOWN]
             ),
-            "tables": list(TABLES),
             "page_url": self.request.build_absolute_uri(),
+            "method_url": self.request.build_absolute_uri(reverse("method")),
             "boot": boot_of(territory, row),
         }
 
@@ -205,5 +206,3 @@ class MethodView(TemplateView):
     def get_template_names(self) -> list[str]:
         """French, or English for everybody else."""
         return [f"learning/method_{'fr' if (get_language() or '').startswith('fr') else 'en'}.html"]
-
-

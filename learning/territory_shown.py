@@ -80,7 +80,7 @@ def areas_shown(document: Document) -> dict[str, Any]:
 
 
 def _is_there(one: Mapping[str, Any]) -> bool:
-    return bool(one["mapped_ha"]) or bool(one["upper_ha"]) and one["estimate_ha"] is not None
+    return bool(one["mapped_ha"]) or (bool(one["upper_ha"]) and one["estimate_ha"] is not None)
 
 
 def _class_row(one: Mapping[str, Any], named: Mapping[str, Any], ground: float, top: float) -> dict[str, Any]:

@@ -69,7 +69,19 @@ def _change(document: Document) -> Iterator[Row]:
                 ]  # fmt: skip
         for name in ("first_wrong", "second_wrong"):
             ha = found[name]
-            yield [*start, name, "figure", "", "", ha["value"], ha["lower"], ha["upper"], *[None] * 3, ha["units"], *end]
+            yield [
+                *start,
+                name,
+                "figure",
+                "",
+                "",
+                ha["value"],
+                ha["lower"],
+                ha["upper"],
+                *[None] * 3,
+                ha["units"],
+                *end,
+            ]
         for change in found["classes"]:
             ha = change["ha"]
             yield [

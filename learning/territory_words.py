@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 NOT_ASSESSED = {
     "no_map": _("This campaign has no published map yet: there is nothing to measure."),
     "no_sample": _(
-        "Nobody has checked this map at places drawn at random. Counting the pixels of a map also counts its errors, so "
-        "no area is given as an estimate. It can be given once a maintainer draws a sample and people answer it."
+        "Nobody has checked this map at places drawn at random. Counting the pixels of a map also counts its errors, "
+        "so no area is given as an estimate. It can be given once a maintainer draws a sample and people answer it."
     ),
     "sample_open": _(
         "Places were drawn at random and people are answering them now. The figures come once the sample is closed."
@@ -20,8 +20,8 @@ NOT_ASSESSED = {
         "sample, or one drawn for this territory, would change that. Figures of a larger territory may exist."
     ),
     "few_blocks": _(
-        "Too few blocks of control tiles have been labelled for an estimate. More control tiles, or a sample of places, "
-        "would change that."
+        "Too few blocks of control tiles have been labelled for an estimate. More control tiles, or a sample of "
+        "places, would change that."
     ),
     "holdout_unfinished": _("The control tiles are still being labelled. The figures come once all of them are."),
     "outside": _("The imagery of this campaign shows nothing of this territory."),
@@ -36,7 +36,8 @@ NOT_ASSESSED = {
 NO_ARTIFICIALISATION = {
     "no_map": NOT_ASSESSED["no_map"],
     "not_computed": _(
-        "The artificialised ground of this map has not been computed. An operator computes it with manage.py artificialise."
+        "The artificialised ground of this map has not been computed. An operator computes it with manage.py "
+        "artificialise."
     ),
     "territory_unknown": _(
         "This territory was not counted when the artificialised ground was computed. Computing it again changes that."

@@ -11,16 +11,18 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from django.contrib.gis.geos import MultiPolygon, Polygon
-from django.db.models import Max, Min
+from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.db.models import Max, Min, Q, QuerySet
 from django.utils import timezone
 from pyproj import Geod
 
-from annotation.models import Campaign, ImageryLayer, Job, MosaicPiece, SourceFile, Territory
+from annotation.models import Campaign, ImageryLayer, Job, MosaicPiece, SourceFile, Territory, VintagePair
+from annotation.pictures import outline_of
 from annotation.services.coverage import Seen, coverage_of
 from annotation.services.jobs import enqueue_job
 from learning.models import TerritoryFigures
-from learning.services.artificialisation import ArtificialisationFigures, artificialisation_figures
+from learning.services.artificialisation import artificialisation_figures
+from learning.services.change_figures import ChangeFigures, change_figures
 from learning.services.evaluations import json_safe
 from learning.services.map_requests import shape_of, territories_on
 from learning.services.predictions import shown_prediction
@@ -65,9 +67,11 @@ def figures_document(*, campaign: Campaign, territory: Territory, seen: Seen) ->
         } if prediction else None,
         "ground": _ground(campaign.layer, territory),
         "review": _review(campaign, territory, seen),
-        "artificialisation": _artificialisation(
-            artificialisation_figures(campaign=campaign, territory=territory)
-        ),
+        "area": _area(),
+        "changes": [
+            _change(change_figures(pair=pair, territory=territory)) for pair in _pairs(campaign.layer, territory)
+        ],
+        "artificialisation": _plain(asdict(artificialisation_figures(campaign=campaign, territory=territory))),
     }  # fmt: skip
     safe: Document = json_safe(document)
     return safe
@@ -87,7 +91,7 @@ def kept_figures(territory: Territory) -> list[TerritoryFigures]:
     return sorted(rows, key=lambda row: (-row.campaign.layer.vintage, -row.campaign_id))
 
 
-def area_ha(boundary: MultiPolygon | Polygon) -> float:
+def area_ha(boundary: GEOSGeometry) -> float:
     """Area of a boundary in longitude and latitude, in ha, on the ellipsoid (WGS 84)."""
     m2, _perimeter = _EARTH.geometry_area_perimeter(shape_of(boundary))
     return abs(float(m2)) / M2_PER_HA
@@ -96,7 +100,8 @@ def area_ha(boundary: MultiPolygon | Polygon) -> float:
 def _ground(layer: ImageryLayer, territory: Territory) -> dict[str, float]:
     """The territory's ground, and how much of it the layer's outline holds."""
     whole = area_ha(territory.boundary)
-    outline = layer.footprint or Polygon.from_bbox(layer.pixel_grid.bounds_wgs84)
+    ring = list(map(layer.pixel_grid.to_lonlat, *outline_of(layer)))
+    outline = layer.footprint or Polygon([*ring, ring[0]])
     outline.srid = 4326
     covered = territory.boundary.intersection(outline)
     return {"territory_ha": whole, "imagery_ha": min(whole, area_ha(covered)) if not covered.empty else 0.0}
@@ -151,8 +156,41 @@ def _review(campaign: Campaign, territory: Territory, seen: Seen) -> dict[str, i
     }
 
 
-def _artificialisation(figures: ArtificialisationFigures) -> dict[str, Any]:
-    return _plain(asdict(figures))
+def _area() -> dict[str, Any]:
+    """No estimate, and no count of the map's pixels in its place."""
+    return {"status": "not_assessed", "reason": "no_sample", "classes": []}
+
+
+def _pairs(layer: ImageryLayer, territory: Territory) -> QuerySet[VintagePair]:
+    """Pairs of which a layer is the later, where the earlier one covers some of the territory as well."""
+    ground = territory.boundary
+    return (
+        VintagePair.objects.filter(
+            Q(first__footprint__intersects=ground) | Q(first__footprint__isnull=True), second=layer
+        )
+        .select_related("first", "second")
+        .order_by("-first__vintage")
+    )
+
+
+def _change(figures: ChangeFigures) -> dict[str, Any]:
+    """Change since an earlier vintage."""
+    return {
+        "first": _dated(figures.pair.first),
+        "second": _dated(figures.pair.second),
+        "status": figures.status,
+        "reason": figures.reason,
+        "period": _plain(asdict(figures.period)) if figures.period else None,
+        "found": _plain(asdict(figures.found)) if figures.found else None,
+        "sample": figures.sample.pk if figures.sample else None,
+        "patches": figures.patches,
+        "patches_ha": figures.patches_ha,
+        "never_reviewed": figures.never_reviewed,
+    }
+
+
+def _dated(layer: ImageryLayer) -> dict[str, Any]:
+    return {"layer": layer.slug, "title": layer.title, "vintage": layer.vintage}
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
