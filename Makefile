@@ -25,7 +25,7 @@ export PYTHONPATH := $(CURDIR)/platform:$(CURDIR)
 export IMAGERY LABELS NOMENCLATURE CRS TRANSFORM ATTRIBUTION VINTAGE
 export TILE_PX ROUNDS FIRST_TILES ROUND_TILES TRAINING_STEPS SEED SIZE_PX PORT
 
-.PHONY: help setup demo run stop status test check check-release bench bench-maps bench-queue bench-release \
+.PHONY: help setup demo run stop status test check check-release check-statistics bench bench-maps bench-queue bench-release \
   chaos-studio chaos-release simulate-poisoning clean lock
 
 help: ## list the targets
@@ -97,6 +97,9 @@ bench-learning: setup ## what a label teaches, by strategy, on real imagery; LEA
 check-release: setup ## make two releases, let others' validators, a rebuild and an outsider judge them (3: not all could be checked)
 	@$(PY) -m pip install --quiet --require-hashes --requirement requirements/check.txt
 	@$(PY) bench/check_release.py $(CHECK_ARGS)
+
+check-statistics: setup ## areas and changes: golden numbers, a second implementation, and how often intervals hold the truth
+	@$(PY) bench/check_statistics.py $(CHECK_ARGS)
 
 # TiTiler is one of the rivals.
 bench-maps: setup

@@ -338,6 +338,12 @@ class TooBusy(UserError):
     status: ClassVar[int] = 429
 
 
+class ClassesChanging(TooBusy):
+    """The campaign's classes change at this moment: the same request passes, or is told of the change, in a while."""
+
+    code: ClassVar[str] = "classes_changing"
+
+
 class NothingChanged(Conflict):
     """Work that was sent back is submitted again as it was."""
 
@@ -511,6 +517,25 @@ class NomenclatureChanged(Conflict):
     """A loaded version of a nomenclature differs from the file: versions never change."""
 
     code: ClassVar[str] = "nomenclature_changed"
+
+
+class CannotChangeClasses(UserError):
+    """A plan of class changes does not fit the classes as they are."""
+
+    code: ClassVar[str] = "cannot_change_classes"
+    status: ClassVar[int] = 422
+
+
+class ClassesChanged(Conflict):
+    """What was sent speaks of the classes as they were before they changed; `details` says what they are now."""
+
+    code: ClassVar[str] = "classes_changed"
+
+
+class CannotReverse(Conflict):
+    """A change of classes stands: a release was made with it, or a later change builds on it."""
+
+    code: ClassVar[str] = "cannot_reverse"
 
 
 class SignInToReport(NotAllowed):

@@ -98,6 +98,8 @@ ROWS: dict[str, PersonalRows] = {
     ),
     "annotation.PriorityArea.created_by": PersonalRows(("campaign__slug", "name", "created_at", "ended_at")),
     "annotation.ReportEvent.actor": PersonalRows(("report__public_id", "kind", "role", "words", "created_at")),
+    "annotation.ClassChange.made_by": PersonalRows(("campaign__slug", "plan", "reason", "created_at")),
+    "annotation.ClassChange.reversed_by": PersonalRows(("campaign__slug", "reversed_at")),
     "annotation.Revert.account": PersonalRows(
         ("campaign__slug", "since", "until", "blocks", "reason", "made_at", "undone_at")
     ),

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -158,6 +158,20 @@ def _asked_for_parts() -> Exists:
         tile=OuterRef("tile"), annotator=OuterRef("annotator"), purpose="draw"
     )
     return Exists(leases.exclude(asked=[]))
+
+
+class OfRevisionQuerySet(models.QuerySet[Any]):
+    """What was said of revisions. It holds for the same work in other classes too (docs/adr/0056)."""
+
+    def of_same_work(self, revision: Any) -> OfRevisionQuerySet:
+        """Of this revision, or of the one it stands for, or of another that stands for that."""
+        drawn = revision.stands_for_id or revision.pk
+        return self.filter(Q(revision=drawn) | Q(revision__stands_for=drawn))
+
+    def of_heads(self) -> OfRevisionQuerySet:
+        """Of the head, in that sense, of the annotation that a query around this one is about."""
+        said = self.filter(annotation=OuterRef("pk")).annotate(drawn=Coalesce("revision__stands_for", "revision"))
+        return said.filter(drawn=Coalesce(OuterRef("head__stands_for"), OuterRef("head")))
 
 
 class GoldOutcomeQuerySet(models.QuerySet["GoldOutcome"]):

@@ -11,6 +11,7 @@ from django.utils.formats import number_format
 from annotation.models import Campaign
 from annotation.views import BAR_UNITS, in_words
 from learning.models import Evaluation, ModelOrigin, TrainedModel
+from learning.services.class_changes import classes_ever
 
 #: A difference is drawn on an axis that reaches at least so far to both sides.
 LEAST_REACH = 0.05
@@ -29,10 +30,11 @@ class NamedClass:
 
 
 def named_classes(campaign: Campaign) -> dict[str, NamedClass]:
-    """Every class of the nomenclature by its code, those above the selectable ones too, in its order."""
+    """Every class of the nomenclature by its code, those above the selectable ones too, in its order, then
+    those it had before they changed.
+    """
     return {
-        item.code: NamedClass(item.code, in_words(item.name), item.colour)
-        for item in campaign.nomenclature.classes.order_by("position")
+        item.code: NamedClass(item.code, in_words(item.name), item.colour) for item in classes_ever(campaign).values()
     }
 
 

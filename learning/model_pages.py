@@ -24,6 +24,7 @@ from learning.errors import InvalidEvaluation
 from learning.model_figures import NamedClass
 from learning.models import Evaluation, Prediction, Release, TrainedModel, TrainingRun
 from learning.querysets import may_see_control_tiles, model_named, shared_evaluations
+from learning.services.class_changes import classes_ever
 from learning.services.composition import composition_of
 from learning.services.polygons import offered_polygons, polygons_under_way
 from learning.services.promotion import RULE, published_model
@@ -108,7 +109,7 @@ def error_map_picture(request: HttpRequest, slug: str, model_version: str, tile_
         values = read_error_map(Path(settings.MODELS_DIR) / evaluation.error_maps, tile_id)
     except InvalidEvaluation as error:
         raise Http404 from error
-    by_code = dict(campaign.nomenclature.classes.values_list("code", "colour"))
+    by_code = {code: item.colour for code, item in classes_ever(campaign).items()}
     colours = {
         RIGHT + position: by_code.get(code, figures.GREY)
         for position, code in enumerate(evaluation.class_codes, start=1)

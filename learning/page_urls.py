@@ -19,6 +19,7 @@ from learning import (
     sample_pages,
     territory_pages,
     trust_pages,
+    usage_pages,
 )
 
 
@@ -60,6 +61,8 @@ urlpatterns = [
         map_request_pages.MapRequestsView.as_view(),
         name="map-requests",
     ),
+    path("campaigns/<slug:slug>/usage/", usage_pages.UsageView.as_view(), name="usage"),
+    path("campaigns/<slug:slug>/usage/<str:file>", usage_pages.artificialisation_file, name="artificialisation-file"),
     path("campaigns/<slug:slug>/import-model/", import_pages.ImportModelView.as_view(), name="import-model"),
     path("campaigns/<slug:slug>/sample/", sample_pages.SamplesView.as_view(), name="samples"),
     path("campaigns/<slug:slug>/sample/<int:sample_id>/", sample_pages.SampleView.as_view(), name="sample"),

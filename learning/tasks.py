@@ -6,7 +6,6 @@ import logging
 
 from celery import shared_task
 
-from annotation.errors import JobAlreadyRunning
 from annotation.models import Campaign
 from learning.services import release_schedule, releases, scheduling, submission_checks, territory_figures
 
@@ -46,7 +45,4 @@ def sweep_releases() -> None:
 def count_territories() -> None:
     """Count anew what the pages of territories show."""
     for campaign in territory_figures.campaigns_with_territories():
-        try:
-            territory_figures.start_territory_figures(campaign=campaign)
-        except JobAlreadyRunning:
-            log.info("territories of campaign %s are being counted already", campaign.slug)
+        territory_figures.want_territory_figures(campaign=campaign)

@@ -28,6 +28,7 @@ from learning.open_data import open_data
 from learning.release import layout
 from learning.release.errors import InvalidContents
 from learning.release.manifest import FileEntry, file_sha256, read_manifest
+from learning.services.class_changes import classes_ever
 from learning.services.polygons import offered_polygons
 from learning.withdrawn_pages import gone, is_kept
 
@@ -111,9 +112,9 @@ def map_version(prediction: Prediction, name: str) -> str:
 
 def class_colours(prediction: Prediction) -> dict[int, str]:
     """Colour of each raster value of a class map."""
-    by_code = dict(prediction.model.campaign.nomenclature.classes.values_list("code", "colour"))
+    classes = classes_ever(prediction.model.campaign)
     values = class_index(prediction.model.class_codes)
-    return {value: by_code[code] for code, value in values.items()}
+    return {value: classes[code].colour for code, value in values.items()}
 
 
 @open_data

@@ -108,7 +108,7 @@ def submission_body(annotation: Annotation, tile: Tile, risk: Annotation) -> dic
                 "comment": opinion.comment,
                 "at": opinion.created_at,
             }
-            for opinion in annotation.second_opinions.filter(revision=annotation.head)
+            for opinion in annotation.second_opinions.of_same_work(annotation.head)
         ],
         "is_new_author": risk.is_new_author,  # type: ignore[attr-defined]
         "disagreement": risk.disagreement,  # type: ignore[attr-defined]

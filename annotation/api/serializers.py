@@ -126,6 +126,7 @@ class HeartbeatSerializer(serializers.Serializer):
     """The new end of a lease."""
 
     expires_at = serializers.DateTimeField()
+    classes = serializers.CharField(help_text="Version of the campaign's classes: another one, and they have changed.")
 
 
 class ReleaseLeaseSerializer(serializers.Serializer):
@@ -264,6 +265,12 @@ class SaveSerializer(serializers.Serializer):
         max_length=16,
         default=list,
         help_text="Views of the imagery that were looked at, such as rgb or irc.",
+    )
+    classes = serializers.CharField(
+        max_length=40,
+        allow_null=True,
+        default=None,
+        help_text="Version of the classes that the features speak of: an earlier one is refused (classes_changed).",
     )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.api import people_views, quality_views, report_views, review_views, studio_views, views
+from annotation.api import class_views, people_views, quality_views, report_views, review_views, studio_views, views
 
 urlpatterns = [
     path("me/", views.MeView.as_view(), name="api-me"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("campaigns/", views.CampaignListView.as_view(), name="api-campaigns"),
     path("campaigns/<slug:slug>/", views.CampaignView.as_view(), name="api-campaign"),
     path("campaigns/<slug:slug>/claim/", views.ClaimView.as_view(), name="api-claim"),
+    path("campaigns/<slug:slug>/classes/", class_views.ClassesView.as_view(), name="api-classes"),
     path("campaigns/<slug:slug>/pick/", views.PickView.as_view(), name="api-pick"),
     path("campaigns/<slug:slug>/tiles.geojson", views.CampaignTilesView.as_view(), name="api-campaign-tiles"),
     path("campaigns/<slug:slug>/reviews/next/", review_views.NextReviewView.as_view(), name="api-next-review"),

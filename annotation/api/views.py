@@ -25,7 +25,7 @@ from annotation.api.tile_map import parse_bbox, tile_map
 from annotation.compiled import Compiled
 from annotation.core.tile_geometry import parse_geojson
 from annotation.errors import NotThere, StaleRevision, UserError
-from annotation.models import Annotation, Campaign, Job, Lease, Tile
+from annotation.models import Annotation, Campaign, Job, Lease, Nomenclature, Tile
 from annotation.services import annotations as labels
 from annotation.services import jobs, leases, queue, queue_pick, splitting, throughput
 from annotation.services.people import contributor_of, role_in, roles_of
@@ -309,7 +309,8 @@ class HeartbeatView(APIView):
     def post(self, request: Request, token: str) -> Response:
         """Keep a tile while working on it."""
         lease = leases.heartbeat_lease(token=token, annotator=person(request))
-        return Response(s.HeartbeatSerializer({"expires_at": lease.expires_at}).data)
+        classes = Nomenclature.objects.values_list("version", flat=True).get(campaigns__tiles=lease.tile_id)
+        return Response(s.HeartbeatSerializer({"expires_at": lease.expires_at, "classes": classes}).data)
 
 
 class ReleaseLeaseView(APIView):
@@ -356,6 +357,7 @@ class AnnotationView(APIView):
             seconds_spent=values["seconds_spent"],
             draft_model=values.get("draft_model") or "",
             views_seen=values["views_seen"],
+            classes=values["classes"],
         )
         return saved_answer(saved)
 

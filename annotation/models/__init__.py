@@ -22,6 +22,7 @@ from annotation.models.change import (
     ChangeTicket,
     ChangeVerdict,
 )
+from annotation.models.class_changes import ClassChange, ClassChangeItem
 from annotation.models.gold import GoldLease, GoldOutcome, GoldTile
 from annotation.models.imagery import ImageryLayer, MosaicPiece, SourceFile
 from annotation.models.jobs import Job
@@ -65,6 +66,8 @@ __all__ = [
     "ChangeRound",
     "ChangeTicket",
     "ChangeVerdict",
+    "ClassChange",
+    "ClassChangeItem",
     "Contributor",
     "Correction",
     "GoldLease",

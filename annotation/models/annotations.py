@@ -8,7 +8,7 @@ from django.contrib.gis.db.models import PolygonField
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from annotation.querysets import AnnotationQuerySet
+from annotation.querysets import AnnotationQuerySet, OfRevisionQuerySet
 
 
 class ImageryPolygonField(PolygonField):
@@ -96,6 +96,10 @@ class AnnotationRevision(models.Model):
     draft_model = models.CharField(max_length=120, blank=True)  # version of the model whose draft was shown
     imagery_seen = models.JSONField(default=dict, blank=True)  # {"layer": slug, "file": sha256, "views": [names]}
     licence = models.CharField(max_length=30)
+    # The same work in other classes (docs/adr/0056): the revision as it was drawn. What was said of one holds for both.
+    stands_for = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -174,6 +178,8 @@ class Review(models.Model):
     licence = models.CharField(max_length=30, blank=True)  # as of every contribution; empty before it was asked
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = OfRevisionQuerySet.as_manager()
+
     class Meta:
         ordering = ["-created_at"]
         constraints = [
@@ -202,6 +208,8 @@ class SecondOpinion(models.Model):
     disputes = models.ForeignKey(Review, null=True, blank=True, on_delete=models.PROTECT, related_name="disputes")
     comment = models.TextField(max_length=2000)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OfRevisionQuerySet.as_manager()
 
     class Meta:
         ordering = ["created_at"]

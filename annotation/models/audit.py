@@ -28,6 +28,8 @@ class AuditEntry(models.Model):
         TOKEN_REVOKED = "token_revoked", _("token revoked")
         EXPORTED = "exported", _("personal data exported")
         ERASED = "erased", _("account deleted")
+        CLASSES_CHANGED = "classes_changed", _("classes changed")
+        CLASSES_REVERSED = "classes_reversed", _("change of classes taken back")
         RELEASE_WITHDRAWN = "release_withdrawn", _("release withdrawn")
 
     at = models.DateTimeField(auto_now_add=True)

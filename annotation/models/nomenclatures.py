@@ -9,7 +9,11 @@ class Nomenclature(models.Model):
     """One version of a class tree; a loaded version never changes."""
 
     code = models.SlugField(max_length=60)
-    version = models.CharField(max_length=20)
+    version = models.CharField(max_length=40)
+    # The campaign whose change of classes made this version; it is no other campaign's (docs/adr/0056).
+    made_for = models.ForeignKey(
+        "annotation.Campaign", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
     title = models.JSONField(default=dict)  # {"en": …, "fr": …}
     source = models.TextField(blank=True)
     sha256 = models.CharField(max_length=64)

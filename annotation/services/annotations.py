@@ -21,6 +21,7 @@ from annotation.core.tile_geometry import Feature, check_coverage, parse_feature
 from annotation.errors import (
     AlreadyAccepted,
     CampaignClosed,
+    ClassesChanged,
     NotClaimed,
     NothingChanged,
     NothingToSubmit,
@@ -40,6 +41,7 @@ from annotation.models import (
     Operation,
     Tile,
 )
+from annotation.services.class_guard import CHANGED, hold_classes
 from annotation.services.clock import database_now
 from annotation.services.gold import record_gold_outcome
 from annotation.services.leases import finish_lease
@@ -72,15 +74,18 @@ def save_annotation(
     seconds_spent: float = 0.0,
     draft_model: str = "",
     views_seen: Sequence[str] = (),
+    classes: str | None = None,
 ) -> Saved:
     """Store one person's labels of a tile as a new revision; earlier revisions stay.
 
     `features` is the payload as received; it is checked here (class codes, integer grid, coverage) and refused, never
     repaired. The same operation id again answers as the first time and changes nothing. `views_seen` are the names of
-    the views of the imagery that were looked at; the layer and its file are noted in any case.
+    the views of the imagery that were looked at; the layer and its file are noted in any case. `classes` is the version
+    of the classes that the labels speak of, where the sender says it.
 
     Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted, SetAside,
-        TileIsSplit, AccountBlocked, TooManyThisHour, InvalidFeature, UnknownClass, OverlappingFeatures.
+        TileIsSplit, AccountBlocked, TooManyThisHour, InvalidFeature, UnknownClass, OverlappingFeatures, ClassesChanged,
+        ClassesChanging.
     """
     repeat = _repeated(operation_id, annotator, "save", tile)
     if repeat is not None:
@@ -89,9 +94,12 @@ def save_annotation(
         raise VersionRequired('Send If-Match with the version these labels were drawn on ("0" for a new tile).')
     _require_consent(annotator)
     _require_claimed(tile, annotator)  # before the costly checks
+    if classes is not None and classes != tile.campaign.nomenclature.version:
+        raise ClassesChanged(CHANGED, details={"version": tile.campaign.nomenclature.version})
     parsed = parse_features(features, tile_px=tile.px, class_codes=class_codes(tile.campaign))
     check_coverage(parsed)
     with transaction.atomic():
+        hold_classes(tile.campaign)
         spend(user=annotator, action=Action.SAVE)
         annotation = _locked_annotation(tile, annotator)
         repeat = _repeated(operation_id, annotator, "save", tile)
@@ -118,7 +126,7 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
     newcomer.
 
     Raises: OperationMismatch, VersionRequired, StaleRevision, CampaignClosed, NotClaimed, AlreadyAccepted, SetAside,
-        TileIsSplit, AccountBlocked, TooManyThisHour, NothingToSubmit.
+        TileIsSplit, AccountBlocked, TooManyThisHour, NothingToSubmit, ClassesChanging, ClassesChanged.
     """
     repeat = _repeated(operation_id, annotator, "submit", tile)
     if repeat is not None:
@@ -126,6 +134,7 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
     if expected_version is None:
         raise VersionRequired("Send If-Match with the version you submit.")
     with transaction.atomic():
+        hold_classes(tile.campaign)
         spend(user=annotator, action=Action.SUBMIT)
         annotation = _locked_annotation(tile, annotator)
         repeat = _repeated(operation_id, annotator, "submit", tile)
@@ -136,7 +145,7 @@ def submit_annotation(*, tile: Tile, annotator: User, operation_id: UUID, expect
             raise NothingToSubmit(
                 "Nothing is labelled on this tile yet: draw at least one area, or skip the tile with a reason."
             )
-        if annotation.head.reviews.exists():
+        if annotation.reviews.of_same_work(annotation.head).exists():
             raise NothingChanged("This was sent back as it is: change what the reviewer named, then submit again.")
         # Whoever lost the tile to someone else before submitting makes an extra contribution: kept, not counted.
         annotation.is_extra = not finish_lease(tile=tile, annotator=annotator)
@@ -236,11 +245,11 @@ def append_revision(
     draft_model: str,
     imagery_seen: dict[str, Any],
 ) -> AnnotationRevision:
-    """Add a revision to a locked annotation and make it its head."""
+    """Add a revision to a locked annotation and make it its head. The caller holds the campaign's classes."""
     content = [feature.as_json() for feature in features]
     revision = AnnotationRevision.objects.create(
         annotation=annotation,
-        number=annotation.version + 1,
+        number=next_number(annotation),
         parent=annotation.head,
         author=author,
         features=content,
@@ -252,6 +261,14 @@ def append_revision(
     )
     annotation.version, annotation.head = revision.number, revision
     return revision
+
+
+def next_number(annotation: Annotation) -> int:
+    """The number of a locked annotation's next revision: after a change of classes was taken back, more revisions were
+    written than its version says.
+    """
+    latest = annotation.revisions.order_by("-number").values_list("number", flat=True).first()
+    return (latest or 0) + 1
 
 
 def imagery_seen(layer: ImageryLayer, views: Sequence[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ same reverts. The lease that stands for them says which parts of the tile were a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from annotation.core.features import Feature, rings_in
 from annotation.core.transfer import laid_over
 from annotation.models import Annotation, ChangeAnswer, ChangeTicket, ChangeVerdict, Lease, Tile
 from annotation.services.annotations import append_revision, close_submission, imagery_seen
+from annotation.services.class_guard import codes_now, hold_classes
 from annotation.services.clock import database_now
 from annotation.services.report_following import lock_labels
 from annotation.services.tiles import refresh_tile_state
@@ -49,7 +51,10 @@ def hand_in_answers(*, ticket: ChangeTicket, annotator: User) -> Annotation | No
         .select_related("cell")
         .order_by("cell_id")
     )
-    over = [_feature(answer) for answer in answers if answer.second_code]
+    hold_classes(tile.campaign)
+    now = codes_now(tile.campaign)  # answers stay as they were given
+    said = [_feature(answer) for answer in answers if answer.second_code and now.get(answer.second_code, "-")]
+    over = [replace(feature, class_code=now.get(feature.class_code) or feature.class_code) for feature in said]
     if not over:
         return None
     annotation, _created = Annotation.objects.get_or_create(tile=tile, annotator=annotator)
@@ -90,7 +95,9 @@ def withdraw_labels(*, tile: Tile, annotator: User) -> bool:
         return True
     lock_labels([annotation.pk])
     annotation.refresh_from_db()
-    if annotation.state in CLOSED or (annotation.head is not None and annotation.head.reviews.exists()):
+    if annotation.state in CLOSED or (
+        annotation.head is not None and annotation.reviews.of_same_work(annotation.head).exists()
+    ):
         return False
     annotation.state = Annotation.State.DRAFT
     annotation.save(update_fields=["state"])

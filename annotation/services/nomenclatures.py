@@ -85,11 +85,11 @@ def load_mapping_file(*, path: Path) -> NomenclatureMapping:
 
 
 def latest_nomenclature(code: str) -> Nomenclature:
-    """The newest loaded version of a nomenclature.
+    """The newest loaded version of a nomenclature; those that campaigns made for themselves are theirs alone.
 
     Raises: NotThere.
     """
-    found = Nomenclature.objects.filter(code=code).order_by("-loaded_at", "-pk").first()
+    found = Nomenclature.objects.filter(code=code, made_for__isnull=True).order_by("-loaded_at", "-pk").first()
     if found is None:
         known = ", ".join(sorted(set(Nomenclature.objects.values_list("code", flat=True)))) or "none"
         raise NotThere(f"No nomenclature {code!r} is loaded (loaded: {known}): run `manage.py load_nomenclatures`.")

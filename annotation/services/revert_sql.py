@@ -189,9 +189,13 @@ FROM (
                 ) THEN 'sent_back'
                 ELSE 'submitted' END AS state
     FROM annotation_annotation a
+    JOIN LATERAL (
+        SELECT COALESCE(h.stands_for_id, h.id) AS drawn_id FROM annotation_annotationrevision h WHERE h.id = a.head_id
+    ) head ON true
     LEFT JOIN LATERAL (
         SELECT v.id, v.verdict, v.created_at FROM annotation_review v
-        WHERE v.revision_id = a.head_id AND NOT EXISTS (
+        JOIN annotation_annotationrevision r ON r.id = v.revision_id
+        WHERE v.annotation_id = a.id AND COALESCE(r.stands_for_id, r.id) = head.drawn_id AND NOT EXISTS (
             SELECT 1 FROM annotation_revertitem i JOIN annotation_revert r ON r.id = i.revert_id
             WHERE i.review_id = v.id AND r.undone_at IS NULL
         )
@@ -199,7 +203,10 @@ FROM (
     ) last ON true
     WHERE a.id IN (SELECT annotation_id FROM annotation_revertitem WHERE revert_id = %(revert)s)
       AND a.state IN ('accepted', 'sent_back', 'submitted')
-      AND EXISTS (SELECT 1 FROM annotation_review v WHERE v.revision_id = a.head_id)
+      AND EXISTS (
+          SELECT 1 FROM annotation_review v JOIN annotation_annotationrevision r ON r.id = v.revision_id
+          WHERE v.annotation_id = a.id AND COALESCE(r.stands_for_id, r.id) = head.drawn_id
+      )
 ) now
 WHERE now.id = a.id AND (a.state, a.decided_at) IS DISTINCT FROM (now.state, now.decided_at)
 """

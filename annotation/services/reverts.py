@@ -30,9 +30,10 @@ from annotation.models import (
     Tile,
 )
 from annotation.services import revert_sql as sql
-from annotation.services.annotations import write_polygons
+from annotation.services.annotations import canonical_sha256, next_number, write_polygons
 from annotation.services.blocks import block_account, lift_block
 from annotation.services.change_outcomes import refresh_cells
+from annotation.services.class_guard import hold_classes, in_codes_now
 from annotation.services.clock import database_now
 from annotation.services.leases import REPORTS_TO_RETIRE
 from annotation.services.standing import refresh_standings
@@ -235,7 +236,9 @@ CORRECTION = ("annotation__tile__campaign__layer", "annotation__head", "review__
 def _uncorrect(revert: Revert) -> None:
     """Labels as their author handed them in stand again, where a reviewer set aside had corrected and accepted them."""
     corrections = revert.items.filter(kind=RevertItem.Kind.REVIEW, review__verdict=Review.Verdict.CORRECT)
-    for item in corrections.filter(annotation__head=F("review__corrected")).select_related(*CORRECTION):
+    for item in corrections.filter(
+        Q(annotation__head=F("review__corrected")) | Q(annotation__head__stands_for=F("review__corrected"))
+    ).select_related(*CORRECTION):
         annotation, review = cast(Annotation, item.annotation), cast(Review, item.review)
         if annotation.state == Annotation.State.REVERTED:
             continue
@@ -260,14 +263,17 @@ def _correct_again(revert: Revert) -> None:
 
 
 def _append_copy(annotation: Annotation, revision: AnnotationRevision, *, author: User) -> None:
-    """One more revision with the content of an earlier one: history is only added to."""
+    """One more revision with the content of an earlier one, in today's classes: history is only added to."""
+    campaign = annotation.tile.campaign
+    hold_classes(campaign)
+    features = in_codes_now(revision.features, campaign)
     copy = AnnotationRevision.objects.create(
         annotation=annotation,
-        number=annotation.version + 1,
+        number=next_number(annotation),
         parent=annotation.head,
         author=author,
-        features=revision.features,
-        sha256=revision.sha256,
+        features=features,
+        sha256=revision.sha256 if features == revision.features else canonical_sha256(features),
         seconds_spent=0.0,
         imagery_seen=revision.imagery_seen,
         licence=revision.licence,

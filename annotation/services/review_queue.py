@@ -31,22 +31,21 @@ def waiting_for(reviewer: User, campaign: Campaign) -> QuerySet[Annotation]:
     author's tiles are accepted here. `disagreement`: the larger share of pixels on which a model's map or other people
     have another class; None where there is nothing to compare with. `risk`: 0 and up.
     """
-    head = {"revision": OuterRef("head")}
     accepted = Annotation.objects.filter(
         annotator=OuterRef("annotator"), tile__campaign=campaign, state=Annotation.State.ACCEPTED
     ).order_by()
     known = accepted.values("pk")[NEW_AUTHOR_TILES - 1 : NEW_AUTHOR_TILES]
-    checks = SubmissionCheck.objects.filter(**head)
+    checks = SubmissionCheck.objects.filter(revision=OuterRef("head"))
     disagreement = Subquery(
         checks.annotate(most=Greatest("against_map", "against_people")).values("most")[:1], output_field=FloatField()
     )
     return (
         Annotation.objects.to_review_by(reviewer)
         .filter(tile__campaign=campaign)
-        .exclude(Exists(Review.objects.filter(**head, reviewer=reviewer)))
-        .exclude(Exists(SecondOpinion.objects.filter(**head, asked_by=reviewer)))
+        .exclude(Exists(Review.objects.of_heads().filter(reviewer=reviewer)))
+        .exclude(Exists(SecondOpinion.objects.of_heads().filter(asked_by=reviewer)))
         .annotate(
-            is_disputed=Exists(SecondOpinion.objects.filter(**head)),
+            is_disputed=Exists(SecondOpinion.objects.of_heads()),
             is_new_author=~Exists(known),
             disagreement=disagreement,
         )
@@ -122,7 +121,7 @@ def dispute_review(*, annotation_id: int, author: User, expected_version: int, c
     _require_current(annotation, expected_version)
     if not comment.strip():
         raise ReasonRequired("Write why the labels are right as they are, for the reviewer who decides.")
-    if annotation.head.second_opinions.filter(asked_by=author).exists():
+    if annotation.second_opinions.of_same_work(annotation.head).filter(asked_by=author).exists():
         raise AlreadyDisputed(
             "You have disputed this version before, and the second reviewer decided: change it first."
         )
@@ -130,7 +129,7 @@ def dispute_review(*, annotation_id: int, author: User, expected_version: int, c
         annotation=annotation,
         revision=annotation.head,
         asked_by=author,
-        disputes=annotation.head.reviews.first(),
+        disputes=annotation.reviews.of_same_work(annotation.head).first(),
         comment=comment,
     )
     annotation.state, annotation.decided_at = Annotation.State.SUBMITTED, None

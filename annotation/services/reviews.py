@@ -27,6 +27,7 @@ from annotation.errors import (
 )
 from annotation.models import Annotation, AnnotationRevision, Campaign, Correction, Operation, Review
 from annotation.services.annotations import append_revision, class_codes, imagery_seen, write_polygons
+from annotation.services.class_guard import hold_classes_of
 from annotation.services.clock import database_now
 from annotation.services.limits import Action, spend
 from annotation.services.people import require_consent
@@ -62,11 +63,13 @@ def record_review(
     the submitted one, which stays.
 
     Raises: NotThere, OwnWork, VersionRequired, StaleRevision, NotSubmitted, AlreadyJudged, ReasonRequired,
-        InvalidReview, NothingChanged, OperationMismatch, ConsentRequired, AccountBlocked, TooManyThisHour; with
+        InvalidReview, NothingChanged, OperationMismatch, ConsentRequired, AccountBlocked, TooManyThisHour,
+        ClassesChanging; with
         "correct" what `save_correction` raises for features.
     """
     if not Operation.objects.filter(pk=operation_id, actor=reviewer).exists():  # a repeat costs nothing
         spend(user=reviewer, action=Action.REVIEW)
+    hold_classes_of(annotation_id)  # before any lock: a change of classes has its labels' for long
     lock_labels([annotation_id])
     annotation = Annotation.objects.select_related("tile__campaign", "head").filter(pk=annotation_id).first()
     # One that was submitted once and is being redrawn is still known to reviewers, so that they learn it has moved on.
@@ -90,7 +93,7 @@ def record_review(
         )
     if annotation.state != Annotation.State.SUBMITTED or annotation.head is None:
         raise NotSubmitted(f"This annotation is {annotation.get_state_display()}: there is nothing to decide.")
-    if annotation.head.reviews.filter(reviewer=reviewer).exists():
+    if annotation.reviews.of_same_work(annotation.head).filter(reviewer=reviewer).exists():
         raise AlreadyJudged(
             "You have judged this version before, and its author disputes it: another reviewer decides."
         )
@@ -186,8 +189,9 @@ def save_correction(
 
     Args:   expected_version: of their correction, 0 for a new one.
     Raises: NotThere, VersionRequired, StaleRevision, InvalidReview, ConsentRequired, InvalidFeature, UnknownClass,
-        OverlappingFeatures.
+        OverlappingFeatures, ClassesChanging.
     """
+    hold_classes_of(annotation_id)
     annotation = submission_to_judge(annotation_id=annotation_id, reviewer=reviewer, lock=True)
     if expected_version is None:
         raise VersionRequired('Send If-Match with the version of your correction ("0" for a new one).')

@@ -25,6 +25,7 @@ from annotation.errors import (
 )
 from annotation.models import Annotation, Campaign, Lease, PlaceReport, Ticket, Tile, TileOffer
 from annotation.services.annotations import append_revision
+from annotation.services.class_guard import hold_classes
 from annotation.services.clock import database_now
 from annotation.services.leases import BEGUN_KEPT
 from annotation.services.limits import Action, spend
@@ -86,6 +87,7 @@ def split_tile(*, tile: Tile, actor: User, expected_version: int | None) -> Leas
 @transaction.atomic
 def _split(tile: Tile, actor: User, expected_version: int) -> Lease | None:
     campaign = tile.campaign
+    hold_classes(campaign)
     one_claim_at_a_time(campaign, actor)
     again = _quarter_held(tile, actor)
     if again is not None:

@@ -20,6 +20,8 @@ from annotation.models import (
     GoldOutcome,
     Revert,
     RevertItem,
+    Review,
+    SecondOpinion,
     Standing,
     TrustAlarm,
 )
@@ -129,10 +131,10 @@ def accept_waiting(*, campaign: Campaign) -> int:
     waiting = Annotation.objects.filter(
         Exists(risen),
         ~Exists(set_aside),
+        ~Exists(Review.objects.of_heads()),
+        ~Exists(SecondOpinion.objects.of_heads()),
         tile__campaign=campaign,
         state=Annotation.State.SUBMITTED,
-        head__reviews__isnull=True,
-        head__second_opinions__isnull=True,
     )
     wanted = list(waiting.values_list("pk", flat=True))
     lock_labels(wanted)

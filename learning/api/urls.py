@@ -4,6 +4,7 @@ from django.urls import path
 
 from learning.api import (
     change_views,
+    class_views,
     import_views,
     map_views,
     report_views,
@@ -45,6 +46,17 @@ urlpatterns = [
     path("campaigns/<slug:slug>/models/import/", import_views.ImportModelView.as_view(), name="api-import-model"),
     path("campaigns/<slug:slug>/models/", views.ModelsView.as_view(), name="api-models"),
     path("campaigns/<slug:slug>/models/<int:number>/", views.ModelView.as_view(), name="api-model"),
+    path("campaigns/<slug:slug>/class-changes/", class_views.ClassChangesView.as_view(), name="api-class-changes"),
+    path(
+        "campaigns/<slug:slug>/class-changes/<int:number>/",
+        class_views.ClassChangeView.as_view(),
+        name="api-class-change",
+    ),
+    path(
+        "campaigns/<slug:slug>/class-changes/<int:number>/reverse/",
+        class_views.ReverseChangeView.as_view(),
+        name="api-reverse-classes",
+    ),
     path("campaigns/<slug:slug>/retraining/", retraining_views.RetrainingView.as_view(), name="api-retraining"),
     path("campaigns/<slug:slug>/retraining/go-on/", retraining_views.GoOnView.as_view(), name="api-go-on"),
     path(

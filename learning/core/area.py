@@ -30,11 +30,11 @@ class Estimate:
 class AreaAccuracy:
     """Accuracy and area per class, in the order of the matrix; areas in the unit of `mapped_area`.
 
-    None marks what the sample cannot say: producer's accuracy of a class no reference unit belongs to.
+    None marks what the sample cannot say: the accuracy of a class that no unit of it belongs to.
     """
 
     overall: Estimate
-    user: tuple[Estimate, ...]
+    user: tuple[Estimate | None, ...]
     producer: tuple[Estimate | None, ...]
     area: tuple[Estimate, ...]
     mapped_area: tuple[float, ...]
@@ -65,7 +65,7 @@ def stratified_estimates(counts: NDArray[np.int64], *, mapped_area: Sequence[flo
     reference_error = np.sqrt((weight[:, None] ** 2 * variance).sum(axis=0))
     return AreaAccuracy(
         overall=_estimate(np.diagonal(proportions).sum(), (weight**2 * user_variance).sum()),
-        user=tuple(_estimate(u, v) for u, v in zip(user, user_variance, strict=True)),
+        user=tuple(_estimate(u, v) if seen else None for u, v, seen in zip(user, user_variance, used, strict=True)),
         producer=tuple(_producer(j, mapped, share, variance) for j in range(len(n))),
         area=tuple(
             Estimate(float(total * p), float(Z_95 * total * s)) for p, s in zip(reference, reference_error, strict=True)

@@ -3,6 +3,7 @@
 MODULES = [
     "learning.jobs.training",
     "learning.jobs.judging",
+    "learning.jobs.class_changes",
     "learning.jobs.imports",
     "learning.jobs.prediction",
     "learning.jobs.rows",
@@ -12,4 +13,5 @@ MODULES = [
     "learning.jobs.territory_figures",
     "learning.jobs.releases",
     "learning.jobs.deposits",
+    "learning.jobs.map_areas",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,32 +12,29 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from annotation.core.grid import lonlat_transformers
 from annotation.jobs.registry import job
 from annotation.models import ImageryLayer
 from annotation.services.jobs import JobContext
 from learning.core.artificialisation import ArtificialisationRule, shipped_artificialisation_rule
 from learning.core.artificialised_kinds import Kinds, kind_distances
 from learning.core.durable import publish, write_durably
-from learning.core.map_area import area_in_pixels, pixels_within, windows_within
 from learning.core.map_plan import remove_work_dir
 from learning.core.patch_sizes import BlockGrid
 from learning.core.polygons.join import joined
 from learning.core.polygons.plan import Block, PolygonPlan
 from learning.core.polygons.run import draw_blocks
 from learning.core.threshold_pass import ThresholdPlan, judged_blocks, least_pixels
-from learning.errors import UnusableArea, UnusableOutline
+from learning.jobs.territory_windows import TerritoryWindows
 from learning.jobs.usage_ground import GroundReader
 from learning.models import Prediction
 from learning.release.artificialisation_files import ArtificialisationFacts, write_artificialisation
 from learning.release.manifest import file_sha256
 from learning.release.polygon_files import copy_to_gpkg
 from learning.services.artificialised_maps import KIND, Counts, covers_of, finish_artificialisation
-from learning.services.map_requests import shape_of, territories_on
+from learning.services.territory_figures import want_territory_figures
 from learning.services.usage_inputs import UsageInputs, usage_inputs
 
 BLOCK_PX = 2048
@@ -88,6 +84,7 @@ def artificialise(context: JobContext) -> dict[str, Any]:
     )
     for folder in (plan.work_dir, polygons.work_dir):
         remove_work_dir(folder)
+    want_territory_figures(campaign=prediction.model.campaign)
     return {"artificialisation": made.pk, "polygons": n_polygons, "territories": made.territories.count()}
 
 
@@ -189,29 +186,17 @@ class _Territories:
     """Pixels by kind within each territory that the layer covers."""
 
     def __init__(self, layer: ImageryLayer, grid: BlockGrid) -> None:
-        self._grid, self._areas, self._ground = grid, {}, {}
+        self._windows = TerritoryWindows(layer, side_px=grid.block_px)
         self._found: dict[int, NDArray[np.int64]] = {}
-        pixels, to_crs = layer.pixel_grid, lonlat_transformers(layer.crs)[1]
-        a, _, _, _, e, _ = pixels.transform
-        for number, boundary in territories_on(layer).values_list("pk", "boundary"):
-            shape = shape_of(boundary)
-            try:
-                area = area_in_pixels(shape, pixels)
-            except (UnusableArea, UnusableOutline):
-                continue  # it lies between pixels, or cannot be followed on this grid: told as not counted
-            placed = shapely.transform(shape, lambda xy: np.column_stack(to_crs.transform(xy[:, 0], xy[:, 1])))
-            touched = windows_within(area, width=grid.width, height=grid.height, side_px=grid.block_px)
-            self._areas[number] = area, touched
-            self._ground[number] = math.ceil(placed.area / abs(a * e))
 
     def count(self, block: Block, keys: NDArray[np.int64]) -> None:
         """Count one more block."""
-        for number, (area, touched) in self._areas.items():
-            if touched[block.row, block.col]:
-                inside = pixels_within(area, left=block.left, top=block.top, width=block.width, height=block.height)
-                found = Kinds.pixels_of(keys[inside])
-                self._found[number] = self._found[number] + found if number in self._found else found
+        for number, inside in self._windows.within(
+            top=block.top, left=block.left, height=block.height, width=block.width
+        ):
+            found = Kinds.pixels_of(keys[inside])
+            self._found[number] = self._found[number] + found if number in self._found else found
 
     def rows(self, kinds: Kinds) -> dict[int, tuple[Counts, int]]:
         """By territory, its counts and the pixels of all of its ground."""
-        return {number: (kinds.rows(found), self._ground[number]) for number, found in self._found.items()}
+        return {number: (kinds.rows(found), self._windows.ground_px[number]) for number, found in self._found.items()}

@@ -15,6 +15,7 @@ from annotation.errors import JobAlreadyRunning
 from annotation.jobs.registry import job
 from annotation.models import Campaign
 from annotation.services.jobs import JobContext
+from annotation.services.nomenclatures import selectable_codes
 from learning.core.calibration import CalibrationCounts, tile_calibration
 from learning.core.error_maps import error_map, write_error_maps
 from learning.core.evaluate import tile_confusion
@@ -23,6 +24,7 @@ from learning.jobs.tiles import labels_of, read_with_context
 from learning.jobs.weights import loaded_model
 from learning.models import TrainedModel, TrainingRun
 from learning.services import acquisition, predictions, promotion
+from learning.services.class_changes import can_be_compared, todays_codes
 from learning.services.evaluations import evaluation_on, record_evaluation
 from learning.services.holdout import HoldoutReference, holdout_reference
 
@@ -59,7 +61,8 @@ def judge_model(model: TrainedModel, *, context: JobContext, start: float, stop:
     """
     reference = holdout_reference(model.campaign)
     published = promotion.published_model(model.campaign)
-    models = {one.pk: one for one in (model, published) if one is not None}.values() if reference.tiles else ()
+    both = [one for one in (model, published) if one is not None and can_be_compared(one)]
+    models = {one.pk: one for one in both}.values() if reference.tiles else ()
     for number, one in enumerate(models):
         if evaluation_on(one, reference) is None:
             share = (stop - start) / len(models)
@@ -81,7 +84,11 @@ def evaluate_model(
 
     campaign = model.campaign
     loaded = loaded_model(model)
-    codes = list(loaded.metadata.spec.class_codes)
+    own = list(loaded.metadata.spec.class_codes)
+    # In today's classes, where they have changed since it learnt.
+    today = [code or "" for code in todays_codes(campaign, own)]
+    codes = own if today == own else selectable_codes(campaign)
+    said = np.array([0, *(codes.index(code) + 1 for code in today)], np.uint8)
     bands = match_imagery(
         loaded.metadata, bands=campaign.layer.bands, dtype=campaign.layer.dtype, gsd_m=campaign.layer.gsd_m
     )
@@ -93,9 +100,10 @@ def evaluate_model(
         for done, tile in enumerate(reference.tiles, start=1):
             truth = labels_of(campaign, tile.revision_ids, values=values)
             outputs, valid = tile_outputs(loaded, campaign, tile.row, tile.col, bands=bands, device=device)
-            predicted = ((outputs.argmax(axis=0) + 1) * valid).astype(np.uint8)
+            predicted = said[(outputs.argmax(axis=0) + 1) * valid]
             confusions[tile.tile_id] = tile_confusion(truth, predicted, n_classes=len(codes))
-            calibration[tile.tile_id] = tile_calibration(outputs, (truth * valid).astype(np.uint8))
+            if codes is own:  # its channels are classes of today
+                calibration[tile.tile_id] = tile_calibration(outputs, (truth * valid).astype(np.uint8))
             share = start + (stop - start) * done / len(reference.tiles)
             context.progress(share, f"Evaluating {model.version} on the control tiles.")
             yield tile.tile_id, error_map(truth, predicted)
@@ -103,7 +111,8 @@ def evaluate_model(
     file = f"{Path(model.file).with_suffix('')}.errors-{reference.sha256[:16]}.zip"
     write_error_maps(Path(settings.MODELS_DIR) / file, looked_at())
     record_evaluation(
-        model=model, reference=reference, confusions=confusions, class_codes=codes, calibration=calibration,
+        model=model, reference=reference, confusions=confusions, class_codes=codes,
+        calibration=calibration or None,
         error_maps=file,
     )  # fmt: skip
 

@@ -25,6 +25,7 @@ from learning.models import Prediction
 from learning.release.manifest import file_sha256
 from learning.release.map_polygons import ClassText, MapFacts, PolygonCount, write_map_gpkg, write_map_parquet
 from learning.release.polygon_tiles import write_polygon_tiles
+from learning.services.class_changes import classes_ever
 from learning.services.polygons import KIND, class_map_of, finish_polygons
 
 ZONES = "zones.tif"  # beside the layer's analysis.tif and on its grid, where an operator has put it
@@ -83,9 +84,7 @@ def plan_of(prediction: Prediction, rule: PolygonRule, *, with_control_tiles: bo
     """What is to be made of a prediction. Raises: UnusableClassMap: the zones lie on another grid."""
     campaign, name = prediction.model.campaign, class_map_of(prediction, with_control_tiles=with_control_tiles)
     layer, codes = campaign.layer, tuple(prediction.model.class_codes)
-    parents = {
-        code: parent or None for code, parent in campaign.nomenclature.classes.values_list("code", "parent_code")
-    }
+    parents = {code: item.parent_code or None for code, item in classes_ever(campaign).items()}
     units = [
         rule.unit(code, nomenclature=campaign.nomenclature.code, ancestors=_above(code, parents)) for code in codes
     ]
@@ -119,7 +118,7 @@ def facts_of(prediction: Prediction, rule: PolygonRule) -> MapFacts:
     """What is written beside each polygon of a prediction."""
     campaign = prediction.model.campaign
     layer, nomenclature = campaign.layer, campaign.nomenclature
-    classes = {item.code: item for item in nomenclature.classes.all()}
+    classes = classes_ever(campaign)
     parents = {code: item.parent_code or None for code, item in classes.items()}
     texts = [
         ClassText(

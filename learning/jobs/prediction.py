@@ -25,7 +25,8 @@ from learning.jobs.rows import Rows
 from learning.jobs.shards import SharedOut
 from learning.jobs.weights import loaded_model
 from learning.models import Prediction, TrainedModel, TrainingRun
-from learning.services import acquisition, map_changes, polygons, predictions
+from learning.services import acquisition, map_areas, map_changes, polygons, predictions
+from learning.services.class_changes import classes_ever
 from learning.services.holdout import holdout_windows
 from learning.services.map_requests import KIND as ON_REQUEST
 from learning.services.map_requests import shape_of
@@ -70,6 +71,7 @@ def predict(context: JobContext) -> dict[str, Any]:
         context.progress(COMPARED_END + (1 - COMPARED_END) * share, "Comparing the map with what people drew.")
     with contextlib.suppress(JobAlreadyRunning):  # delivered twice
         polygons.start_polygons(prediction=prediction)
+    map_areas.want_map_areas(prediction=prediction)
     return {
         "prediction": prediction.pk,
         "mean_entropy_nats": prediction.mean_entropy_nats,
@@ -140,7 +142,7 @@ def _write_map(model: TrainedModel, prediction: Prediction, context: JobContext)
         prediction, dropout=loaded.metadata.spec.dropout, device=device, way=lambda: _way(loaded, model, pixels)
     )
     predictions.begin_prediction(prediction, pixel_score=choice["pixel_score"], layer_version=campaign.layer.version)
-    colours = dict(campaign.nomenclature.classes.values_list("code", "colour"))
+    colours = {code: item.colour for code, item in classes_ever(campaign).items()}
     try:
         plan = plan_prediction(
             loaded,

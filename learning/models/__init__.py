@@ -3,6 +3,7 @@
 from learning.models.artificialisation import ArtificialisationMap, TerritoryArtificialisation
 from learning.models.changes import MapChange
 from learning.models.deposits import Deposit
+from learning.models.map_areas import MapArea, MapAtPlaces
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
 from learning.models.release_policies import ReleasePolicy
@@ -26,6 +27,8 @@ __all__ = [
     "ArtificialisationMap",
     "Deposit",
     "Evaluation",
+    "MapArea",
+    "MapAtPlaces",
     "MapChange",
     "ModelOrigin",
     "PolygonMap",

@@ -38,11 +38,12 @@ WHERE revision_id = ANY(%s) GROUP BY revision_id
 # Rows of reviews are only ever added, and none to a revision once its label is accepted.
 _REVIEWS = """
 SELECT label.revision, count(*),
-    bool_or(v.corrected_id = label.revision),
-    bool_or(v.revision_id = label.revision AND v.verdict = 'accept')
+    bool_or(v.corrected_id IN (label.revision, own.stands_for_id)),
+    bool_or(COALESCE(r.stands_for_id, r.id) = COALESCE(own.stands_for_id, own.id) AND v.verdict = 'accept')
 FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS label (annotation, revision, number)
 JOIN annotation_review v ON v.annotation_id = label.annotation
 JOIN annotation_annotationrevision r ON r.id = v.revision_id AND r.number <= label.number
+JOIN annotation_annotationrevision own ON own.id = label.revision
 GROUP BY label.revision
 """
 # One row of columns instead of a row a polygon: nothing is done polygon by polygon between the database and Arrow.

@@ -14,6 +14,7 @@ from annotation.core.stored_labels import class_index
 from annotation.core.tile_geometry import Feature
 from annotation.models import Tile
 from annotation.raster.reader import read_window
+from annotation.services.class_guard import in_codes_now
 from annotation.services.tiles import require_help_allowed
 from learning.core.durable import write_durably
 from learning.core.map_files import ENTROPY_LEVELS
@@ -62,7 +63,9 @@ def draft_of(*, tile: Tile, user: User) -> Draft:
 
 
 def _draft(prediction: Prediction, features: list[dict[str, Any]]) -> Draft:
-    return Draft(prediction.model.version, features, judged=not prediction.model.is_published_unjudged)
+    # Kept as the model drew it, and shown in the classes of today: what has none is for people to look at.
+    shown = in_codes_now(features, prediction.model.campaign)
+    return Draft(prediction.model.version, shown, judged=not prediction.model.is_published_unjudged)
 
 
 def doubt_of(*, tile: Tile) -> Doubt:

@@ -13,10 +13,12 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from annotation.models import Campaign, Job
+from annotation.services.class_guard import codes_now
 from annotation.services.jobs import enqueue_job
 from learning.core import gate
 from learning.errors import CannotJudge, NotEvaluated
 from learning.models import Evaluation, RetrainingPolicy, TrainedModel
+from learning.services.class_changes import can_be_compared
 from learning.services.evaluations import draws_of, evaluation_on, json_safe, reference_blocks
 from learning.services.holdout import HoldoutReference
 
@@ -36,7 +38,15 @@ def published_model(campaign: Campaign) -> TrainedModel | None:
 def rule_of(campaign: Campaign) -> gate.GateRule:
     """What a model of this campaign must be: the same for all, but for the floors that its maintainers set."""
     policy = RetrainingPolicy.objects.filter(campaign=campaign).first()
-    return replace(RULE, class_floors=dict(policy.class_floors)) if policy else RULE
+    if policy is None:
+        return RULE
+    now = codes_now(campaign)
+    floors: dict[str, float] = {}
+    for code, floor in policy.class_floors.items():
+        today = now.get(code, code)
+        if today is not None:
+            floors[today] = max(floor, floors.get(today, 0.0))
+    return replace(RULE, class_floors=floors)
 
 
 @transaction.atomic
@@ -59,7 +69,9 @@ def promote_or_reject(*, candidate: TrainedModel, reference: HoldoutReference) -
     if not _is_to_be_judged(candidate, published, reference):
         candidate.refresh_from_db(fields=["state", "outcome", "gate", "decided_at"])  # it may be the published one
         return candidate
-    candidate.gate = _decision(candidate, published, reference, rule)
+    # Classes were split since: what the published model says of them is no class today, and nothing beside another's.
+    comparable = published if published is None or can_be_compared(published) else None
+    candidate.gate = _decision(candidate, comparable, reference, rule)
     candidate.outcome = candidate.gate["outcome"]
     candidate.decided_at = timezone.now()
     candidate.state = State.REJECTED if candidate.outcome == Outcome.REJECT else State.HELD

@@ -73,7 +73,8 @@ def release_contents(release: Release) -> ReleaseContents:
     """
     frozen = frozen_inputs(release)
     labels = released_labels(release)
-    history = released_history(labels, licence=frozen.licence)
+    codes = [item.code for item in frozen.nomenclature.classes if item.selectable]
+    history = released_history(labels, licence=frozen.licence, codes=codes)
     contributors = public_ids([*labels, *history])
     model = model_with_weights(release, frozen)
     return ReleaseContents(

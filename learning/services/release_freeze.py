@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 from django.conf import settings
@@ -184,6 +185,10 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
     campaign, model = release.campaign, release.trained_model
     layer = campaign.layer
     record = model_record(model) if model else None
+    tree = nomenclature_info(campaign)
+    if record is not None and record.nomenclature_code == tree.code:
+        # It has all of today's classes and no other: a version that only names or places them otherwise is its own.
+        record = replace(record, nomenclature_version=tree.version)
     weights = [record.origin.attribution] if record and record.origin else []
     more = release.notes or campaign.description
     kept = Annotation.objects.filter(releases__release=release)
@@ -201,7 +206,7 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
         block_tiles=campaign.holdout.block_tiles,
         layer=layer_info(campaign),
         layer_version=layer.version,
-        nomenclature=nomenclature_info(campaign),
+        nomenclature=tree,
         software_version=software_version(),
         code_commit=code_commit(),
         code_url=settings.CODE_URL or None,

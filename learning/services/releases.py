@@ -15,12 +15,13 @@ from django.utils import timezone
 from annotation.models import Campaign, Job
 from annotation.services.jobs import enqueue_job
 from learning.errors import InvalidVersion, NothingToPublish, ReleaseOnDisk, VersionTaken
-from learning.models import Release, ReleasePolicy
+from learning.models import Release, ReleasePolicy, TrainedModel
 from learning.querysets import licensed_labels
 from learning.release import layout
 from learning.release.bundle import STAGING_SUFFIX, discard_staged
 from learning.release.changes import FIRST_VERSION, as_text
 from learning.release.manifest import read_manifest
+from learning.services.class_changes import speaks_todays_classes
 from learning.services.promotion import published_model
 from learning.services.release_credits import forget_the_erased
 from learning.services.release_freeze import frozen_inputs
@@ -67,7 +68,7 @@ def start_release(
                 notes=notes,
                 texts=usable_texts(texts or {}),
                 folder=folder,
-                trained_model=published_model(campaign),
+                trained_model=_model_to_release(campaign),
                 created_by=actor,
             )
     except IntegrityError:
@@ -78,6 +79,12 @@ def start_release(
             "another version. Published files are never removed."
         )
     return enqueue_job(kind="release", payload={"release": release.pk}, owner=actor, campaign=campaign, key=folder)
+
+
+def _model_to_release(campaign: Campaign) -> TrainedModel | None:
+    """The published model, unless the classes have changed since it learnt: the next one goes into the next release."""
+    model = published_model(campaign)
+    return model if model is not None and speaks_todays_classes(model) else None
 
 
 def unfinished_release_job(*, campaign: Campaign, version: str | None) -> Job | None:

@@ -23,6 +23,8 @@ from annotation.services.limits import Action, spend
 from annotation.services.people import require_consent
 from learning.errors import InvalidAnswer, NoSuchPlace, NotDisputed, SampleClosed, SampleOpen
 from learning.models import ReferenceSample, SampleAnswer, SampleUnit
+from learning.services.map_areas import want_map_areas
+from learning.services.predictions import shown_prediction
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -195,6 +197,10 @@ def close_sample(*, sample: ReferenceSample, closed_by: User | None, as_it_is: b
         )
     sample.closed_at, sample.closed_by = timezone.now(), closed_by
     sample.save(update_fields=["closed_at", "closed_by"])
+    if sample.kind == ReferenceSample.Kind.AREA:
+        shown = shown_prediction(sample.campaign)
+        for prediction in {sample.second_map, shown or sample.second_map}:
+            want_map_areas(prediction=prediction)
     return sample
 
 

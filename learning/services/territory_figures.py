@@ -7,6 +7,7 @@ document a campaign together and keeps it; the document names everything by code
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -16,11 +17,13 @@ from django.db.models import Max, Min, Q, QuerySet
 from django.utils import timezone
 from pyproj import Geod
 
+from annotation.errors import JobAlreadyRunning
 from annotation.models import Campaign, ImageryLayer, Job, MosaicPiece, SourceFile, Territory, VintagePair
 from annotation.pictures import outline_of
 from annotation.services.coverage import Seen, coverage_of
 from annotation.services.jobs import enqueue_job
 from learning.models import TerritoryFigures
+from learning.services.area_figures import area_figures
 from learning.services.artificialisation import artificialisation_figures
 from learning.services.change_figures import ChangeFigures, change_figures
 from learning.services.evaluations import json_safe
@@ -37,6 +40,13 @@ Document = dict[str, Any]
 def start_territory_figures(*, campaign: Campaign) -> Job:
     """Queue the figures of every territory that a campaign's imagery covers some of. Raises: JobAlreadyRunning."""
     return enqueue_job(kind=KIND, payload={"campaign": campaign.pk}, campaign=campaign, key=campaign.slug)
+
+
+def want_territory_figures(*, campaign: Campaign) -> None:
+    """Queue them, unless they are being counted already or no territory is known there."""
+    if territories_on(campaign.layer).exists():
+        with suppress(JobAlreadyRunning):
+            start_territory_figures(campaign=campaign)
 
 
 def campaigns_with_territories() -> list[Campaign]:
@@ -67,7 +77,7 @@ def figures_document(*, campaign: Campaign, territory: Territory, seen: Seen) ->
         } if prediction else None,
         "ground": _ground(campaign.layer, territory),
         "review": _review(campaign, territory, seen),
-        "area": _area(),
+        "area": _plain(asdict(area_figures(campaign=campaign, territory=territory))),
         "changes": [
             _change(change_figures(pair=pair, territory=territory)) for pair in _pairs(campaign.layer, territory)
         ],
@@ -154,11 +164,6 @@ def _review(campaign: Campaign, territory: Territory, seen: Seen) -> dict[str, i
         "never": counts.unseen,
         "reported": counts.reported,
     }
-
-
-def _area() -> dict[str, Any]:
-    """No estimate, and no count of the map's pixels in its place."""
-    return {"status": "not_assessed", "reason": "no_sample", "classes": []}
 
 
 def _pairs(layer: ImageryLayer, territory: Territory) -> QuerySet[VintagePair]:

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 
 from annotation.models import AnnotatedFeature, Annotation, Campaign, Contributor, Tile, TrustAlarm
+from annotation.services.class_guard import hold_classes
 from annotation.services.nomenclatures import selectable_codes
 from annotation.services.reliability import label_weights
 from learning.core.shares import Capped, Contribution, cap_shares
@@ -52,9 +53,10 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
 
     Args:   force: skip the look at what was accepted since the last set and by whom, and at whether one person
             dominates it.
-    Raises: NothingToTrain (fewer than two labelled tiles or two classes), SuspectBatch.
+    Raises: NothingToTrain (fewer than two labelled tiles or two classes), SuspectBatch, ClassesChanging.
     """
     campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
+    hold_classes(campaign)
     labels = _labels(campaign)
     areas = _areas(labels)
     capped = _capped(labels, areas)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from annotation.errors import BlindTile
 from annotation.models import Campaign, Lease, Tile, Validation
+from annotation.services.class_guard import codes_now
 from annotation.services.validation_queue import (
     agreement_needed,
     claim_tile_to_validate,
@@ -165,7 +166,9 @@ def validated_labels(campaign: Campaign) -> list[ValidatedTile]:
     given = Validation.objects.filter(tile__campaign=campaign, tile__role=Tile.Role.POOL, tile__golds__isnull=True)
     votes = given.exclude(licence="").counting().current()
     agreed = agreed_polygons(_votes(votes), needed=agreement_needed(campaign))
-    return [ValidatedTile(tile_id, polygons) for tile_id, polygons in sorted(agreed.items())]
+    gone = codes_now(campaign)  # verdicts stay as they were given; those on classes that are no more teach nothing
+    known = {tile: tuple(one for one in polygons if one.class_code not in gone) for tile, polygons in agreed.items()}
+    return [ValidatedTile(tile_id, polygons) for tile_id, polygons in sorted(known.items()) if polygons]
 
 
 def _votes(validations: Any) -> Iterable[Vote]:

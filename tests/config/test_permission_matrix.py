@@ -31,7 +31,7 @@ from rest_framework.test import APIClient
 from sample_rows import bare_sample
 
 from annotation.api.scopes import TokenScope, scope_of
-from annotation.models import ApiToken, Job, TeamMember, TrustAlarm
+from annotation.models import ApiToken, ClassChange, Job, TeamMember, TrustAlarm
 from annotation.querysets import AnnotationQuerySet, CampaignQuerySet, JobQuerySet
 from annotation.services.annotations import save_annotation, submit_annotation
 from annotation.services.gold import mark_gold
@@ -193,7 +193,7 @@ def build_world(folder: Path) -> World:
         "file": "polygons_public.gpkg", "numbers": "1.0.0", "page": 2,
         "token_id": make_token(user=a, name="A's script", scopes=["read"], days=7).row.pk, "user_id": a.pk,
         "team_id": team.pk, "invitation_id": invite(actor=a, team=team).invitation.pk, "secret": invited.secret,
-        "gold_id": gold.pk, "report_id": reported.public_id, "kind": commune.kind, "code": commune.code,
+        "gold_id": gold.pk, "report_id": reported.public_id, "kind": commune.kind, "code": commune.code, "table": "areas",
         "alarm_id": alarm.pk, "revert_id": reverted.pk, "provider_id": "oidc", "uidb36": "0", "key": "no-such-key",
         "pk": 1, "number": 1, "model_version": "camp-m9", "collection_id": "camp.annotations", "feature_id": "1.a",
         "sample_id": place.sample_id, "unit_id": place.pk,
@@ -211,6 +211,7 @@ def build_world(folder: Path) -> World:
         "campaign": {"invitation_id": invited.invitation.pk},
         "requested": {"prediction_id": map_on_request(campaign), "file": "class.tif"},
         "absent": {"prediction_id": 10**9, "file": "class.tif"},
+        "changed": {"number": change_of_classes(campaign)},
         "judged": {"number": 9, "tile_id": model_with_errors(campaign)},
     }
     for name, user in people.items():
@@ -226,6 +227,12 @@ def gold_of(campaign: Any, labels: Any, reviewer: Any, maintainer: Any) -> Any:
         annotation_id=labels.pk, reviewer=reviewer, verdict="accept", operation_id=uuid.uuid4(), expected_version=1
     )
     return mark_gold(campaign=campaign, annotation_id=labels.pk, actor=maintainer)
+
+
+def change_of_classes(campaign: Any) -> int:
+    """A planned change of classes, by its id."""
+    planned = ClassChange.objects.create(campaign=campaign, before=campaign.nomenclature, plan=[], reason="Who may?")
+    return int(planned.pk)
 
 
 def model_with_errors(campaign: Any) -> int:

@@ -178,7 +178,7 @@ def test_the_history_holds_what_was_handed_in_and_corrected_and_no_draft() -> No
     [row] = [row for row in read(release).to_pylist() if row["annotation_id"] == str(label.pk)]
     assert (row["revision_number"], row["state"], row["review"], row["reviews"]) == (4, "accepted", "corrected", 2)
     assert row["contributor_id"] == scene.author.contributor.public_id
-    history = released_history(released_labels(release), licence="etalab-2.0")
+    history = released_history(released_labels(release), licence="etalab-2.0", codes=list(TWO_CLASSES))
     batches = annotation_batches(history, contributors=public_ids(history))
     rows = [row for batch in batches for row in batch.to_pylist() if row["annotation_id"] == str(label.pk)]
     mine, theirs = scene.author.contributor.public_id, scene.reviewer.contributor.public_id

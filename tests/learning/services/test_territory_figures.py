@@ -15,7 +15,7 @@ from territory_rows import commune, counted
 
 from annotation.errors import JobAlreadyRunning
 from annotation.models import VintagePair
-from annotation.services.jobs import JobContext
+from annotation.services.jobs import JobContext, claim_job
 from learning.models import TerritoryFigures
 from learning.services.territory_figures import area_ha, campaigns_with_territories, start_territory_figures
 from learning.tasks import count_territories
@@ -84,7 +84,7 @@ def test_counting_again_replaces_what_was_there_and_forgets_territories_that_lie
     assert TerritoryFigures.objects.get().computed_at > first
 
 
-def test_a_worker_that_takes_over_counts_only_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_takes_over_counts_only_what_is_left() -> None:
     from learning.jobs import territory_figures as work
 
     camp = labelled_campaign().campaign
@@ -95,7 +95,9 @@ def test_a_worker_that_takes_over_counts_only_what_is_left(monkeypatch: pytest.M
         territory=commune(camp, code="32015", name="Done"), campaign=camp, document={"kept": True},
         computed_at=job.created_at + timedelta(seconds=1),
     )  # fmt: skip
-    work.count_territories(JobContext(job))
+    claimed = claim_job(str(job.id))
+    assert claimed is not None
+    work.count_territories(JobContext(claimed))
     assert TerritoryFigures.objects.get(territory__code="32015").document == {"kept": True}
     assert TerritoryFigures.objects.count() == 3
 
