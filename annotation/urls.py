@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from annotation import (
     account_views,
     area_views,
+    change_pages,
     map_views,
     outcome_views,
     people_views,
@@ -34,6 +35,10 @@ urlpatterns = [
     path("campaigns/<slug:slug>/", views.CampaignView.as_view(), name="campaign"),
     path("campaigns/<slug:slug>/studio/", views.StudioView.as_view(), name="studio"),
     path("campaigns/<slug:slug>/validate/", views.ValidateView.as_view(), name="validate"),
+    path("campaigns/<slug:slug>/change/", change_pages.ChangeView.as_view(), name="change"),
+    path("campaigns/<slug:slug>/change/review/", change_pages.ChangeReviewPageView.as_view(), name="change-review"),
+    path("campaigns/<slug:slug>/change/rounds/", change_pages.ChangeRoundsView.as_view(), name="change-rounds"),
+    path("campaigns/<slug:slug>/patches/", change_pages.PatchListView.as_view(), name="patches"),
     path("campaigns/<slug:slug>/review/", views.ReviewView.as_view(), name="review"),
     path("campaigns/<slug:slug>/correct/<int:annotation_id>/", views.CorrectView.as_view(), name="correct"),
     path("campaigns/<slug:slug>/submissions/", submission_views.SubmissionsView.as_view(), name="submissions"),

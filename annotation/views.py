@@ -203,6 +203,7 @@ class CampaignView(TemplateView):
             nomenclature_title=in_words(campaign.nomenclature.title),
             tile_m=campaign.tile_px * campaign.layer.gsd_m,
             has_drawing=campaign.rounds.filter(closed_at__isnull=True).exclude(model_version="").exists(),
+            has_change=campaign.change_rounds.filter(closed_at__isnull=True).exists(),
             role=role,
             waiting=waiting_for(cast(User, self.request.user), campaign).count() if role in REVIEWERS else 0,
             open_alarms=TrustAlarm.objects.visible_to(self.request.user).open().filter(campaign=campaign).count(),

@@ -27,7 +27,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -249,12 +248,10 @@ def _seen(ground: Territory, row: int, col: int, *, errs: float, rng: np.random.
 
 def covered(ground: Territory, *, draws: int, seed: int) -> dict[str, float]:
     """The share of samples whose interval holds the truth: by the platform's core, with one exact answer a place."""
-    from functools import partial
-
     from learning.core.change_area import change_estimates
     from learning.core.sample_frame import OUTSIDE, allocate, change_table, draw_units, stratum_sizes
 
-    table = partial(change_table, list(CODES), list(CODES), counted=frozenset(CODES[value - 1] for value in COUNTED))()
+    table = change_table(list(CODES), list(CODES), counted=frozenset(CODES[value - 1] for value in COUNTED))
     middle = UNIT_PX // 2
     strata = table[ground.map_then[middle::UNIT_PX, middle::UNIT_PX], ground.map_now[middle::UNIT_PX, middle::UNIT_PX]]
     sizes = stratum_sizes(iter([(0, 0, strata)]))
@@ -282,7 +279,7 @@ def covered(ground: Territory, *, draws: int, seed: int) -> dict[str, float]:
 
 
 def measure(*, seed: int = 11, draws: int = 300) -> dict[str, bool]:
-    """Print the table and return the three checks. Call it with Django and a database of the tests' kind set up."""
+    """Print the table and return the three checks. Django and a database are set up."""
     ground = territory(seed)
     run = through_platform(ground, seed=seed)
     found, truth, naive = run.figures.found, ground.truth, ground.naive
@@ -313,29 +310,22 @@ def measure(*, seed: int = 11, draws: int = 300) -> dict[str, bool]:
     }  # fmt: skip
 
 
+def checked(*, seed: int = 11, draws: int = 300) -> dict[str, bool]:
+    """The checks, on a database of their own. Call it before anything loads Django."""
+    from _chaos_site import database, prepare_environment
+
+    prepare_environment()
+    with database():
+        return measure(seed=seed, draws=draws)
+
+
 def main() -> None:
-    """On a database of its own."""
-    import os
-    import sys
-
-    repository = Path(__file__).resolve().parents[1]
-    sys.path[:0] = [str(repository), str(repository / "platform"), str(repository / "tests")]
-    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
-    import django
-
-    django.setup()
-    from django.test.utils import setup_databases, setup_test_environment, teardown_databases
-
+    """Print them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--draws", type=int, default=300, help="samples drawn without a database (%(default)s)")
     options = parser.parse_args()
-    setup_test_environment()
-    old = setup_databases(verbosity=0, interactive=False)
-    try:
-        checks = measure(seed=options.seed, draws=options.draws)
-    finally:
-        teardown_databases(old, verbosity=0)
+    checks = checked(seed=options.seed, draws=options.draws)
     print("FIGURES " + json.dumps(checks))
     raise SystemExit(0 if all(checks.values()) else 1)
 

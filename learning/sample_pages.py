@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
 
 from annotation.errors import UserError
@@ -19,7 +20,20 @@ from annotation.services.people import role_in
 from annotation.views import WorkspaceView
 from learning.errors import NoSuchPlace
 from learning.models import ReferenceSample
+from learning.services.change_figures import change_figures
 from learning.services.samples import agreement, close_sample, disputed_for, open_for, resolve, sample_for
+
+FLOWS = (
+    gettext_lazy("artificialised since (flow)"),
+    gettext_lazy("given back (return flow)"),
+    gettext_lazy("flow less return flow (net)"),
+)
+LEAST, MOST = gettext_lazy("what is certain"), gettext_lazy("what is possible")
+REASONS = {
+    "stratum_unanswered": gettext_lazy(
+        "Not assessed: some part of the ground has no place with an answer that counts. Draw another sample."
+    ),
+}
 
 
 class SamplesView(LoginRequiredMixin, TemplateView):
@@ -74,7 +88,28 @@ def _row(sample: ReferenceSample, user: User) -> dict[str, Any]:
         "mine": len(open_for(places, user)),
         "to_settle": len(disputed_for(places, user)),
         "alpha": agreement(places),
+        "change": _change(sample),
     }
+
+
+def _change(sample: ReferenceSample) -> dict[str, Any] | None:
+    """What a closed sample says of change, as lines of a table; of several closed ones of a pair the newest."""
+    if sample.pair is None or sample.closed_at is None:
+        return None
+    figures = change_figures(pair=sample.pair)
+    if figures.sample != sample:
+        return None
+    found = figures.found
+    flows = [] if found is None else [(FLOWS[0], found.gain), (FLOWS[1], found.loss), (FLOWS[2], found.net)]
+    lines = []
+    for words, flow in flows:
+        years = flow.ha_per_year or flow.ha
+        for end, ha, yearly in ((LEAST, flow.ha.lower, years.lower), (MOST, flow.ha.upper, years.upper)):
+            told = words if flow.ha.is_figure else f"{words}, {end}"
+            lines.append({"words": told, "ha": ha, "yearly": yearly if flow.ha_per_year else None})
+            if flow.ha.is_figure:
+                break
+    return {"figures": figures, "found": found, "lines": lines, "reason": REASONS.get(figures.reason, "")}
 
 
 class SampleView(WorkspaceView):

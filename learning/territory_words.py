@@ -28,6 +28,9 @@ NOT_ASSESSED = {
     "stratum_unanswered": _(
         "One part of the ground has no answer that counts, so the whole cannot be told. More answers would change that."
     ),
+    "thresholds": _(
+        "A sample of places cannot tell what the thresholds of the decree changed: they depend on what lies around."
+    ),
     "no_pair": _(
         "Only one date is mapped here, or the two dates have not been paired. A maintainer pairs two vintages, draws a "
         "sample of places, and people say what they see at both dates."

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from annotation.api import class_views, people_views, quality_views, report_views, review_views, studio_views, views
+from annotation.api import (
+    change_views,
+    class_views,
+    people_views,
+    quality_views,
+    report_views,
+    review_views,
+    studio_views,
+    views,
+)
 
 urlpatterns = [
     path("me/", views.MeView.as_view(), name="api-me"),
@@ -42,6 +51,21 @@ urlpatterns = [
     path("tiles/<int:tile_id>/annotation/geojson/", views.GeoJSONView.as_view(), name="api-geojson"),
     path("tiles/<int:tile_id>/segments/", studio_views.SegmentsView.as_view(), name="api-segments"),
     path("tiles/<int:tile_id>/other-vintages/", studio_views.OtherVintagesView.as_view(), name="api-other-vintages"),
+    path("campaigns/<slug:slug>/change/", change_views.ChangeDeskView.as_view(), name="api-change"),
+    path("campaigns/<slug:slug>/change/next/", change_views.NextChangeView.as_view(), name="api-next-change"),
+    path(
+        "campaigns/<slug:slug>/change/reviews/next/",
+        change_views.NextChangeReviewView.as_view(),
+        name="api-next-change-review",
+    ),
+    path("campaigns/<slug:slug>/patches.geojson", change_views.PatchesView.as_view(), name="api-patches"),
+    path(
+        "change-tickets/<int:ticket_id>/answers/", change_views.ChangeAnswersView.as_view(), name="api-change-answers"
+    ),
+    path(
+        "change-cells/<int:cell_id>/take-back/", change_views.TakeBackChangeView.as_view(), name="api-take-back-change"
+    ),
+    path("change-cells/<int:cell_id>/review/", change_views.ChangeReviewView.as_view(), name="api-change-review"),
     path("annotations/<int:annotation_id>/reviews/", review_views.ReviewView.as_view(), name="api-review"),
     path("annotations/<int:annotation_id>/correction/", review_views.CorrectionView.as_view(), name="api-correction"),
     path(

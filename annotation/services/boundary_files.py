@@ -33,9 +33,7 @@ def read_boundary_file(path: Path, *, layer: str | None = None) -> Any:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise InvalidBoundaries(f"{path.name} has {size / 2**20:.0f} MiB: split it, {MAX_FILE_BYTES >> 20} are read.")
-    with path.open("rb") as file:
-        is_database = file.read(len(SQLITE)) == SQLITE
-    if is_database:
+    if is_geopackage(path):
         return _read_geopackage(path, layer)
     if layer is not None:
         raise InvalidBoundaries(f"{path.name} is no GeoPackage, so it has no layer {layer!r}: leave the layer out.")
@@ -47,16 +45,31 @@ def read_boundary_file(path: Path, *, layer: str | None = None) -> Any:
         ) from error
 
 
-def _read_geopackage(path: Path, layer: str | None) -> dict[str, Any]:
+def is_geopackage(path: Path) -> bool:
+    """Whether a file is a database, whatever its name says."""
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
+
+
+def layer_of_geopackage(path: Path, layer: str | None) -> str:
+    """The name of the layer with geometries that is asked for, or of the only one. Raises: InvalidBoundaries."""
     if path.suffix.lower() != ".gpkg":
         raise InvalidBoundaries(f"{path.name} looks like a GeoPackage: give it the ending .gpkg.")
     try:
         layers = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
-        if layer is None and len(layers) != 1:
-            raise InvalidBoundaries(f"{path.name} has the layers {', '.join(layers) or 'none'}: say which one.")
-        if layer is not None and layer not in layers:
-            raise InvalidBoundaries(f"{path.name} has no layer {layer!r}: it has {', '.join(layers) or 'none'}.")
-        meta, _ids, shapes, columns = pyogrio.raw.read(path, layer=layer or layers[0], force_2d=True)
+    except UNREADABLE as error:
+        raise InvalidBoundaries(f"{path.name} cannot be read ({error}): export it again.") from error
+    if layer is None and len(layers) != 1:
+        raise InvalidBoundaries(f"{path.name} has the layers {', '.join(layers) or 'none'}: say which one.")
+    if layer is not None and layer not in layers:
+        raise InvalidBoundaries(f"{path.name} has no layer {layer!r}: it has {', '.join(layers) or 'none'}.")
+    return layer or layers[0]
+
+
+def _read_geopackage(path: Path, layer: str | None) -> dict[str, Any]:
+    name = layer_of_geopackage(path, layer)
+    try:
+        meta, _ids, shapes, columns = pyogrio.raw.read(path, layer=name, force_2d=True)
         degrees = _in_degrees(shapely.from_wkb(shapes), meta["crs"], path)
     except UNREADABLE as error:
         raise InvalidBoundaries(f"{path.name} cannot be read ({error}): export it again.") from error

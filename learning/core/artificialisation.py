@@ -26,6 +26,9 @@ LANGUAGES = ("fr", "en")
 # What is known of ground; values of rasters.
 NO_IMAGERY, ARTIFICIALISED, NOT_ARTIFICIALISED, UNDECIDED = 0, 1, 2, 3
 
+#: In counts, usage that is unknown but for this: it is no extraction.
+NOT_EXTRACTION = "-"
+
 #: Criteria by the value that rasters have; the first is "by cover and usage alone".
 CRITERIA = (
     "", "trou_inf_2500", "artif_inf_2500", "bati_50", "lineaire_5", "lineaire_inf_5", "exempt_pv", "exempt_parc",
@@ -108,6 +111,12 @@ class ArtificialisationRule:
         answers = {usage in self.where[cover] for usage in usages}
         return answers.pop() if len(answers) == 1 else None
 
+    def usages_of(self, counted: str) -> tuple[str, ...]:
+        """What ground may be used for, given the usage that counts name: a code, nothing, or NOT_EXTRACTION."""
+        if counted == NOT_EXTRACTION:
+            return tuple(usage for usage in self.usages if usage not in self.extraction_usages)
+        return (counted,) if counted else self.usages
+
     @property
     def anything_but_extraction(self) -> int:
         """Raster value of usage that is unknown but for this: all extraction sites are known and this is none."""
@@ -124,8 +133,7 @@ class ArtificialisationRule:
 
         Args: covers: code of the cover of each class of a map, in its order; None: the class has none.
         """
-        others = [usage for usage in self.usages if usage not in self.extraction_usages]
-        columns = [self.usages, *((usage,) for usage in self.usages), others]
+        columns = [self.usages, *((usage,) for usage in self.usages), self.usages_of(NOT_EXTRACTION)]
         values = {True: ARTIFICIALISED, False: NOT_ARTIFICIALISED, None: UNDECIDED}
         table = np.zeros((len(covers) + 1, len(columns)), np.uint8)
         for row, cover in enumerate(covers, start=1):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.core.artificialisation import CRITERIA, NO_IMAGERY, ArtificialisationRule
+from learning.core.artificialisation import CRITERIA, NO_IMAGERY, NOT_EXTRACTION, ArtificialisationRule
 from learning.errors import TooManyKinds
 
 _USAGES, _STATES, _CRITERIA = 32, 4, 8
@@ -84,6 +84,8 @@ class Kinds:
         summed: dict[tuple[str, str, int, str], int] = {}
         for key in np.flatnonzero(pixels[1:]) + 1:
             cover, usage, kind = self.kind(int(key))
+            if kind.usage_value == self.rule.anything_but_extraction:
+                usage = NOT_EXTRACTION
             place = cover, usage, kind.state, kind.criterion
             summed[place] = summed.get(place, 0) + int(pixels[key])
         return [[*place, count] for place, count in sorted(summed.items())]

@@ -33,7 +33,8 @@ from learning.models import Prediction
 from learning.release.artificialisation_files import ArtificialisationFacts, write_artificialisation
 from learning.release.manifest import file_sha256
 from learning.release.polygon_files import copy_to_gpkg
-from learning.services.artificialised_maps import KIND, Counts, covers_of, finish_artificialisation
+from learning.services.artificialisation_estimate import SampledGround, sampled_ground
+from learning.services.artificialised_maps import KIND, Counted, covers_of, covers_of_codes, finish_artificialisation
 from learning.services.territory_figures import want_territory_figures
 from learning.services.usage_inputs import UsageInputs, usage_inputs
 
@@ -54,6 +55,7 @@ def artificialise(context: JobContext) -> dict[str, Any]:
     plan = _threshold_plan(prediction, rule, inputs)
     reader = GroundReader(prediction.path("class.tif"), layer, inputs, covers)
     kinds = Kinds(covers=covers, rule=rule)
+    sampled = _sampled(prediction, inputs)
     territories = _Territories(layer, plan.grid)
     raster = plan.work_dir / "kinds.tif"
     with _kinds_file(plan, layer, raster) as write:
@@ -78,7 +80,8 @@ def artificialise(context: JobContext) -> dict[str, Any]:
         prediction=prediction,
         inputs=inputs,
         counts=kinds.rows(kinds.pixels),
-        territories=territories.rows(kinds),
+        estimate=None if sampled is None else sampled.estimate(),
+        territories=territories.rows(kinds, sampled),
         files=files,
         job=context.job,
     )
@@ -86,6 +89,16 @@ def artificialise(context: JobContext) -> dict[str, Any]:
         remove_work_dir(folder)
     want_territory_figures(campaign=prediction.model.campaign)
     return {"artificialisation": made.pk, "polygons": n_polygons, "territories": made.territories.count()}
+
+
+def _sampled(prediction: Prediction, inputs: UsageInputs) -> SampledGround | None:
+    """Places that people labelled, with what the rule says of what they saw."""
+    campaign = prediction.model.campaign
+    sampled = sampled_ground(campaign)
+    if sampled is not None:
+        covers = covers_of_codes(campaign.nomenclature, sampled.codes, inputs.rule)
+        sampled.judge(GroundReader(prediction.path("class.tif"), campaign.layer, inputs, covers).state_of)
+    return sampled
 
 
 def _threshold_plan(prediction: Prediction, rule: ArtificialisationRule, inputs: UsageInputs) -> ThresholdPlan:
@@ -197,6 +210,13 @@ class _Territories:
             found = Kinds.pixels_of(keys[inside])
             self._found[number] = self._found[number] + found if number in self._found else found
 
-    def rows(self, kinds: Kinds) -> dict[int, tuple[Counts, int]]:
-        """By territory, its counts and the pixels of all of its ground."""
-        return {number: (kinds.rows(found), self._windows.ground_px[number]) for number, found in self._found.items()}
+    def rows(self, kinds: Kinds, sampled: SampledGround | None) -> dict[int, Counted]:
+        """What was counted, by territory."""
+        return {
+            number: Counted(
+                counts=kinds.rows(found),
+                ground_px=self._windows.ground_px[number],
+                estimate=None if sampled is None else sampled.estimate(self._windows.holds(number, sampled.places)),
+            )
+            for number, found in self._found.items()
+        }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import shapely
@@ -47,3 +47,10 @@ class TerritoryWindows:
         for number, (area, touched) in self._areas.items():
             if touched[top // self._side_px, left // self._side_px]:
                 yield number, pixels_within(area, left=left, top=top, width=width, height=height)
+
+    def holds(self, number: int, places: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+        """Which pixels, by row and column, lie in a territory: bool (place)."""
+        area, _touched = self._areas[number]
+        return np.array(
+            [bool(pixels_within(area, left=col, top=row, width=1, height=1)[0, 0]) for row, col in places], bool
+        )

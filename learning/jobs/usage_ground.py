@@ -14,7 +14,7 @@ from rasterio import features as gdal_features
 from rasterio.windows import Window
 
 from annotation.models import ImageryLayer
-from learning.core.artificialisation import CRITERIA, EXEMPTIONS
+from learning.core.artificialisation import CRITERIA, EXEMPTIONS, NOT_ARTIFICIALISED
 from learning.core.threshold_pass import Ground
 from learning.services.usage_inputs import UsageInputs
 
@@ -57,6 +57,12 @@ class GroundReader:
             linear=self._linear[usage],
             exempt=self._exempt(classes, (top, left, height, width)),
         )
+
+    def state_of(self, class_value: int, row: int, col: int) -> int:
+        """What is known of a pixel if its class were another than the map's, before any threshold."""
+        place = row, col, 1, 1
+        exempt = self._exempt(np.full((1, 1), class_value, np.uint8), place)[0, 0]
+        return NOT_ARTIFICIALISED if exempt else int(self._states[class_value, self._usage(place)[0, 0]])
 
     def _usage(self, place: tuple[int, int, int, int]) -> Classes:
         unknown = self._inputs.rule.anything_but_extraction if self._inputs.knows_quarries else 0

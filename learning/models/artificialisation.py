@@ -18,6 +18,7 @@ class ArtificialisationMap(models.Model):
     usage = models.JSONField(default=list)  # what was known of usage, what wins first: see services.usage_inputs
     usage_sha256 = models.CharField(max_length=64)  # of all of it: another one means that the map is not up to date
     counts = models.JSONField(default=list)  # [[cover, usage, state, criterion, pixels], …], see core.artificialisation
+    estimate = models.JSONField(default=dict)  # see services.artificialisation_estimate; empty: no sample of places
     files = models.JSONField(default=dict)  # name → {sha256, bytes}, in the prediction's folder
     job = models.ForeignKey("annotation.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     finished_at = models.DateTimeField()
@@ -39,6 +40,7 @@ class TerritoryArtificialisation(models.Model):
     map = models.ForeignKey(ArtificialisationMap, on_delete=models.CASCADE, related_name="territories")
     territory = models.ForeignKey("annotation.Territory", on_delete=models.CASCADE, related_name="+")
     counts = models.JSONField(default=list)  # as those of the whole map
+    estimate = models.JSONField(default=dict)  # as that of the whole map
     ground_px = models.PositiveBigIntegerField()  # of the whole territory, on the map or beside it
 
     class Meta:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from annotation.models import Job, MappingEntry, NomenclatureMapping, Territory
+from annotation.models import Job, MappingEntry, Nomenclature, NomenclatureMapping, Territory
 from annotation.services.jobs import enqueue_job
 from learning.core.artificialisation import DEFAULT_RULE, ArtificialisationRule, shipped_artificialisation_rule
 from learning.errors import NoClassMap, NoCoverMapping
@@ -22,6 +23,18 @@ KIND = "artificialise"
 
 #: [cover, usage, state, criterion, pixels], as ArtificialisationMap.counts.
 Counts = Sequence[Sequence[str | int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted within a territory.
+
+    Args: ground_px: all of its pixels, on the map or beside it. estimate: from a sample of places, None without.
+    """
+
+    counts: Counts
+    ground_px: int
+    estimate: dict[str, object] | None
 
 
 def start_artificialisation(*, prediction: Prediction, rule: str = DEFAULT_RULE, actor: User | None = None) -> Job:
@@ -48,7 +61,11 @@ def covers_of(prediction: Prediction, rule: ArtificialisationRule) -> list[str |
 
     Raises: NoCoverMapping: there is neither such a code nor a mapping.
     """
-    nomenclature = prediction.model.campaign.nomenclature
+    return covers_of_codes(prediction.model.campaign.nomenclature, prediction.model.class_codes, rule)
+
+
+def covers_of_codes(nomenclature: Nomenclature, codes: Sequence[str], rule: ArtificialisationRule) -> list[str | None]:
+    """The same of some classes of a nomenclature. Raises: NoCoverMapping."""
     parents = dict(nomenclature.classes.values_list("code", "parent_code"))
     mapping = NomenclatureMapping.objects.filter(source=nomenclature, target__code=rule.cover).order_by("-pk").first()
     defaults: dict[str, str] = {}
@@ -68,7 +85,7 @@ def covers_of(prediction: Prediction, rule: ArtificialisationRule) -> list[str |
                 return found
         return None
 
-    return [cover(code) for code in prediction.model.class_codes]
+    return [cover(code) for code in codes]
 
 
 def _above(code: str, parents: Mapping[str, str]) -> list[str]:
@@ -84,28 +101,43 @@ def finish_artificialisation(
     prediction: Prediction,
     inputs: UsageInputs,
     counts: Counts,
-    territories: Mapping[int, tuple[Counts, int]],
+    estimate: dict[str, object] | None,
+    territories: Mapping[int, Counted],
     files: dict[str, dict[str, Any]],
     job: Job | None,
 ) -> ArtificialisationMap:
     """Write down that a map of artificialised ground is there, in the place of the one made before of the same map.
 
     Args:
-        territories: by the territory's key, its counts, and the pixels of all of its ground.
+        estimate: from a sample of places, None without.
+        territories: by the territory's key.
         files: name → {"sha256", "bytes"}, in place.
     """
     made, _created = ArtificialisationMap.objects.update_or_create(
         prediction=prediction,
         defaults={
-            "rule": inputs.rule.code, "rule_version": inputs.rule.version, "usage": inputs.sources,
-            "usage_sha256": inputs.sha256, "counts": counts, "files": files, "job": job, "finished_at": timezone.now(),
+            "rule": inputs.rule.code,
+            "rule_version": inputs.rule.version,
+            "usage": inputs.sources,
+            "usage_sha256": inputs.sha256,
+            "counts": counts,
+            "estimate": estimate or {},
+            "files": files,
+            "job": job,
+            "finished_at": timezone.now(),
         },
-    )  # fmt: skip
+    )
     made.territories.all().delete()
     there = set(Territory.objects.filter(pk__in=territories).values_list("pk", flat=True))
     TerritoryArtificialisation.objects.bulk_create(
-        TerritoryArtificialisation(map=made, territory_id=number, counts=found, ground_px=ground_px)
-        for number, (found, ground_px) in territories.items()
+        TerritoryArtificialisation(
+            map=made,
+            territory_id=number,
+            counts=found.counts,
+            ground_px=found.ground_px,
+            estimate=found.estimate or {},
+        )
+        for number, found in territories.items()
         if number in there
     )
     return made

@@ -35,6 +35,7 @@ def test_an_interval_that_is_too_narrow_fails_the_command(monkeypatch, capsys):
         monkeypatch.setattr(check_statistics, name, lambda: 0.95)
     monkeypatch.setattr(check_statistics, "coverage_of_areas", lambda: (0.80, 0.95))
     monkeypatch.setattr(check_statistics, "coverage_where_a_class_is_rare", lambda: None)
+    monkeypatch.setattr(check_statistics, "checked", dict)
     assert check_statistics.main() == 1
     told = capsys.readouterr().out.strip().splitlines()
     assert "Missed: coverage_area." in told

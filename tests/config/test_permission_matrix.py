@@ -31,9 +31,12 @@ from rest_framework.test import APIClient
 from sample_rows import bare_sample
 
 from annotation.api.scopes import TokenScope, scope_of
-from annotation.models import ApiToken, ClassChange, Job, TeamMember, TrustAlarm
+from annotation.core.change import FoundCell
+from annotation.models import ApiToken, ClassChange, Job, TeamMember, TrustAlarm, VintagePair
 from annotation.querysets import AnnotationQuerySet, CampaignQuerySet, JobQuerySet
 from annotation.services.annotations import save_annotation, submit_annotation
+from annotation.services.change_queue import claim_change_tickets
+from annotation.services.change_rounds import open_change_round
 from annotation.services.gold import mark_gold
 from annotation.services.invitations import invite
 from annotation.services.jobs import enqueue_job
@@ -45,6 +48,7 @@ from annotation.services.reverts import revert_user
 from annotation.services.reviews import record_review
 from annotation.services.teams import make_team, set_team_role
 from annotation.services.territories import give_stewardship
+from annotation.services.tiles import pool_mask
 from annotation.services.tokens import make_token
 from learning.core.error_maps import write_error_maps
 from learning.models import Prediction
@@ -211,14 +215,32 @@ def build_world(folder: Path) -> World:
         "campaign": {"invitation_id": invited.invitation.pk},
         "requested": {"prediction_id": map_on_request(campaign), "file": "class.tif"},
         "absent": {"prediction_id": 10**9, "file": "class.tif"},
+        "ruled": {},
         "changed": {"number": change_of_classes(campaign)},
         "judged": {"number": 9, "tile_id": model_with_errors(campaign)},
     }
+    world.arguments |= compared_ground(campaign, a)
     for name, user in people.items():
         client = Client()
         client.force_login(user)
         world.sessions[name] = client.cookies[settings.SESSION_COOKIE_NAME].value
     return world
+
+
+def compared_ground(campaign: Any, a: Any) -> dict[str, int]:
+    """A round of questions about change: one tile of two is in A's hands."""
+    first = scenes.virtual_layer("camp-before")
+    pair = VintagePair.objects.create(first=first, second=campaign.layer)
+    places = [(int(row), int(col)) for row, col in np.argwhere(pool_mask(campaign))[-2:]]
+    rings = (((0, 0), (80, 0), (80, 80), (0, 80)),)
+    cells = [
+        FoundCell(*places[0], rings, *scenes.TWO_CLASSES, 1.0),
+        FoundCell(*places[1], rings, *scenes.TWO_CLASSES, 0.5),
+    ]
+    open_change_round(campaign=campaign, pair=pair, cells=cells, control_share=0.0)
+    [ticket] = claim_change_tickets(campaign=campaign, annotator=a, wanted=1)
+    [cell] = ticket.round.cells.filter(tile=ticket.tile)
+    return {"ticket_id": ticket.pk, "cell_id": cell.pk}
 
 
 def gold_of(campaign: Any, labels: Any, reviewer: Any, maintainer: Any) -> Any:

@@ -212,3 +212,26 @@ def test_the_page_fits_and_speaks_the_language(
     page.goto(f"/campaigns/{sample.campaign.slug}/sample/")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert answers(user, sample) == [(1, GRASS, GRASS, "sure")]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_a_closed_sample_says_of_change_is_a_table_that_fits(
+    world: Any, sample: Any, open_page: Any, width: int
+) -> None:
+    from sample_rows import say
+
+    from learning.services.samples import close_sample
+
+    first, second = reviewer(sample.campaign), reviewer(sample.campaign)
+    for unit in sample.units.all():
+        for who in (first, second):
+            say(unit, who, GRASS, BUILT if unit.first_mapped != unit.second_mapped else GRASS)
+    close_sample(sample=sample, closed_by=first)
+    page = open_page(viewport={"width": width, "height": 900})
+    sign_in(page, first)
+    page.goto(f"/campaigns/{sample.campaign.slug}/sample/")
+    table = page.locator(f"[data-testid='sample-{sample.pk}'] [data-testid='change']")
+    # 300 of 512 px stay: 212 × 512 px of 0.2 m, counted by places of 10 px whose middle is at 305 or further
+    assert "artificialised since (flow)" in table.inner_text()
+    assert table.locator("tbody tr").first.locator("td").first.inner_text() == "0.4"
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

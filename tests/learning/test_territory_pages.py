@@ -83,7 +83,7 @@ def test_a_page_without_a_sample_says_not_assessed_and_what_would_change_that(sc
     counted(scene.campaign)
     text = text_of(browser().get(PAGE))
     assert text.count("Not assessed.") == 2, "areas and change"
-    assert "It can be given once a maintainer draws a sample" in text
+    assert "This campaign has no published map yet" in text
     assert "people say what they see at both dates" in text
     assert "Not computed." in text
 
@@ -101,7 +101,7 @@ def test_the_page_is_in_french_with_french_numbers(scene: Any) -> None:
     answer = browser("fr").get(PAGE)
     assert language_of(answer.content.decode()) == "fr"
     text = text_of(answer)
-    assert "212 150 à 274 21,2 (15,0 à 27,4) 180" in text
+    assert "212 de 150 à 274 21,2 (de 15,0 à 27,4) 180" in text
     assert "Entre 190 et 460 ha" in text and "1 000 ha" in text
 
 

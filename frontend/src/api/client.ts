@@ -1,6 +1,7 @@
 import type { Feature } from "../domain/draft";
 import { gettext } from "../i18n";
 import { refusalWords } from "./refusals";
+import type { ChangeBody, ChangeDesk, ChangeReviewTask, ChangeSaid, ChangeTask } from "./change";
 import type {
   Annotation,
   AnnotationState,
@@ -184,6 +185,21 @@ export const api = {
 
   sendVerdicts: (tile: Id, body: ValidationBody): Promise<{ stored: number; remaining: number }> =>
     need(`tiles/${at(tile)}/validations/`, { method: "POST", body }),
+
+  change: (slug: string): Promise<ChangeDesk> => need(`campaigns/${at(slug)}/change/`),
+
+  /** The tiles to compare that one holds, filled up to so many. */
+  nextChange: async (slug: string, wanted: number): Promise<readonly ChangeTask[]> =>
+    (await need<{ tasks: readonly ChangeTask[] }>(`campaigns/${at(slug)}/change/next/`, { method: "POST", body: { wanted } })).tasks,
+
+  sendChangeAnswers: (ticket: Id, body: ChangeBody): Promise<{ stored: number; remaining: number; handed_in: boolean }> =>
+    need(`change-tickets/${at(ticket)}/answers/`, { method: "POST", body }),
+
+  takeBackChange: (cell: Id): Promise<null> => call<never>(`change-cells/${at(cell)}/take-back/`, { method: "POST", body: {} }),
+
+  nextChangeReview: (slug: string): Promise<ChangeReviewTask | null> => call(`campaigns/${at(slug)}/change/reviews/next/`),
+
+  settleChange: (cell: Id, body: ChangeSaid): Promise<unknown> => need(`change-cells/${at(cell)}/review/`, { method: "POST", body }),
 
   /** The next submission, or a certain one if it waits. */
   nextReview: (slug: string, annotation: Id | null): Promise<ReviewTask | null> =>

@@ -39,6 +39,9 @@ const SENTENCES: Readonly<Record<string, (details: Details) => string>> = {
   drawing_replaced: () => gettext("A newer model has drawn this tile: your last answers were about the older drawing."),
   unknown_feature: () => gettext("This shape is not in the model's drawing any more: load the page again."),
   invalid_verdict: () => gettext("An answer could not be used: give it again."),
+  invalid_change_answer: () => gettext("The classes of an answer do not go together: give it again."),
+  cell_answered: () => gettext("You have answered this place already, or it is no longer asked about."),
+  answer_used: () => gettext("This answer has been used meanwhile, by somebody who answered, settled or accepted it: it stays."),
   judged_too_often: (details) => interpolate(gettext("You have answered %(times)s times on this shape, as often as is kept: your last answer stays. Go on with the next one."), details),
   too_many_verdicts: (details) => interpolate(gettext("You have sent %(sent)s answers in the last hour, and %(limit)s are taken in an hour. They stay in this browser and go by themselves, in %(minutes)s min at the earliest."), {
     ...details, minutes: Math.ceil(Number(details["retry_after_s"]) / 60),

@@ -1,8 +1,7 @@
 // Two layers side by side on one map, with a border one moves: by the pointer, or by the arrow keys.
 
 import type * as Leaflet from "leaflet";
-import { gettext } from "../i18n";
-import { element } from "./web-map";
+import { SwipeBorder } from "../ui/swipe-border";
 
 export const LEFT_PANE = "compared-left";
 export const RIGHT_PANE = "compared-right";
@@ -16,14 +15,13 @@ export function clipOf(corner: { x: number; y: number }, size: { x: number; y: n
 
 /** The border and the two panes it divides. */
 export class Swipe {
-  private readonly range: HTMLInputElement;
-  private readonly line: HTMLElement;
+  private readonly border: SwipeBorder;
   private readonly panes: readonly [HTMLElement, HTMLElement];
 
   constructor(
     private readonly map: Leaflet.Map,
     at: number,
-    private readonly moved: (at: number) => void,
+    moved: (at: number) => void,
   ) {
     this.panes = [LEFT_PANE, RIGHT_PANE].map((name) => {
       const pane = map.getPane(name) ?? map.createPane(name);
@@ -31,47 +29,38 @@ export class Swipe {
       pane.style.pointerEvents = "none";
       return pane;
     }) as unknown as [HTMLElement, HTMLElement];
-    this.line = element("div", "", { class: "swipe-line", "aria-hidden": "true" });
-    this.range = element("input", "", {
-      type: "range", class: "swipe-range", min: "0", max: "100", step: "1", value: String(Math.round(at * 100)),
-      "aria-label": gettext("Border between the two layers, in percent of the map from the left"),
+    this.border = new SwipeBorder(map.getContainer(), at, (share) => {
+      this.lay();
+      moved(share);
     });
-    this.range.addEventListener("input", this.onInput);
-    window.L.DomEvent.disableClickPropagation(this.range);
+    window.L.DomEvent.disableClickPropagation(this.border.range);
     // The map moves by the same arrow keys.
-    this.range.addEventListener("keydown", (event) => {
+    this.border.range.addEventListener("keydown", (event) => {
       event.stopPropagation();
     });
-    map.getContainer().append(this.line, this.range);
     map.on("move zoomend viewreset resize", this.lay);
     this.lay();
   }
 
   get at(): number {
-    return Number(this.range.value) / 100;
+    return this.border.at;
   }
 
   set at(share: number) {
-    this.range.value = String(Math.round(share * 100));
+    this.border.at = share;
     this.lay();
   }
 
   /** What stands left and right of the border, for those who do not see it. */
   name(left: string, right: string): void {
-    this.range.setAttribute("aria-valuetext", `${left} | ${right}: ${this.range.value} %`);
+    this.border.name(left, right);
   }
 
   remove(): void {
     this.map.off("move zoomend viewreset resize", this.lay);
-    this.line.remove();
-    this.range.remove();
+    this.border.remove();
     for (const pane of this.panes) pane.style.clipPath = "";
   }
-
-  private readonly onInput = (): void => {
-    this.lay();
-    this.moved(this.at);
-  };
 
   private readonly lay = (): void => {
     const corner = this.map.containerPointToLayerPoint([0, 0]);
@@ -80,6 +69,5 @@ export class Swipe {
     const [left, right] = this.panes;
     left.style.clipPath = clipOf(corner, size, 0, at);
     right.style.clipPath = clipOf(corner, size, at, 1);
-    this.line.style.left = `${at * 100}%`;
   };
 }

@@ -114,6 +114,40 @@ export function helpKeys(hand: Device): readonly Group[] {
   return isOnGlass(hand) ? [glass(), ...keys] : [...keys, glass()];
 }
 
+/** The keys of the page where two dates are compared. */
+export function changeKeys(): readonly Group[] {
+  return [
+    [gettext("Your answer"), [
+      ["1", gettext("Nothing changed: the earlier label is copied")],
+      ["2", gettext("The ground changed")],
+      ["3", gettext("The earlier label was wrong")],
+      ["4", gettext("The later label is wrong")],
+      ["5", gettext("Cannot tell")],
+      ["⇧ 1 … ⇧ 4", gettext("The same, with another class")],
+      ["A", gettext("Nothing changed on the whole tile: copy all its earlier labels")],
+      ["Z ⌫", gettext("Take the last answer back")],
+      ["Ctrl Z", gettext("Take the last answer back")],
+      ["I", gettext("Say the question again")],
+    ]],
+    [gettext("When a class is asked for"), [
+      ["1 … 9 0", gettext("It is this class")],
+      ["⇧ 1 … ⇧ 0", gettext("The eleventh class to the twentieth")],
+      ["/", gettext("Search a class")],
+      ["Esc", gettext("Back to the answers")],
+    ]],
+    [gettext("View"), [
+      ["S", gettext("Side by side, or one over the other with a border")],
+      ["[ ]", gettext("Move the border; also Page up and Page down")],
+      ["F", gettext("Zoom to the place")],
+      ["T", gettext("Next view of the image: colour, infrared, height…")],
+      ["H", gettext("Show or hide the outline")],
+      ["← ↑ → ↓", gettext("Move both images")],
+      ["+ -", gettext("Zoom")],
+      ["?", gettext("This page")],
+    ]],
+  ];
+}
+
 /** The keys of the page where the model's shapes are checked. */
 export function validateKeys(): readonly Group[] {
   return [

@@ -131,6 +131,40 @@ export function sampleCommandOf(press: Press): SampleCommand | null {
   return press.altKey ? null : (sampleKeys[key] ?? null);
 }
 
+export type ChangeCommand =
+  | "take-back" | "copy-all" | "swipe" | "left" | "right" | "outline" | "fit" | "next-view" | "ask-again" | "help"
+  | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down";
+
+const changeKeys: Readonly<Record<string, ChangeCommand>> = {
+  z: "take-back",
+  backspace: "take-back",
+  a: "copy-all",
+  s: "swipe",
+  "[": "left",
+  pageup: "left",
+  "]": "right",
+  pagedown: "right",
+  h: "outline",
+  f: "fit",
+  t: "next-view",
+  i: "ask-again",
+  "?": "help",
+  "+": "zoom-in",
+  "=": "zoom-in",
+  "-": "zoom-out",
+  arrowleft: "pan-left",
+  arrowright: "pan-right",
+  arrowup: "pan-up",
+  arrowdown: "pan-down",
+};
+
+/** From a key press to what the page does where two dates are compared; its answers go by their digits. */
+export function changeCommandOf(press: Press): ChangeCommand | null {
+  const key = press.key.toLowerCase();
+  if (press.ctrlKey || press.metaKey) return key === "z" ? "take-back" : null;
+  return press.altKey ? null : (changeKeys[key] ?? null);
+}
+
 /** Whether a key press belongs to what has the focus: a field, or a button's own Space and Enter (but not Ctrl+Enter). */
 export function isForControl(target: EventTarget | null, key: string, isWithControl = false): boolean {
   if (!(target instanceof HTMLElement)) return false;

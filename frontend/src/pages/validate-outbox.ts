@@ -1,27 +1,27 @@
 import { ApiError } from "../api/client";
-import type { ValidationBody, Verdict } from "../api/types";
+import type { Verdict } from "../api/types";
 import {
-  type Batch, BrowserVerdictStore, type Fault, type KeptVerdict, type SetAside, type TileId, type VerdictStore,
+  type Batch, type BodyOf, BrowserVerdictStore, type Fault, type Judged, type KeptVerdict, type SetAside, type TileId, type VerdictStore,
 } from "../save/verdict-store";
 import { faultWords } from "./validate-words";
 
 export type OutboxState = "saved" | "waiting" | "sending" | "offline" | "sign_in" | "other_person" | "held" | "unkept";
 
-export interface OutboxStatus {
+export interface OutboxStatus<V extends Judged = Verdict> {
   readonly state: OutboxState;
   /** Verdicts that the server does not have. */
   readonly left: number;
   readonly savedAt: string | null;
   readonly message: string;
   /** Verdicts that the server will never take, until the person has read why. */
-  readonly aside: readonly SetAside[];
+  readonly aside: readonly SetAside<V>[];
 }
 
-export interface OutboxHooks {
-  send(tile: TileId, body: ValidationBody): Promise<unknown>;
+export interface OutboxHooks<V extends Judged = Verdict> {
+  send(tile: TileId, body: BodyOf<V>): Promise<unknown>;
   /** Asked before each write: verdicts are never sent under another account than the one that gave them. */
   isSamePerson(wasSignedOut: boolean): Promise<boolean>;
-  onStatus(status: OutboxStatus): void;
+  onStatus(status: OutboxStatus<V>): void;
   /** Verdicts on these polygons were not taken; another answer may be. */
   onAskedAgain(tile: TileId, featureIds: readonly string[]): void;
   /** A newer model has drawn the tile: what is asked about the older drawing is no use any more. */
@@ -34,10 +34,10 @@ const LONGEST_RETRY_MS = 30_000;
 /** Refusals that somebody can lift, or that time does: the verdicts wait for it. */
 const LIFTED_LATER = ["consent_required", "campaign_closed", "too_many_verdicts"];
 /** Refusals of an answer, not of the polygon it is on. */
-const ASKED_AGAIN = ["unknown_class", "invalid_verdict", "invalid"];
+const ASKED_AGAIN = ["unknown_class", "invalid_verdict", "invalid_change_answer", "invalid"];
 
 /** Why verdicts of a batch were refused, by polygon: all of them where the refusal names none. */
-function faultsOf({ body: { verdicts } }: Batch, error: ApiError): Map<string, Fault> {
+function faultsOf<V extends Judged>({ body: { verdicts } }: Batch<V>, error: ApiError): Map<string, Fault> {
   const faults = new Map<string, Fault>();
   const blame = (name: string | undefined, code: string, reason: string): void => {
     if (name !== undefined) faults.set(name, { reason, asksAgain: ASKED_AGAIN.includes(code) });
@@ -61,17 +61,19 @@ function faultsOf({ body: { verdicts } }: Batch, error: ApiError): Map<string, F
 }
 
 /** Verdicts on their way to the server: kept by the browser first, sent together, repeated until they are there. */
-export class Outbox {
+export class Outbox<V extends Judged = Verdict> {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private sending: Promise<void> | null = null;
   private retries = 0;
   private isSignedOut = false;
-  private status: OutboxStatus = { state: "saved", left: 0, savedAt: null, message: "", aside: [] };
+  private status: OutboxStatus<V> = { state: "saved", left: 0, savedAt: null, message: "", aside: [] };
 
   constructor(
     private readonly owner: string,
-    private readonly hooks: OutboxHooks,
-    private readonly store: VerdictStore = new BrowserVerdictStore(),
+    private readonly hooks: OutboxHooks<V>,
+    private readonly store: VerdictStore<V> = new BrowserVerdictStore<V>(),
+    /** How long a verdict stays before it leaves by itself: as long, it is taken back without asking the server. */
+    private readonly sendMs = SEND_MS,
   ) {}
 
   /** Verdicts that the server does not have. */
@@ -79,13 +81,13 @@ export class Outbox {
     return this.status.left;
   }
 
-  private tell(change: Partial<OutboxStatus>): void {
+  private tell(change: Partial<OutboxStatus<V>>): void {
     this.status = { ...this.status, ...change };
     this.hooks.onStatus(this.status);
   }
 
   /** Verdicts on a model's drawing of a tile that this browser has and the server may not. */
-  async of(tile: TileId, model: string): Promise<Verdict[]> {
+  async of(tile: TileId, model: string): Promise<V[]> {
     const { verdicts, batches } = await this.store.waiting(this.owner);
     return [
       ...batches.filter((batch) => batch.tile === tile && batch.body.model_version === model).flatMap((batch) => batch.body.verdicts),
@@ -94,8 +96,8 @@ export class Outbox {
   }
 
   /** Keeps a verdict; resolves once the browser has it. It leaves shortly after. */
-  async put(given: Omit<KeptVerdict, "owner">): Promise<void> {
-    const kept: KeptVerdict = { ...given, owner: this.owner };
+  async put(given: Omit<KeptVerdict<V>, "owner">): Promise<void> {
+    const kept: KeptVerdict<V> = { ...given, owner: this.owner };
     try {
       await this.store.add(kept);
     } catch (error) {
@@ -104,11 +106,11 @@ export class Outbox {
     }
     const { state, left } = this.status;
     this.tell({ state: state === "saved" || state === "unkept" ? "waiting" : state, left: left + 1 });
-    this.schedule(SEND_MS);
+    this.schedule(this.sendMs);
   }
 
   /** The browser cannot keep it: the server is asked at once, and a failure is the caller's to show. */
-  private async sendUnkept(kept: KeptVerdict, cause: unknown): Promise<void> {
+  private async sendUnkept(kept: KeptVerdict<V>, cause: unknown): Promise<void> {
     this.tell({ state: "unkept", message: String(cause) });
     if (!(await this.hooks.isSamePerson(this.isSignedOut))) {
       this.tell({ state: "other_person" });
@@ -183,7 +185,7 @@ export class Outbox {
     if (this.status.left === 0) this.tell({ state: "saved", message: "" });
   }
 
-  private wait(status: Partial<OutboxStatus>): void {
+  private wait(status: Partial<OutboxStatus<V>>): void {
     this.tell(status);
     this.schedule(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.retries));
     this.retries += 1;
@@ -195,7 +197,7 @@ export class Outbox {
   }
 
   /** True when the next batch may be tried. */
-  private async failed(batch: Batch, error: unknown): Promise<boolean> {
+  private async failed(batch: Batch<V>, error: unknown): Promise<boolean> {
     const message = (error as Error).message;
     if (error instanceof ApiError && LIFTED_LATER.includes(error.code)) this.wait({ state: "held", message });
     else if (!(error instanceof ApiError) || error.isTransient) this.wait({ state: "offline", message });

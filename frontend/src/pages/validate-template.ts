@@ -4,7 +4,7 @@ import type { PaletteClass } from "../domain/palette";
 import { decimal, gettext, interpolate, percent } from "../i18n";
 import { type Device, isOnGlass } from "../map/input";
 import { viewsOf } from "../map/imagery";
-import type { SetAside } from "../save/verdict-store";
+import type { Judged, SetAside } from "../save/verdict-store";
 import { icon, type IconName, swatch } from "../ui/icons";
 import { languageSwitch } from "../ui/language";
 import { type ViewSettings, viewWords } from "../ui/view-panel";
@@ -61,7 +61,7 @@ export interface ValidateModel {
   readonly actions: ValidateActions;
 }
 
-export function savedWords(status: OutboxStatus, language: string): string {
+export function savedWords<V extends Judged>(status: OutboxStatus<V>, language: string): string {
   if (status.state === "sign_in") return gettext("Signed out: sign in again in another tab, your answers are kept");
   if (status.state === "other_person") return gettext("Not sent: another account is signed in. Sign in again as yourself in another tab");
   if (status.state === "offline") return interpolate(gettext("Not sent: %(n)s answers kept in this browser, trying again"), { n: status.left });

@@ -367,6 +367,7 @@ SPECTACULAR_SETTINGS = {
         "ReviewReasonEnum": "annotation.models.Review.Reason",
         "ReviewVerdictEnum": "annotation.models.Review.Verdict",
         "ValidationVerdictEnum": "annotation.models.Validation.Verdict",
+        "ChangeVerdictEnum": "annotation.models.ChangeVerdict",
     },
 }
 

@@ -18,6 +18,7 @@ from scenes import LAMBERT_93, ORIGIN, campaign, nomenclature, virtual_layer
 
 from annotation.errors import InvalidUsage, NameTaken
 from annotation.models import UsagePolygon, UsageSource
+from annotation.services import usage_files
 from annotation.services.usage import end_usage_source, import_usage, usage_campaigns, usage_sources
 
 pytestmark = pytest.mark.django_db
@@ -73,9 +74,52 @@ def test_polygons_of_a_geopackage_lie_where_they_were_with_their_codes_and_those
     assert (made.n_polygons, made.n_outside, made.file_name) == (2, 1, "ocsge.gpkg")
     found = {row.code: shapely.from_wkb(bytes(row.geometry.wkb)) for row in UsagePolygon.objects.filter(source=made)}
     for code, shape in (("US1.1", FIELD), ("US5", HOUSE)):
-        assert found[code].symmetric_difference(shape).area < 2  # a centimetre or so along 200 m
+        assert found[code].equals(shape)  # the file has the layer's own CRS: not a corner moves
     assert {row.geometry.srid for row in UsagePolygon.objects.all()} == {2154}
     assert len(found["US5"].interiors) == 1
+
+
+def test_a_geopackage_is_read_part_by_part_and_in_any_coordinate_system(
+    layer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage_files, "FEATURES_AT_ONCE", 2)
+    made = imported(layer, gpkg(tmp_path / "one.gpkg"))
+    assert (made.n_polygons, made.n_outside) == (2, 1)
+    mercator = pyproj.Transformer.from_crs(LAMBERT_93, "EPSG:3857", always_xy=True)
+    path = tmp_path / "web.gpkg"
+    moved = shapely.transform(np.array([FIELD]), mercator.transform, interleaved=False)
+    pyogrio.raw.write(
+        path, shapely.to_wkb(moved), [np.array(["US1.1"], object)], fields=["code_us"], layer="web", driver="GPKG",
+        geometry_type="Polygon", crs="EPSG:3857",
+    )  # fmt: skip
+    found = imported(layer, path).polygons.get()
+    assert shapely.from_wkb(bytes(found.geometry.wkb)).symmetric_difference(FIELD).area < 0.01
+
+
+@pytest.mark.parametrize(
+    ("shape", "crs", "code", "told"),
+    [
+        (shapely.Point(X, Y), LAMBERT_93, "US2", "Feature number 1 is no Polygon"),
+        (shapely.Polygon(), LAMBERT_93, "US2", "Feature number 1 is empty"),
+        (shapely.Polygon([(X, Y), (X + 9, Y - 9), (X + 9, Y), (X, Y - 9)]), LAMBERT_93, "US2", "is not valid"),
+        (FIELD, None, "US2", "does not say its coordinate system"),
+        (FIELD, LAMBERT_93, "US99", "'US99' in 'code_us': one of US1"),
+        (FAR, LAMBERT_93, "US2", "None of the 1 polygons"),
+    ],
+)
+def test_what_a_geopackage_holds_is_refused_by_its_number_and_nothing_stays(
+    layer: Any, tmp_path: Path, shape: Any, crs: str | None, code: str, told: str
+) -> None:
+    path = tmp_path / "use.gpkg"
+    pyogrio.raw.write(
+        path, shapely.to_wkb(np.array([shape])), [np.array([code], object)], fields=["code_us"], layer="use",
+        driver="GPKG", geometry_type="Unknown", crs=crs,
+    )  # fmt: skip
+    with pytest.raises(InvalidUsage, match=told):
+        imported(layer, path)
+    assert not UsageSource.objects.exists() and not UsagePolygon.objects.exists()
+    with pytest.raises(InvalidUsage, match="has no field 'usage': it has code_us"):
+        imported(layer, gpkg(tmp_path / "good.gpkg"), code_field="usage")
 
 
 def test_the_command_tells_what_was_imported(layer: Any, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import shapely
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import CommandError, call_command
 from learning_rows import labelled_campaign, model_row, ready_map
+from sample_rows import interpreters, say
 from scenes import LAMBERT_93, ORIGIN, accepted, campaign, nomenclature, person, square
 
 from annotation.jobs.registry import run_job
@@ -29,6 +30,8 @@ from learning.models import ArtificialisationMap, Prediction, TrainingSet
 from learning.release.formats import geoparquet_problems, gpkg_problems
 from learning.services.artificialisation import artificialisation_figures
 from learning.services.artificialised_maps import start_artificialisation
+from learning.services.sample_draw import draw_area_sample
+from learning.services.samples import close_sample
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the heartbeat has a connection of its own
 
@@ -59,6 +62,7 @@ def mapped(monkeypatch: pytest.MonkeyPatch) -> Any:
         crs=layer.crs, transform=rasterio.Affine(*layer.transform), tiled=True, blockxsize=512, blockysize=512,
     ) as out:  # fmt: skip
         out.write(classes, 1)
+        out.update_tags(CLASS_CODES=json.dumps(["CS1.1.1.1", "CS2.2.1"]))
     Prediction.objects.filter(pk=prediction.pk).update(files={"class.tif": "0" * 64})
     nomenclature("ocsge_usage")
     return Prediction.objects.select_related("model__campaign__layer").get(pk=prediction.pk)
@@ -224,6 +228,39 @@ def test_territories_have_their_own_figures_and_say_how_much_of_them_is_mapped(m
     assert found.rests_on.mapped_ha == pytest.approx(found.rests_on.ground_ha / 2, rel=2e-3)
     none = artificialisation_figures(campaign=mapped.model.campaign, territory=late)
     assert (none.kind, getattr(none, "reason", "")) == ("none", "territory_unknown")
+
+
+def test_a_sample_of_places_puts_an_interval_to_what_cover_and_usage_count(mapped: Any, tmp_path: Path) -> None:
+    """Three places in grass were seen built on, one on the buildings as grass; a strip has no usage, and grass there is
+    undecided."""
+    camp = mapped.model.campaign
+    use(mapped, tmp_path, "ocsge", [(ground(-5, -5, 215, 200), "US1.1")])
+    sample = draw_area_sample(campaign=camp, drawn_by=None, total=60, fewest=20, answers_wanted=1, seed=3)
+    places = list(sample.units.all())
+    built = [unit for unit in places if unit.second_mapped == "CS1.1.1.1"]
+    grass = [unit for unit in places if unit.second_mapped == "CS2.2.1"]
+    [viewer] = interpreters(camp, count=1)
+    wrong = {built[0].pk: "CS2.2.1", **{unit.pk: "CS1.1.1.1" for unit in grass[:3]}}
+    for unit in places:
+        say(unit, viewer, "", wrong.get(unit.pk, unit.second_mapped))
+    made(mapped)
+    before = artificialisation_figures(campaign=camp).rests_on.before_thresholds
+    assert before.lower_estimate_ha is None  # an open sample says nothing yet
+    close_sample(sample=sample, closed_by=None)
+    made(mapped)
+    figures = artificialisation_figures(campaign=camp)
+    assert figures.kind == "bracket"
+    before = figures.rests_on.before_thresholds
+    assert before.lower_ha == pytest.approx(3350 / HA) and before.places == len(places)
+    areas = {stratum["name"]: stratum["area_m2"] / HA for stratum in sample.strata}
+    lower = areas["CS1.1.1.1"] * (len(built) - 1) / len(built) + areas["CS2.2.1"] * 3 / len(grass)
+    assert before.lower_estimate_ha is not None and before.upper_estimate_ha is not None
+    value, low, high = before.lower_estimate_ha
+    assert value == pytest.approx(lower) and low < value < high
+    unknown = [unit for unit in grass[3:] if unit.row + sample.unit_px // 2 >= 975]  # below 195 m
+    assert unknown and before.upper_estimate_ha[0] == pytest.approx(
+        lower + areas["CS2.2.1"] * len(unknown) / len(grass)
+    )
 
 
 def test_before_anything_is_made_the_reason_is_told(mapped: Any) -> None:

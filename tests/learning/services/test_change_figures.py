@@ -174,3 +174,16 @@ def test_the_service_gives_what_the_estimator_does(pair: Any) -> None:
     assert found is not None
     for mine, theirs in ((found.net.ha.lower, by_hand.net.lower), (found.gain.ha.lower, by_hand.gain.lower)):
         assert (mine.lower, mine.upper) == pytest.approx((theirs.lower, theirs.upper))
+
+
+def test_the_page_of_samples_shows_a_closed_samples_figures_in_both_languages(pair: Any) -> None:
+    from learning_rows import signed_in
+
+    sample = answered(pair, WEST, EAST)
+    [who] = interpreters(sample.campaign, count=1)
+    address = f"/campaigns/{sample.campaign.slug}/sample/"
+    page = signed_in(who).get(address).content.decode()
+    # Half of 2.097 ha, over three years
+    assert "given back (return flow)" in page and "<td>1.0</td>" in page and "<td>0.3</td>" in page
+    assert "only the earlier map was wrong" in page and "0.7 ha" in page
+    assert "rendu (flux de retour)" in signed_in(who, "fr").get(address).content.decode()

@@ -1,0 +1,67 @@
+"""Patches as they are shown: which ground, which class it was and should have been, and on whose word."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db.models import QuerySet
+
+from annotation.models import Campaign, ChangeAnswer, Patch
+
+MOST_SHOWN = 2_000
+
+
+def patches_of(campaign: Campaign) -> QuerySet[Patch]:
+    """Patches that came of a campaign's questions, newest first, those that were withdrawn included."""
+    found = Patch.objects.filter(cell__round__campaign=campaign)
+    return found.select_related("layer", "cell__tile", "cell__round", "review__reviewer__contributor").order_by("-pk")
+
+
+def authors_of(patches: list[Patch]) -> dict[int, list[str]]:
+    """By patch, the random ids of the people whose answers say what it says."""
+    answers = (
+        ChangeAnswer.objects.counting()
+        .filter(cell__in=[patch.cell_id for patch in patches], verdict="first_wrong")
+        .order_by("pk")
+        .values_list("cell_id", "first_code", "annotator__contributor__public_id")
+    )
+    said: dict[tuple[int, str], list[str]] = {}
+    for cell, code, who in answers:
+        said.setdefault((cell, code), []).append(who)
+    return {patch.pk: said.get((patch.cell_id, patch.right_code), []) for patch in patches}
+
+
+def patches_as_geojson(campaign: Campaign) -> dict[str, Any]:
+    """A FeatureCollection (longitude, latitude) of the newest patches, with who said so and which still hold."""
+    patches = list(patches_of(campaign)[:MOST_SHOWN])
+    authors = authors_of(patches)
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "id": patch.pk,
+                "geometry": json.loads(patch.footprint.geojson),
+                "properties": {
+                    "layer": patch.layer.slug,
+                    "vintage": patch.layer.vintage,
+                    "cell": patch.cell_id,
+                    "wrong_code": patch.wrong_code,
+                    "right_code": patch.right_code,
+                    "area_m2": patch.area_m2,
+                    "people": authors[patch.pk],
+                    "reviewed_by": reviewer_of(patch),
+                    "made_at": patch.made_at.isoformat(),
+                    "withdrawn_at": None if patch.withdrawn_at is None else patch.withdrawn_at.isoformat(),
+                    "licence": patch.licence,
+                },
+            }
+            for patch in patches
+        ],
+    }
+
+
+def reviewer_of(patch: Patch) -> str | None:
+    """The random id of the maintainer who said so, if one did."""
+    return None if patch.review is None else patch.review.reviewer.contributor.public_id
