@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def test_headings_go_down_one_step_at_a_time(open_page: Any, territory: Any) -> 
     page = opened(open_page())
     levels = page.eval_on_selector_all("main :is(h1, h2, h3, h4)", "all => all.map((one) => Number(one.tagName[1]))")
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), levels
 
 
 def test_the_page_prints_as_a_few_pages_with_its_figures_and_its_map(
