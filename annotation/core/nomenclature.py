@@ -127,7 +127,12 @@ class Mapping:
 
 def load_nomenclature(path: Path) -> Nomenclature:
     """Read a nomenclature file. Raises: NotANomenclature."""
-    return parse_nomenclature(_read_json(path, error=NotANomenclature))
+    return parse_nomenclature(read_nomenclature_json(path))
+
+
+def read_nomenclature_json(path: Path) -> object:
+    """The content of a file that holds a nomenclature or a theme, not yet checked. Raises: NotANomenclature."""
+    return _read_json(path, error=NotANomenclature)
 
 
 def load_mapping(path: Path) -> Mapping:

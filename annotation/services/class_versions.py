@@ -39,6 +39,7 @@ def store_version(campaign: Campaign, outcome: core.Outcome) -> Nomenclature:
     after = Nomenclature.objects.create(
         code=tree.code, version=tree.version, title=tree.title, source=before.source,
         sha256=hashlib.sha256(content).hexdigest(), made_for=campaign,
+        extends=before.extends,
     )  # fmt: skip
     NomenclatureClass.objects.bulk_create(
         NomenclatureClass(

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from django.db import transaction
 
-from annotation.core.nomenclature import load_mapping, load_nomenclature
-from annotation.errors import NomenclatureChanged, NotThere
+from annotation.core.nomenclature import load_mapping, parse_nomenclature, read_nomenclature_json
+from annotation.core.themes import is_theme, parse_theme, refine
+from annotation.errors import NomenclatureChanged, NotANomenclature, NotThere
 from annotation.models import Campaign, MappingEntry, Nomenclature, NomenclatureClass, NomenclatureMapping
+from annotation.services.class_versions import tree_of
 
 DATA_FOLDER = Path(__file__).resolve().parents[1] / "nomenclatures"
 
@@ -23,12 +25,20 @@ def selectable_codes(campaign: Campaign) -> list[str]:
 
 @transaction.atomic
 def load_nomenclature_file(*, path: Path) -> Nomenclature:
-    """Load one class tree; loading the same file again changes nothing.
+    """Load one class tree, or a theme as the tree that it makes of a loaded one; the same file again changes nothing.
 
-    Raises: NotANomenclature, NomenclatureChanged (this version was loaded with other content).
+    Raises: NotANomenclature, NomenclatureChanged (this version was loaded with other content), NotThere (a theme
+            refines a version that is not loaded).
     """
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    tree = load_nomenclature(path)
+    content = read_nomenclature_json(path)
+    base = None
+    if is_theme(content):
+        theme = parse_theme(content)
+        base = _base_of(*theme.extends)
+        tree = refine(tree_of(base), theme)
+    else:
+        tree = parse_nomenclature(content)
     known = Nomenclature.objects.filter(code=tree.code, version=tree.version).first()
     if known is not None:
         if known.sha256 != digest:
@@ -38,7 +48,7 @@ def load_nomenclature_file(*, path: Path) -> Nomenclature:
             )
         return known
     nomenclature = Nomenclature.objects.create(
-        code=tree.code, version=tree.version, title=dict(tree.title), source=tree.source, sha256=digest
+        code=tree.code, version=tree.version, title=dict(tree.title), source=tree.source, sha256=digest, extends=base
     )
     NomenclatureClass.objects.bulk_create(
         [
@@ -57,6 +67,15 @@ def load_nomenclature_file(*, path: Path) -> Nomenclature:
         ]
     )
     return nomenclature
+
+
+def _base_of(code: str, version: str) -> Nomenclature:
+    base = Nomenclature.objects.filter(code=code, version=version).first()
+    if base is None:
+        raise NotThere(f"The theme refines {code} {version}, which is not loaded: load that version first.")
+    if base.made_for_id or base.extends_id:
+        raise NotANomenclature(f"{base} is itself a theme or one campaign's own: refine a nomenclature of all.")
+    return base
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from learning.api import (
+    area_views,
     change_views,
     class_views,
     import_views,
@@ -22,6 +23,8 @@ urlpatterns = [
     path("campaigns/<slug:slug>/validate/", validation_views.NextToJudgeView.as_view(), name="api-validate"),
     path("tiles/<int:tile_id>/validations/", validation_views.VerdictsView.as_view(), name="api-validations"),
     path("samples/<int:sample_id>/", sample_views.SampleView.as_view(), name="api-sample"),
+    path("samples/<int:sample_id>/places/", area_views.SamplePlacesView.as_view(), name="api-sample-places"),
+    path("campaigns/<slug:slug>/areas/", area_views.AreasView.as_view(), name="api-areas"),
     path("samples/<int:sample_id>/next/", sample_views.NextUnitsView.as_view(), name="api-sample-next"),
     path(
         "samples/<int:sample_id>/units/<int:unit_id>/answers/",

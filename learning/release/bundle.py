@@ -16,13 +16,14 @@ from pathlib import Path
 
 from learning.release import cards, croissant, dataset, dcat, documents, layout, notes, stac, style_files, vectors
 from learning.release.annotation_rows import RowRules
-from learning.release.contents import ReleaseContents
+from learning.release.contents import LayerInfo, MapStatistics, ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
 from learning.release.manifest import verify, write_manifest
 from learning.release.map_vectors import VectorArtefact, write_vectors
 from learning.release.maps import write_maps
 from learning.release.rasters import MapArtefact
 from learning.release.rules import check_contents
+from learning.release.sample_places import places_table, write_places
 from learning.release.scan import scan_personal_data
 from learning.release.text import canonical_json, write_text
 
@@ -137,6 +138,7 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
         if contents.maps.polygons is not None:
             polygons = write_vectors(root, contents.maps, contents.maps.polygons, contents)
         write_text(root / layout.ACCURACY, canonical_json(cards.accuracy_json(contents, contents.maps)))
+        _write_sample(root, contents.maps.statistics, layer=layer)
     style_files.write_styles(root, contents, with_polygons=polygons is not None)
     reach("release:maps")
     documents.write_root_documents(root, contents, annotations=annotations, dataset=tiles, map_pieces=len(maps))
@@ -144,6 +146,13 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
     write_text(root / layout.RELEASE, canonical_json(documents.release_json(contents, annotations, tiles)))
     reach("release:documents")
     return stac.Written(annotations=annotations, model_dir=model_dir, maps=tuple(maps), vectors=polygons)
+
+
+def _write_sample(root: Path, statistics: MapStatistics | None, *, layer: LayerInfo) -> None:
+    """The places that areas were estimated from, where there are any."""
+    if statistics is not None and statistics.places:
+        table = places_table(statistics.places, unit_px=statistics.unit_px, crs=layer.crs, transform=layer.transform)
+        write_places(table, root / layout.PLACES)
 
 
 def _check_staged(root: Path) -> None:

@@ -169,8 +169,8 @@ def accuracy_json(contents: ReleaseContents, maps: MapRecord) -> dict[str, objec
         "status": "not assessed",
         "reason": "no probability sample supports an area estimate; counting the map's pixels is not one",
     }
-    if maps.area_statistics is not None:
-        areas = {"status": "assessed", **maps.area_statistics}
+    if maps.statistics is not None:
+        areas = {**maps.statistics.figures, "file": layout.PLACES if maps.statistics.places else None}
     made_by = {"name": maps.model_name, "version": maps.model_version}
     return {"prediction_id": maps.prediction_id, "model": made_by, "holdout": model, "areas": areas}
 

@@ -71,13 +71,14 @@ class ClassInfo:
 
 @dataclass(frozen=True, slots=True)
 class NomenclatureInfo:
-    """The class tree in force."""
+    """The class tree in force; `extends` is code and version of the national one that it refines, if it is a theme."""
 
     code: str
     version: str
     title: Mapping[str, str]
     source: str
     classes: tuple[ClassInfo, ...]
+    extends: tuple[str, str] | None = None
 
     @property
     def raster_values(self) -> dict[str, int]:
@@ -290,6 +291,36 @@ class MapPolygons:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplePlace:
+    """A place, by its number in the random order of the draw.
+
+    Args:
+        row, col: upper-left pixel on the layer.
+        mapped, seen: class that the map and people give it; "" where there is none: no imagery, could not tell.
+        learnt_from: whether the map's model was trained on its ground.
+    """
+
+    number: int
+    stratum: str
+    row: int
+    col: int
+    inclusion_probability: float
+    mapped: str
+    seen: str
+    learnt_from: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MapStatistics:
+    """Areas and accuracies with their intervals and all that they rest on (JSON-able), and the places of the sample,
+    squares of `unit_px` pixels; none where whole blocks were labelled."""
+
+    figures: Mapping[str, object]
+    places: tuple[SamplePlace, ...] = ()
+    unit_px: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class MapRecord:
     """A prediction map.
 
@@ -298,7 +329,7 @@ class MapRecord:
     these are a model's own and are renumbered on the way; None means that they are as they are published.
     `polygons` is None where the map has none, for the reason that `no_polygons` gives. Entropy in nats = stored
     value x `entropy_scale` + `entropy_offset`. `core_px` is the side of the windows it was computed by, None where that
-    is not known. `area_statistics` is the design-based estimate (JSON-able); None publishes "not assessed".
+    is not known. `statistics` are the design-based estimates of areas; None publishes "not assessed".
     """
 
     prediction_id: str
@@ -312,7 +343,7 @@ class MapRecord:
     entropy_offset: float = 0.0
     entropy_nodata: int | None = None
     core_px: int | None = None
-    area_statistics: Mapping[str, object] | None = None
+    statistics: MapStatistics | None = None
     renumbered: Mapping[int, int] | None = None
     polygons: MapPolygons | None = None
     no_polygons: str = "no polygons were made of this map"

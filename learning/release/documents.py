@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from annotation.core.themes import national_code
 from learning.release import layout
 from learning.release.contents import MapRecord, ReleaseContents
 from learning.release.dataset import DatasetSummary
@@ -78,8 +79,9 @@ def imagery_notice(contents: ReleaseContents, *, number: str = "") -> str:
 
 
 def nomenclature_json(contents: ReleaseContents) -> dict[str, object]:
-    """The class tree as JSON."""
+    """The class tree as JSON; that of a theme says which national tree it refines, and each class's national code."""
     tree = contents.nomenclature
+    theme = tree.extends
     classes = [
         {
             "code": item.code,
@@ -89,10 +91,18 @@ def nomenclature_json(contents: ReleaseContents) -> dict[str, object]:
             "colour": item.colour,
             "selectable": item.selectable,
             "raster_value": item.raster_value,
+            **({"national_code": national_code(item.code)} if theme else {}),
         }
         for item in tree.classes
     ]
-    head = {"code": tree.code, "version": tree.version, "title": dict(tree.title), "source": tree.source}
+    head: dict[str, object] = {
+        "code": tree.code,
+        "version": tree.version,
+        "title": dict(tree.title),
+        "source": tree.source,
+    }
+    if theme:
+        head["extends"] = {"code": theme[0], "version": theme[1]}
     return {**head, "classes": classes, "unlabelled_raster_value": 0}
 
 

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from learning.release.changes import ReleaseChanges
-from learning.release.contents import CampaignInfo, LayerInfo, LeftOut, ModelRecord, NomenclatureInfo, PreviousRelease
+from learning.release.contents import (
+    CampaignInfo,
+    LayerInfo,
+    LeftOut,
+    MapStatistics,
+    ModelRecord,
+    NomenclatureInfo,
+    PreviousRelease,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,8 @@ class FrozenPolygons:
 @dataclass(frozen=True, slots=True)
 class FrozenMap:
     """The model's map: which, of which files (SHA-256 by name), the day on which it was finished, the side of the
-    windows that it was computed by (None: not written down), and its polygons. `no_polygons` is why there are none.
+    windows that it was computed by (None: not written down), its polygons, and what is estimated of its areas.
+    `no_polygons` is why there are none.
     """
 
     prediction_id: int
@@ -37,6 +46,7 @@ class FrozenMap:
     core_px: int | None = None
     polygons: FrozenPolygons | None = None
     no_polygons: str = ""
+    statistics: MapStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ MAPS_DIR = "maps"
 MAP_VECTORS_DIR = "maps/vectors"
 MAP_STYLES_DIR = "maps/styles"
 ACCURACY = "maps/accuracy.json"
+PLACES = "maps/statistics/places.parquet"
 
 CATALOG = "catalog.json"
 STAC_DIR = "stac"

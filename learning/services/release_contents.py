@@ -220,6 +220,7 @@ def map_record(known: FrozenMap, frozen: Frozen) -> MapRecord:
         polygons=map_polygons(prediction, known.polygons) if known.polygons else None,
         no_polygons=known.no_polygons,
         core_px=known.core_px,
+        statistics=known.statistics,
     )
 
 

@@ -33,6 +33,7 @@ from learning.services.provenance import code_commit, software_version, writer_v
 from learning.services.release_changes import changes_since_previous, last_standing
 from learning.services.release_credits import freeze_credits
 from learning.services.release_model import model_record
+from learning.services.statistics_export import map_statistics
 
 DESCRIPTION = {
     "en": "Land cover labelled by volunteers on {layer} ({vintage}), with the dataset, the model and the "
@@ -287,6 +288,7 @@ def nomenclature_info(campaign: Campaign) -> NomenclatureInfo:
             )
             for item in items
         ),
+        extends=None if tree.extends is None else (tree.extends.code, tree.extends.version),
     )
 
 
@@ -303,6 +305,7 @@ def frozen_map(model: TrainedModel, *, no_polygons: str) -> FrozenMap | None:
         core_px=prediction.core_px,
         polygons=frozen_polygons(prediction),
         no_polygons=no_polygons or "they were not there yet when the release was begun",
+        statistics=map_statistics(prediction),
     )
 
 

@@ -1,0 +1,94 @@
+"""Themes loaded beside their nomenclature, labelled with, and told in what is published."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+import scenes
+
+from annotation.errors import NomenclatureChanged, NotANomenclature, NotThere, UnknownClass
+from annotation.models import AnnotationRevision, Nomenclature
+from annotation.services.annotations import save_annotation
+from annotation.services.nomenclatures import latest_nomenclature, load_nomenclature_file, selectable_codes
+from annotation.services.queue import claim_next_tile
+from learning.services.release_freeze import nomenclature_info
+
+pytestmark = pytest.mark.django_db
+TEXT = {"fr": "é", "en": "e"}
+VINE, ORCHARD = "CS2.1.3/vine", "CS2.1.3/orchard"
+
+
+def theme_file(folder: Path, **change: Any) -> Path:
+    classes = [
+        {
+            "code": code, "parent": "CS2.1.3", "name": TEXT, "definition": TEXT, "colour": "#AA5500",
+            "selectable": True, "raster_value": None,
+        }
+        for code in (VINE, ORCHARD)
+    ]  # fmt: skip
+    theme = {
+        "code": "vines_34", "version": "1", "extends": {"code": "ocsge_cover", "version": "2.0"}, "title": TEXT,
+        "source": "test", "classes": classes, "still_selectable": ["CS2.1.3"], **change,
+    }  # fmt: skip
+    path = folder / "theme.json"
+    path.write_text(json.dumps(theme))
+    return path
+
+
+def test_a_theme_is_a_nomenclature_that_names_the_one_it_refines_and_leaves_it_as_it_was(tmp_path: Path) -> None:
+    national = scenes.nomenclature()
+    before = list(national.classes.values())
+    theme = load_nomenclature_file(path=theme_file(tmp_path))
+    assert theme.extends == national and latest_nomenclature("ocsge_cover") == national
+    assert theme.classes.get(code=VINE).parent_code == "CS2.1.3"
+    assert theme.classes.count() == len(before) + 2
+    assert list(national.classes.values()) == before
+    assert load_nomenclature_file(path=theme_file(tmp_path)) == theme
+    with pytest.raises(NomenclatureChanged, match="give the changed file a new version"):
+        load_nomenclature_file(path=theme_file(tmp_path, source="other"))
+
+
+def test_a_theme_of_a_version_that_is_not_loaded_or_of_another_theme_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotThere, match=r"ocsge_cover 2\.0, which is not loaded: load that version first"):
+        load_nomenclature_file(path=theme_file(tmp_path))
+    scenes.nomenclature()
+    load_nomenclature_file(path=theme_file(tmp_path))
+    with pytest.raises(NotANomenclature, match="vines_34 1 is itself a theme"):
+        load_nomenclature_file(path=theme_file(tmp_path, code="again", extends={"code": "vines_34", "version": "1"}))
+    assert Nomenclature.objects.count() == 2
+
+
+def test_people_label_at_either_level_in_a_campaign_of_the_theme_and_not_in_a_national_one(tmp_path: Path) -> None:
+    national = scenes.nomenclature()
+    theme = load_nomenclature_file(path=theme_file(tmp_path))
+    ana = scenes.person("ana")
+    features = [scenes.square(code, 20 * number, 0, 10) for number, code in enumerate(("CS2.1.3", VINE, "CS1.1.1.1"))]
+    for chosen in (theme, national):
+        campaign = scenes.campaign(chosen.code.replace("_", "-"), nomenclature=chosen)
+        lease = claim_next_tile(campaign=campaign, annotator=ana)
+        assert lease is not None
+        saving: dict[str, Any] = {
+            "tile": lease.tile, "annotator": ana, "features": features, "operation_id": uuid.uuid4(),
+            "expected_version": 0,
+        }  # fmt: skip
+        if chosen == theme:
+            save_annotation(**saving)
+            assert {VINE, ORCHARD, "CS2.1.3"} <= set(selectable_codes(campaign))
+        else:
+            with pytest.raises(UnknownClass):
+                save_annotation(**saving)
+    saved = AnnotationRevision.objects.get().features
+    assert sorted(feature["class_code"] for feature in saved) == ["CS1.1.1.1", "CS2.1.3", VINE]
+
+
+def test_what_is_published_of_a_theme_says_what_it_refines_and_gives_every_class_a_value(tmp_path: Path) -> None:
+    scenes.nomenclature()
+    theme = load_nomenclature_file(path=theme_file(tmp_path))
+    info = nomenclature_info(scenes.campaign("local", nomenclature=theme))
+    national = nomenclature_info(scenes.campaign("national"))
+    assert info.extends == ("ocsge_cover", "2.0") and national.extends is None
+    assert {VINE, ORCHARD, "CS2.1.3"} <= set(info.raster_values)
