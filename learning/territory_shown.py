@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.utils.formats import date_format, number_format
@@ -280,7 +281,8 @@ def review_shown(document: Document) -> dict[str, Any] | None:
 
 
 def _text(value: float, decimals: int) -> str:
-    return str(number_format(value, decimals, force_grouping=True))
+    # Rounded here: `number_format` cuts off what does not fit.
+    return str(number_format(Decimal(f"{value:.{decimals}f}"), decimals, force_grouping=True))
 
 
 def _scaled(value: float, top: float) -> int:

@@ -10,25 +10,26 @@ from typing import Any
 import pytest
 from e2e.test_accessibility import LOOKS, check_folded_and_unfolded
 from scenes import labelled_scene
-from territory_rows import commune, counted, told
+from territory_rows import assessed, commune, counted
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 PAGE = "/territories/commune/32013/"
 
 
-@pytest.fixture
-def territory(tmp_path: Path) -> Any:
+@pytest.fixture(scope="module")
+def territory(world: Any, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A commune of which everything is assessed, and one of which nothing is."""
-    scene = labelled_scene(tmp_path, "camp", pool_tiles=2)
-    here = commune(scene.campaign, tiles=(0, 0, 3, 3))
-    told(scene.campaign, here)
-    commune(scene.campaign, code="32014", name="Barran", tiles=(1, 1, 3, 3))
     from learning.models import TerritoryFigures
 
-    kept = TerritoryFigures.objects.get(territory=here).document
-    counted(scene.campaign)
-    TerritoryFigures.objects.filter(territory=here).update(document=kept)
-    return here
+    with django_db_blocker.unblock():
+        scene = labelled_scene(tmp_path_factory.mktemp("ground"), "territoire", pool_tiles=2)
+        here = commune(scene.campaign, tiles=(0, 0, 3, 3))
+        commune(scene.campaign, code="32014", name="Barran", tiles=(1, 1, 3, 3))
+        counted(scene.campaign)
+        row = TerritoryFigures.objects.get(territory=here)
+        row.document = assessed(row.document)
+        row.save()
+        return here
 
 
 def opened(page: Any, address: str = PAGE) -> Any:

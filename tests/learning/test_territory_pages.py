@@ -16,6 +16,8 @@ from learning_rows import labelled_campaign
 from territory_rows import BUILT, GRASS, commune, counted, told
 
 from learning.models import TerritoryFigures
+from learning.territory_shown import counted as counted_text
+from learning.territory_shown import percent
 
 pytestmark = pytest.mark.django_db
 PAGE = "/territories/commune/32013/"
@@ -76,6 +78,10 @@ def test_a_page_shows_every_estimate_with_its_interval_and_its_unit(scene: Any) 
     assert "1 July 2019 to 14 July 2019" in text.replace("July 1, 2019", "1 July 2019").replace(
         "July 14, 2019", "14 July 2019"
     )
+
+
+def test_what_was_counted_is_rounded_and_never_cut_off() -> None:
+    assert (percent(7 / 9), counted_text(2.678), counted_text(1999.6)) == ("77.8", "2.68", "2,000")
 
 
 def test_a_page_without_a_sample_says_not_assessed_and_what_would_change_that(scene: Any) -> None:
