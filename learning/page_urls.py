@@ -6,6 +6,7 @@ from django.urls.converters import StringConverter
 from learning import (
     batch_pages,
     catalogue_views,
+    class_pages,
     dashboard_pages,
     import_pages,
     map_request_pages,
@@ -44,6 +45,13 @@ _TRUST = "campaigns/<slug:slug>/trust/"
 urlpatterns = [
     path("me/", dashboard_pages.MyWorkView.as_view(), name="my-work"),
     path("campaigns/<slug:slug>/dashboard/", dashboard_pages.DashboardView.as_view(), name="dashboard"),
+    path("campaigns/<slug:slug>/classes/", class_pages.ClassChangesView.as_view(), name="class-changes"),
+    path("campaigns/<slug:slug>/classes/<int:number>/", class_pages.ClassChangeView.as_view(), name="class-change"),
+    path(
+        "campaigns/<slug:slug>/classes/<int:number>/report.csv",
+        class_pages.ClassChangeReportView.as_view(),
+        name="class-change-report",
+    ),
     path("campaigns/<slug:slug>/retraining/", retraining_pages.RetrainingView.as_view(), name="retraining"),
     path(
         "campaigns/<slug:slug>/retraining/models/<int:number>/",

@@ -14,7 +14,7 @@ class Nomenclature(models.Model):
     made_for = models.ForeignKey(
         "annotation.Campaign", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
     )
-    # The national version that a theme refines (docs/adr/0055); this tree holds its classes and the theme's own.
+    # The national version that a theme refines (docs/adr/0058); this tree holds its classes and the theme's own.
     extends = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="themes")
     title = models.JSONField(default=dict)  # {"en": …, "fr": …}
     source = models.TextField(blank=True)

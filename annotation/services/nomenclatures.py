@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.db import transaction
 
+from annotation.core.label_table import LabelTable, label_table
 from annotation.core.nomenclature import load_mapping, parse_nomenclature, read_nomenclature_json
 from annotation.core.themes import is_theme, parse_theme, refine
 from annotation.errors import NomenclatureChanged, NotANomenclature, NotThere
@@ -21,6 +22,21 @@ def selectable_codes(campaign: Campaign) -> list[str]:
     return list(
         campaign.nomenclature.classes.filter(selectable=True).order_by("position").values_list("code", flat=True)
     )
+
+
+def label_table_of(campaign: Campaign) -> LabelTable:
+    """The campaign's selectable codes, parted into what a model tells apart and what leaves several of these open."""
+    classes = campaign.nomenclature.classes.order_by("position").values_list("code", "parent_code", "selectable")
+    rows = list(classes)
+    return label_table(
+        [code for code, _parent, selectable in rows if selectable],
+        parents={code: parent or None for code, parent, _selectable in rows},
+    )
+
+
+def finest_codes(campaign: Campaign) -> list[str]:
+    """Codes of the classes that a model of this campaign tells apart, in the nomenclature's order."""
+    return list(label_table_of(campaign).class_codes)
 
 
 @transaction.atomic

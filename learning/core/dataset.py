@@ -69,11 +69,13 @@ class TrainingSummary:
 
     Args:
         class_pixels: int64 (class,), labelled valid pixels per class.
+        broader_pixels: int64 (broader label,), pixels of labels that leave several classes open (see levels).
         labelled_tiles: indices of the tiles with at least one labelled pixel.
         sha256: digest of every array and weight, in order.
     """
 
     class_pixels: NDArray[np.int64]
+    broader_pixels: NDArray[np.int64]
     labelled_tiles: tuple[int, ...]
     normalisation: Normalisation
     sha256: str
@@ -131,14 +133,16 @@ class Augmentation:
         return Augmentation(*(getattr(self, entry.name)[which] for entry in fields(self)))
 
 
-def summarise(tiles: Sequence[LabelledTile], *, n_bands: int, n_classes: int) -> TrainingSummary:
+def summarise(tiles: Sequence[LabelledTile], *, n_bands: int, n_classes: int, n_broader: int = 0) -> TrainingSummary:
     """Read every tile once: class frequencies, per-band mean and deviation over valid pixels, digest.
 
+    Args: n_broader: label values above n_classes that leave several classes open.
     Raises:
-        InvalidTrainingTile: a tile has another number of bands, another type, or a label above n_classes.
+        InvalidTrainingTile: a tile has another number of bands, another type, or a label above these.
         NothingToLearn: no tile, no labelled pixel, or a single class.
     """
-    counts = np.zeros(n_classes, np.int64)
+    n_values = n_classes + n_broader
+    counts = np.zeros(n_values, np.int64)
     moments = np.zeros((3, n_bands))  # pixels, sum, sum of squares
     labelled: list[int] = []
     digest = hashlib.sha256(f"{n_bands} bands, {n_classes} classes".encode())
@@ -150,16 +154,18 @@ def summarise(tiles: Sequence[LabelledTile], *, n_bands: int, n_classes: int) ->
                 f"Tile {index} is {tile.image.dtype} with {tile.image.shape[0]} bands; expected {dtype} with {n_bands}."
             )
         labels = usable_labels(tile)
-        if labels.max(initial=0) > n_classes:
-            raise InvalidTrainingTile(f"Tile {index} holds label {labels.max()}; only {n_classes} classes exist.")
-        found = np.bincount(labels.ravel(), minlength=n_classes + 1)[1:]
+        if labels.max(initial=0) > n_values:
+            raise InvalidTrainingTile(f"Tile {index} holds label {labels.max()}; only {n_values} classes exist.")
+        found = np.bincount(labels.ravel(), minlength=n_values + 1)[1:]
         counts += found
         if found.any():
             labelled.append(index)
         moments += _moments(tile)
         _update_digest(digest, tile)
     _refuse_nothing(counts, n_tiles=len(tiles))
-    return TrainingSummary(counts, tuple(labelled), _normalisation(moments, dtype), digest.hexdigest())
+    return TrainingSummary(
+        counts[:n_classes], counts[n_classes:], tuple(labelled), _normalisation(moments, dtype), digest.hexdigest()
+    )
 
 
 def usable_labels(tile: LabelledTile) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
+from annotation.core.label_table import Broader
 from learning.errors import InvalidEvaluation
 
 Confusions = NDArray[np.int64]
@@ -107,6 +108,40 @@ def merge_classes(confusions: Confusions, *, group_of: Sequence[int]) -> Confusi
     membership = np.eye(int(groups.max()) + 1, dtype=np.int64)[groups]  # (class, group)
     merged: Confusions = membership.T @ confusions @ membership
     return merged
+
+
+def add_broader(
+    merged: Confusions, broader: Confusions, *, leaves_open: Broader, group_of: Sequence[int]
+) -> Confusions:
+    """Confusion matrices at a coarser level, with reference labels that name a class above the finest ones.
+
+    Such a label counts at levels where all that it leaves open is one class; at finer ones it says nothing.
+
+    Args:
+        merged: int64 (..., group, group), of merge_classes. group_of: as for it.
+        broader: int64 (..., broader label, class): what was predicted where each stands.
+    Returns: int64 (..., group, group).
+    """
+    total = merged.copy()
+    membership = np.eye(merged.shape[-1], dtype=np.int64)[np.asarray(group_of)]
+    for number, places in enumerate(leaves_open):
+        groups = {group_of[place] for place in places}
+        if len(groups) == 1:
+            total[..., groups.pop(), :] += broader[..., number, :] @ membership
+    return total
+
+
+def broader_confusion(
+    truth: NDArray[np.uint8], prediction: NDArray[np.uint8], *, n_classes: int, n_broader: int
+) -> Confusions:
+    """What was predicted where the reference names a class above the finest ones.
+
+    Args:    truth: uint8 (row, col), n_classes + k for broader label k - 1. prediction: as for tile_confusion.
+    Returns: int64 (broader label, class).
+    """
+    counted = (truth > n_classes) & (prediction > 0)
+    pairs = (truth[counted].astype(np.int64) - n_classes - 1) * n_classes + prediction[counted] - 1
+    return np.bincount(pairs, minlength=n_broader * n_classes).reshape(n_broader, n_classes)
 
 
 def nomenclature_levels(class_codes: Sequence[str], *, parents: Mapping[str, str | None]) -> tuple[Level, ...]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from annotation.core.label_table import Broader
 from learning.core import checkpoint as checkpoints
 from learning.core.augment import augmented, normalised
 from learning.core.dataset import (
@@ -34,6 +35,7 @@ from learning.core.dataset import (
     draw_batch,
     summarise,
 )
+from learning.core.levels import membership, weights_of_values
 from learning.core.losses import segmentation_loss
 from learning.core.model_file import TrainedModel
 from learning.core.network import NetworkSpec, build_network, spec_from, warm_network
@@ -101,6 +103,7 @@ def fit(
     checkpoint_dir: Path,
     device: str = "cpu",
     resume: bool = True,
+    broader: Broader = (),
     initial: TrainedModel | None = None,
     weights_dir: Path | None = None,
     on_step: Callable[[StepReport], None] = lambda report: None,
@@ -117,6 +120,7 @@ def fit(
     Args:
         tiles: any sequence; items may be read lazily, and from another thread.
         checkpoint_dir: belongs to this run; resumed from when it holds a checkpoint of the same run.
+        broader: labels above the classes, which leave several of them open: see levels.
         initial: a previous model to start from; head rows are copied by class code, bands by name.
         weights_dir: the operator's folder of encoder weights, see encoder_weights.
 
@@ -135,11 +139,12 @@ def fit(
             f"batch_size = {config.batch_size} is too small for {spec.architecture!r} in {ranks.world} process(es): "
             f"give at least {least}."
         )
-    summary = summarise(tiles, n_bands=len(spec.bands), n_classes=len(spec.class_codes))
+    summary = summarise(tiles, n_bands=len(spec.bands), n_classes=len(spec.class_codes), n_broader=len(broader))
     normalisation = _normalisation_for(summary, spec, initial)
     run = _Run(
-        spec, config, summary, normalisation, device=device, initial=initial, weights_dir=weights_dir, ranks=ranks
-    )
+        spec, config, summary, normalisation, broader=broader, device=device, initial=initial,
+        weights_dir=weights_dir, ranks=ranks,
+    )  # fmt: skip
     fingerprint = checkpoints.as_json(
         {
             "spec": asdict(spec),
@@ -148,6 +153,7 @@ def fit(
             "initial": None if initial is None else initial.sha256,
             "precision": run.precision,
             "draws": DRAWS,
+            **({"broader": broader} if broader else {}),  # without it, runs of before go on
         }
     )
     if resume:
@@ -239,6 +245,7 @@ class _Run:
         summary: TrainingSummary,
         normalisation: Normalisation,
         *,
+        broader: Broader,
         device: str,
         initial: TrainedModel | None,
         weights_dir: Path | None,
@@ -257,7 +264,10 @@ class _Run:
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self.weights = torch.from_numpy(class_weights(summary.class_pixels, power=config.class_weight_power))
-        self.weights_there = self.weights.to(self.device)
+        of_values = weights_of_values(self.weights.numpy(), summary.class_pixels, broader)
+        self.weights_there = torch.from_numpy(of_values).to(self.device)
+        open_classes = membership(broader, n_classes=len(spec.class_codes))
+        self.members = torch.from_numpy(open_classes).to(self.device) if broader else None
         self.average = {k: v.detach().clone() for k, v in self._averaged().items()} if config.ema_decay else {}
         self.step = 0
         self.losses: list[float] = []
@@ -328,6 +338,7 @@ class _Run:
             class_weight=self.weights_there,
             pixel_weight=weights,
             mix=self.config.losses,
+            members=self.members,
             total=self.ranks.total,
         )
 

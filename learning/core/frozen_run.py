@@ -21,6 +21,7 @@ from typing import Any, overload
 import numpy as np
 from safetensors.torch import load_file, save
 
+from annotation.core.label_table import Broader
 from learning.core.dataset import LabelledTile, Normalisation
 from learning.core.durable import write_durably
 from learning.core.fit import FittedModel
@@ -33,6 +34,7 @@ class TrainRequest:
     """Arguments of fit as they are written down.
 
     Args:
+        broader: labels above the classes, see levels.
         initial: path and SHA-256 of the model file to start from, or None.
         device: "cpu", or "cuda": each process then takes the GPU of its own number.
     """
@@ -43,6 +45,7 @@ class TrainRequest:
     device: str = "cpu"
     initial: tuple[Path, str] | None = None
     weights_dir: Path | None = None
+    broader: Broader = ()
 
 
 class FrozenTiles(Sequence[LabelledTile]):
@@ -113,6 +116,7 @@ def read_request(folder: Path) -> TrainRequest:
         device=raw["device"],
         initial=None if initial is None else (Path(initial[0]), initial[1]),
         weights_dir=None if weights is None else Path(weights),
+        broader=tuple(tuple(places) for places in raw["broader"]),
     )
 
 

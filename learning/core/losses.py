@@ -44,16 +44,23 @@ def segmentation_loss(
     class_weight: Tensor,
     pixel_weight: Tensor,
     mix: LossMix | None = None,
+    members: Tensor | None = None,
     total: Total = alone,
 ) -> Tensor:
     """Weighted sum of losses over labelled pixels.
 
+    A label that leaves several classes open (`members`) is as surprising as the sum of their probabilities is small:
+    -log Σ p. Its gradient raises all of them by the shares they have, and says nothing of which it is; with one class
+    it is cross-entropy. Dice and Lovász, which count the ground of one class, leave such pixels out.
+
     Args:
         logits: float32 (batch, class, row, col).
-        labels: int64 (batch, row, col), 0 = unlabelled, k = class k - 1.
-        class_weight: float32 (class,).
+        labels: int64 (batch, row, col), 0 = unlabelled, k = class k - 1, above the number of classes as `members` says.
+        class_weight: float32 (class,), or (value,) where there are `members`.
         pixel_weight: float32 (batch,), a weight for each tile, or (batch, row, col), one for each pixel.
         mix: None = cross-entropy alone.
+        members: bool (value, class), the classes that each label value leaves open, see levels.membership; None =
+            every label names its class.
 
     Returns: scalar; 0 with zero gradient when nothing is labelled.
     """
@@ -63,7 +70,10 @@ def segmentation_loss(
     weight = weight * (target >= 0)
     loss = logits.new_zeros(())
     if mix.cross_entropy > 0 or mix.focal > 0:
-        surprise = functional.cross_entropy(logits, target, reduction="none", ignore_index=-1)
+        if members is None:
+            surprise = functional.cross_entropy(logits, target, reduction="none", ignore_index=-1)
+        else:
+            surprise = _surprise_at_one_of(logits, members[target.clamp(min=0)])
         by_class = class_weight[target.clamp(min=0)] * weight
         mass = total(by_class.sum()).clamp(min=_SMALL)
         if mix.cross_entropy > 0:
@@ -72,6 +82,7 @@ def segmentation_loss(
             doubt = (1 - torch.exp(-surprise)).clamp(min=_SMALL)  # a power below 1 has no finite gradient at 0
             loss = loss + mix.focal * total((doubt**mix.focal_gamma * surprise * by_class).sum()) / mass
     if mix.dice > 0 or mix.lovasz > 0:
+        weight, class_weight = weight * (target < logits.shape[1]), class_weight[: logits.shape[1]]
         probabilities = logits.softmax(dim=1)
         truth = (target[:, None] == torch.arange(logits.shape[1], device=logits.device)[:, None, None]).float()
         if mix.dice > 0:
@@ -79,6 +90,15 @@ def segmentation_loss(
         if mix.lovasz > 0:
             loss = loss + mix.lovasz * _lovasz(probabilities, truth, weight, class_weight, total)
     return loss
+
+
+def _surprise_at_one_of(logits: Tensor, is_open: Tensor) -> Tensor:
+    """-log of the summed probability of the classes that are open: float32 (batch, row, col).
+
+    Args: is_open: bool (batch, row, col, class), at least one for each pixel.
+    """
+    those = logits.masked_fill(~is_open.movedim(-1, 1), -torch.inf)
+    return logits.logsumexp(dim=1) - those.logsumexp(dim=1)
 
 
 def _dice(probabilities: Tensor, truth: Tensor, weight: Tensor, class_weight: Tensor, total: Total) -> Tensor:

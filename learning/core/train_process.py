@@ -65,6 +65,7 @@ def _train(folder: Path) -> None:
         FrozenTiles(folder / "tiles"),
         request.spec,
         request.config,
+        broader=request.broader,
         checkpoint_dir=request.checkpoint_dir,
         device=device,
         initial=initial,

@@ -10,15 +10,15 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from annotation.core.stored_labels import class_index
+from annotation.core.label_table import LabelTable
 from annotation.errors import JobAlreadyRunning
 from annotation.jobs.registry import job
 from annotation.models import Campaign
 from annotation.services.jobs import JobContext
-from annotation.services.nomenclatures import selectable_codes
+from annotation.services.nomenclatures import label_table_of
 from learning.core.calibration import CalibrationCounts, tile_calibration
 from learning.core.error_maps import error_map, write_error_maps
-from learning.core.evaluate import tile_confusion
+from learning.core.evaluate import broader_confusion, tile_confusion
 from learning.jobs.options import device_of
 from learning.jobs.tiles import labels_of, read_with_context
 from learning.jobs.weights import loaded_model
@@ -87,21 +87,28 @@ def evaluate_model(
     own = list(loaded.metadata.spec.class_codes)
     # In today's classes, where they have changed since it learnt.
     today = [code or "" for code in todays_codes(campaign, own)]
-    codes = own if today == own else selectable_codes(campaign)
+    table = label_table_of(campaign)
+    codes = own if today == own else list(table.class_codes)
+    table = LabelTable(tuple(codes), {code: open_ for code, open_ in table.broader.items() if {*open_} <= {*codes}})
     said = np.array([0, *(codes.index(code) + 1 for code in today)], np.uint8)
     bands = match_imagery(
         loaded.metadata, bands=campaign.layer.bands, dtype=campaign.layer.dtype, gsd_m=campaign.layer.gsd_m
     )
-    values, device = class_index(codes), device_of(model.options)
+    values, device = table.values, device_of(model.options)
     confusions: dict[int, NDArray[np.int64]] = {}
+    broader: dict[int, NDArray[np.int64]] = {}
     calibration: dict[int, CalibrationCounts] = {}
 
     def looked_at() -> Iterator[tuple[int, NDArray[np.uint8]]]:
         for done, tile in enumerate(reference.tiles, start=1):
-            truth = labels_of(campaign, tile.revision_ids, values=values)
+            labels = labels_of(campaign, tile.revision_ids, values=values)
+            truth = np.where(labels > len(codes), np.uint8(0), labels)
             outputs, valid = tile_outputs(loaded, campaign, tile.row, tile.col, bands=bands, device=device)
             predicted = said[(outputs.argmax(axis=0) + 1) * valid]
             confusions[tile.tile_id] = tile_confusion(truth, predicted, n_classes=len(codes))
+            broader[tile.tile_id] = broader_confusion(
+                labels, predicted, n_classes=len(codes), n_broader=len(table.broader)
+            )
             if codes is own:  # its channels are classes of today
                 calibration[tile.tile_id] = tile_calibration(outputs, (truth * valid).astype(np.uint8))
             share = start + (stop - start) * done / len(reference.tiles)
@@ -112,6 +119,7 @@ def evaluate_model(
     write_error_maps(Path(settings.MODELS_DIR) / file, looked_at())
     record_evaluation(
         model=model, reference=reference, confusions=confusions, class_codes=codes,
+        broader=(table.places, broader),
         calibration=calibration or None,
         error_maps=file,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from annotation.core.consensus import WEIGHT_UNIT, support_map, weighted_vote
 from annotation.core.grid import PixelWindow
 from annotation.core.quarters import on_whole
-from annotation.core.stored_labels import class_index, label_rasters
+from annotation.core.stored_labels import label_rasters
 from annotation.models import AnnotationRevision, Campaign, Tile
 from annotation.raster.reader import open_layer, read_window
 from learning.core.dataset import LabelledTile
@@ -24,7 +24,7 @@ from learning.errors import HoldoutInTraining, TrainingSetChanged
 from learning.jobs.options import VALIDATED_WEIGHT
 from learning.models import TrainingSet
 from learning.services.labels import label_raster, undrawn_part
-from learning.services.training_sets import training_set_sha256
+from learning.services.training_sets import table_of, training_set_sha256
 from learning.services.validations import frozen_features
 
 IMAGE_CACHE_BYTES = 512 * 1024 * 1024
@@ -133,12 +133,13 @@ def training_tiles(
         items=rows,
         judged=[(tile, frozen.sha256) for tile, frozen in judged.items()],
         weights=weights,
+        broader=training_set.broader,
     )
     if sha256 != training_set.sha256:
         raise TrainingSetChanged(
             f"{training_set} was frozen as {training_set.sha256[:12]} and reads {sha256[:12]} now."
         )
-    values = class_index(training_set.class_codes)
+    values = table_of(training_set).values
     revisions: dict[int, list[int]] = {}
     for tile_id, revision, _sha in sorted(rows, key=lambda row: row[1]):
         revisions.setdefault(whole_of[tile_id], []).append(revision)

@@ -20,6 +20,7 @@ from learning.jobs.processes import fit_in_processes, processes_of
 from learning.jobs.tiles import training_tiles
 from learning.models import TrainedModel, TrainingRun
 from learning.services import training
+from learning.services.training_sets import table_of
 
 if TYPE_CHECKING:
     from learning.core.fit import FittedModel, StepReport
@@ -109,6 +110,7 @@ def _fitted(run: TrainingRun, context: JobContext) -> tuple[FittedModel, str]:
         on_progress=lambda share: context.progress(READ_END * share, "Reading the labels."),
     )
 
+    broader = table_of(run.training_set).places
     device = device_of(run.config)
     processes = processes_of(run.config, device=device, batch_size=config.batch_size)
 
@@ -121,6 +123,7 @@ def _fitted(run: TrainingRun, context: JobContext) -> tuple[FittedModel, str]:
                     config=config,
                     checkpoint_dir=run.folder,
                     device=device,
+                    broader=broader,
                     initial=None if start is None else (start.path, start.sha256),
                     weights_dir=settings.ENCODER_WEIGHTS_DIR,
                 ),
@@ -136,6 +139,7 @@ def _fitted(run: TrainingRun, context: JobContext) -> tuple[FittedModel, str]:
             config,
             checkpoint_dir=run.folder,
             device=device,
+            broader=broader,
             initial=None if start is None else load_model(start.path, sha256=start.sha256),
             weights_dir=settings.ENCODER_WEIGHTS_DIR,
             on_step=_Reporter(run, context),

@@ -17,6 +17,7 @@ class TrainingSet(models.Model):
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.PROTECT, related_name="training_sets")
     number = models.PositiveIntegerField()
     class_codes = models.JSONField()  # index k of a label raster of this set is class_codes[k - 1]; 0 is unlabelled
+    broader = models.JSONField(default=list)  # [code, [class codes it leaves open]]; their raster values follow
     sha256 = models.CharField(
         max_length=64
     )  # of campaign, class codes, the sorted (tile, revision, revision sha256) and, if any, (judged tile, its sha256)

@@ -14,7 +14,7 @@ from annotation.models import Campaign, ClassChange, Job, Nomenclature, PlaceRep
 from annotation.services.class_changes import outcome_of, plan_change, preview_change, reverse_change
 from annotation.services.class_guard import codes_now
 from annotation.services.jobs import enqueue_job
-from annotation.services.nomenclatures import selectable_codes
+from annotation.services.nomenclatures import finest_codes
 from learning.models import Release, RetrainingPolicy, TrainedModel
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def can_be_compared(model: TrainedModel) -> bool:
 
 def speaks_todays_classes(model: TrainedModel) -> bool:
     """Whether a model's classes are those that people label with now."""
-    return set(model.class_codes) == set(selectable_codes(model.campaign))
+    return set(model.class_codes) == set(finest_codes(model.campaign))
 
 
 def classes_ever(campaign: Campaign) -> dict[str, Any]:

@@ -12,13 +12,14 @@ import shapely
 from django.db import transaction
 from numpy.typing import NDArray
 
+from annotation.core.label_table import Broader
 from annotation.core.territory_tiles import tiles_within
 from annotation.errors import UnlocatedGrid
 from annotation.models import Campaign, Territory
 from annotation.services.queue_front import territories_of
 from learning.core import evaluate
 from learning.core.calibration import N_BINS, CalibrationCounts, calibrate
-from learning.core.evaluate import merge_classes, nomenclature_levels, number_blocks
+from learning.core.evaluate import add_broader, merge_classes, nomenclature_levels, number_blocks
 from learning.models import Evaluation, TrainedModel
 from learning.services.holdout import HoldoutReference
 
@@ -32,6 +33,7 @@ def record_evaluation(
     reference: HoldoutReference,
     confusions: Mapping[int, Confusions],
     class_codes: list[str],
+    broader: tuple[Broader, Mapping[int, Confusions]] = ((), {}),
     calibration: Mapping[int, CalibrationCounts] | None = None,
     error_maps: str = "",
 ) -> Evaluation:
@@ -41,6 +43,8 @@ def record_evaluation(
 
     Args:
         confusions: by tile id, int64 (class, class), truth in rows.
+        broader: classes that reference labels above the finest ones leave open, and by tile id, int64 (broader label,
+            class), what was predicted there: they count at the levels at which they name one class.
         calibration: by tile id, sums of the model's confidence; None = it is not looked at.
         error_maps: file of the maps of errors, relative to MODELS_DIR, already in place; "" = none.
 
@@ -83,7 +87,15 @@ def record_evaluation(
                 "block_of": dict(zip(map(str, order), blocks.tolist(), strict=True)),
             }
         ),
-        levels=_levels(campaign, stack, class_codes=class_codes, blocks=blocks, model=model),
+        levels=_levels(
+            campaign,
+            stack,
+            class_codes=class_codes,
+            blocks=blocks,
+            model=model,
+            leaves_open=broader[0],
+            broader=np.stack([broader[1][tile] for tile in order]) if broader[0] else None,
+        ),
         territories=_territories(campaign, reference, stack, class_codes=class_codes, blocks=blocks, model=model),
         calibration=json_safe({**asdict(calibrated), "n_bins": N_BINS}) if calibrated else {},
         error_maps=error_maps,
@@ -145,7 +157,14 @@ def _scored(
 
 
 def _levels(
-    campaign: Campaign, stack: Confusions, *, class_codes: list[str], blocks: NDArray[np.int64], model: TrainedModel
+    campaign: Campaign,
+    stack: Confusions,
+    *,
+    class_codes: list[str],
+    blocks: NDArray[np.int64],
+    model: TrainedModel,
+    leaves_open: Broader,
+    broader: Confusions | None,
 ) -> list[dict[str, Any]]:
     """Figures at every level of the nomenclature above the model's own classes, coarsest first."""
     parents = {
@@ -153,15 +172,14 @@ def _levels(
     }
     if not set(class_codes) <= set(parents):
         return []  # a model of another nomenclature has no levels here
-    levels = nomenclature_levels(class_codes, parents=parents)[:-1]
-    return [
-        {
-            "depth": level.depth,
-            "codes": list(level.codes),
-            **_scored(merge_classes(stack, group_of=level.group_of), codes=level.codes, blocks=blocks, model=model),
-        }
-        for level in levels
-    ]
+    found = []
+    for level in nomenclature_levels(class_codes, parents=parents)[:-1]:
+        merged = merge_classes(stack, group_of=level.group_of)
+        if broader is not None:
+            merged = add_broader(merged, broader, leaves_open=leaves_open, group_of=level.group_of)
+        scored = _scored(merged, codes=level.codes, blocks=blocks, model=model)
+        found.append({"depth": level.depth, "codes": list(level.codes), **scored})
+    return found
 
 
 def _territories(

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from annotation.errors import JobAlreadyRunning, NotThere, UserError
 from annotation.models import Campaign, Job
-from annotation.services.nomenclatures import selectable_codes
+from annotation.services.nomenclatures import finest_codes
 from learning.core.drift import Drift, class_drift
 from learning.errors import InvalidPolicy
 from learning.models import RetrainingPolicy, TrainingRun
@@ -215,7 +215,7 @@ def _check_policy(campaign: Campaign, values: Mapping[str, Any]) -> None:
             raise InvalidPolicy(f"{name} is {value}: give a number above {above:g}, at most {most:g}.")
     if "training" in values:
         check_round_options(campaign, values["training"])
-    known = selectable_codes(campaign)
+    known = finest_codes(campaign)
     for code, floor in dict(values.get("class_floors") or {}).items():
         if code not in known:
             raise InvalidPolicy(f"There is no class {code!r} to set a floor for; the classes are {', '.join(known)}.")

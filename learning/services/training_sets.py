@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 
+from annotation.core.label_table import LabelTable
 from annotation.models import AnnotatedFeature, Annotation, Campaign, Contributor, Tile, TrustAlarm
 from annotation.services.class_guard import hold_classes
-from annotation.services.nomenclatures import selectable_codes
+from annotation.services.nomenclatures import label_table_of
 from annotation.services.reliability import label_weights
 from learning.core.shares import Capped, Contribution, cap_shares
 from learning.errors import NothingToTrain, SuspectBatch
@@ -48,8 +49,8 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
     Of what one person made too much of a class of, some tiles are left out (learning.core.shares), and named with the
     set; judged polygons are not, since several people stand behind each.
 
-    Class codes are all selectable classes of the nomenclature, in its order, so that models of different
-    rounds have the same output channels.
+    Class codes are all selectable classes of the nomenclature that no other one refines, in its order, so that models
+    of different rounds have the same output channels; labels with a class above them leave open which of these it is.
 
     Args:   force: skip the look at what was accepted since the last set and by whom, and at whether one person
             dominates it.
@@ -70,7 +71,8 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
     ]
     judged = validated_labels(campaign)
     weights = _weights_of(campaign, labels)
-    codes = selectable_codes(campaign)
+    table = label_table_of(campaign)
+    codes = list(table.class_codes)
     last = campaign.training_sets.order_by("-number").first()
     _refuse_too_little(campaign, items=items, labels=labels, judged=judged, codes=codes)
     if last is not None and not force:
@@ -84,6 +86,7 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
         items=items,
         judged=[(tile.tile_id, tile.sha256) for tile in judged],
         weights=weights,
+        broader=_rows(table),
     )
     if last is not None and last.sha256 == sha256:
         return last
@@ -91,6 +94,7 @@ def freeze_training_set(*, campaign: Campaign, actor: User | None, force: bool =
         campaign=campaign,
         number=last.number + 1 if last else 1,
         class_codes=codes,
+        broader=_rows(table),
         sha256=sha256,
         n_tiles=_count_tiles(items, judged),
         left_out=_told(capped),
@@ -123,10 +127,11 @@ def training_set_sha256(
     items: list[Item],
     judged: Sequence[JudgedItem] = (),
     weights: Weights | None = None,
+    broader: Sequence[Sequence[object]] = (),
 ) -> str:
     """Identity of a training set: campaign, class codes, the sorted (tile, revision, revision SHA-256), the sorted
-    (judged tile, its SHA-256) where there are any, and the weights that are not 1 where there are any, so that sets
-    without either keep the identity they had.
+    (judged tile, its SHA-256) where there are any, the weights that are not 1 where there are any, and the codes above
+    the classes where there are any, so that sets without these keep the identity they had.
     """
     content: dict[str, object] = {"campaign": campaign.slug, "class_codes": class_codes, "items": sorted(items)}
     if judged:
@@ -134,7 +139,19 @@ def training_set_sha256(
     heard = {revision: dict(by_class) for revision, by_class in (weights or {}).items() if by_class}
     if heard:
         content["weights"] = sorted((revision, sorted(by_class.items())) for revision, by_class in heard.items())
+    if broader:
+        content["broader"] = broader
     return hashlib.sha256(json.dumps(content, separators=(",", ":"), sort_keys=True).encode()).hexdigest()
+
+
+def table_of(training_set: TrainingSet) -> LabelTable:
+    """The codes that labels of a set may have, as they were when it was frozen."""
+    return LabelTable(tuple(training_set.class_codes), {code: tuple(under) for code, under in training_set.broader})
+
+
+def _rows(table: LabelTable) -> list[list[object]]:
+    """The codes above the classes as a set keeps them, in their order."""
+    return [[code, list(under)] for code, under in table.broader.items()]
 
 
 def newly_accepted(campaign: Campaign) -> int:

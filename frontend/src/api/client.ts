@@ -7,6 +7,7 @@ import type {
   AnnotationState,
   Assignment,
   Campaign,
+  ClassNews,
   CorrectionTask,
   Lease,
   ModelDraft,
@@ -152,7 +153,10 @@ export const api = {
   /** Has a tile given out in quarters; answers with the one to go on with. */
   split: (tile: Id, version: number): Promise<Assignment> => need(`tiles/${at(tile)}/split/`, { method: "POST", body: {}, version }),
 
-  heartbeat: (token: string): Promise<{ expires_at: string }> =>
+  /** The classes now, and what became of those that are no more. */
+  classes: (slug: string): Promise<ClassNews> => need(`campaigns/${at(slug)}/classes/`),
+
+  heartbeat: (token: string): Promise<{ expires_at: string; classes?: string }> =>
     need(`leases/${at(token)}/heartbeat/`, { method: "POST", body: {} }),
 
   /** The page is left: the tile goes back to the queue, unless another page has renewed the lease since. */
@@ -164,6 +168,9 @@ export const api = {
 
   /** A tile with one's own labels, without taking it. */
   tile: (tile: Id): Promise<Assignment> => need(`tiles/${at(tile)}/`),
+
+  /** One's own labels of a tile, as the server has them. */
+  labels: (tile: Id): Promise<Annotation> => need(`tiles/${at(tile)}/annotation/`),
 
   save: (tile: Id, version: number, body: SaveBody): Promise<Annotation> =>
     need(`tiles/${at(tile)}/annotation/`, { method: "PUT", body, version }),

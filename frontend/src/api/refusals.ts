@@ -26,6 +26,8 @@ const SENTENCES: Readonly<Record<string, (details: Details) => string>> = {
   invalid_feature: () => gettext("A shape is not usable: its place is shown. Move a corner or delete the shape."),
   overlapping_features: () => gettext("Two shapes share ground: their place is shown. Move one or delete it."),
   unknown_class: () => gettext("A shape has a class that this campaign does not offer: choose another class."),
+  classes_changed: () => gettext("The classes of this campaign have changed: what you drew is kept and gets its new classes."),
+  classes_changing: () => gettext("The classes of this campaign are being changed: what you drew is kept, and saved in a minute."),
   stale_revision: () => gettext("Someone has saved since: compare the two versions."),
   own_work: () => gettext("This is your own work: another reviewer will look at it."),
   not_submitted: () => gettext("This submission was withdrawn or judged meanwhile: take the next one."),

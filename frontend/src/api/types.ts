@@ -241,6 +241,17 @@ export interface CorrectionTask {
 
 export type ReleaseReason = "left" | "skip" | "bad_imagery" | "cannot_tell";
 
+/** A campaign's classes as they are now, and what became of those that are no more. */
+export interface ClassNews {
+  readonly code: string;
+  readonly version: string;
+  readonly classes: readonly NomenclatureClass[];
+  /** The class now by the class before; null: unlabelled until somebody looks. */
+  readonly gone: Readonly<Record<string, string | null>>;
+  /** The latest first. */
+  readonly changes: readonly { readonly id: number; readonly reason: string; readonly applied_at: string; readonly reversed_at: string | null }[];
+}
+
 export interface SaveBody {
   readonly operation_id: string;
   readonly features: readonly Feature[];
@@ -248,6 +259,8 @@ export interface SaveBody {
   readonly draft_model: string | null;
   /** Views of the imagery that were looked at, at most 16. */
   readonly views_seen?: readonly string[];
+  /** Version of the classes that the features speak of. */
+  readonly classes?: string;
 }
 
 /** What the page is given by the server beside its markup. */

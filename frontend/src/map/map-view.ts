@@ -100,6 +100,11 @@ export class MapView {
     return this.layer.native_max_zoom;
   }
 
+  /** Classes have other colours, or are others. */
+  setColours(colours: ReadonlyMap<string, string>): void {
+    for (const sheet of this.sheets()) sheet.setStyle({ colours: [...colours] });
+  }
+
   private setUpSheets(colours: ReadonlyMap<string, string>): void {
     const style = {
       colours: [...colours],

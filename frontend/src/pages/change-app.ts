@@ -45,7 +45,7 @@ export class ChangeApp implements ChangeActions {
   private status: OutboxStatus<ChangeAnswer> | null = null;
   private noticeTimer: ReturnType<typeof setTimeout> | undefined;
   private spokenEnd = "";
-  private readonly state: ChangeState = { notice: "", view: "rgb", isSwiped: false, outlined: true, panel: !isNarrow(), picking: null };
+  private readonly state: ChangeState = { notice: "", view: "rgb", isSwiped: isNarrow(), outlined: true, panel: !isNarrow(), picking: null };
 
   constructor(
     private readonly root: HTMLElement,
@@ -76,6 +76,8 @@ export class ChangeApp implements ChangeActions {
     const border = new SwipeBorder(this.root.querySelector(".change-border") as HTMLElement, 0.5, () => { this.lay(); });
     border.name(this.dates.first, this.dates.second);
     frame.style.setProperty("--swipe", "50%");
+    // What stands below the images decides how much of them is seen: the place stays in view.
+    new ResizeObserver(() => { this.fit(); }).observe(frame);
     return { first, second, locked: new LockedViews([second, first]), border };
   }
 
@@ -274,10 +276,7 @@ export class ChangeApp implements ChangeActions {
   swipe(): void {
     this.update({ isSwiped: !this.state.isSwiped });
     this.announce(this.state.isSwiped ? gettext("One over the other. The border moves by [ and ].") : gettext("Side by side."));
-    requestAnimationFrame(() => {
-      for (const { map } of this.views()) map.invalidateSize({ animate: false });
-      this.fit();
-    });
+    requestAnimationFrame(() => { this.fit(); });
   }
 
   private moveBorder(by: number): void {
@@ -291,6 +290,7 @@ export class ChangeApp implements ChangeActions {
     const { cell } = this.desk;
     if (!cell || !this.images) return;
     const { second, locked } = this.images;
+    for (const { map } of this.views()) map.invalidateSize({ animate: false });
     locked.align(second);
     second.fitFeature(cell.rings);
     locked.align(second);

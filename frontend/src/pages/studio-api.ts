@@ -4,4 +4,4 @@ import type { api } from "../api/client";
 export type StudioApi = Pick<
   typeof api,
   "claim" | "pick" | "heartbeat" | "leave" | "release" | "save" | "submit" | "modelDraft" | "segments" | "doubt" | "otherVintages"
-> & Partial<Pick<typeof api, "split">>;
+> & Partial<Pick<typeof api, "split" | "classes" | "labels">>;

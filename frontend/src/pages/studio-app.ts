@@ -1,6 +1,6 @@
 import { render } from "lit";
 import { api } from "../api/client";
-import type { Boot, Campaign, SegmentLevel, Vintage } from "../api/types";
+import type { Boot, Campaign, ClassNews, SegmentLevel, Vintage } from "../api/types";
 import type { AskedPart, AskedWindow } from "../domain/asked";
 import { type Command, CommandRefused } from "../domain/command";
 import { type Draft, newFeatureId } from "../domain/draft";
@@ -50,7 +50,7 @@ export interface StudioOptions {
 /** The studio: one tile at a time, from claim to submission. What each part does is in the part. */
 export class StudioApp implements ToolHost, StudioActions {
   readonly view: MapView;
-  readonly classes: readonly PaletteClass[];
+  classes: readonly PaletteClass[];
   readonly state: StudioState;
   readonly suggestionDesk: SuggestionDesk;
   readonly segmentDesk: SegmentDesk;
@@ -69,7 +69,7 @@ export class StudioApp implements ToolHost, StudioActions {
   constructor(
     readonly root: HTMLElement,
     readonly boot: Boot,
-    readonly campaign: Campaign,
+    public campaign: Campaign,
     private readonly options: StudioOptions = {},
   ) {
     this.isPractice = options.isPractice ?? false;
@@ -380,6 +380,35 @@ export class StudioApp implements ToolHost, StudioActions {
 
   showSplitWork(left: LeftBehind): void {
     void this.flow.showSplitWork(left);
+  }
+
+  /** The classes are others now: the palette, the map's colours and the class in hand follow. */
+  classesChanged(news: ClassNews, lost: number): void {
+    const { code, version, classes } = news;
+    const before = new Map(this.classes.map((c) => [c.code, c]));
+    this.campaign = { ...this.campaign, nomenclature: { code, version, classes } };
+    this.classes = paletteOf(this.campaign, this.boot.language);
+    this.view.setColours(coloursOf(this.campaign));
+    const inHand = this.state.activeClass?.code;
+    const now = inHand !== undefined && inHand in news.gone ? news.gone[inHand] : inHand;
+    const latest = news.changes[0];
+    const gone = Object.entries(news.gone).filter(([one]) => before.has(one));
+    this.update({
+      activeClass: this.classes.find((c) => c.code === now) ?? this.classes[0] ?? null,
+      recent: this.state.recent.filter((one) => this.classes.some((c) => c.code === one)),
+      classNews: {
+        reason: latest?.reversed_at === null ? latest.reason : "",
+        gone: gone.map(([one, to]) => [`${one} ${before.get(one)?.name ?? ""}`.trim(), to === null ? null : this.className(to)]),
+        lost,
+      },
+    });
+    if (lost > 0) this.setLook({ gaps: true });
+    this.suggestionDesk.changeClasses(news.gone);
+    this.announce(gettext("The classes of this campaign have changed."));
+  }
+
+  dismissClassNews(): void {
+    this.update({ classNews: null });
   }
 
   dismissPractice(): void {

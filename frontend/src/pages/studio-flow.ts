@@ -1,5 +1,6 @@
 import { ApiError } from "../api/client";
 import type { Annotation, Assignment, Lease } from "../api/types";
+import { onlyClassesChanged, recode, recodeLike } from "../domain/class-change";
 import type { Engine } from "../domain/engine";
 import type { Feature } from "../domain/draft";
 import { gettext, interpolate } from "../i18n";
@@ -33,6 +34,7 @@ export class StudioFlow {
   private ahead: Lease | null = null;
   private settling: Promise<void> | null = null;
   private carrying: Promise<void> | null = null;
+  private following: Promise<boolean> | null = null;
 
   constructor(
     private readonly app: StudioApp,
@@ -132,7 +134,9 @@ export class StudioFlow {
     const data = this.store.of(tile.id, tile.tile_px);
     this.session = session;
     this.clock.take();
-    if (lease) this.lease = new LeaseKeeper(this.api, lease, () => this.clock.idleFor, () => { app.update({ leaseLost: true }); }).start();
+    if (lease) this.lease = new LeaseKeeper(this.api, lease, () => this.clock.idleFor, () => { app.update({ leaseLost: true }); }, (version) => {
+      if (version !== app.campaign.nomenclature.version) void this.followClasses();
+    }).start();
     session.noteView(app.state.view);
     app.askedDesk.reset();
     app.view.showTile(tile.origin_px[0], tile.origin_px[1], tile.tile_px);
@@ -147,7 +151,9 @@ export class StudioFlow {
     const resumed = await session.resume();
     if (this.session !== session) return;
     app.draftChanged();
-    await this.welcome(session, resumed);
+    // Work that this browser kept may speak of classes that are no more.
+    if (session.features.some((f) => !app.classes.some((c) => c.code === f.class_code))) await this.followClasses();
+    else await this.welcome(session, resumed);
     await imagery;
     if (this.session !== session) return;
     app.root.dataset["ready"] = "true";
@@ -191,6 +197,8 @@ export class StudioFlow {
       onDraft: () => { if (this.session === session) app.draftChanged(); },
       onTab: (tab) => { if (this.session === session) this.tabChanged(tab === "elsewhere"); },
       onConflict: ({ current }) => void this.settle(current, session.features, new Date().toISOString()),
+      classes: () => app.campaign.nomenclature.version,
+      onRefused: (code) => { if (this.session === session && (code === "classes_changed" || code === "unknown_class")) void this.followClasses(); },
       onInvalid: (id, at, message) => { if (this.session === session) this.showInvalid(id, at, message); },
     }, this.engine, this.api);
     return session;
@@ -201,6 +209,39 @@ export class StudioFlow {
     if (resumed.kind === "elsewhere") this.tabChanged(true);
     if (resumed.kind === "restored") this.app.notify(gettext("Your work kept in this browser is back."));
     if (resumed.kind === "conflict") await this.settle(session.assignment.annotation, resumed.features, resumed.kept_at);
+  }
+
+  /** Gives the page the classes as they are now, and what is drawn here its new ones. False where that cannot be had. */
+  followClasses(): Promise<boolean> {
+    this.following ??= this.follow().finally(() => { this.following = null; });
+    return this.following;
+  }
+
+  private async follow(): Promise<boolean> {
+    const { session, app, api } = this;
+    if (!session || !api.classes || !api.labels) return false;
+    try {
+      const news = await api.classes(app.campaign.slug);
+      const annotation = await api.labels(session.assignment.tile.id);
+      if (this.session !== session) return false;
+      const isOurs = session.base === null || onlyClassesChanged(session.base, annotation.features, news.gone);
+      let lost = 0;
+      if (isOurs) {
+        await session.recode(annotation, (mine, base) => {
+          const found = recodeLike(mine, base, annotation.features, news.gone);
+          const before = recode(base, news.gone).lost.length;
+          lost = Math.max(found.lost.length, before);
+          return found.features;
+        });
+      }
+      this.store.forgetDrawings();
+      app.classesChanged(news, lost);
+      app.draftChanged();
+      if (!isOurs) await this.settle(annotation, recode(session.features, news.gone).features, new Date().toISOString());
+      return true;
+    } catch {
+      return false; // the next beat, or the next save, asks again
+    }
   }
 
   private tabChanged(isReadOnly: boolean): void {
@@ -313,6 +354,9 @@ export class StudioFlow {
     } catch (error) {
       app.update({ phase: "working" });
       if (error instanceof ApiError && error.status === 412) {
+        const { version } = app.campaign.nomenclature;
+        // Where classes changed meanwhile there is nothing to choose: the person looks, and hands in again.
+        if ((await this.followClasses()) && app.campaign.nomenclature.version !== version) return;
         await this.settle(error.details["current"] as Annotation, session.features, new Date().toISOString());
       } else {
         app.notify(interpolate(gettext("Not submitted: %(reason)s"), { reason: (error as Error).message }));

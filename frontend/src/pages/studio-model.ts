@@ -45,6 +45,7 @@ export interface StudioActions {
   goOnHere(): void;
   showSplitWork(left: LeftBehind): void;
   dismissPractice(): void;
+  dismissClassNews(): void;
 }
 
 /** Whose submission is corrected, and where the reviewer comes from. */

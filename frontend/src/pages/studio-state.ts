@@ -40,8 +40,18 @@ export interface StudioState {
   leaseLost: boolean;
   /** Work on other tiles, kept in this browser, that waits for its person. */
   leftBehind: readonly LeftBehind[];
+  /** What to tell of classes that changed while this page was open, until its person has read it. */
+  classNews: ClassNewsShown | null;
   /** Whether the practice tile is offered. */
   offersPractice: boolean;
+}
+
+export interface ClassNewsShown {
+  readonly reason: string;
+  /** Classes that are no more, each with what became of it; null: none. */
+  readonly gone: readonly (readonly [before: string, now: string | null])[];
+  /** Shapes of this tile that have no class any more. */
+  readonly lost: number;
 }
 
 const FIRST_BRUSH_PX = 24;
@@ -57,7 +67,7 @@ export function firstState(activeClass: PaletteClass | null, isPractice: boolean
     phase: "loading", failure: "", isReadOnly: false, tool: "polygon", hand: firstHand(), activeClass, recent: [], selected: [], hoveredClass: null,
     view: "rgb", brightness: 1, contrast: 1, surroundings: preferred("surroundings", 0.5), opacity: preferred("opacity", 0.45), labels: true,
     patterns: preferred("patterns", false), gaps: preferred("gaps", false), doubt: false, asked: true, brushPx: preferred("brush", FIRST_BRUSH_PX),
-    panel: !isNarrow() && preferred("panel", true), notice: "", leaseLost: false, leftBehind: [], offersPractice: !isPractice && preferred("practice", true),
+    panel: !isNarrow() && preferred("panel", true), notice: "", leaseLost: false, leftBehind: [], classNews: null, offersPractice: !isPractice && preferred("practice", true),
     status: NOTHING_SAVED,
   };
 }

@@ -135,6 +135,16 @@ function leftBehind({ state: { leftBehind: [first, ...more] }, actions }: Studio
     <a class="button" href=${`${campaignUrl(campaign)}studio/?tile=${encodeURIComponent(tile)}`}>${split ? gettext("Open a quarter") : gettext("Open the tile")}</a></div>`;
 }
 
+/** Classes changed while the tile was open: what they are now, and what that asks of this person. */
+function classNews({ state: { classNews: news }, actions }: StudioModel): TemplateResult | typeof nothing {
+  if (!news) return nothing;
+  return html`<div class="notice notice-strong" data-testid="class-news" role="status">
+    <p><b>${gettext("The classes of this campaign have changed.")}</b> ${news.reason ? interpolate(gettext("Why: “%(reason)s”."), { reason: news.reason }) : nothing} ${gettext("What you drew is kept, in the new classes.")}
+      ${news.lost > 0 ? interpolate(gettext("Shapes here that have no class any more: %(n)s. Their ground is unlabelled now, and shown: label it again."), { n: news.lost }) : nothing}</p>
+    ${news.gone.length > 0 ? html`<p class="small">${news.gone.map(([before, now]) => `${before} → ${now ?? gettext("none")}`).join(" · ")}</p>` : nothing}
+    <button type="button" class="primary" data-testid="class-news-read" @click=${() => { actions.dismissClassNews(); }}>${gettext("Go on")}</button></div>`;
+}
+
 function notices(model: StudioModel): TemplateResult {
   const { state, actions } = model;
   return html`<div class="notices">
@@ -145,6 +155,7 @@ function notices(model: StudioModel): TemplateResult {
     ${state.leaseLost
       ? html`<p class="notice">${gettext("This tile was also given to someone else meanwhile. Your work is kept: it is saved as one more contribution.")}</p>`
       : nothing}
+    ${classNews(model)}
     ${leftBehind(model)}
     ${state.offersPractice
       ? html`<div class="notice notice-offer" data-testid="practice-offer"><p>${gettext("First time here? Two minutes on a practice tile show all you need.")}</p>

@@ -1,6 +1,7 @@
 import { ApiError } from "../api/client";
 import type { Assignment, Vintage } from "../api/types";
 import { type AskedWindow, cutToAsked } from "../domain/asked";
+import type { GoneCodes } from "../domain/class-change";
 import type { Draft } from "../domain/draft";
 import { openSuggestions, type Suggestion } from "../domain/suggestion";
 import { gettext } from "../i18n";
@@ -20,6 +21,13 @@ export function loadWords(error: unknown): string {
 }
 
 const least = (a: Suggestion, b: Suggestion): number => (a.confidence ?? 1) - (b.confidence ?? 1);
+
+function recodeSuggestions(brought: readonly Suggestion[], gone: GoneCodes): readonly Suggestion[] {
+  return brought.flatMap((one) => {
+    const now = one.class_code in gone ? gone[one.class_code] : one.class_code;
+    return now ? [{ ...one, class_code: now }] : [];
+  });
+}
 
 /** What is offered on a tile and not taken yet: the model's draft, or the labels of another vintage. */
 export class SuggestionDesk {
@@ -63,6 +71,11 @@ export class SuggestionDesk {
     this.vintageMessage = "";
     this.phase = assignment?.draft_available ? "idle" : "none";
     this.vintagePhase = assignment?.other_vintages ? "idle" : "none";
+  }
+
+  /** Classes changed: what is offered has those of today. */
+  changeClasses(gone: GoneCodes): void {
+    this.brought = recodeSuggestions(this.brought, gone);
   }
 
   /** What is offered: nothing beside the parts asked for, since it would be taken with the rest and not looked at. */

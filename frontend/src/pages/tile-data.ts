@@ -36,6 +36,11 @@ export class TileData {
     return this.once("doubt", () => this.api.doubt(this.tile));
   }
 
+  /** Classes changed: drawings that came before speak of others. */
+  forgetDrawings(): void {
+    for (const name of ["draft", "vintages"]) this.asked.delete(name);
+  }
+
   vintages(): Promise<readonly Vintage[]> {
     return this.once("vintages", () => this.api.otherVintages(this.tile));
   }
@@ -48,6 +53,10 @@ export class TileStore {
   private readonly tiles = new Map<Id, TileData>();
 
   constructor(private readonly api: StudioApi) {}
+
+  forgetDrawings(): void {
+    for (const one of this.tiles.values()) one.forgetDrawings();
+  }
 
   of(tile: Id, tilePx: number): TileData {
     const found = this.tiles.get(tile) ?? new TileData(this.api, tile, tilePx);

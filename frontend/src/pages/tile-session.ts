@@ -35,6 +35,8 @@ export interface SessionHooks extends Omit<SaverHooks, "send" | "isSamePerson" |
   onDraft(delta: Delta): void;
   /** Whether this tab or another works on the tile. */
   onTab(state: TabState): void;
+  /** Version of the classes that the draft speaks of; said with each save. */
+  classes?(): string;
 }
 
 /**
@@ -92,7 +94,10 @@ export class TileSession {
     const { annotation, tile } = this.given;
     const hooks: SaverHooks = {
       ...this.hooks,
-      send: (version, body) => this.api.save(tile.id, version, body),
+      send: (version, body) => {
+        const classes = this.hooks.classes?.();
+        return this.api.save(tile.id, version, classes === undefined ? body : { ...body, classes });
+      },
       onConflict: (conflict) => {
         this.asked ??= this.draft; // the question on the screen is the first one, whatever was drawn since
         this.hooks.onConflict(conflict);
@@ -321,6 +326,22 @@ export class TileSession {
     return this.serial(async () => {
       const delta = diff(this.draft, draftOf(this.draft.side, this.withLater(features)));
       await this.log.rebase(current, delta && { record: { kind: "do", delta }, history: record(this.history, delta) });
+      if (delta) this.hooks.onDraft(delta);
+      this.sender.resolved(current);
+    });
+  }
+
+  /**
+   * Classes changed: goes on from the server's version with what is drawn here, as `made` of it and of what the server
+   * had. A step back leads to the server's version, since there is no way back to the classes before.
+   */
+  recode(current: Annotation, made: (mine: readonly Feature[], base: readonly Feature[]) => readonly Feature[]): Promise<void> {
+    return this.serial(async () => {
+      const before = this.draft;
+      const features = draftOf(before.side, made(this.features, this.base ?? []));
+      await this.log.anew(current, diff(draftOf(before.side, current.features), features));
+      this.asked = null;
+      const delta = diff(before, this.draft);
       if (delta) this.hooks.onDraft(delta);
       this.sender.resolved(current);
     });

@@ -41,6 +41,8 @@ export interface SaverHooks {
   onInvalid(featureId: string | null, at: readonly [number, number] | null, message: string): void;
   /** Asked before each save: work is never sent under another account than the one that drew it. */
   isSamePerson(wasSignedOut: boolean): Promise<boolean>;
+  /** The server refused a save for what it is, with this code. */
+  onRefused?(code: string): void;
   /** The server answered again after it had asked to sign in. */
   onSignedIn(): void;
 }
@@ -203,6 +205,7 @@ export class Saver {
     this.halted = isInvalid ? "invalid" : "refused";
     await this.log.unsend();
     this.tell({ state: "error", problem: isInvalid ? "invalid" : "refused", message: error.message });
+    this.hooks.onRefused?.(error.code);
     if (!isInvalid) return;
     const { feature_id: id, at } = error.details as { feature_id?: string; at?: [number, number] };
     this.hooks.onInvalid(id ?? null, at ?? null, error.message);

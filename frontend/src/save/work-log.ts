@@ -6,7 +6,8 @@
  */
 
 import { type Draft, draftOf, type Feature, featuresOf, sameFeatures } from "../domain/draft";
-import { type History, startHistory } from "../domain/history";
+import type { Delta } from "../domain/delta";
+import { type History, record, startHistory } from "../domain/history";
 import { type Head, type Journal, type JournalChange, type Kept, type LogRecord, NotOwner, type PendingSave } from "./journal";
 import { replay, rewrite, type Rewritten, weightOf } from "./replay";
 
@@ -357,6 +358,29 @@ export class WorkLog {
           this.sent = before.sent;
           throw error;
         }
+        this.head = head;
+        this.current = history;
+      }
+    });
+  }
+
+  /**
+   * Goes on from the server's version in a history of its own, with one change on top: what was before cannot be had by
+   * undo. One write, so that a crash leaves either.
+   */
+  anew(server: { readonly version: number; readonly features: readonly Feature[] }, change: Delta | null): Promise<void> {
+    return this.serial(async () => {
+      const start = startHistory(draftOf(this.side, server.features));
+      const history = change ? record(start, change) : start;
+      const head: Head = { ...this.headAt(server.version), position: this.head.position, kept_at: new Date().toISOString() };
+      this.acknowledgedDraft = start.present;
+      this.sent = null;
+      this.behind = true;
+      try {
+        await this.storeWhole(history, head);
+      } catch (error) {
+        this.note(error);
+        if (error instanceof NotOwner) throw error;
         this.head = head;
         this.current = history;
       }

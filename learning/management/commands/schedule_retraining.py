@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from annotation.management.commands._support import errors_for_people
-from annotation.services.nomenclatures import selectable_codes
+from annotation.services.nomenclatures import finest_codes
 from learning.jobs.options import read_options
 from learning.management.commands._support import campaign_named
 from learning.models import RetrainingPolicy
@@ -69,7 +69,7 @@ class Command(BaseCommand):
         if options["set"]:
             training = {**(known.training if known else {}), **self.parsed(options["set"], "--set", "OPTION=VALUE")}
             with errors_for_people():
-                read_options(training, bands=campaign.layer.bands, class_codes=selectable_codes(campaign), seed=0)
+                read_options(training, bands=campaign.layer.bands, class_codes=finest_codes(campaign), seed=0)
             values["training"] = training
         with errors_for_people():
             report = self.report(set_retraining_policy(campaign=campaign, **values))

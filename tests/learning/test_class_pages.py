@@ -1,0 +1,83 @@
+"""The pages on which a maintainer changes classes: a preview changes nothing, a typed name does, a report says what."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from class_rows import BUILT, GRASS, apply_plan, heads, split_plan
+from html_checks import assert_strict
+from learning_rows import maintained, signed_in
+
+from annotation.jobs.registry import run_job
+from annotation.models import ClassChange, Job
+
+pytestmark = pytest.mark.django_db
+
+URL = "/campaigns/camp/classes/"
+SPLIT = {
+    "kind": "split", "code": BUILT, "default": "2", "code1": "roof", "fr1": "Toit", "en1": "Roof", "colour1": "#aa3322",
+    "code2": "yard", "fr2": "Cour", "en2": "Yard", "colour2": "#bbbbaa",
+}  # fmt: skip
+
+
+@pytest.fixture
+def scene() -> tuple[Any, Any]:
+    return maintained(pool=3, holdout=1)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_preview_is_shown_step_by_step_and_changes_nothing(scene: tuple[Any, Any], language: str) -> None:
+    labelled, maintainer = scene
+    client, before = signed_in(maintainer, language), heads(labelled.campaign)
+    page = client.post(URL, SPLIT)
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert_strict(page)
+    assert "yard" in text
+    assert page.context["found"]["labels"]["annotations"] == 4
+    more = client.post(URL, {"kind": "move", "code": GRASS, "parent": "", "plan": page.context["plan_json"]})
+    assert len(json.loads(more.context["plan_json"])) == 2
+    assert heads(labelled.campaign) == before
+    assert ClassChange.objects.count() == 0
+
+
+def test_it_is_confirmed_by_typing_followed_and_taken_back(scene: tuple[Any, Any]) -> None:
+    labelled, maintainer = scene
+    client, before = signed_in(maintainer), heads(labelled.campaign)
+    plan = client.post(URL, SPLIT).context["plan_json"]
+    said = {"plan": plan, "apply": "1", "reason": "Roofs and yards apart."}
+    assert client.post(URL, {**said, "typed": "another"}).status_code == 422
+    assert client.post(URL, {**said, "typed": "camp", "reason": ""}).status_code == 422
+    answer = client.post(URL, {**said, "typed": "camp"})
+    change = ClassChange.objects.get()
+    assert answer["Location"] == f"{URL}{change.pk}/"
+    assert "Under way" in client.get(answer["Location"]).content.decode()
+    assert run_job(str(Job.objects.get(kind="change_classes").pk))
+    page = client.get(answer["Location"])
+    assert_strict(page)
+    assert "yard" in page.content.decode()
+    report = client.get(f"{URL}{change.pk}/report.csv").content.decode().splitlines()
+    assert report[1].startswith(f"{BUILT},yard,accepted,4,4,")
+    assert client.post(answer["Location"]).status_code == 302
+    assert run_job(str(Job.objects.filter(kind="change_classes", state="queued").get().pk))
+    assert_strict(client.get(answer["Location"]))
+    assert heads(labelled.campaign) == before
+
+
+def test_a_plan_from_a_file_that_is_no_plan_is_refused_with_words(scene: tuple[Any, Any]) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    _labelled, maintainer = scene
+    for content in (b"not json", b"{}", json.dumps([{"kind": "burn"}]).encode(), b'[{"kind": "merge", "codes": []}]'):
+        answer = signed_in(maintainer).post(URL, {"file": SimpleUploadedFile("plan.json", content)})
+        assert answer.status_code == 422, content
+        assert answer.context["refusal"]
+
+
+def test_a_change_of_another_campaign_is_not_found(scene: tuple[Any, Any]) -> None:
+    labelled, maintainer = scene
+    change = apply_plan(labelled.campaign, split_plan())
+    assert signed_in(maintainer).get(f"{URL}{change.pk + 1}/").status_code == 404
+    assert signed_in(labelled.author).get(f"{URL}{change.pk}/").status_code == 404
