@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('annotation', '0029_change_offers'),
-        ('learning', '0023_artificialisation_estimate'),
+        ('learning', '0024_broader_labels'),
     ]
 
     operations = [
