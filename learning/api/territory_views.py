@@ -21,7 +21,7 @@ from learning.services.territory_figures import kept_figures
 from learning.territory_pages import asked, found_territories
 
 
-class TerritorySerializer(serializers.Serializer[Any]):
+class PublicTerritorySerializer(serializers.Serializer[Any]):
     """A territory, without its boundary."""
 
     kind = serializers.ChoiceField(choices=Territory.Kind.choices)
@@ -50,10 +50,10 @@ class MapFiguresSerializer(serializers.Serializer[Any]):
     artificialisation = serializers.DictField(help_text='"kind" is "figure", "bracket" (two bounds), or "none"')
 
 
-class FiguresSerializer(serializers.Serializer[Any]):
+class TerritoryFiguresSerializer(serializers.Serializer[Any]):
     """All that is known of a territory, the newest imagery first."""
 
-    territory = TerritorySerializer()
+    territory = PublicTerritorySerializer()
     page = serializers.URLField()
     method = serializers.URLField()
     figures = MapFiguresSerializer(many=True)
@@ -64,7 +64,7 @@ class TerritoriesView(generics.ListAPIView):
 
     token_scopes = scopes.READ
     permission_classes = scopes.PUBLIC
-    serializer_class = TerritorySerializer
+    serializer_class = PublicTerritorySerializer
 
     class Pages(CursorPagination):
         ordering = ("kind", "code")
@@ -95,7 +95,7 @@ class TerritoryFiguresView(APIView):
     token_scopes = scopes.READ
     permission_classes = scopes.PUBLIC
 
-    @extend_schema(responses={200: FiguresSerializer, 404: ERRORS[404]})
+    @extend_schema(responses={200: TerritoryFiguresSerializer, 404: ERRORS[404]})
     def get(self, request: Request, kind: str, code: str) -> Response:
         """The numbers of the territory's page, not rounded: areas, change, artificialised ground, what was reviewed.
 
@@ -110,4 +110,4 @@ class TerritoryFiguresView(APIView):
             "method": request.build_absolute_uri(reverse("method")),
             "figures": [{**row.document, "computed_at": row.computed_at} for row in rows],
         }
-        return Response(FiguresSerializer(body).data)
+        return Response(TerritoryFiguresSerializer(body).data)
