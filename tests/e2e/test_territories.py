@@ -70,6 +70,7 @@ def test_the_page_prints_as_a_few_pages_with_its_figures_and_its_map(
     for gone in ("header.bar", "footer", "#print", ".map-side fieldset"):
         assert page.locator(gone).first.is_hidden(), gone
     assert page.locator(".map-shell .leaflet-container").bounding_box()["width"] == 680
+    assert page.locator("#review .parts .bar").first.is_visible(), "drawn on paper as well"
     assert page.locator("main details:not([open])").count() == 0, "paper cannot be unfolded"
     assert "Entre 190 et 460" in page.locator("main").inner_text().replace("\xa0", " ")
     written = page.pdf(path=tmp_path / "territory.pdf", prefer_css_page_size=True, print_background=True)

@@ -63,7 +63,8 @@ function wirePrint(map: Leaflet.Map, ground: Leaflet.LatLngBounds): void {
     canvas?.style.setProperty("height", "400px");
     map.invalidateSize({ animate: false });
     map.fitBounds(ground, { animate: false });
-    opened = [...document.querySelectorAll<HTMLDetailsElement>("main details:not([open])")];
+    // Asked twice, it keeps what it opened.
+    opened.push(...document.querySelectorAll<HTMLDetailsElement>("main details:not([open])"));
     for (const fold of opened) fold.open = true;
     for (const link of document.querySelectorAll<HTMLAnchorElement>(".territory .panel li a[href]")) link.dataset.address = link.href;
   };
