@@ -88,8 +88,8 @@ class TerritoryFeed(EventFeed):
         return _("Reports on the map of %(territory)s") % {"territory": obj.name}
 
     def link(self, obj: Territory) -> str:
-        """Where reports are made: from the campaigns' maps."""
-        return reverse("campaigns")
+        """Its page."""
+        return reverse("territory", args=[obj.kind, obj.code])
 
     def items(self, obj: Territory) -> QuerySet[ReportEvent]:
         """Events of the reports that touch it."""

@@ -18,6 +18,7 @@ from learning import (
     release_feeds,
     retraining_pages,
     sample_pages,
+    territory_pages,
     trust_pages,
     usage_pages,
 )
@@ -85,6 +86,19 @@ urlpatterns = [
         release_desk_pages.WithdrawView.as_view(),
         name="withdraw-release",
     ),
+    path("territories/", territory_pages.TerritoryListView.as_view(), name="territories"),
+    path("territories/<slug:kind>/<slug:code>/", territory_pages.TerritoryView.as_view(), name="territory"),
+    path(
+        "territories/<slug:kind>/<slug:code>/boundary.geojson",
+        territory_pages.territory_boundary,
+        name="territory-boundary",
+    ),
+    path(
+        "territories/<slug:kind>/<slug:code>/<slug:slug>/<slug:table>.csv",
+        territory_pages.territory_table,
+        name="territory-table",
+    ),
+    path("method/", territory_pages.MethodView.as_view(), name="method"),
     path("releases/", pages.ReleaseListView.as_view(), name="releases"),
     path("releases/dcat.jsonld", catalogue_views.dcat_catalogue, name="dcat"),
     path("stac/catalog.json", catalogue_views.stac_root, name="stac-root"),

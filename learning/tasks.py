@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 
 from annotation.models import Campaign
-from learning.services import release_schedule, releases, scheduling, submission_checks
+from learning.services import release_schedule, releases, scheduling, submission_checks, territory_figures
 
 log = logging.getLogger(__name__)
 
@@ -39,3 +39,10 @@ def consider_releases() -> None:
 def sweep_releases() -> None:
     """Clear away releases whose making ended half-way."""
     releases.sweep_releases()
+
+
+@shared_task(name="learning.tasks.count_territories")  # type: ignore[untyped-decorator]
+def count_territories() -> None:
+    """Count anew what the pages of territories show."""
+    for campaign in territory_figures.campaigns_with_territories():
+        territory_figures.want_territory_figures(campaign=campaign)

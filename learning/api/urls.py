@@ -11,6 +11,7 @@ from learning.api import (
     report_views,
     retraining_views,
     sample_views,
+    territory_views,
     validation_views,
     views,
 )
@@ -34,6 +35,12 @@ urlpatterns = [
         "samples/<int:sample_id>/units/<int:unit_id>/settled/",
         sample_views.SettledView.as_view(),
         name="api-sample-settled",
+    ),
+    path("territories/", territory_views.TerritoriesView.as_view(), name="api-territories"),
+    path(
+        "territories/<slug:kind>/<slug:code>/figures/",
+        territory_views.TerritoryFiguresView.as_view(),
+        name="api-territory-figures",
     ),
     path("campaigns/<slug:slug>/reports/", report_views.ReportsView.as_view(), name="api-reports"),
     path("campaigns/<slug:slug>/training-runs/", views.TrainingRunsView.as_view(), name="api-training-runs"),

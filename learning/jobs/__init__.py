@@ -10,6 +10,7 @@ MODULES = [
     "learning.jobs.polygons",
     "learning.jobs.blocks",
     "learning.jobs.artificialisation",
+    "learning.jobs.territory_figures",
     "learning.jobs.releases",
     "learning.jobs.deposits",
     "learning.jobs.map_areas",

@@ -35,6 +35,7 @@ from learning.release.manifest import file_sha256
 from learning.release.polygon_files import copy_to_gpkg
 from learning.services.artificialisation_estimate import SampledGround, sampled_ground
 from learning.services.artificialised_maps import KIND, Counted, covers_of, covers_of_codes, finish_artificialisation
+from learning.services.territory_figures import want_territory_figures
 from learning.services.usage_inputs import UsageInputs, usage_inputs
 
 BLOCK_PX = 2048
@@ -86,6 +87,7 @@ def artificialise(context: JobContext) -> dict[str, Any]:
     )
     for folder in (plan.work_dir, polygons.work_dir):
         remove_work_dir(folder)
+    want_territory_figures(campaign=prediction.model.campaign)
     return {"artificialisation": made.pk, "polygons": n_polygons, "territories": made.territories.count()}
 
 

@@ -22,6 +22,7 @@ from learning.services.map_areas import (
     samples_to_read,
     trained_tiles,
 )
+from learning.services.territory_figures import want_territory_figures
 
 SIDE_PX = 2048
 
@@ -54,6 +55,7 @@ def count_map_areas(context: JobContext) -> dict[str, Any]:
         whole=counted(whole, int(whole.sum())),
         territories={number: counted(pixels, territories.ground_px[number]) for number, pixels in within.items()},
     )
+    want_territory_figures(campaign=prediction.model.campaign)
     return {"territories": len(rows) - 1}
 
 

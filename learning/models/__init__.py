@@ -10,6 +10,7 @@ from learning.models.release_policies import ReleasePolicy
 from learning.models.releases import Release, ReleasedCredit, ReleasedLabel
 from learning.models.rounds import AcquisitionRound
 from learning.models.samples import ReferenceSample, SampleAnswer, SampleUnit
+from learning.models.territory_figures import TerritoryFigures
 from learning.models.training import (
     Evaluation,
     ModelOrigin,
@@ -41,6 +42,7 @@ __all__ = [
     "SampleAnswer",
     "SampleUnit",
     "TerritoryArtificialisation",
+    "TerritoryFigures",
     "TrainedModel",
     "TrainingRun",
     "TrainingSet",

@@ -198,6 +198,7 @@ def build_world(folder: Path) -> World:
         "token_id": make_token(user=a, name="A's script", scopes=["read"], days=7).row.pk, "user_id": a.pk,
         "team_id": team.pk, "invitation_id": invite(actor=a, team=team).invitation.pk, "secret": invited.secret,
         "gold_id": gold.pk, "report_id": reported.public_id, "kind": commune.kind, "code": commune.code,
+        "table": "areas",
         "alarm_id": alarm.pk, "revert_id": reverted.pk, "provider_id": "oidc", "uidb36": "0", "key": "no-such-key",
         "pk": 1, "number": 1, "model_version": "camp-m9", "collection_id": "camp.annotations", "feature_id": "1.a",
         "sample_id": place.sample_id, "unit_id": place.pk,

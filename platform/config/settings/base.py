@@ -257,6 +257,7 @@ CELERY_BEAT_SCHEDULE = {
     "look-for-alarms": {"task": "annotation.tasks.look_for_alarms", "schedule": 300.0},
     "sweep-releases": {"task": "learning.tasks.sweep_releases", "schedule": 300.0},
     "consider-releases": {"task": "learning.tasks.consider_releases", "schedule": 3600.0},
+    "count-territories": {"task": "learning.tasks.count_territories", "schedule": 21_600.0},
     "sweep-personal-files": {"task": "annotation.tasks.sweep_personal_files", "schedule": 3600.0},
     "consider-retraining": {"task": "learning.tasks.consider_retraining", "schedule": 60.0},
 }
