@@ -64,8 +64,8 @@ def contradicted_share(
     with ExitStack() as stack:
         maps = [stack.enter_context(rasterio.open(pair.classes, driver="GTiff")) for pair in (this, other)]
         entropies = [stack.enter_context(rasterio.open(pair.entropy, driver="GTiff")) for pair in (this, other)]
-        _check_grids(*maps)
-        tables = _common_values(*(_codes(dataset) for dataset in maps))
+        check_grids(*maps)
+        tables = _common_values(*(codes_of(dataset) for dataset in maps))
         height, width = min(n_rows * tile_px, maps[0].height), min(n_cols * tile_px, maps[0].width)
         for rows, cols in _blocks(height, width, side=_side(*maps)):
             window = Window(cols.start, rows.start, len(cols), len(rows))
@@ -135,7 +135,8 @@ def _tile_starts(part: range, tile_px: int) -> list[int]:
     return [0, *range(tile_px - part.start % tile_px, len(part), tile_px)]
 
 
-def _check_grids(this: Any, other: Any) -> None:
+def check_grids(this: Any, other: Any) -> None:
+    """Refuse what at_centres cannot hold together. Raises: InvalidPredictionGrid."""
     if this.crs != other.crs:
         raise InvalidPredictionGrid(f"Maps in {this.crs} and {other.crs}: only maps in the same CRS can be compared.")
     for dataset in (this, other):
@@ -144,7 +145,8 @@ def _check_grids(this: Any, other: Any) -> None:
             raise InvalidPredictionGrid(f"{dataset.name} is not north up ({tuple(place)[:6]}): warp it first.")
 
 
-def _codes(dataset: Any) -> list[str]:
+def codes_of(dataset: Any) -> list[str]:
+    """The class codes of a map: value k is code k - 1. Raises: InvalidPredictionGrid."""
     tag = dataset.tags().get("CLASS_CODES")
     if tag is None:
         raise InvalidPredictionGrid(f"{dataset.name} does not say which classes its values are; make the map again.")
@@ -177,7 +179,21 @@ def _sampled(
 ) -> NDArray[np.uint8]:
     """The other map's sure classes at the centres of this map's pixels; 0 outside it."""
     this, other = maps
-    place, there = this.transform, other.transform
+    return at_centres(
+        this.transform, other, window, read=lambda part: _sure_classes(other, entropy, table, part, sure_below)
+    )
+
+
+def at_centres(
+    place: Any, other: Any, window: Window, *, read: Callable[[Window], NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    """What another raster has at the centres of a window's pixels: uint8 (row, col), 0 outside of it.
+
+    Args:
+        place: transform of the raster that the window is of; both are north up, in one CRS.
+        read: of a window of the other raster, its values.
+    """
+    there = other.transform
     xs = place.c + (window.col_off + np.arange(window.width) + 0.5) * place.a
     ys = place.f + (window.row_off + np.arange(window.height) + 0.5) * place.e
     cols = np.floor((xs - there.c) / there.a + 1e-6).astype(np.intp)
@@ -189,6 +205,5 @@ def _sampled(
     cols, rows = cols[in_cols], rows[in_rows]
     left, top = int(cols[0]), int(rows[0])
     part = Window(left, top, int(cols[-1]) - left + 1, int(rows[-1]) - top + 1)
-    classes = _sure_classes(other, entropy, table, part, sure_below)
-    found[np.ix_(in_rows, in_cols)] = classes[np.ix_(rows - top, cols - left)]
+    found[np.ix_(in_rows, in_cols)] = read(part)[np.ix_(rows - top, cols - left)]
     return found

@@ -30,6 +30,7 @@ from learning.core.sample_frame import (
 from learning.errors import NoPrediction, SampleOpen
 from learning.models import Prediction, ReferenceSample, SampleUnit
 from learning.services.counted_classes import counted_classes
+from learning.services.map_pairs import earlier_map
 from learning.services.predictions import shown_prediction
 from learning.services.sample_windows import ground_at, layers_of
 
@@ -58,7 +59,7 @@ def draw_change_sample(
     Raises: NoPrediction, SampleOpen, InvalidSample, InvalidPredictionGrid.
     """
     later = _shown_map(campaign, layer=pair.second_id)
-    earlier = first_map or _earlier_map(pair)
+    earlier = first_map or earlier_map(pair)
     side = unit_px or max(1, round(DEFAULT_UNIT_M / campaign.layer.gsd_m))
     counted = counted_classes(campaign) if counted is None else counted
     table = partial(change_table, counted=frozenset(code for code, counts in counted.items() if counts))
@@ -152,14 +153,6 @@ def _shown_map(campaign: Campaign, *, layer: int) -> Prediction:
             f"Campaign {campaign.slug} has no published map of the layer wanted: publish a model there, then draw."
         )
     return found
-
-
-def _earlier_map(pair: VintagePair) -> Prediction:
-    for campaign in Campaign.objects.filter(layer=pair.first_id).order_by("-pk"):
-        found = shown_prediction(campaign)
-        if found is not None:
-            return found
-    raise NoPrediction(f"No campaign on {pair.first.slug} has a published map: publish a model there, then draw.")
 
 
 def _classes(prediction: Prediction) -> Path:
