@@ -119,7 +119,7 @@ def refusal_in_words(policy: RetrainingPolicy) -> str:
     """Why the schedule started nothing when it looked last; "" where it did start something."""
     if policy.last_refusal_code in REFUSALS:
         figures = policy.last_refusal_figures
-        signed = {"points": number_format(figures["points"], 1)} if "points" in figures else {}
+        signed = {"points": _rounded(figures["points"], 1)} if "points" in figures else {}
         return str(REFUSALS[policy.last_refusal_code]) % {**_plain(figures), **signed}
     is_english = (get_language() or "en").startswith("en")
     return str((not is_english and TRANSLATED.get(policy.last_refusal_code)) or policy.last_refusal)
@@ -131,8 +131,8 @@ def gain_in_words(gain: ExpectedGain) -> str:
         _("The next %(more_tiles)s labelled tiles are expected to bring +%(points)s ± %(spread)s points of mean IoU.")
     ) % {
         "more_tiles": gain.more_tiles,
-        "points": number_format(gain.points, 1),
-        "spread": number_format(gain.spread_points, 1),
+        "points": _rounded(gain.points, 1),
+        "spread": _rounded(gain.spread_points, 1),
     }
 
 
@@ -146,19 +146,24 @@ def drift_in_words(drift: Drift) -> str:
             "%(chance)s); %(class_code)s most, from %(before)s%% to %(after)s%% of the ground."
         )
     ) % {
-        "index": number_format(drift.index, 2),
-        "chance": number_format(drift.chance, 2),
+        "index": _rounded(drift.index, 2),
+        "chance": _rounded(drift.chance, 2),
         "class_code": drift.moved_most,
-        "before": number_format(100 * drift.share_before, 0),
-        "after": number_format(100 * drift.share_after, 0),
+        "before": _rounded(100 * drift.share_before, 0),
+        "after": _rounded(100 * drift.share_after, 0),
     }
+
+
+def _rounded(value: float, decimals: int) -> str:
+    """In the reader's notation. Rounded first: `number_format` cuts off the digits that do not fit."""
+    return str(number_format(round(value, decimals), decimals))
 
 
 def _shown(figures: Mapping[str, Any]) -> dict[str, str]:
     """Shares in points, with one decimal; counts and codes as they are."""
     return {
         name: (
-            f"{'+' if name in SIGNED and value >= 0 else ''}{number_format(round(100 * value, 1), 1)}"
+            f"{'+' if name in SIGNED and value >= 0 else ''}{_rounded(100 * value, 1)}"
             if isinstance(value, float)
             else str(value)
         )
