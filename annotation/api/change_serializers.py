@@ -15,12 +15,22 @@ from annotation.services.validations import LONGEST_LOOK_S
 Code = serializers.CharField
 
 
+class PairShiftSerializer(serializers.Serializer[Any]):
+    """How far the later layer lies from the earlier one on the ground, in metres, measured at some windows."""
+
+    east_m = serializers.FloatField()
+    south_m = serializers.FloatField()
+    spread_m = serializers.FloatField(help_text="Within which distance of the shift 95 % of the windows lie.")
+    windows = serializers.IntegerField()
+
+
 class ChangePairSerializer(serializers.Serializer[Any]):
     """The two vintages of a round, with what one should know before comparing them."""
 
     id = serializers.IntegerField()
     first = LayerSerializer()
     second = LayerSerializer()
+    shift = PairShiftSerializer(allow_null=True, help_text="Null where it was not measured of the layers as they are.")
 
 
 class ChangeCountsSerializer(serializers.Serializer[Any]):

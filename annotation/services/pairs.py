@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from django.db import transaction
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from annotation.core.grid import PixelGrid, PixelWindow
 from annotation.core.registration import Registration, Shift, registration, window_shift
@@ -169,6 +168,8 @@ def _pictures(
     pair: VintagePair, first: Raster, second: Raster, bands: tuple[list[str], list[str]], window: PixelWindow
 ) -> tuple[FloatArray, FloatArray] | None:
     """A window of the first layer and what the second has there; None where either is not known."""
+    from scipy.ndimage import map_coordinates  # pages that only ask whether a pair is measured need not load it
+
     pixels, valid = read_window(first, window, bands=bands[0] or None)
     if valid.mean() < LEAST_KNOWN:
         return None

@@ -202,6 +202,23 @@ def test_both_images_show_the_same_place_and_the_border_moves_by_keys(world: Two
     assert page.eval_on_selector(".change-frame", "frame => frame.style.getPropertyValue('--swipe')") == "61%"
 
 
+def test_how_far_the_two_images_lie_apart_is_told_with_what_it_means(world: TwoDates, open_page: Any) -> None:
+    from annotation.models import VintagePair
+    from annotation.services.clock import database_now
+    from annotation.services.pairs import layers_as_they_are
+
+    four_places(world)
+    page = open_change(open_page, new_person())
+    assert page.inner_text("[data-testid='shift']") == "Not measured"
+    VintagePair.objects.filter(pk=world.pair.pk).update(
+        shift_east_m=0.3, shift_south_m=-0.4, shift_spread_m=0.08, windows_measured=9, windows_looked_at=9,
+        measured_at=database_now(), measured_from=layers_as_they_are(world.pair),
+    )  # fmt: skip
+    page = open_change(open_page, new_person())
+    told = page.inner_text("[data-testid='shift']")
+    assert told == "0.5 m, give or take 0.08 m. Edges may look moved where nothing changed."
+
+
 def test_a_reviewer_settles_what_two_people_said_differently(world: TwoDates, open_page: Any) -> None:
     from annotation.models import Campaign, ChangeCell
     from annotation.services.change_answers import Given, record_change_answers

@@ -60,13 +60,21 @@ export interface ChangeBody {
   readonly copies_all: boolean;
 }
 
+/** How far the later layer lies from the earlier one, in metres on the ground. */
+export interface PairShift {
+  readonly east_m: number;
+  readonly south_m: number;
+  readonly spread_m: number;
+  readonly windows: number;
+}
+
 export interface ChangeRound {
   readonly number: number;
   readonly source: "maps" | "labels";
   readonly first_map: string;
   readonly second_map: string;
   readonly control_share: number;
-  readonly pair: { readonly id: number; readonly first: Layer; readonly second: Layer };
+  readonly pair: { readonly id: number; readonly first: Layer; readonly second: Layer; readonly shift: PairShift | null };
   readonly counts: Readonly<Record<"open" | "review" | "settled" | ChangeKind, number>>;
 }
 

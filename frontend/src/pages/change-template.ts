@@ -168,11 +168,20 @@ function card(model: ChangeModel): TemplateResult {
   </section>`;
 }
 
+/** How far the two images lie apart, and what that means for whoever compares them. */
+function shiftWords({ shift, second }: ChangeRound["pair"]): string {
+  if (shift === null) return gettext("Not measured");
+  const distance = Math.hypot(shift.east_m, shift.south_m);
+  const said = interpolate(gettext("%(m)s m, give or take %(spread)s m"), { m: decimal(distance, 2), spread: decimal(shift.spread_m, 2) });
+  return distance > second.gsd_m ? `${said}. ${gettext("Edges may look moved where nothing changed.")}` : said;
+}
+
 function aboutRound(round: ChangeRound): TemplateResult {
   const { first, second } = round.pair;
   return html`<dl class="facts">
     <dt>${first.title}</dt><dd>${first.vintage} · ${interpolate(gettext("%(gsd)s m per pixel"), { gsd: decimal(first.gsd_m, 3) })} · ${first.attribution}</dd>
     <dt>${second.title}</dt><dd>${second.vintage} · ${interpolate(gettext("%(gsd)s m per pixel"), { gsd: decimal(second.gsd_m, 3) })} · ${second.attribution}</dd>
+    <dt>${gettext("Shift between the two")}</dt><dd data-testid="shift">${shiftWords(round.pair)}</dd>
     ${round.first_map ? html`<dt>${gettext("Maps compared")}</dt><dd><code>${round.first_map}</code> / <code>${round.second_map}</code></dd>` : nothing}
     <dt>${gettext("Round")}</dt><dd>${interpolate(gettext("%(n)s, with %(share)s of its tiles drawn at random"), { n: round.number, share: percent(round.control_share) })}</dd>
     <dt>${gettext("Settled")}</dt><dd>${interpolate(gettext("%(n)s of %(of)s places"), { n: round.counts.settled, of: round.counts.open + round.counts.review + round.counts.settled })}</dd>
