@@ -200,7 +200,14 @@ def test_segments_are_walked_spoken_labelled_and_made_larger_by_keys(open_studio
     hands.press("Space")
     hands.settle(1)
     hands.press("ArrowRight")
-    hands.page.wait_for_function("() => /Segment \\d+ of \\d+/.test(document.querySelector('#spoken').textContent)")
+    first = int(ids[0, 0]) + 1  # may still be what is spoken of
+    hands.page.wait_for_function(
+        """first => {
+            const number = /Segment (\\d+) of \\d+/.exec(document.querySelector('#spoken').textContent)?.[1];
+            return number !== undefined && Number(number) !== first;
+        }""",
+        arg=first,
+    )
     words = hands.spoken()
     other = int(words.split("Segment ")[1].split(" ")[0]) - 1
     assert other != ids[0, 0] and "not labelled" in words and "Neighbours" in words
