@@ -73,7 +73,9 @@ def assessed(document: dict[str, Any]) -> dict[str, Any]:
         "changes": [
             {
                 "first": {"layer": "then", "title": "Then", "vintage": 2019},
-                "second": {"layer": "now", "title": "Now", "vintage": 2022},
+                "second": {"layer": "now", "title": "Now", "vintage": 2022, "gsd_m": 0.2},
+                "shift": {"east_m": 0.3, "south_m": -0.4, "spread_m": 0.08, "windows": 9},
+                "differences": [{"code": "model", "first": "then-m2", "second": "now-m1"}],
                 "status": "assessed", "reason": "", "sample": 1, "patches": 3, "patches_ha": 1.25,
                 "never_reviewed": 0.6,
                 "period": {"first": ["2019-07-01", "2019-07-14"], "second": [2022, 2022], "years": 3.0, "exact": False},

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.gis.geos import Polygon
 
 from annotation.api.presenters import tile_body
-from annotation.models import ChangeAnswer, ChangeCell, ChangeRound, ChangeTicket, ImageryLayer, Tile, VintagePair
+from annotation.models import ChangeAnswer, ChangeCell, ChangeRound, ChangeTicket, ImageryLayer, Tile
 from annotation.services.change_answers import cells_for
 from annotation.services.change_outcomes import round_counts
 from annotation.services.ground_dates import ground_acquired_on
-from annotation.services.pairs import is_measured
+from annotation.services.pairs import shift_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -27,20 +27,8 @@ def round_body(opened: ChangeRound) -> dict[str, Any]:
         "second_map": opened.second_map,
         "control_share": opened.control_share,
         "opened_at": opened.opened_at,
-        "pair": {"id": pair.pk, "first": pair.first, "second": pair.second, "shift": shift_body(pair)},
+        "pair": {"id": pair.pk, "first": pair.first, "second": pair.second, "shift": shift_of(pair)},
         "counts": round_counts(opened),
-    }
-
-
-def shift_body(pair: VintagePair) -> dict[str, Any] | None:
-    """The measured shift of a pair, None where there is none of its layers as they are."""
-    if not is_measured(pair) or pair.windows_measured == 0:
-        return None
-    return {
-        "east_m": pair.shift_east_m,
-        "south_m": pair.shift_south_m,
-        "spread_m": pair.shift_spread_m,
-        "windows": pair.windows_measured,
     }
 
 

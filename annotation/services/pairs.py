@@ -126,6 +126,15 @@ def is_measured(pair: VintagePair) -> bool:
     return pair.measured_at is not None and pair.measured_from == layers_as_they_are(pair)
 
 
+def shift_of(pair: VintagePair) -> dict[str, float] | None:
+    """The shift as it is told: metres to the east and south, spread, windows; None where it is not measured."""
+    measured = pair.shift_east_m, pair.shift_south_m, pair.shift_spread_m
+    if not is_measured(pair) or None in measured:
+        return None
+    east, south, spread = measured
+    return {"east_m": east, "south_m": south, "spread_m": spread, "windows": pair.windows_measured}  # type: ignore[dict-item]
+
+
 def _day(layer: ImageryLayer) -> tuple[int, str]:
     return layer.vintage, layer.acquired_on.isoformat() if layer.acquired_on else ""
 

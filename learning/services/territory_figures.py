@@ -22,11 +22,14 @@ from annotation.models import Campaign, ImageryLayer, Job, MosaicPiece, SourceFi
 from annotation.pictures import outline_of
 from annotation.services.coverage import Seen, coverage_of
 from annotation.services.jobs import enqueue_job
+from annotation.services.pairs import shift_of
+from learning.errors import NoPrediction
 from learning.models import TerritoryFigures
 from learning.services.area_figures import area_figures
 from learning.services.artificialisation import artificialisation_figures
 from learning.services.change_figures import ChangeFigures, change_figures
 from learning.services.evaluations import json_safe
+from learning.services.map_pairs import differences_of, maps_of_pair
 from learning.services.map_requests import shape_of, territories_on
 from learning.services.predictions import shown_prediction
 
@@ -188,14 +191,26 @@ def _change(figures: ChangeFigures) -> dict[str, Any]:
         "period": _plain(asdict(figures.period)) if figures.period else None,
         "found": _plain(asdict(figures.found)) if figures.found else None,
         "sample": figures.sample.pk if figures.sample else None,
+        "shift": shift_of(figures.pair),
+        "differences": _differences(figures.pair),
         "patches": figures.patches,
         "patches_ha": figures.patches_ha,
         "never_reviewed": figures.never_reviewed,
     }
 
 
+def _differences(pair: VintagePair) -> list[dict[str, str]]:
+    """What else than the ground may make the two maps differ; nothing where one of them is missing."""
+    later = Campaign.objects.filter(layer=pair.second_id).order_by("-pk").first()
+    try:
+        maps = maps_of_pair(campaign=later, pair=pair) if later else None
+    except NoPrediction:
+        maps = None
+    return [asdict(one) for one in differences_of(maps.first, maps.second)] if maps else []
+
+
 def _dated(layer: ImageryLayer) -> dict[str, Any]:
-    return {"layer": layer.slug, "title": layer.title, "vintage": layer.vintage}
+    return {"layer": layer.slug, "title": layer.title, "vintage": layer.vintage, "gsd_m": layer.gsd_m}
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,6 +80,18 @@ def test_a_page_shows_every_estimate_with_its_interval_and_its_unit(scene: Any) 
     )
 
 
+def test_what_else_makes_the_two_maps_differ_is_told_beside_the_change(scene: Any) -> None:
+    row = told(scene.campaign, commune(scene.campaign))
+    text = text_of(browser().get(PAGE))
+    assert "the images lie 0.50 m apart on the ground, give or take 0.08 m (more than a pixel" in text
+    assert "another model drew each map (then-m2, now-m1)" in text
+    assert "les images sont décalées de 0,50 m au sol" in text_of(browser("fr").get(PAGE))
+    change = row.document["changes"][0]
+    del change["shift"], change["differences"]  # as documents of before have it
+    row.save()
+    assert "What else makes the two maps differ" not in text_of(browser().get(PAGE))
+
+
 def test_what_was_counted_is_rounded_and_never_cut_off() -> None:
     assert (percent(7 / 9), counted_text(2.678), counted_text(1999.6)) == ("77.8", "2.68", "2,000")
 
