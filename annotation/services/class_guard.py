@@ -73,7 +73,8 @@ def codes_now(campaign: Campaign) -> dict[str, str | None]:
     earlier: list[dict[str, str | None]] = []  # the latest change is the first to be taken back
     for _at, change, is_back in sorted(steps, key=lambda one: one[0]):
         if is_back:
-            found = {**change.back, **earlier.pop()}
+            carried = {code: None if now is None else change.back.get(now, now) for code, now in found.items()}
+            found = {**carried, **change.back, **earlier.pop()}
             continue
         earlier.append(dict(found))
         for code, now in found.items():

@@ -141,8 +141,8 @@ def can_be_compared(model: TrainedModel) -> bool:
 
 
 def speaks_todays_classes(model: TrainedModel) -> bool:
-    """Whether a model's classes are those that people label with now."""
-    return set(model.class_codes) == set(finest_codes(model.campaign))
+    """Whether all of a model’s classes are among those that a model tells apart now."""
+    return set(model.class_codes) <= set(finest_codes(model.campaign))
 
 
 def classes_ever(campaign: Campaign) -> dict[str, Any]:

@@ -327,7 +327,9 @@ def test_the_card_of_a_model_is_a_page_made_of_its_text_and_never_of_its_markup(
 
 def test_a_release_page_asks_the_database_a_fixed_number_of_questions(django_assert_max_num_queries: Any) -> None:
     publish()
-    with django_assert_max_num_queries(6):  # release, prediction, evaluation, classes, versions, deposits
+    with django_assert_max_num_queries(
+        7
+    ):  # release, prediction, evaluation, classes, their changes, versions, deposits
         Client().get("/releases/camp-1.0.0/")
 
 

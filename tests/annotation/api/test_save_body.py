@@ -37,7 +37,8 @@ def test_members_that_are_not_known_are_ignored(db: None) -> None:
 
 
 def test_a_save_declares_only_what_it_uses() -> None:
-    assert set(SaveSerializer().fields) == {"operation_id", "features", "seconds_spent", "draft_model", "views_seen"}
+    used = {"operation_id", "features", "seconds_spent", "draft_model", "views_seen", "classes"}
+    assert set(SaveSerializer().fields) == used
 
 
 def test_a_tile_that_is_as_full_as_may_be_fits_a_body() -> None:
