@@ -111,7 +111,7 @@ def pieces(
     reach_px: int,
     least_px: int,
 ) -> list[MapCell]:
-    """Connected pieces on which two maps have another class, the largest first.
+    """Connected pieces on which two maps have another class, of those that both know by code; the largest first.
 
     Args:
         first, second: uint8 (row, col), as map_files stores classes; 0 = no imagery.
@@ -119,9 +119,13 @@ def pieces(
         codes: of each map, value k is code k - 1.
         reach_px: a piece has to hold a diamond of this radius.
     """
-    names = [np.array(["", *some]) for some in codes]
+    # What only one of the maps can say is no difference between them.
+    names = [
+        np.array(["", *(code if code in codes[1 - nth] else "" for code in some)]) for nth, some in enumerate(codes)
+    ]
     both = (first > 0) & (second > 0)
-    differ = both & (names[0][np.where(both, first, 0)] != names[1][np.where(both, second, 0)])
+    said = names[0][np.where(both, first, 0)], names[1][np.where(both, second, 0)]
+    differ = (said[0] != "") & (said[1] != "") & (said[0] != said[1])
     found: list[MapCell] = []
     for pair in np.unique(first[differ].astype(np.uint16) << 8 | second[differ]).tolist():
         a, b = pair >> 8, pair & 255

@@ -14,7 +14,7 @@ from rasterio.transform import from_origin
 from learning.core.map_cells import cells_of_maps, pieces
 from learning.core.other_vintage import MapPair
 
-CODES = (["built", "grass"], ["grass", "built", "water"])  # value 1 of the one is value 2 of the other
+CODES = (["built", "grass", "water"], ["grass", "built", "water"])  # value 1 of the one is value 2 of the other
 
 
 def doubts(shape: tuple[int, int], level: int = 128) -> NDArray[np.uint8]:
@@ -39,6 +39,11 @@ def test_an_edge_that_is_a_little_off_is_no_piece_and_neither_is_a_speck() -> No
     ]
     assert not pieces(first, second, doubts((32, 32)), CODES, reach_px=1, least_px=30)
     assert not pieces(first, second, doubts((32, 32)), CODES, reach_px=3, least_px=20)
+
+
+def test_a_class_that_only_one_map_knows_is_no_difference() -> None:
+    first, second = np.full((16, 16), 1, np.uint8), np.full((16, 16), 1, np.uint8)
+    assert not pieces(first, second, doubts((16, 16)), (["CS2.1.1"], ["CS2.1.1.1"]), reach_px=1, least_px=1)
 
 
 def test_ground_that_one_of_the_maps_does_not_show_differs_from_nothing() -> None:
