@@ -171,7 +171,7 @@ def _change(one: Mapping[str, Any], classes: Document) -> dict[str, Any]:
         "second": one["second"],
         "assessed": one["status"] == "assessed",
         "why": NOT_ASSESSED.get(one["reason"], one["reason"]),
-        "shift": _shift(one.get("shift"), one["second"]),
+        "shift": _shift(one.get("shift")),
         "differences": [_difference(each) for each in one.get("differences", [])],
         "patches": one["patches"],
         "patches_ha": counted(one["patches_ha"]),
@@ -198,12 +198,12 @@ def _change(one: Mapping[str, Any], classes: Document) -> dict[str, Any]:
     }
 
 
-def _shift(shift: Mapping[str, float] | None, second: Mapping[str, Any]) -> dict[str, Any] | None:
+def _shift(shift: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """How far the two images lie apart; documents of before have none."""
     if shift is None:
         return None
     metres = (shift["east_m"] ** 2 + shift["south_m"] ** 2) ** 0.5
-    return {"metres": _text(metres, 2), "spread": _text(shift["spread_m"], 2), "is_large": metres > second["gsd_m"]}
+    return {"metres": _text(metres, 2), "spread": _text(shift["spread_m"], 2), "is_large": shift["is_large"]}
 
 
 def _difference(one: Mapping[str, str]) -> str:

@@ -73,8 +73,8 @@ def assessed(document: dict[str, Any]) -> dict[str, Any]:
         "changes": [
             {
                 "first": {"layer": "then", "title": "Then", "vintage": 2019},
-                "second": {"layer": "now", "title": "Now", "vintage": 2022, "gsd_m": 0.2},
-                "shift": {"east_m": 0.3, "south_m": -0.4, "spread_m": 0.08, "windows": 9},
+                "second": {"layer": "now", "title": "Now", "vintage": 2022},
+                "shift": {"east_m": 0.3, "south_m": -0.4, "spread_m": 0.08, "windows": 9, "is_large": True},
                 "differences": [{"code": "model", "first": "then-m2", "second": "now-m1"}],
                 "status": "assessed", "reason": "", "sample": 1, "patches": 3, "patches_ha": 1.25,
                 "never_reviewed": 0.6,

@@ -22,6 +22,7 @@ class PairShiftSerializer(serializers.Serializer[Any]):
     south_m = serializers.FloatField()
     spread_m = serializers.FloatField(help_text="Within which distance of the shift 95 % of the windows lie.")
     windows = serializers.IntegerField()
+    is_large = serializers.BooleanField(help_text="More than a pixel of the coarser layer.")
 
 
 class ChangePairSerializer(serializers.Serializer[Any]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,9 +78,7 @@ def require_comparable(first: ImageryLayer, second: ImageryLayer) -> Overlap:
     return Overlap(windows, bounds)
 
 
-def measure_pair(
-    pair: VintagePair, *, on_progress: Callable[[float, str], None] = lambda share, words: None
-) -> Registration | None:
+def measure_pair(pair: VintagePair) -> Registration | None:
     """Measure how far the second layer lies from the first, in metres to the east and to the south, and keep it.
 
     Up to 64 windows spread over the shared ground; the second layer is sampled at the centres of the first one's
@@ -95,12 +92,11 @@ def measure_pair(
     shifts: list[Shift] = []
     with open_layer(pair.first.analysis_path) as first, open_layer(pair.second.analysis_path) as second:
         bands = _bands(first, second)
-        for done, window in enumerate(overlap.windows, start=1):
+        for window in overlap.windows:
             pictures = _pictures(pair, first, second, bands, window)
             shift = window_shift(*pictures) if pictures else None
             if shift is not None:
                 shifts.append(shift)
-            on_progress(done / len(overlap.windows), f"Window {done} of {len(overlap.windows)}.")
     found = registration(shifts, looked_at=len(overlap.windows))
     metres = pair.first.gsd_m
     VintagePair.objects.filter(pk=pair.pk).update(
@@ -126,13 +122,34 @@ def is_measured(pair: VintagePair) -> bool:
     return pair.measured_at is not None and pair.measured_from == layers_as_they_are(pair)
 
 
-def shift_of(pair: VintagePair) -> dict[str, float] | None:
-    """The shift as it is told: metres to the east and south, spread, windows; None where it is not measured."""
-    measured = pair.shift_east_m, pair.shift_south_m, pair.shift_spread_m
-    if not is_measured(pair) or None in measured:
+@dataclass(frozen=True, slots=True)
+class MeasuredShift:
+    """How far the second layer of a pair lies from the first on the ground, in metres, as it is told everywhere.
+
+    Args:
+        spread_m: within which distance of the shift 95 % of the windows lie.
+        is_large: whether it is more than a pixel of the coarser layer, so that edges look moved where nothing changed.
+    """
+
+    east_m: float
+    south_m: float
+    spread_m: float
+    windows: int
+    is_large: bool
+
+    @property
+    def distance_m(self) -> float:
+        """Length of the shift."""
+        return math.hypot(self.east_m, self.south_m)
+
+
+def shift_of(pair: VintagePair) -> MeasuredShift | None:
+    """The shift of a pair; None where it is not measured of the layers as they are."""
+    east, south, spread = pair.shift_east_m, pair.shift_south_m, pair.shift_spread_m
+    if not is_measured(pair) or east is None or south is None or spread is None:
         return None
-    east, south, spread = measured
-    return {"east_m": east, "south_m": south, "spread_m": spread, "windows": pair.windows_measured}  # type: ignore[dict-item]
+    is_large = math.hypot(east, south) > max(pair.first.gsd_m, pair.second.gsd_m)
+    return MeasuredShift(east, south, spread, pair.windows_measured, is_large)
 
 
 def _day(layer: ImageryLayer) -> tuple[int, str]:
@@ -159,9 +176,10 @@ def _windows(grid: PixelGrid, bounds: tuple[float, float, float, float]) -> tupl
     across, down = (last_col - first_col) // SIDE_PX, (last_row - first_row) // SIDE_PX
     if across < 1 or down < 1:
         return ()
-    side = math.isqrt(MOST_WINDOWS)
-    cols = np.linspace(first_col, last_col - SIDE_PX, min(across, side)).astype(int)
-    rows = np.linspace(first_row, last_row - SIDE_PX, min(down, side)).astype(int)
+    # As many columns to rows as the box has, so that a strip is looked at along all of its length.
+    n_cols = min(across, max(1, round(math.sqrt(MOST_WINDOWS * across / down)), MOST_WINDOWS // down))
+    cols = np.linspace(first_col, last_col - SIDE_PX, min(n_cols, MOST_WINDOWS)).astype(int)
+    rows = np.linspace(first_row, last_row - SIDE_PX, min(down, MOST_WINDOWS // len(cols))).astype(int)
     return tuple(PixelWindow(int(col), int(row), SIDE_PX, SIDE_PX) for row in rows for col in cols)
 
 

@@ -157,7 +157,8 @@ def _cells(
     if np.count_nonzero(mask) < least_px:
         return
     diamond = iterate_structure(generate_binary_structure(2, 1), reach_px)
-    core = binary_opening(mask, diamond)
+    # Beyond the tile ground is taken to go on as at its border: a piece is not thin because the tile ends there.
+    core = binary_opening(np.pad(mask, reach_px, mode="edge"), diamond)[reach_px:-reach_px, reach_px:-reach_px]
     parts, _count = label(binary_propagation(core, mask=mask))
     for shape, number in shapes(parts.astype(np.int32), mask=parts > 0, connectivity=4):
         outline = shapely.Polygon(shape["coordinates"][0], shape["coordinates"][1:])

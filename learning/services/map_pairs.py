@@ -11,7 +11,7 @@ import numpy as np
 from annotation.core.change import FoundCell, area_px, drawn_controls
 from annotation.models import Campaign, VintagePair
 from annotation.services.change_rounds import LEAST_CELL_PX
-from annotation.services.pairs import is_measured
+from annotation.services.pairs import shift_of
 from annotation.services.tiles import pool_mask
 from learning.core.map_cells import MapCell, TileCells, cells_of_maps
 from learning.core.other_vintage import MapPair
@@ -110,9 +110,8 @@ def cells_of_published_maps(
 
 def shift_px(pair: VintagePair) -> float:
     """How far the two layers lie apart, in pixels of the later one; one pixel where it is not measured."""
-    if not is_measured(pair) or pair.shift_east_m is None or pair.shift_south_m is None:
-        return 1.0
-    return float(np.hypot(pair.shift_east_m, pair.shift_south_m) + (pair.shift_spread_m or 0.0)) / pair.second.gsd_m
+    shift = shift_of(pair)
+    return 1.0 if shift is None else (shift.distance_m + shift.spread_m) / pair.second.gsd_m
 
 
 def _asked(tile: TileCells, cell: MapCell, *, score: float, probability: float | None = None) -> FoundCell:

@@ -191,7 +191,7 @@ def _change(figures: ChangeFigures) -> dict[str, Any]:
         "period": _plain(asdict(figures.period)) if figures.period else None,
         "found": _plain(asdict(figures.found)) if figures.found else None,
         "sample": figures.sample.pk if figures.sample else None,
-        "shift": shift_of(figures.pair),
+        "shift": asdict(shift) if (shift := shift_of(figures.pair)) else None,
         "differences": _differences(figures.pair),
         "patches": figures.patches,
         "patches_ha": figures.patches_ha,
@@ -210,7 +210,7 @@ def _differences(pair: VintagePair) -> list[dict[str, str]]:
 
 
 def _dated(layer: ImageryLayer) -> dict[str, Any]:
-    return {"layer": layer.slug, "title": layer.title, "vintage": layer.vintage, "gsd_m": layer.gsd_m}
+    return {"layer": layer.slug, "title": layer.title, "vintage": layer.vintage}
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:

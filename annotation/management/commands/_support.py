@@ -1,4 +1,4 @@
-"""Shared by the commands: waiting for a job with a visible progress, and errors as one clear line."""
+"""Shared by the commands: finding rows by name, following a job with visible progress, errors as one clear line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from annotation.errors import SolcommunError
 from annotation.jobs.registry import run_job
-from annotation.models import Job
+from annotation.models import ImageryLayer, Job, VintagePair
 
 SECONDS_BETWEEN_TRIES = 1.0
 
@@ -38,6 +38,28 @@ def account_named(name: str) -> User:
     if user is None:
         raise CommandError(f"There is no account {name!r}: give a user name, or the random id as c-0123456789ab.")
     return user
+
+
+def layer_named(slug: str) -> ImageryLayer:
+    """The imagery layer of this short name. Raises: CommandError, which lists those there are."""
+    layer = ImageryLayer.objects.filter(slug=slug).first()
+    if layer is None:
+        known = ", ".join(ImageryLayer.objects.values_list("slug", flat=True)) or "none"
+        raise CommandError(f"There is no imagery layer {slug!r} (there are: {known}).")
+    return layer
+
+
+def pair_named(*, first: str, second: ImageryLayer) -> VintagePair:
+    """The pair of an earlier layer, by its short name, and a later one. Raises: CommandError, which lists its pairs."""
+    pairs = VintagePair.objects.filter(second=second).select_related("first", "second")
+    pair = pairs.filter(first__slug=first).first()
+    if pair is None:
+        known = ", ".join(one.first.slug for one in pairs) or "none"
+        raise CommandError(
+            f"Layers {first!r} and {second.slug!r} are not a pair yet (paired with the later one: {known}): run "
+            f"`manage.py pair_layers {first} {second.slug}` first."
+        )
+    return pair
 
 
 def follow_job(job: Job, *, out: TextIO, here: bool) -> Job:

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from annotation.management.commands._support import account_named, errors_for_people
-from annotation.models import ImageryLayer, UsageSource
+from annotation.management.commands._support import account_named, errors_for_people, layer_named
+from annotation.models import UsageSource
 from annotation.services.usage import import_usage
 
 
@@ -27,10 +27,7 @@ class Command(BaseCommand):
         path = options["path"]
         if not path.is_file():
             raise CommandError(f"There is no file {path}.")
-        layer = ImageryLayer.objects.filter(slug=options["imagery"]).first()
-        if layer is None:
-            known = ", ".join(ImageryLayer.objects.values_list("slug", flat=True)) or "none"
-            raise CommandError(f"There is no imagery layer {options['imagery']!r} (there are: {known}).")
+        layer = layer_named(options["imagery"])
         with errors_for_people():
             made = import_usage(
                 layer=layer,

@@ -1,10 +1,9 @@
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from annotation.management.commands._support import errors_for_people
-from annotation.models import Campaign, ChangeRound, VintagePair
+from annotation.management.commands._support import account_named, errors_for_people, pair_named
+from annotation.models import Campaign, ChangeRound
 from annotation.services.change_rounds import LEAST_CELL_PX, cells_of_labels, open_change_round
 
 
@@ -23,17 +22,8 @@ class Command(BaseCommand):
         campaign = Campaign.objects.select_related("layer", "nomenclature", "holdout").filter(slug=options["campaign"])
         if not campaign:
             raise CommandError(f"There is no campaign {options['campaign']!r}.")
-        pair = VintagePair.objects.filter(first__slug=options["first"], second=campaign[0].layer).first()
-        if pair is None:
-            raise CommandError(
-                f"Layers {options['first']!r} and {campaign[0].layer.slug!r} are not a pair yet: run "
-                f"`manage.py pair_layers {options['first']} {campaign[0].layer.slug}` first."
-            )
-        actor = None
-        if options["maintainer"]:
-            actor = get_user_model().objects.filter(username=options["maintainer"]).first()
-            if actor is None:
-                raise CommandError(f"There is no account {options['maintainer']!r}.")
+        pair = pair_named(first=options["first"], second=campaign[0].layer)
+        actor = account_named(options["maintainer"]) if options["maintainer"] else None
         share, seed = options["control_share"], options["seed"]
         with errors_for_people():
             opened = open_change_round(

@@ -1,10 +1,9 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
-from annotation.management.commands._support import errors_for_people
-from annotation.models import ImageryLayer
-from annotation.services.pairs import measure_pair, pair_layers
+from annotation.management.commands._support import errors_for_people, layer_named
+from annotation.services.pairs import measure_pair, pair_layers, shift_of
 
 
 class Command(BaseCommand):
@@ -15,27 +14,21 @@ class Command(BaseCommand):
         parser.add_argument("second", help="short name of the later layer")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        first, second = (self._layer(options[name]) for name in ("first", "second"))
+        first, second = (layer_named(options[name]) for name in ("first", "second"))
         with errors_for_people():
             pair = pair_layers(first=first, second=second, actor=None)
             found = measure_pair(pair)
-        if found is None:
+        shift = shift_of(pair)
+        if found is None or shift is None:
             self.stdout.write(f"{pair}: paired. No window shows enough in common to measure the shift.")
             return
         self.stdout.write(
-            f"{pair}: the second lies {pair.shift_east_m:+.2f} m east and {pair.shift_south_m:+.2f} m south of the "
-            f"first ({found.distance:.2f} px; 95 % of {found.windows} windows within {pair.shift_spread_m:.2f} m of "
+            f"{pair}: the second lies {shift.east_m:+.2f} m east and {shift.south_m:+.2f} m south of the "
+            f"first ({found.distance:.2f} px; 95 % of {found.windows} windows within {shift.spread_m:.2f} m of "
             f"that, {found.looked_at} looked at)."
         )
-        if found.distance > 1:
+        if shift.is_large:
             self.stdout.write(
                 "That is more than a pixel: what lies along edges will look like change. Correct the position of one "
                 "of them, or ask people about places further inside."
             )
-
-    def _layer(self, slug: str) -> ImageryLayer:
-        layer = ImageryLayer.objects.filter(slug=slug).first()
-        if layer is None:
-            known = ", ".join(ImageryLayer.objects.values_list("slug", flat=True)) or "none"
-            raise CommandError(f"There is no layer {slug!r} (layers: {known}).")
-        return layer

@@ -66,6 +66,8 @@ export interface PairShift {
   readonly south_m: number;
   readonly spread_m: number;
   readonly windows: number;
+  /** More than a pixel of the coarser layer. */
+  readonly is_large: boolean;
 }
 
 export interface ChangeRound {

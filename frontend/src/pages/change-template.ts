@@ -169,11 +169,11 @@ function card(model: ChangeModel): TemplateResult {
 }
 
 /** How far the two images lie apart, and what that means for whoever compares them. */
-function shiftWords({ shift, second }: ChangeRound["pair"]): string {
+function shiftWords({ shift }: ChangeRound["pair"]): string {
   if (shift === null) return gettext("Not measured");
   const distance = Math.hypot(shift.east_m, shift.south_m);
   const said = interpolate(gettext("%(m)s m, give or take %(spread)s m"), { m: decimal(distance, 2), spread: decimal(shift.spread_m, 2) });
-  return distance > second.gsd_m ? `${said}. ${gettext("Edges may look moved where nothing changed.")}` : said;
+  return shift.is_large ? `${said}. ${gettext("Edges may look moved where nothing changed.")}` : said;
 }
 
 function aboutRound(round: ChangeRound): TemplateResult {

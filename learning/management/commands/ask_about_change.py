@@ -1,9 +1,9 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
-from annotation.management.commands._support import errors_for_people
-from annotation.models import ChangeRound, VintagePair
+from annotation.management.commands._support import errors_for_people, pair_named
+from annotation.models import ChangeRound
 from annotation.services.change_rounds import LEAST_CELL_PX, open_change_round
 from learning.management.commands._support import campaign_named
 from learning.services.map_pairs import cells_of_published_maps, maps_of_pair
@@ -21,12 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         campaign = campaign_named(options["campaign"])
-        pair = VintagePair.objects.filter(first__slug=options["first"], second=campaign.layer).first()
-        if pair is None:
-            raise CommandError(
-                f"Layers {options['first']!r} and {campaign.layer.slug!r} are not a pair yet: run "
-                f"`manage.py pair_layers {options['first']} {campaign.layer.slug}` first."
-            )
+        pair = pair_named(first=options["first"], second=campaign.layer)
         share, seed = options["control_share"], options["seed"]
         with errors_for_people():
             maps = maps_of_pair(campaign=campaign, pair=pair)

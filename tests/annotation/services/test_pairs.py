@@ -13,7 +13,14 @@ from scenes import real_layer, virtual_layer
 
 from annotation.errors import NotComparable
 from annotation.models import ImageryLayer, VintagePair
-from annotation.services.pairs import is_measured, measure_pair, pair_layers
+from annotation.services.pairs import (
+    is_measured,
+    layers_as_they_are,
+    measure_pair,
+    pair_layers,
+    require_comparable,
+    shift_of,
+)
 
 pytestmark = pytest.mark.django_db
 GSD_M = 0.2
@@ -83,3 +90,28 @@ def test_layers_that_cannot_be_compared_are_refused_with_what_was_met(changes: d
     with pytest.raises(NotComparable, match="with itself"):
         pair_layers(first=first, second=first, actor=None)
     assert not VintagePair.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "windows"), [(256 * 100, 256, 64), (256, 256 * 100, 64), (4096, 4096, 64), (600, 900, 6)]
+)
+def test_a_strip_is_looked_at_along_all_of_its_length(width: int, height: int, windows: int) -> None:
+    first = virtual_layer("early", width=width, height=height)
+    second = of_vintage(virtual_layer("late", width=width, height=height), 2023)
+    found = require_comparable(first, second).windows
+    assert len(found) == windows
+    last = max(found, key=lambda one: (one.row_off, one.col_off))
+    assert (last.col_off + last.width, last.row_off + last.height) == (width, height)
+
+
+def test_a_shift_is_large_beyond_a_pixel_of_the_coarser_layer() -> None:
+    first, second = virtual_layer("early"), of_vintage(virtual_layer("late"), 2023)
+    pair = pair_layers(first=first, second=second, actor=None)
+    assert shift_of(pair) is None
+    pair.shift_east_m, pair.shift_south_m, pair.shift_spread_m, pair.windows_measured = 0.3, -0.4, 0.1, 9
+    pair.measured_at, pair.measured_from = pair.created_at, layers_as_they_are(pair)
+    told = shift_of(pair)
+    assert told is not None and told.distance_m == pytest.approx(0.5) and told.is_large
+    pair.first.gsd_m = 0.5
+    told = shift_of(pair)
+    assert told is not None and not told.is_large

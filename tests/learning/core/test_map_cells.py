@@ -51,6 +51,16 @@ def test_ground_that_one_of_the_maps_does_not_show_differs_from_nothing() -> Non
     assert not pieces(first, second, doubts((16, 16)), CODES, reach_px=1, least_px=1)
 
 
+def test_a_piece_is_not_thin_because_the_tile_ends_there() -> None:
+    first, second = np.full((16, 16), 2, np.uint8), np.full((16, 16), 1, np.uint8)
+    second[4:12, :2] = 3  # goes on beyond the tile's left border
+    [found] = pieces(first, second, doubts((16, 16)), CODES, reach_px=1, least_px=10)
+    assert found.area_px == 16.0
+    second[:] = 1
+    second[4:12, 6:8] = 3  # as thin, within the tile
+    assert not pieces(first, second, doubts((16, 16)), CODES, reach_px=1, least_px=10)
+
+
 def test_two_pieces_are_told_apart_and_a_hole_stays_a_hole() -> None:
     first, second = np.full((40, 40), 2, np.uint8), np.full((40, 40), 1, np.uint8)
     second[2:12, 2:12], second[20:38, 20:38], second[25:33, 25:33] = 3, 3, 1

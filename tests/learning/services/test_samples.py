@@ -258,7 +258,7 @@ def test_a_sample_is_drawn_by_a_command_that_names_what_there_is_to_pair(capsys:
 
     pair = two_vintages()
     slug = Campaign.objects.get(layer=pair.second).slug
-    with pytest.raises(CommandError, match=f"paired with it: {pair.first.slug}"):
+    with pytest.raises(CommandError, match=f"paired with the later one: {pair.first.slug}"):
         call_command("draw_change_sample", campaign=slug, earlier="nothing")
     call_command("draw_change_sample", campaign=slug, earlier=pair.first.slug, places=20, fewest=5, unit_px=4, seed=3)
     sample = ReferenceSample.objects.get()
