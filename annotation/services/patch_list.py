@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from annotation.models import Campaign, ChangeAnswer, Patch
 
@@ -13,23 +13,29 @@ MOST_SHOWN = 2_000
 
 
 def patches_of(campaign: Campaign) -> QuerySet[Patch]:
-    """Patches that came of a campaign's questions, newest first, those that were withdrawn included."""
-    found = Patch.objects.filter(cell__round__campaign=campaign)
+    """Patches that came of a campaign's questions, newest first, withdrawn ones too, with `released_in`."""
+    found = Patch.objects.filter(cell__round__campaign=campaign).with_releases()
     return found.select_related("layer", "cell__tile", "cell__round", "review__reviewer__contributor").order_by("-pk")
+
+
+def answers_behind(patches: list[Patch]) -> dict[int, list[ChangeAnswer]]:
+    """By patch, the answers that say what it says, as they count now; each has its author's random id, `public_id`."""
+    answers = (
+        ChangeAnswer.objects.counting()
+        .filter(cell__in=[patch.cell_id for patch in patches], verdict="first_wrong")
+        .select_related("annotator")
+        .annotate(public_id=F("annotator__contributor__public_id"))
+        .order_by("pk")
+    )
+    said: dict[tuple[int, str], list[ChangeAnswer]] = {}
+    for answer in answers:
+        said.setdefault((answer.cell_id, answer.first_code), []).append(answer)
+    return {patch.pk: said.get((patch.cell_id, patch.right_code), []) for patch in patches}
 
 
 def authors_of(patches: list[Patch]) -> dict[int, list[str]]:
     """By patch, the random ids of the people whose answers say what it says."""
-    answers = (
-        ChangeAnswer.objects.counting()
-        .filter(cell__in=[patch.cell_id for patch in patches], verdict="first_wrong")
-        .order_by("pk")
-        .values_list("cell_id", "first_code", "annotator__contributor__public_id")
-    )
-    said: dict[tuple[int, str], list[str]] = {}
-    for cell, code, who in answers:
-        said.setdefault((cell, code), []).append(who)
-    return {patch.pk: said.get((patch.cell_id, patch.right_code), []) for patch in patches}
+    return {pk: [answer.public_id for answer in answers] for pk, answers in answers_behind(patches).items()}
 
 
 def patches_as_geojson(campaign: Campaign) -> dict[str, Any]:
@@ -55,6 +61,7 @@ def patches_as_geojson(campaign: Campaign) -> dict[str, Any]:
                     "made_at": patch.made_at.isoformat(),
                     "withdrawn_at": None if patch.withdrawn_at is None else patch.withdrawn_at.isoformat(),
                     "licence": patch.licence,
+                    "released_in": patch.released_in,
                 },
             }
             for patch in patches
