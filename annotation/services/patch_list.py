@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
-from annotation.models import Campaign, ChangeAnswer, Patch
+from annotation.models import Campaign, ChangeAnswer, Contributor, Patch
 
 MOST_SHOWN = 2_000
 
@@ -19,12 +19,11 @@ def patches_of(campaign: Campaign) -> QuerySet[Patch]:
 
 
 def answers_behind(patches: list[Patch]) -> dict[int, list[ChangeAnswer]]:
-    """By patch, the answers that say what it says, as they count now; each has its author's random id, `public_id`."""
+    """By patch, the answers that say what it says, as they count now."""
     answers = (
         ChangeAnswer.objects.counting()
         .filter(cell__in=[patch.cell_id for patch in patches], verdict="first_wrong")
         .select_related("annotator")
-        .annotate(public_id=F("annotator__contributor__public_id"))
         .order_by("pk")
     )
     said: dict[tuple[int, str], list[ChangeAnswer]] = {}
@@ -35,7 +34,10 @@ def answers_behind(patches: list[Patch]) -> dict[int, list[ChangeAnswer]]:
 
 def authors_of(patches: list[Patch]) -> dict[int, list[str]]:
     """By patch, the random ids of the people whose answers say what it says."""
-    return {pk: [answer.public_id for answer in answers] for pk, answers in answers_behind(patches).items()}
+    behind = answers_behind(patches)
+    people = {answer.annotator_id for answers in behind.values() for answer in answers}
+    ids = dict(Contributor.objects.filter(user__in=people).values_list("user_id", "public_id"))
+    return {pk: [ids[answer.annotator_id] for answer in answers] for pk, answers in behind.items()}
 
 
 def patches_as_geojson(campaign: Campaign) -> dict[str, Any]:
