@@ -49,7 +49,9 @@ REFUSED = {
 }  # fmt: skip
 
 
-def plan_context(campaign: Campaign, *, pair: VintagePair | None, typed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def plan_context(
+    campaign: Campaign, *, pair: VintagePair | None, typed: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The form, and the plan it comes to where it is valid."""
     form = plan_form(campaign, pair, typed)
     known, plan, refusal = form.known, None, ""
