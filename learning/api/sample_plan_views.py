@@ -72,7 +72,9 @@ class SamplePlanView(APIView):
         typed = request.query_params.dict()
         form = plan_form(campaign, asked_pair(campaign, typed.pop("pair", "")), typed or None)
         if not form.is_valid():
-            raise serializers.ValidationError({name: list(faults) for name, faults in form.errors.items()})
+            raise serializers.ValidationError(
+                {name: [str(fault) for fault in faults] for name, faults in form.errors.items()}
+            )
         plan, known = plan_sample(form.known, form.wishes), form.known
         body = {
             "model": known.model,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from annotation.models import Campaign, Job, VintagePair
 from learning.core.sample_frame import FEWEST_A_STRATUM
@@ -203,13 +203,13 @@ def _maps(campaign: Campaign, pair: VintagePair) -> tuple[MapsOfPair | None, Lit
         return None, "no_map" if shown is None or shown.layer_id != pair.second_id else "no_earlier_map"
 
 
-def _counted_strata(campaign: Campaign, pair: VintagePair, maps: MapsOfPair) -> Sequence[Mapping[str, object]]:
+def _counted_strata(campaign: Campaign, pair: VintagePair, maps: MapsOfPair) -> Sequence[Mapping[str, Any]]:
     """Strata of these two maps: of a sample that was drawn on them, else of a count; [] where neither was done."""
     drawn = ReferenceSample.objects.filter(
         campaign=campaign, pair=pair, first_map=maps.first, second_map=maps.second
     ).first()
     if drawn is not None:
-        strata: Sequence[Mapping[str, object]] = drawn.strata
+        strata: Sequence[Mapping[str, Any]] = drawn.strata
         return strata
     done = Job.objects.filter(
         kind=COUNT_KIND, campaign=campaign, state=Job.State.SUCCEEDED, payload__pair=pair.pk,
