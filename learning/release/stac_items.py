@@ -183,7 +183,19 @@ def annotation_item(contents: ReleaseContents, summary: AnnotationSummary) -> py
 def annotation_assets(contents: ReleaseContents) -> dict[str, pystac.Asset]:
     """GeoJSON (the label asset), GeoParquet and GeoPackage of the same rows."""
     crs = geodesy.crs_code(contents.layer.crs)
+    patches = {
+        key: pystac.Asset(
+            path, title=f"Corrections of earlier vintages ({name})", media_type=media_type, roles=["data"],
+            extra_fields={"proj:code": crs},
+        )
+        for key, path, name, media_type in (
+            ("patches-parquet", layout.PATCHES_PARQUET, "GeoParquet", PARQUET),
+            ("patches-gpkg", layout.PATCHES_GPKG, "GeoPackage", GPKG),
+        )
+        if contents.patches
+    }  # fmt: skip
     return {
+        **patches,
         "labels": pystac.Asset(
             layout.ANNOTATIONS_GEOJSON,
             title="Annotations (GeoJSON)",
