@@ -235,6 +235,7 @@ class ModelRecord:
     `segmentation_models_pytorch.create_model` with architecture and encoder. Probabilities are
     softmax(outputs / temperature). `training` is None for weights that were imported as they are, `origin` None for a
     model that began from none; `head_rows` is the class of each row of the head where a class has several or none.
+    `national_scores` are those at the national classes, of a theme's model.
     """
 
     name: str
@@ -261,6 +262,7 @@ class ModelRecord:
     temperature: float = 1.0
     origin: OriginRecord | None = None
     head_rows: tuple[str, ...] = ()
+    national_scores: HoldoutScores | None = None
     code_commit: str = "unknown"
     software: Mapping[str, str] = field(default_factory=dict)
 
