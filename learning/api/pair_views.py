@@ -44,7 +44,7 @@ class PairWindowSerializer(serializers.Serializer[Any]):
     south_m = serializers.FloatField()
 
 
-class PairShiftSerializer(serializers.Serializer[Any]):
+class MeasuredPairSerializer(serializers.Serializer[Any]):
     """How far the second layer lies from the first, in metres; null unless `state` is measured."""
 
     state = serializers.ChoiceField(choices=["measured", "nothing", "stale", "never"])
@@ -89,7 +89,7 @@ class PairSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     first = PairLayerSerializer()
     second = PairLayerSerializer()
-    shift = PairShiftSerializer()
+    shift = MeasuredPairSerializer()
     differences = DifferenceSerializer(many=True)
     disagreement = MapDisagreementSerializer()
     page = serializers.CharField()
