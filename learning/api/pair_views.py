@@ -98,8 +98,8 @@ class PairSerializer(serializers.Serializer[Any]):
 class PairLineSerializer(serializers.ModelSerializer[VintagePair]):
     """A pair in the list."""
 
-    first = serializers.SlugRelatedField(slug_field="slug", read_only=True)
-    second = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    first: serializers.CharField = serializers.CharField(source="first.slug", read_only=True)
+    second: serializers.CharField = serializers.CharField(source="second.slug", read_only=True)
 
     class Meta:
         model = VintagePair

@@ -73,7 +73,7 @@ def test_a_pair_is_told_with_its_shift_and_where_the_maps_disagree_which_is_no_c
     assert "From 2019 to 2022" in page and "0.13 m , give or take 0.07 m" in page and "less than a pixel" in page
     assert "This is disagreement of two maps, not change of the ground." in page
     # 512 × 1,024 pixels of 0.04 m² are 2.097 ha, of 4.194 ha
-    assert "Another class on 2.1 ha of the 4.19 ha" in page and "50.0 %" in page and "524,288" in page
+    assert "Another class on 2.10 ha of the 4.19 ha" in page and "50.0 %" in page and "524,288" in page
     assert "another model drew each map" in page
     assert "Measure again" not in page, "not for visitors"
     assert "0.13 m, give or take 0.07 m" in text_of(client, "/pairs/")
