@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from annotation.models import Campaign, ChangeAnswer, Patch
+from annotation.services.class_lineage import Lineage, lineage_of
 
 MOST_SHOWN = 2_000
 
@@ -15,7 +16,9 @@ MOST_SHOWN = 2_000
 def patches_of(campaign: Campaign) -> QuerySet[Patch]:
     """Patches that came of a campaign's questions, newest first, those that were withdrawn included."""
     found = Patch.objects.filter(cell__round__campaign=campaign)
-    return found.select_related("layer", "cell__tile", "cell__round", "review__reviewer__contributor").order_by("-pk")
+    return found.select_related(
+        "layer", "cell__tile", "cell__round__campaign", "review__reviewer__contributor"
+    ).order_by("-pk")
 
 
 def authors_of(patches: list[Patch]) -> dict[int, list[str]]:
@@ -26,10 +29,21 @@ def authors_of(patches: list[Patch]) -> dict[int, list[str]]:
         .order_by("pk")
         .values_list("cell_id", "first_code", "annotator__contributor__public_id")
     )
+    lineages: dict[
+        int, Lineage
+    ] = {}  # by campaign: a patch may be of another day than an answer, and so of its classes
+    lineage_at: dict[int, Lineage] = {}
+    for patch in patches:
+        campaign = patch.cell.round.campaign
+        if campaign.pk not in lineages:
+            lineages[campaign.pk] = lineage_of(campaign)
+        lineage_at[patch.cell_id] = lineages[campaign.pk]
     said: dict[tuple[int, str], list[str]] = {}
     for cell, code, who in answers:
-        said.setdefault((cell, code), []).append(who)
-    return {patch.pk: said.get((patch.cell_id, patch.right_code), []) for patch in patches}
+        said.setdefault((cell, lineage_at[cell].now(code)), []).append(who)
+    return {
+        patch.pk: said.get((patch.cell_id, lineage_at[patch.cell_id].now(patch.right_code)), []) for patch in patches
+    }
 
 
 def patches_as_geojson(campaign: Campaign) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotation.models import Job, MappingEntry, Nomenclature, NomenclatureMapping, Territory
+from annotation.services.class_lineage import lineage_of, origins_of
 from annotation.services.jobs import enqueue_job
 from learning.core.artificialisation import DEFAULT_RULE, ArtificialisationRule, shipped_artificialisation_rule
 from learning.errors import NoClassMap, NoCoverMapping
@@ -61,11 +62,18 @@ def covers_of(prediction: Prediction, rule: ArtificialisationRule) -> list[str |
 
     Raises: NoCoverMapping: there is neither such a code nor a mapping.
     """
-    return covers_of_codes(prediction.model.campaign.nomenclature, prediction.model.class_codes, rule)
+    campaign, codes = prediction.model.campaign, prediction.model.class_codes
+    known = set(campaign.nomenclature.classes.values_list("code", flat=True))
+    lineage = lineage_of(campaign)  # of a map from before a change of classes
+    return covers_of_codes(
+        campaign.nomenclature, [code if code in known else lineage.now(code) for code in codes], rule
+    )
 
 
 def covers_of_codes(nomenclature: Nomenclature, codes: Sequence[str], rule: ArtificialisationRule) -> list[str | None]:
-    """The same of some classes of a nomenclature. Raises: NoCoverMapping."""
+    """The same of some classes of a nomenclature; one that a change of classes made is the cover that all of those are
+    which it was made of. Raises: NoCoverMapping."""
+    nomenclature, origins = origins_of(nomenclature)
     parents = dict(nomenclature.classes.values_list("code", "parent_code"))
     mapping = NomenclatureMapping.objects.filter(source=nomenclature, target__code=rule.cover).order_by("-pk").first()
     defaults: dict[str, str] = {}
@@ -78,12 +86,16 @@ def covers_of_codes(nomenclature: Nomenclature, codes: Sequence[str], rule: Arti
             "`manage.py load_nomenclatures`."
         )
 
-    def cover(code: str) -> str | None:
+    def cover_of_loaded(code: str) -> str | None:
         for candidate in (code, *_above(code, parents)):
             found = candidate if candidate in rule.where else defaults.get(candidate)
             if found in rule.where:
                 return found
         return None
+
+    def cover(code: str) -> str | None:
+        covers = {cover_of_loaded(origin) for origin in origins.get(code, (code,))}
+        return covers.pop() if len(covers) == 1 else None
 
     return [cover(code) for code in codes]
 

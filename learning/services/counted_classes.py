@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from annotation.models import Campaign, MappingEntry
+from annotation.models import Campaign, MappingEntry, Nomenclature
+from annotation.services.class_lineage import origins_of
 from learning.core.artificialisation import ArtificialisationRule, shipped_artificialisation_rule
 
 
@@ -10,17 +11,23 @@ def counted_classes(campaign: Campaign, rule: ArtificialisationRule | None = Non
     """By code of each class that people may choose, whether its ground is artificialised; None: cover does not tell.
 
     A class is what the rule says of the covers that stand for it: itself, those below it, else the one that it refines;
-    in another nomenclature those that its mapping names. Where they differ, or there is none, cover does not tell.
+    in another nomenclature those that its mapping names. Where they differ, or there is none, cover does not tell. A
+    class that a change of classes made is what those are that it was made of.
     """
     rule = rule or shipped_artificialisation_rule()
-    nomenclature = campaign.nomenclature
-    rows = list(nomenclature.classes.values_list("code", "parent_code", "selectable"))
-    if nomenclature.code == rule.cover:
-        parents = {code: parent or None for code, parent, _ in rows}
+    selectable = campaign.nomenclature.classes.filter(selectable=True).order_by("position")
+    loaded, origins = origins_of(campaign.nomenclature)
+    parents = {code: parent or None for code, parent in loaded.classes.values_list("code", "parent_code")}
+    if loaded.code == rule.cover:
         covers = {code: _covers(code, parents, rule) for code in parents}
     else:
-        covers = _mapped(campaign, rule)
-    return {code: _agreed(covers.get(code, ()), rule) for code, _, selectable in rows if selectable}
+        covers = _mapped(loaded, rule)
+
+    def of(code: str) -> tuple[str, ...]:
+        """The covers of the loaded classes that a class came of."""
+        return tuple(cover for origin in origins[code] for cover in covers.get(origin, ("",)))
+
+    return {code: _agreed(of(code), rule) for code in selectable.values_list("code", flat=True)}
 
 
 def _covers(code: str, parents: dict[str, str | None], rule: ArtificialisationRule) -> tuple[str, ...]:
@@ -41,11 +48,11 @@ def _above(code: str, parents: dict[str, str | None]) -> list[str]:
     return found
 
 
-def _mapped(campaign: Campaign, rule: ArtificialisationRule) -> dict[str, tuple[str, ...]]:
+def _mapped(nomenclature: Nomenclature, rule: ArtificialisationRule) -> dict[str, tuple[str, ...]]:
     """The covers that a shipped mapping names for each class, all of them."""
-    entries = MappingEntry.objects.filter(
-        mapping__source=campaign.nomenclature, mapping__target__code=rule.cover
-    ).values_list("source_code", "target_code")
+    entries = MappingEntry.objects.filter(mapping__source=nomenclature, mapping__target__code=rule.cover).values_list(
+        "source_code", "target_code"
+    )
     found: dict[str, tuple[str, ...]] = {}
     for source, target in entries:
         found[source] = (*found.get(source, ()), target)

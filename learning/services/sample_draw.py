@@ -13,6 +13,7 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from annotation.models import Campaign, VintagePair
+from annotation.services.class_lineage import lineage_of
 from learning.core.sample_frame import (
     CHANGE_STRATA,
     FEWEST_A_STRATUM,
@@ -62,7 +63,7 @@ def draw_change_sample(
     earlier = first_map or earlier_map(pair)
     side = unit_px or max(1, round(DEFAULT_UNIT_M / campaign.layer.gsd_m))
     counted = counted_classes(campaign) if counted is None else counted
-    table = partial(change_table, counted=frozenset(code for code, counts in counted.items() if counts))
+    table = partial(change_table, counted=_counted_of_maps(campaign, counted))
     blocks = partial(strata_blocks, _classes(earlier), _classes(later), table, unit_px=side)
     names = [(name, ()) for name in CHANGE_STRATA]
     sample = ReferenceSample(
@@ -70,6 +71,13 @@ def draw_change_sample(
         counted=dict(counted), unit_px=side, answers_wanted=answers_wanted, seed=seed, drawn_by=drawn_by,
     )  # fmt: skip
     return _draw(sample, blocks, names, total=total, fewest=fewest)
+
+
+def _counted_of_maps(campaign: Campaign, counted: Mapping[str, bool | None]) -> frozenset[str]:
+    """Codes whose ground surely counts, with those of maps from before a change of classes."""
+    before = lineage_of(campaign).known
+    earlier = {code for code, now in before.items() if all(counted.get(one) for one in now)}
+    return frozenset({code for code, counts in counted.items() if counts} | earlier)
 
 
 def draw_area_sample(
