@@ -7,43 +7,47 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from annotation.models import Campaign, ChangeAnswer, Patch
+from annotation.models import Campaign, ChangeAnswer, Contributor, Patch
 from annotation.services.class_lineage import Lineage, lineage_of
 
 MOST_SHOWN = 2_000
 
 
 def patches_of(campaign: Campaign) -> QuerySet[Patch]:
-    """Patches that came of a campaign's questions, newest first, those that were withdrawn included."""
-    found = Patch.objects.filter(cell__round__campaign=campaign)
-    return found.select_related(
-        "layer", "cell__tile", "cell__round__campaign", "review__reviewer__contributor"
-    ).order_by("-pk")
+    """Patches that came of a campaign's questions, newest first, withdrawn ones too, with `released_in`."""
+    found = Patch.objects.filter(cell__round__campaign=campaign).with_releases()
+    related = ("layer", "cell__tile", "cell__round__campaign", "review__reviewer__contributor")
+    return found.select_related(*related).order_by("-pk")
 
 
-def authors_of(patches: list[Patch]) -> dict[int, list[str]]:
-    """By patch, the random ids of the people whose answers say what it says."""
+def answers_behind(patches: list[Patch]) -> dict[int, list[ChangeAnswer]]:
+    """By patch, the answers that say what it says, as they count now."""
     answers = (
         ChangeAnswer.objects.counting()
         .filter(cell__in=[patch.cell_id for patch in patches], verdict="first_wrong")
+        .select_related("annotator")
         .order_by("pk")
-        .values_list("cell_id", "first_code", "annotator__contributor__public_id")
     )
-    lineages: dict[
-        int, Lineage
-    ] = {}  # by campaign: a patch may be of another day than an answer, and so of its classes
-    lineage_at: dict[int, Lineage] = {}
+    # A patch may be of another day than an answer, and so of its classes.
+    lineages: dict[int, Lineage] = {}
+    at_cell: dict[int, Lineage] = {}
     for patch in patches:
         campaign = patch.cell.round.campaign
         if campaign.pk not in lineages:
             lineages[campaign.pk] = lineage_of(campaign)
-        lineage_at[patch.cell_id] = lineages[campaign.pk]
-    said: dict[tuple[int, str], list[str]] = {}
-    for cell, code, who in answers:
-        said.setdefault((cell, lineage_at[cell].now(code)), []).append(who)
-    return {
-        patch.pk: said.get((patch.cell_id, lineage_at[patch.cell_id].now(patch.right_code)), []) for patch in patches
-    }
+        at_cell[patch.cell_id] = lineages[campaign.pk]
+    said: dict[tuple[int, str], list[ChangeAnswer]] = {}
+    for answer in answers:
+        said.setdefault((answer.cell_id, at_cell[answer.cell_id].now(answer.first_code)), []).append(answer)
+    return {patch.pk: said.get((patch.cell_id, at_cell[patch.cell_id].now(patch.right_code)), []) for patch in patches}
+
+
+def authors_of(patches: list[Patch]) -> dict[int, list[str]]:
+    """By patch, the random ids of the people whose answers say what it says."""
+    behind = answers_behind(patches)
+    people = {answer.annotator_id for answers in behind.values() for answer in answers}
+    ids = dict(Contributor.objects.filter(user__in=people).values_list("user_id", "public_id"))
+    return {pk: [ids[answer.annotator_id] for answer in answers] for pk, answers in behind.items()}
 
 
 def patches_as_geojson(campaign: Campaign) -> dict[str, Any]:
@@ -69,6 +73,7 @@ def patches_as_geojson(campaign: Campaign) -> dict[str, Any]:
                     "made_at": patch.made_at.isoformat(),
                     "withdrawn_at": None if patch.withdrawn_at is None else patch.withdrawn_at.isoformat(),
                     "licence": patch.licence,
+                    "released_in": patch.released_in,
                 },
             }
             for patch in patches
