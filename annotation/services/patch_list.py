@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from annotation.models import Campaign, ChangeAnswer, Contributor, Patch
-from annotation.services.class_lineage import Lineage, lineage_of
+from annotation.models import Campaign, ChangeAnswer, ChangeCell, Contributor, Patch
+from annotation.services.class_lineage import lineage_of
 
 MOST_SHOWN = 2_000
 
@@ -16,7 +16,7 @@ MOST_SHOWN = 2_000
 def patches_of(campaign: Campaign) -> QuerySet[Patch]:
     """Patches that came of a campaign's questions, newest first, withdrawn ones too, with `released_in`."""
     found = Patch.objects.filter(cell__round__campaign=campaign).with_releases()
-    related = ("layer", "cell__tile", "cell__round__campaign", "review__reviewer__contributor")
+    related = ("layer", "cell__tile", "cell__round", "review__reviewer__contributor")
     return found.select_related(*related).order_by("-pk")
 
 
@@ -29,13 +29,11 @@ def answers_behind(patches: list[Patch]) -> dict[int, list[ChangeAnswer]]:
         .order_by("pk")
     )
     # A patch may be of another day than an answer, and so of its classes.
-    lineages: dict[int, Lineage] = {}
-    at_cell: dict[int, Lineage] = {}
-    for patch in patches:
-        campaign = patch.cell.round.campaign
-        if campaign.pk not in lineages:
-            lineages[campaign.pk] = lineage_of(campaign)
-        at_cell[patch.cell_id] = lineages[campaign.pk]
+    cells = dict(
+        ChangeCell.objects.filter(pk__in=[patch.cell_id for patch in patches]).values_list("pk", "round__campaign")
+    )
+    lineages = {pk: lineage_of(campaign) for pk, campaign in Campaign.objects.in_bulk(set(cells.values())).items()}
+    at_cell = {cell: lineages[campaign] for cell, campaign in cells.items()}
     said: dict[tuple[int, str], list[ChangeAnswer]] = {}
     for answer in answers:
         said.setdefault((answer.cell_id, at_cell[answer.cell_id].now(answer.first_code)), []).append(answer)
