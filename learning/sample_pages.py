@@ -19,6 +19,7 @@ from annotation.page_errors import refusal_in_words
 from annotation.services.pairs import shift_of
 from annotation.services.people import role_in
 from annotation.views import WorkspaceView
+from learning.core.change_area import Interval
 from learning.difference_words import differences_told, shift_shown
 from learning.errors import NoSuchPlace
 from learning.models import ReferenceSample
@@ -28,6 +29,7 @@ from learning.sample_seen import seen_by_readers
 from learning.services.change_figures import change_figures
 from learning.services.sample_jobs import start_sample_draw, start_strata_count
 from learning.services.samples import agreement, close_sample, disputed_for, open_for, resolve, sample_for
+from learning.territory_shown import Shown, estimated
 
 FLOWS = (
     gettext_lazy("artificialised since (flow)"),
@@ -154,10 +156,14 @@ def _change(sample: ReferenceSample) -> dict[str, Any] | None:
         years = flow.ha_per_year or flow.ha
         for end, ha, yearly in ((LEAST, flow.ha.lower, years.lower), (MOST, flow.ha.upper, years.upper)):
             told = words if flow.ha.is_figure else f"{words}, {end}"
-            lines.append({"words": told, "ha": ha, "yearly": yearly if flow.ha_per_year else None})
+            lines.append({"words": told, "ha": _shown(ha), "yearly": _shown(yearly) if flow.ha_per_year else None})
             if flow.ha.is_figure:
                 break
     return {"figures": figures, "found": found, "lines": lines, "reason": REASONS.get(figures.reason, "")}
+
+
+def _shown(interval: Interval) -> Shown:
+    return estimated(interval.value, interval.lower, interval.upper)
 
 
 class SampleView(WorkspaceView):
