@@ -31,6 +31,9 @@ NOT_ASSESSED = {
     "thresholds": _(
         "A sample of places cannot tell what the thresholds of the decree changed: they depend on what lies around."
     ),
+    "licence": _(
+        "An answer was given under a licence that this release may not carry, so neither figures nor places are in it."
+    ),
     "no_pair": _(
         "Only one date is mapped here, or the two dates have not been paired. A maintainer pairs two vintages, draws a "
         "sample of places, and people say what they see at both dates."

@@ -20,6 +20,7 @@ from learning.release.contents import (
     NomenclatureInfo,
     PreviousRelease,
 )
+from learning.release.ground import ChangeStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +80,5 @@ class Frozen:
     previous: PreviousRelease | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     changes: ReleaseChanges | None = None
+    change: tuple[ChangeStatistics, ...] = ()  # since earlier layers, of closed samples
     credited: int = 0  # names in CREDITS.md; the names are rows that go with the accounts

@@ -100,6 +100,7 @@ def release_contents(release: Release) -> ReleaseContents:
         left_out=frozen.left_out,
         notes=frozen.notes,
         changes=frozen.changes,
+        change=frozen.change,
         credits=credits_to_write(release, frozen),
     )
 

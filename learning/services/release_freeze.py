@@ -33,6 +33,7 @@ from learning.services.provenance import code_commit, software_version, writer_v
 from learning.services.release_changes import changes_since_previous, last_standing
 from learning.services.release_credits import freeze_credits
 from learning.services.release_model import model_record
+from learning.services.released_change import released_change
 from learning.services.statistics_export import map_statistics
 
 DESCRIPTION = {
@@ -220,6 +221,7 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
         previous=previous_release(before),
         notes=release.texts,
         changes=changes_since_previous(campaign=campaign, labels=kept, model=model, before=before),
+        change=released_change(campaign, licence=settings.CONTRIBUTION_LICENCE),
         credited=freeze_credits(release=release, labels=kept),
     )
 
