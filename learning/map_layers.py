@@ -15,6 +15,7 @@ from annotation.raster.layer_files import WEB_NAME
 from annotation.raster.stored_tiles import web_zooms
 from annotation.services.vector_tiles import DEEPEST_ZOOM, FIRST_POLYGON_ZOOM
 from learning.core.other_vintage import changed_classes
+from learning.difference_words import differences_told
 from learning.models import Prediction
 from learning.polygon_views import offered_polygon_tiles
 from learning.services.other_vintage import other_vintages_map
@@ -116,7 +117,13 @@ def change(prediction: Prediction, before: Prediction) -> dict[str, Any] | None:
         "url": f"/predictions/{prediction.pk}/since/{before.pk}/web/{{z}}/{{x}}/{{y}}.png"
         f"?v={change_version(prediction, before)}",
         "max_zoom": deepest_zoom(prediction.layer),
+        "differences": differences_told(*in_time(prediction, before)),
     }
+
+
+def in_time(one: Prediction, other: Prediction) -> tuple[Prediction, Prediction]:
+    """Two maps, that of the earlier imagery first."""
+    return (one, other) if one.layer.vintage <= other.layer.vintage else (other, one)
 
 
 def shown_files(prediction: Prediction) -> tuple[str, str] | None:

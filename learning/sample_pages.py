@@ -16,8 +16,10 @@ from django.views.generic import TemplateView
 from annotation.errors import UserError
 from annotation.models import Campaign
 from annotation.page_errors import refusal_in_words
+from annotation.services.pairs import shift_of
 from annotation.services.people import role_in
 from annotation.views import WorkspaceView
+from learning.difference_words import differences_told, shift_shown
 from learning.errors import NoSuchPlace
 from learning.models import ReferenceSample
 from learning.services.change_figures import change_figures
@@ -89,7 +91,16 @@ def _row(sample: ReferenceSample, user: User) -> dict[str, Any]:
         "to_settle": len(disputed_for(places, user)),
         "alpha": agreement(places),
         "change": _change(sample),
+        "differs": _differs(sample),
     }
+
+
+def _differs(sample: ReferenceSample) -> dict[str, Any] | None:
+    """What else than the ground makes the two maps differ whose strata the places are of."""
+    if sample.pair is None or sample.first_map is None:
+        return None
+    told = differences_told(sample.first_map, sample.second_map)
+    return {"shift": shift_shown(shift_of(sample.pair)), "differences": [one["says"] for one in told]}
 
 
 def _change(sample: ReferenceSample) -> dict[str, Any] | None:

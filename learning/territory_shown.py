@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 
 from annotation.views import BAR_UNITS, in_words
 from learning.core.rounding import decimals_of_count, rounded_to_interval
-from learning.territory_words import DIFFERENCES, ESTIMATORS, NO_ARTIFICIALISATION, NOT_ASSESSED
+from learning.difference_words import all_said, shift_shown
+from learning.territory_words import ESTIMATORS, NO_ARTIFICIALISATION, NOT_ASSESSED
 
 Document = Mapping[str, Any]
 
@@ -171,8 +172,8 @@ def _change(one: Mapping[str, Any], classes: Document) -> dict[str, Any]:
         "second": one["second"],
         "assessed": one["status"] == "assessed",
         "why": NOT_ASSESSED.get(one["reason"], one["reason"]),
-        "shift": _shift(one.get("shift")),
-        "differences": [_difference(each) for each in one.get("differences", [])],
+        "shift": shift_shown(one.get("shift")),
+        "differences": all_said(one.get("differences", [])),
         "patches": one["patches"],
         "patches_ha": counted(one["patches_ha"]),
         "never_reviewed": None if one["never_reviewed"] is None else percent(one["never_reviewed"]),
@@ -196,18 +197,6 @@ def _change(one: Mapping[str, Any], classes: Document) -> dict[str, Any]:
         "used": found["used"],
         "alpha": None if found["alpha"] is None else _text(found["alpha"], 2),
     }
-
-
-def _shift(shift: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """How far the two images lie apart; documents of before have none."""
-    if shift is None:
-        return None
-    metres = (shift["east_m"] ** 2 + shift["south_m"] ** 2) ** 0.5
-    return {"metres": _text(metres, 2), "spread": _text(shift["spread_m"], 2), "is_large": shift["is_large"]}
-
-
-def _difference(one: Mapping[str, str]) -> str:
-    return str(DIFFERENCES[one["code"]]) % {"first": one["first"], "second": one["second"]}
 
 
 def _flow_row(name: str, flow: Mapping[str, Any], low: float, high: float) -> dict[str, Any]:

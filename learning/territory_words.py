@@ -49,13 +49,6 @@ NO_ARTIFICIALISATION = {
         "This territory was not counted when the artificialised ground was computed. Computing it again changes that."
     ),
 }
-DIFFERENCES = {
-    "model": _("another model drew each map (%(first)s, %(second)s)"),
-    "network": _("the networks are of different kinds (%(first)s; %(second)s)"),
-    "bands": _("the images have other bands (%(first)s; %(second)s)"),
-    "gsd_m": _("the pixels have other sizes (%(first)s m, %(second)s m)"),
-    "classes": _("the models know other classes (%(first)s; %(second)s)"),
-}
 ESTIMATORS = {
     "olofsson2014": _("places drawn at random within each class of this map (Olofsson et al. 2014)"),
     "stehman2014": _("places drawn at random within the classes of an earlier map (Stehman 2014)"),

@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,29 @@ def map_tiles_left_behind() -> Any:
     yield
     if served := sys.modules.get("annotation.served_tiles"):
         served.forget_all()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rows_are_deleted_where_tables_would_be_truncated() -> Iterator[None]:
+    """After a test that commits: a twentieth of the time."""
+    from django.test import TransactionTestCase
+    from emptied_tables import empty_tables
+
+    def empty(case: TransactionTestCase) -> None:
+        for alias in case._databases_names(include_mirrors=False):
+            empty_tables(alias)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_waits_for_the_disk() -> Iterator[None]:
+    """No test cuts the power. What is written reaches the disk when the system sees fit; the order stays."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session")

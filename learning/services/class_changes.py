@@ -4,14 +4,14 @@ started, and until when they are taken back (docs/adr/0056). The labels themselv
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from annotation.errors import CannotReverse, NotThere
+from annotation.errors import CannotChangeClasses, CannotReverse, NotThere
 from annotation.models import Campaign, ClassChange, Job, Nomenclature, PlaceReport, Validation
-from annotation.services.class_changes import outcome_of, plan_change, preview_change, reverse_change
+from annotation.services.class_changes import no_fault, outcome_of, plan_change, preview_change, reverse_change
 from annotation.services.class_guard import codes_now
 from annotation.services.jobs import enqueue_job
 from annotation.services.nomenclatures import finest_codes
@@ -93,6 +93,17 @@ def start_reversal(*, change: ClassChange, actor: User | None) -> Job:
     return _enqueue(change, actor, reverse=True)
 
 
+@transaction.atomic
+def start_again(*, change: ClassChange, actor: User | None) -> Job:
+    """Queue a change once more whose first try ended without changing anything.
+
+    Raises: CannotChangeClasses (it applies, was taken back, or the classes are others now), JobAlreadyRunning.
+    """
+    if change.state != ClassChange.State.PLANNED or change.campaign.nomenclature_id != change.before_id:
+        raise CannotChangeClasses("The classes have changed since this was planned: look at a new preview.")
+    return _enqueue(change, actor, reverse=False)
+
+
 def _enqueue(change: ClassChange, actor: User | None, *, reverse: bool) -> Job:
     payload = {"change": change.pk, "reverse": reverse, "actor": actor.pk if actor else None}
     return enqueue_job(
@@ -100,11 +111,13 @@ def _enqueue(change: ClassChange, actor: User | None, *, reverse: bool) -> Job:
     )
 
 
-def take_back(*, change: ClassChange, actor: User | None, progress: Any) -> ClassChange:
+def take_back(
+    *, change: ClassChange, actor: User | None, progress: Any, faultpoint: Callable[[str], None] = no_fault
+) -> ClassChange:
     """Take a change back at once, unless a release was made with it. Raises: CannotReverse, Conflict."""
     if change.state == ClassChange.State.APPLIED:
         require_unreleased(change)
-    return reverse_change(change_id=change.pk, actor=actor, progress=progress)
+    return reverse_change(change_id=change.pk, actor=actor, progress=progress, faultpoint=faultpoint)
 
 
 def require_unreleased(change: ClassChange) -> None:

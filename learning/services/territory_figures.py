@@ -13,14 +13,15 @@ from datetime import date, datetime
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry, Polygon
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from pyproj import Geod
 
 from annotation.errors import JobAlreadyRunning
-from annotation.models import Campaign, ImageryLayer, Job, MosaicPiece, SourceFile, Territory, VintagePair
+from annotation.models import Campaign, ImageryLayer, Job, Territory, VintagePair
 from annotation.pictures import outline_of
 from annotation.services.coverage import Seen, coverage_of
+from annotation.services.ground_dates import days_of_layer
 from annotation.services.jobs import enqueue_job
 from annotation.services.pairs import shift_of
 from learning.errors import NoPrediction
@@ -29,7 +30,8 @@ from learning.services.area_figures import area_figures
 from learning.services.artificialisation import artificialisation_figures
 from learning.services.change_figures import ChangeFigures, change_figures
 from learning.services.evaluations import json_safe
-from learning.services.map_pairs import differences_of, maps_of_pair
+from learning.services.map_differences import differences_of
+from learning.services.map_pairs import maps_of_pair
 from learning.services.map_requests import shape_of, territories_on
 from learning.services.predictions import shown_prediction
 
@@ -121,7 +123,8 @@ def _ground(layer: ImageryLayer, territory: Territory) -> dict[str, float]:
 
 
 def _imagery(layer: ImageryLayer, territory: Territory) -> dict[str, Any]:
-    first, last = _days(layer, territory)
+    days = days_of_layer(layer, territory.boundary)
+    first, last = (day.isoformat() if day else None for day in days)
     return {
         "layer": layer.slug,
         "title": layer.title,
@@ -132,24 +135,6 @@ def _imagery(layer: ImageryLayer, territory: Territory) -> dict[str, Any]:
         "first_day": first,
         "last_day": last,
     }
-
-
-def _days(layer: ImageryLayer, territory: Territory) -> tuple[str | None, str | None]:
-    """The first and last day on which ground of the territory was photographed, as far as files say."""
-    found: list[date] = []
-    if layer.dated_by_ground:
-        ground = territory.boundary
-        for rows in (
-            MosaicPiece.objects.filter(layer=layer, footprint__intersects=ground),
-            SourceFile.objects.filter(layer=layer, state="shown", footprint__intersects=ground),
-        ):
-            days = rows.aggregate(first=Min("acquired_on"), last=Max("acquired_on"))
-            found = [day for day in (days["first"], days["last"]) if day is not None]
-            if found:
-                break
-    if not found and layer.acquired_on is not None:
-        found = [layer.acquired_on]
-    return (min(found).isoformat(), max(found).isoformat()) if found else (None, None)
 
 
 def _review(campaign: Campaign, territory: Territory, seen: Seen) -> dict[str, int] | None:

@@ -26,6 +26,7 @@ export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasse
   if (place) place.replaceChildren(...rowsInOrder(map.layers).map((layer) => row(layer, map)));
   const steps = document.getElementById("agreement-steps");
   if (steps) drawAgreementLegend(steps);
+  tellDifferences(offer);
   wireCompare(map);
   followAddress(map, refresh);
   wireLink(map);
@@ -100,6 +101,15 @@ function showLegends(map: PublicMap): void {
   reveal("change-legend", seen.has("change"));
   const others = seen.has("entropy") || seen.has("agreement");
   reveal("class-legend", !others || [...seen].some((kind) => OF_CLASSES.has(kind)));
+}
+
+/** Says, wherever two vintages' maps are compared, what else than the ground they do not share. */
+export function tellDifferences(offer: MapOffer): void {
+  const differences = offer.change?.differences ?? [];
+  for (const box of document.querySelectorAll<HTMLElement>("[data-what-differs]")) {
+    box.hidden = !differences.length;
+    box.querySelector("ul")?.replaceChildren(...differences.map(({ says }) => element("li", says)));
+  }
 }
 
 /** Colours of agreement, the highest first. */

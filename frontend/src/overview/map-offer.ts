@@ -24,11 +24,16 @@ export interface OfferedMap extends Tiles {
   readonly model: string;
 }
 
+/** What two maps do not share beside the ground, in the reader's language. */
+export interface Difference {
+  readonly says: string;
+}
+
 export interface MapOffer {
   /** The campaign's own comes first. */
   readonly imagery: readonly OfferedImagery[];
   readonly maps: readonly OfferedMap[];
-  readonly change: (Tiles & { readonly from: number; readonly to: number }) | null;
+  readonly change: (Tiles & { readonly from: number; readonly to: number; readonly differences?: readonly Difference[] }) | null;
   /** The model's map as polygons; null where none are made yet. */
   readonly polygons: (Tiles & { readonly polygons: number }) | null;
   /** Null on pages of what is fixed, such as a release. */
