@@ -34,6 +34,7 @@ GROUPS = (
     layout.MODELS_DIR,
     layout.MAPS_DIR,
     layout.CHANGE_DIR,
+    layout.GROUND_DIR,
     layout.STAC_DIR,
 )
 

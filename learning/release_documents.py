@@ -25,7 +25,10 @@ from learning.views import files_in_place
 
 PUBLISHER = "Solcommun"
 LARGEST_CARD = 200_000
-LICENSED = (layout.ANNOTATIONS_DIR, layout.DATASET_DIR, layout.MODELS_DIR, layout.MAPS_DIR, layout.CHANGE_DIR)
+LICENSED = (
+    layout.ANNOTATIONS_DIR, layout.DATASET_DIR, layout.MODELS_DIR, layout.MAPS_DIR, layout.CHANGE_DIR,
+    layout.GROUND_DIR,
+)  # fmt: skip
 
 
 class ModelCardView(TemplateView):

@@ -39,6 +39,14 @@ NOT_ASSESSED = {
         "sample of places, and people say what they see at both dates."
     ),
 }
+#: Why a release holds no polygons of artificialised ground.
+NO_GROUND_RELEASED = {
+    "licence": _(
+        "Its polygons are not in this release: the source of usage %(about)s is not under a licence that it may carry."
+    ),
+    "not_computed": _("Its polygons are not in this release: they had not been computed when it was begun."),
+    "made_again": _("Its polygons are not in this release: they were being computed when it was begun."),
+}
 NO_ARTIFICIALISATION = {
     "no_map": NOT_ASSESSED["no_map"],
     "not_computed": _(

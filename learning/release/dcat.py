@@ -42,6 +42,7 @@ GROUPS = {
     "dataset": {"fr": "Jeu de données d'apprentissage", "en": "Deep-learning dataset"},
     "models": {"fr": "Modèle entraîné", "en": "Trained model"},
     "maps": {"fr": "Cartes de prédiction", "en": "Prediction maps"},
+    "artificialisation": {"fr": "Sol artificialisé", "en": "Artificialised ground"},
     "change": {"fr": "Changement depuis une imagerie plus ancienne", "en": "Change since earlier imagery"},
 }
 _COLLECTION = {group: group for group in GROUPS} | {"maps": "predictions"}

@@ -10,6 +10,7 @@ from learning.release import layout
 from learning.release.change_files import change_json
 from learning.release.contents import MapRecord, ReleaseContents
 from learning.release.dataset import DatasetSummary
+from learning.release.ground_files import ground_json
 from learning.release.ground_words import ground_lines
 from learning.release.licences import OTHER, hub_licences, licence_href, licence_link, licence_name
 from learning.release.map_grid import TILE_KM
@@ -165,6 +166,7 @@ def release_json(
             "pixels_by_class": dataset.class_px,
         },
         **({"change": change_json(contents)} if contents.change else {}),
+        **({"artificialisation": ground_json(contents)} if contents.ground else {}),
         **({} if contents.changes is None else {"changes": to_json(contents.changes)}),
         "left_out": {
             "annotations_by_licence": dict(contents.left_out.by_licence),

@@ -18,7 +18,7 @@ from learning.release.errors import UnusableArtefact
 from learning.release.rasters import cog_fault, tiff_fault
 from learning.release.weights import read_weights_header
 
-_GEOPARQUET_FOLDERS = (f"{layout.MAP_VECTORS_DIR}/", f"{layout.CHANGE_DIR}/")
+_GEOPARQUET_FOLDERS = (f"{layout.MAP_VECTORS_DIR}/", f"{layout.CHANGE_DIR}/", f"{layout.GROUND_DIR}/")
 _GPKG_APPLICATION_ID = 0x47504B47  # "GPKG"
 _GEOMETRY_TYPES = {
     "Point",

@@ -51,6 +51,19 @@ class FrozenMap:
 
 
 @dataclass(frozen=True, slots=True)
+class FrozenGround:
+    """Polygons of artificialised ground: SHA-256 by the name under which they are kept, their figures, and the sources
+    of usage to name; or the reason for which they are not published, and the source that it is about.
+    """
+
+    digests: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, object] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    reason: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Frozen:
     """All inputs of a release but its labels.
 
@@ -81,4 +94,5 @@ class Frozen:
     notes: Mapping[str, str] = field(default_factory=dict)
     changes: ReleaseChanges | None = None
     change: tuple[ChangeStatistics, ...] = ()  # since earlier layers, of closed samples
+    ground: FrozenGround | None = None  # None: nothing is known of usage
     credited: int = 0  # names in CREDITS.md; the names are rows that go with the accounts

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,21 @@ class ChangeStatistics:
     figures: Mapping[str, object]
     places: tuple[ChangePlace, ...] = ()
     unit_px: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ArtificialisedGround:
+    """Polygons of artificialised ground: files already written, or why they are not published.
+
+    Args:
+        figures: JSON-able, see `learning.services.released_ground`; empty where they are not published.
+        reason: "", or one of "not_computed", "licence", "made_again". about: the source of usage that it is about.
+        parquet, gpkg, rule: the files; None where they are not published.
+    """
+
+    figures: Mapping[str, object]
+    reason: str = ""
+    about: str = ""
+    parquet: Path | None = None
+    gpkg: Path | None = None
+    rule: Path | None = None

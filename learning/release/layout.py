@@ -42,10 +42,15 @@ ACCURACY = "maps/accuracy.json"
 PLACES = "maps/statistics/places.parquet"
 
 CHANGE_DIR = "change"
+GROUND_DIR = "artificialisation"
+GROUND_PARQUET = "artificialisation/artificialisation.parquet"
+GROUND_GPKG = "artificialisation/artificialisation.gpkg"
+GROUND_RULE = "artificialisation/rule.json"
+GROUND_FIGURES = "artificialisation/figures.json"
 
 CATALOG = "catalog.json"
 STAC_DIR = "stac"
-COLLECTIONS = ("imagery", "annotations", "dataset", "models", "predictions", "change")
+COLLECTIONS = ("imagery", "annotations", "dataset", "models", "predictions", "change", "artificialisation")
 
 SPLIT_OF_ROLE = {"pool": "train", "holdout": "test"}
 SUBSETS = ("train", "val", "test")

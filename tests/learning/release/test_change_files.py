@@ -9,35 +9,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import shapely
+from ground_rows import ASSESSED, OPEN, PLACES
 
 from learning.release.bundle import stage_release
 from learning.release.change_files import change_places_table
 from learning.release.contents import ReleaseContents
 from learning.release.formats import geoparquet_problems
-from learning.release.ground import ChangePlace, ChangeStatistics
 from learning.release.manifest import verify
 from learning.release.sample_places import places_bytes
-
-PLACES = (
-    ChangePlace(1, "gain", 10, 20, 0.25, "grass", "built", "grass", "built", date(2019, 7, 1), date(2022, 7, 1)),
-    ChangePlace(2, "stable_out", 0, 4, 0.5, "grass", "", "", "", None, None),
-)
-FIRST, SECOND = ({"layer": f"gers-{year}", "title": f"Gers {year}", "vintage": year} for year in (2016, 2019))
-ASSESSED = ChangeStatistics(
-    first="gers-2016",
-    figures={"first": FIRST, "second": SECOND, "status": "assessed", "reason": "", "n": [[1]]},
-    places=PLACES,
-    unit_px=4,
-)
-OPEN = ChangeStatistics(
-    first="gers-2013",
-    figures={
-        "first": {**FIRST, "layer": "gers-2013", "title": "Gers 2013", "vintage": 2013},
-        "second": SECOND,
-        "status": "not assessed",
-        "reason": "sample_open",
-    },
-)
 
 
 def test_places_tell_both_dates_and_lie_where_their_pixels_do(tmp_path: Path) -> None:
