@@ -10,6 +10,7 @@ from learning.api import (
     map_views,
     report_views,
     retraining_views,
+    sample_plan_views,
     sample_views,
     territory_views,
     validation_views,
@@ -24,6 +25,7 @@ urlpatterns = [
     path("tiles/<int:tile_id>/validations/", validation_views.VerdictsView.as_view(), name="api-validations"),
     path("samples/<int:sample_id>/", sample_views.SampleView.as_view(), name="api-sample"),
     path("samples/<int:sample_id>/places/", area_views.SamplePlacesView.as_view(), name="api-sample-places"),
+    path("campaigns/<slug:slug>/sample-plan/", sample_plan_views.SamplePlanView.as_view(), name="api-sample-plan"),
     path("campaigns/<slug:slug>/areas/", area_views.AreasView.as_view(), name="api-areas"),
     path("samples/<int:sample_id>/next/", sample_views.NextUnitsView.as_view(), name="api-sample-next"),
     path(

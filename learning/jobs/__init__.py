@@ -14,4 +14,5 @@ MODULES = [
     "learning.jobs.releases",
     "learning.jobs.deposits",
     "learning.jobs.map_areas",
+    "learning.jobs.samples",
 ]

@@ -7,7 +7,7 @@ from learning.models.map_areas import MapArea, MapAtPlaces
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
 from learning.models.release_policies import ReleasePolicy
-from learning.models.releases import Release, ReleasedCredit, ReleasedLabel
+from learning.models.releases import Release, ReleasedCredit, ReleasedLabel, ReleasedPatch
 from learning.models.rounds import AcquisitionRound
 from learning.models.samples import ReferenceSample, SampleAnswer, SampleUnit
 from learning.models.territory_figures import TerritoryFigures
@@ -38,6 +38,7 @@ __all__ = [
     "ReleasePolicy",
     "ReleasedCredit",
     "ReleasedLabel",
+    "ReleasedPatch",
     "RetrainingPolicy",
     "SampleAnswer",
     "SampleUnit",

@@ -368,6 +368,7 @@ SPECTACULAR_SETTINGS = {
         "ReviewVerdictEnum": "annotation.models.Review.Verdict",
         "ValidationVerdictEnum": "annotation.models.Validation.Verdict",
         "ChangeVerdictEnum": "annotation.models.ChangeVerdict",
+        "ExpectationSourceEnum": ["counted", "earlier_sample", "holdout", "assumed", "given"],
     },
 }
 
