@@ -25,8 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What is there once all tests are known stays: Python need not look through it again and again for garbage, nor
-    wait, as it does, until there is a quarter as much again. It looks every fifty thousand new objects: looking every
-    seven hundred took two fifths of the time of migrations."""
+    wait, as it does, until there is a quarter as much again."""
     gc.collect()
     gc.freeze()
     gc.collect()
