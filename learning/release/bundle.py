@@ -21,6 +21,7 @@ from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFau
 from learning.release.manifest import verify, write_manifest
 from learning.release.map_vectors import VectorArtefact, write_vectors
 from learning.release.maps import write_maps
+from learning.release.patch_files import write_patches
 from learning.release.rasters import MapArtefact
 from learning.release.rules import check_contents
 from learning.release.sample_places import places_table, write_places
@@ -34,6 +35,7 @@ STAGE_POINTS = (
     "release:annotations.gpkg",
     "release:annotations.geojson",
     "release:history.parquet",
+    "release:patches",
     "release:dataset",
     "release:model",
     "release:map-pieces",
@@ -121,6 +123,11 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
     reach("release:annotations.geojson")
     vectors.write_history(root, contents.history, rules=rules, crs=layer.crs)
     reach("release:history.parquet")
+    write_patches(
+        root, contents.patches, nomenclature=contents.nomenclature, crs=layer.crs, published_on=contents.published_on,
+        account_names=contents.account_names,
+    )  # fmt: skip
+    reach("release:patches")
     tiles = dataset.write_dataset(
         root, contents.tiles, campaign=contents.campaign, layer=layer, nomenclature=contents.nomenclature
     )

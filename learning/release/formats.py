@@ -36,7 +36,9 @@ def format_problems(root: Path, path: str) -> Iterator[str]:
     suffix = file.suffix
     if suffix in (".json", ".jsonld"):
         yield from _json_problems(file)
-    elif path == layout.ANNOTATIONS_PARQUET or (path.startswith(layout.MAP_VECTORS_DIR) and suffix == ".parquet"):
+    elif path in (layout.ANNOTATIONS_PARQUET, layout.PATCHES_PARQUET) or (
+        path.startswith(layout.MAP_VECTORS_DIR) and suffix == ".parquet"
+    ):
         yield from geoparquet_problems(file)
     elif suffix == ".parquet":
         yield from _parquet_problems(file)

@@ -22,6 +22,11 @@ ANNOTATIONS_HISTORY = "annotations/history.parquet"
 ANNOTATIONS_GEOJSON = "annotations/annotations.geojson"
 ANNOTATIONS_LAYER = "annotations"
 
+PATCHES_DIR = "patches"
+PATCHES_PARQUET = "patches/patches.parquet"
+PATCHES_GPKG = "patches/patches.gpkg"
+PATCHES_LAYER = "patches"
+
 DATASET_DIR = "dataset"
 TILES_PARQUET = "dataset/tiles.parquet"
 CLASSES_CSV = "dataset/classes.csv"

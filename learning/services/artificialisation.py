@@ -27,7 +27,7 @@ from learning.services.predictions import shown_prediction
 from learning.services.usage_inputs import usage_inputs
 
 M2_PER_HA = 10_000
-SEALED = ("CS1.1.1.1", "CS1.1.1.2")
+SEALED = ("CS1.1.1.1", "CS1.1.1.2", "CS1.1.1")  # each of the two, and ground of either
 
 #: [cover, usage, state, criterion, pixels]; codes are empty where nothing is known, usage may be NOT_EXTRACTION.
 Counts = Sequence[Sequence[str | int]]

@@ -75,21 +75,19 @@ def _network(prediction: Prediction) -> str:
 
 
 def _normalisation(prediction: Prediction) -> str:
-    return _scaling(prediction.model.path, prediction.model.sha256)
+    try:
+        return _scaling(prediction.model.path, prediction.model.sha256)
+    except (OSError, UnusableArtefact, KeyError, TypeError, ValueError):
+        return ""  # the file is away, or does not say it
 
 
 @lru_cache(maxsize=256)
 def _scaling(path: Path, _sha256: str) -> str:
-    """Of a model file, "R 104.2±31.0, …"; "" where the file is away or does not say it."""
-    try:
-        card = json.loads(read_weights_header(path).metadata["solcommun"])
-        bands, scaling = card["spec"]["bands"], card["normalisation"]
-        return ", ".join(
-            f"{band} {mean:.1f}±{std:.1f}"
-            for band, mean, std in zip(bands, scaling["mean"], scaling["std"], strict=True)
-        )
-    except (OSError, UnusableArtefact, KeyError, TypeError, ValueError):
-        return ""
+    """Of a model file, as in "R 104.2±31.0, …"; what could not be read is read again the next time."""
+    card = json.loads(read_weights_header(path).metadata["solcommun"])
+    bands, scaling = card["spec"]["bands"], card["normalisation"]
+    by_band = zip(bands, scaling["mean"], scaling["std"], strict=True)
+    return ", ".join(f"{band} {mean:.1f}±{std:.1f}" for band, mean, std in by_band)
 
 
 def _nomenclature(prediction: Prediction) -> str:

@@ -40,6 +40,7 @@ from learning.services.annotation_history import released_history
 from learning.services.labels import label_raster
 from learning.services.release_credits import credits_to_write
 from learning.services.release_freeze import frozen_inputs
+from learning.services.released_patches import names_behind_patches, patch_records
 
 Role = Literal["pool", "holdout"]
 
@@ -96,11 +97,12 @@ def release_contents(release: Release) -> ReleaseContents:
         model=model,
         maps=map_record(frozen.map, frozen) if frozen.map else None,
         previous=frozen.previous,
-        account_names=account_names([*labels, *history]),
+        account_names=account_names([*labels, *history]) | names_behind_patches(release),
         left_out=frozen.left_out,
         notes=frozen.notes,
         changes=frozen.changes,
         credits=credits_to_write(release, frozen),
+        patches=patch_records(release),
     )
 
 

@@ -33,6 +33,7 @@ from learning.services.provenance import code_commit, software_version, writer_v
 from learning.services.release_changes import changes_since_previous, last_standing
 from learning.services.release_credits import freeze_credits
 from learning.services.release_model import model_record
+from learning.services.released_patches import freeze_patches
 from learning.services.statistics_export import map_statistics
 
 DESCRIPTION = {
@@ -86,6 +87,7 @@ def freeze_release(*, release: Release, no_polygons: str = "", faultpoint: Calla
     if release.is_frozen:
         return release
     labels, left_out = freeze_labels(release=release)
+    left_out = replace(left_out, patches=freeze_patches(release=release, licence=settings.CONTRIBUTION_LICENCE))
     if not labels:
         raise NothingToPublish(
             f"{release.campaign.slug} has no accepted label that a release under {settings.CONTRIBUTION_LICENCE} may "

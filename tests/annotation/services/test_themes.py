@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 import scenes
+from theme_rows import ORCHARD, VINE, theme_file
 
 from annotation.errors import NomenclatureChanged, NotANomenclature, NotThere, UnknownClass
 from annotation.models import AnnotationRevision, Nomenclature
@@ -18,25 +18,6 @@ from annotation.services.queue import claim_next_tile
 from learning.services.release_freeze import nomenclature_info
 
 pytestmark = pytest.mark.django_db
-TEXT = {"fr": "é", "en": "e"}
-VINE, ORCHARD = "CS2.1.3/vine", "CS2.1.3/orchard"
-
-
-def theme_file(folder: Path, **change: Any) -> Path:
-    classes = [
-        {
-            "code": code, "parent": "CS2.1.3", "name": TEXT, "definition": TEXT, "colour": "#AA5500",
-            "selectable": True, "raster_value": None,
-        }
-        for code in (VINE, ORCHARD)
-    ]  # fmt: skip
-    theme = {
-        "code": "vines_34", "version": "1", "extends": {"code": "ocsge_cover", "version": "2.0"}, "title": TEXT,
-        "source": "test", "classes": classes, "still_selectable": ["CS2.1.3"], **change,
-    }  # fmt: skip
-    path = folder / "theme.json"
-    path.write_text(json.dumps(theme))
-    return path
 
 
 def test_a_theme_is_a_nomenclature_that_names_the_one_it_refines_and_leaves_it_as_it_was(tmp_path: Path) -> None:

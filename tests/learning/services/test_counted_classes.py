@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 import scenes
 
-from annotation.models import NomenclatureClass
+from annotation.models import Nomenclature, NomenclatureClass
 from annotation.services.nomenclatures import DATA_FOLDER, load_mapping_file
-from learning.services.counted_classes import counted_classes
+from learning.core.artificialisation import (
+    ARTIFICIALISED,
+    NOT_ARTIFICIALISED,
+    UNDECIDED,
+    shipped_artificialisation_rule,
+)
+from learning.services.counted_classes import counted_classes, covers_of_codes
 
 pytestmark = pytest.mark.django_db
 
@@ -43,3 +49,41 @@ def test_classes_of_another_nomenclature_are_what_all_covers_are_that_stand_for_
     assert found["batiment"] is True and found["zone_impermeable"] is True
     assert found["zone_permeable"] is None, "pervious ground may be a quarry"
     assert found["sol_nu"] is False
+
+
+def test_maps_places_and_change_take_each_class_for_the_same_cover() -> None:
+    rule = shipped_artificialisation_rule()
+    scenes.nomenclature()
+    for code in ("flair_19", "cosia_15", "ocsge_cover"):
+        campaign = scenes.campaign(f"all-{code.replace('_', '-')}", nomenclature=scenes.nomenclature(code))
+        if code != "ocsge_cover":
+            load_mapping_file(path=DATA_FOLDER / "mappings" / f"{code}__ocsge_cover.json")
+        NomenclatureClass.objects.filter(nomenclature=campaign.nomenclature).update(selectable=True)
+        counted = counted_classes(campaign)
+        codes = list(counted)
+        covers = covers_of_codes(campaign.nomenclature, codes, rule)
+        # Without any usage: what a map's raster and the places of a sample of areas are judged by
+        by_value = {ARTIFICIALISED: True, NOT_ARTIFICIALISED: False, UNDECIDED: None}
+        states = rule.states(covers)[1:, 0].tolist()
+        assert counted == {one: by_value[state] for one, state in zip(codes, states, strict=True)}, code
+
+
+def test_a_clearing_is_woods_by_its_mapping_and_not_undecided() -> None:
+    scenes.nomenclature()
+    campaign = scenes.campaign(nomenclature=scenes.nomenclature("flair_19"))
+    load_mapping_file(path=DATA_FOLDER / "mappings" / "flair_19__ocsge_cover.json")
+    found = counted_classes(campaign)
+    assert found["clear_cut"] is False, "of the three kinds of stand none is artificialised"
+    assert found["swimming_pool"] is None, "it has no cover of its own"
+
+
+def test_local_classes_of_a_theme_are_what_the_national_ones_above_them_are() -> None:
+    campaign = scenes.campaign()
+    nomenclature = campaign.nomenclature
+    Nomenclature.objects.filter(pk=nomenclature.pk).update(code="a-theme")
+    nomenclature.refresh_from_db()
+    NomenclatureClass.objects.create(
+        nomenclature=nomenclature, code="slate-roofs", parent_code="CS1.1.1.1", colour="#000000", position=99
+    )
+    found = counted_classes(campaign)
+    assert (found["slate-roofs"], found["CS1.1.1.1"], found["CS1.2.2"], found["CS2.2.1"]) == (True, True, False, None)
