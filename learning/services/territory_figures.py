@@ -6,7 +6,7 @@ document a campaign together and keeps it; the document names everything by code
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime
@@ -23,7 +23,7 @@ from annotation.pictures import outline_of
 from annotation.services.coverage import Seen, coverage_of
 from annotation.services.ground_dates import days_of_layer
 from annotation.services.jobs import enqueue_job
-from annotation.services.pairs import shift_of
+from annotation.services.pairs import is_stale, shift_of
 from learning.errors import NoPrediction
 from learning.models import TerritoryFigures
 from learning.services.area_figures import area_figures
@@ -101,9 +101,24 @@ def keep_figures(*, campaign: Campaign, territory: Territory, document: Document
 
 
 def kept_figures(territory: Territory) -> list[TerritoryFigures]:
-    """What is kept of a territory, the newest imagery first. One question to the database."""
-    rows = TerritoryFigures.objects.filter(territory=territory).select_related("campaign__layer", "territory")
+    """What is kept of a territory, the newest imagery first, with the shifts of images as they are now. Two questions
+    to the database.
+    """
+    rows = list(TerritoryFigures.objects.filter(territory=territory).select_related("campaign__layer", "territory"))
+    _tell_shifts_of_now(rows)
     return sorted(rows, key=lambda row: (-row.campaign.layer.vintage, -row.campaign_id))
+
+
+def _tell_shifts_of_now(rows: Iterable[TerritoryFigures]) -> None:
+    """A layer may have been replaced since the figures were put together: no shift of other pixels is told of."""
+    changes = [one for row in rows for one in row.document["changes"] if "pair" in one]
+    wanted = {one["pair"] for one in changes}
+    pairs = VintagePair.objects.filter(pk__in=wanted).select_related("first", "second").in_bulk() if wanted else {}
+    for one in changes:
+        pair = pairs.get(one["pair"])
+        shift = shift_of(pair) if pair else None
+        one["shift"] = asdict(shift) if shift else None
+        one["shift_is_stale"] = pair is not None and is_stale(pair)
 
 
 def area_ha(boundary: GEOSGeometry) -> float:
@@ -169,6 +184,7 @@ def _pairs(layer: ImageryLayer, territory: Territory) -> QuerySet[VintagePair]:
 def change_told(figures: ChangeFigures) -> dict[str, Any]:
     """Change since an earlier vintage, in types of JSON."""
     return {
+        "pair": figures.pair.pk,
         "first": _dated(figures.pair.first),
         "second": _dated(figures.pair.second),
         "status": figures.status,
