@@ -130,9 +130,16 @@ class ChangeFigures:
     outside_ha: float | None
 
 
-def change_figures(*, pair: VintagePair, territory: Territory | None = None) -> ChangeFigures:
-    """What the newest closed sample of a pair says of change, or why there is nothing to say."""
+def change_figures(
+    *, pair: VintagePair, territory: Territory | None = None, campaign: Campaign | None = None
+) -> ChangeFigures:
+    """What the newest closed sample of a pair says of change, or why there is nothing to say.
+
+    Args: campaign: only samples that it drew count.
+    """
     samples = ReferenceSample.objects.filter(pair=pair).select_related("campaign__layer", "pair__first", "pair__second")
+    if campaign is not None:
+        samples = samples.filter(campaign=campaign)
     sample = samples.filter(closed_at__isnull=False).order_by("-closed_at").first()
     places: list[Resolved] = resolve(sample) if sample else []
     inside = _within(sample, territory) if sample else set()
