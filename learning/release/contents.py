@@ -349,6 +349,7 @@ class MapRecord:
     renumbered: Mapping[int, int] | None = None
     polygons: MapPolygons | None = None
     no_polygons: str = "no polygons were made of this map"
+    scores: HoldoutScores | None = None  # where the release does not hold the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,6 +436,7 @@ class ReleaseContents:
     patches: tuple[PatchRecord, ...] = ()  # by patch_id
     publisher: str = "Solcommun"
     history: Iterable[pa.RecordBatch] = ()
+    coarsened: NomenclatureInfo | None = None  # the theme whose classes `nomenclature`, a national tree, has
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 
     @property

@@ -79,4 +79,5 @@ class Frozen:
     previous: PreviousRelease | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     changes: ReleaseChanges | None = None
+    coarsened: NomenclatureInfo | None = None  # the theme whose classes `nomenclature`, a national tree, has
     credited: int = 0  # names in CREDITS.md; the names are rows that go with the accounts
