@@ -20,6 +20,7 @@ from learning.difference_words import all_said, shift_shown
 from learning.territory_words import ESTIMATORS, NO_ARTIFICIALISATION, NOT_ASSESSED
 
 Document = Mapping[str, Any]
+MINUS = "\N{MINUS SIGN}"  # a hyphen may end a line, and is read out as none
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def artificialisation_shown(document: Document) -> dict[str, Any]:
         "without_usage_percent": percent(rests["without_usage_ha"] / mapped) if mapped else "",
         "sealed": counted(rests["sealed_ha"]),
         "is_current": rests["is_current"],
+        "before": _before_thresholds(rests.get("before_thresholds")),
         "criteria": [
             {
                 "code": one["criterion"],
@@ -161,6 +163,23 @@ def artificialisation_shown(document: Document) -> dict[str, Any]:
     return shown
 
 
+def _before_thresholds(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What cover and usage count before any threshold, which places can tell; documents of before have none.
+
+    A figure, or where usage that decides is not known two bounds, each with its own interval.
+    """
+    if found is None:
+        return None
+    low, high = found["lower_ha"], found["upper_ha"]
+    shown: dict[str, Any] = {"is_figure": low == high, "low": counted(low), "high": counted(high), "least": None}
+    if found["lower_estimate_ha"] and found["upper_estimate_ha"]:
+        shown |= {
+            "least": estimated(*found["lower_estimate_ha"]), "most": estimated(*found["upper_estimate_ha"]),
+            "one": found["lower_estimate_ha"] == found["upper_estimate_ha"], "places": found["places"],
+        }  # fmt: skip
+    return shown
+
+
 def changes_shown(document: Document) -> list[dict[str, Any]]:
     """The section on change: one part a pair of dates."""
     return [_change(one, document["classes"]) for one in document["changes"]]
@@ -172,7 +191,9 @@ def _change(one: Mapping[str, Any], classes: Document) -> dict[str, Any]:
         "second": one["second"],
         "assessed": one["status"] == "assessed",
         "why": NOT_ASSESSED.get(one["reason"], one["reason"]),
+        "pair": one.get("pair"),
         "shift": shift_shown(one.get("shift")),
+        "shift_is_stale": one.get("shift_is_stale", False),
         "differences": all_said(one.get("differences", [])),
         "patches": one["patches"],
         "patches_ha": counted(one["patches_ha"]),
@@ -285,7 +306,8 @@ def review_shown(document: Document) -> dict[str, Any] | None:
 
 def _text(value: float, decimals: int) -> str:
     # Rounded here: `number_format` cuts off what does not fit.
-    return str(number_format(Decimal(f"{value:.{decimals}f}"), decimals, force_grouping=True))
+    shown = str(number_format(Decimal(f"{abs(value):.{decimals}f}"), decimals, force_grouping=True))
+    return f"{MINUS}{shown}" if value < 0 else shown
 
 
 def _scaled(value: float, top: float) -> int:

@@ -36,6 +36,8 @@ from learning.services.provenance import code_commit, software_version, writer_v
 from learning.services.release_changes import changes_since_previous, last_standing
 from learning.services.release_credits import freeze_credits
 from learning.services.release_model import model_record
+from learning.services.released_change import released_change
+from learning.services.released_ground import released_ground
 from learning.services.released_patches import freeze_patches
 from learning.services.statistics_export import map_statistics
 
@@ -205,6 +207,8 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
     kept_map = frozen_map(model, no_polygons=no_polygons) if model else None
     if national and kept_map:
         kept_map = replace(kept_map, polygons=None, no_polygons=NO_POLYGONS, statistics=NO_AREAS)
+    # What is said of change and of usage is said by the theme's own classes, too.
+    ground = released_ground(model, licence=settings.CONTRIBUTION_LICENCE) if model and not national else None
     return Frozen(
         title={"fr": release.title, "en": release.title},
         description={
@@ -213,7 +217,7 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
         },
         published_on=release.created_at,
         licence=settings.CONTRIBUTION_LICENCE,
-        attribution="; ".join([layer.attribution, CONTRIBUTORS, *weights]),
+        attribution="; ".join([layer.attribution, CONTRIBUTORS, *weights, *(ground.sources if ground else ())]),
         campaign=campaign_info(campaign),
         block_tiles=campaign.holdout.block_tiles,
         layer=layer_info(campaign),
@@ -234,6 +238,8 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
         changes=changes_since_previous(
             campaign=campaign, labels=kept, model=model, before=before, national=national is not None
         ),
+        change=() if national else released_change(campaign, licence=settings.CONTRIBUTION_LICENCE),
+        ground=ground,
         credited=freeze_credits(release=release, labels=kept),
     )
 

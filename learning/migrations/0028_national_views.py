@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('learning', '0026_released_patches'),
+        ('learning', '0027_map_comparisons'),
     ]
 
     operations = [
