@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from e2e.studio import new_person, sign_in
+from e2e.test_accessibility import LOOKS, check_folded_and_unfolded
 from e2e.test_change import make_world as two_dates
 from map_rows import drawn_map
 
@@ -104,3 +105,11 @@ def test_disagreement_is_a_layer_with_its_own_legend(world: Any, open_page: Any)
     assert "both maps are sure" in legend and "Disagreement is not change" in legend
     page.click("#disagreement-legend summary")
     assert "another model drew each map" in page.inner_text("#disagreement-legend")
+
+
+@pytest.mark.parametrize("look", sorted(LOOKS))
+def test_nothing_is_wider_than_the_screen_and_axe_finds_nothing(world: Any, open_page: Any, look: str) -> None:
+    page = open_pair(open_page, world, maintainer(world), **LOOKS[look])
+    check_folded_and_unfolded(page)
+    page.goto("/pairs/")
+    check_folded_and_unfolded(page)
