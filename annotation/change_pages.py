@@ -90,6 +90,7 @@ class PatchListView(TemplateView):
                     "reviewer": reviewer_of(patch),
                     "wrong": classes.get(patch.wrong_code),
                     "right": classes.get(patch.right_code),
+                    "more": len(patch.released_in) - 1,
                 }
                 for patch in patches
             ],

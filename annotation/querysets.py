@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Now
 
 if TYPE_CHECKING:
@@ -273,6 +274,16 @@ class PatchQuerySet(models.QuerySet["Patch"]):
     def standing(self) -> PatchQuerySet:
         """Those that still hold: what the next release carries."""
         return self.filter(withdrawn_at__isnull=True)
+
+    def with_releases(self) -> PatchQuerySet:
+        """Each with `released_in`: names of the published releases that hold it, the first one first."""
+        published = Q(releases__release__state="published")
+        return self.annotate(
+            released_in=ArrayAgg(
+                "releases__release__folder", filter=published, order_by="releases__release__published_at",
+                default=Value([]),
+            )
+        )  # fmt: skip
 
 
 class JobQuerySet(models.QuerySet["Job"]):

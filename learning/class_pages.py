@@ -16,7 +16,16 @@ from annotation.errors import NotThere, UserError
 from annotation.models import Annotation, Campaign, ClassChange, Job
 from annotation.page_errors import refusal_in_words
 from annotation.views import in_words
-from learning.services.class_changes import KIND, change_of, preview, require_unreleased, start_change, start_reversal
+from learning.class_progress import told_of
+from learning.services.class_changes import (
+    KIND,
+    change_of,
+    preview,
+    require_unreleased,
+    start_again,
+    start_change,
+    start_reversal,
+)
 from learning.trust_pages import MaintainedView
 
 CHILDREN = range(1, 6)
@@ -101,13 +110,11 @@ class ClassChangeView(MaintainedView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Its report once there is one."""
         change = _change_or_404(self.campaign, self.kwargs["number"])
-        job = Job.objects.filter(kind=KIND, payload__change=change.pk).order_by("-created_at").first()
         return super().get_context_data(
             campaign=self.campaign,
             change=change,
             steps=[_step_in_words(step) for step in change.plan],
-            job=job if job is not None and not job.is_finished else None,
-            failed=job.error if job is not None and job.state == Job.State.FAILED else "",
+            told=told_of(change),
             may_reverse=_may_reverse(change),
             report=_told(change.report),
             reversal=_told(change.reversal),
@@ -115,14 +122,17 @@ class ClassChangeView(MaintainedView):
         )
 
     def post(self, request: HttpRequest, *, slug: str, number: int) -> HttpResponse:
-        """Take it back."""
-        change = _change_or_404(self.campaign, number)
+        """Take it back; or, where its first try ended early, start it again."""
+        change, again = _change_or_404(self.campaign, number), "again" in request.POST
         try:
-            start_reversal(change=change, actor=self.person)
+            if again:
+                start_again(change=change, actor=self.person)
+            else:
+                start_reversal(change=change, actor=self.person)
         except UserError as error:
             context = self.get_context_data(refusal=_refusal(error))
             return self.render_to_response(context, status=error.status)
-        messages.success(request, _("The change is being taken back."))
+        messages.success(request, _("The change is started again.") if again else _("The change is being taken back."))
         return redirect("class-change", slug=slug, number=number)
 
 

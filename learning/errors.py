@@ -183,6 +183,13 @@ class InvalidSample(LearningError):
     code: ClassVar[str] = "invalid_sample"
 
 
+class InvalidPlan(LearningUserError):
+    """No sample can be drawn, or none tells what is wished for."""
+
+    code: ClassVar[str] = "invalid_plan"
+    status = 422
+
+
 class NoSuchPlace(LearningUserError):
     """The place of a sample is not there, or not for this person."""
 

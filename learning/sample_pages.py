@@ -13,15 +13,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
 
-from annotation.errors import UserError
-from annotation.models import Campaign
+from annotation.errors import NotThere, UserError
+from annotation.models import Campaign, VintagePair
 from annotation.page_errors import refusal_in_words
+from annotation.services.pairs import shift_of
 from annotation.services.people import role_in
 from annotation.views import WorkspaceView
+from learning.core.change_area import Interval
+from learning.difference_words import differences_told, shift_shown
 from learning.errors import NoSuchPlace
 from learning.models import ReferenceSample
+from learning.sample_plan_form import asked_pair
+from learning.sample_plan_shown import plan_context, refused
+from learning.sample_seen import seen_by_readers
 from learning.services.change_figures import change_figures
+from learning.services.sample_jobs import start_sample_draw, start_strata_count
 from learning.services.samples import agreement, close_sample, disputed_for, open_for, resolve, sample_for
+from learning.territory_shown import Shown, estimated
 
 FLOWS = (
     gettext_lazy("artificialised since (flow)"),
@@ -51,21 +59,34 @@ class SamplesView(LoginRequiredMixin, TemplateView):
         """Each sample with how far it is, newest first."""
         campaign, user = self._campaign(), cast(User, self.request.user)
         samples = campaign.reference_samples.select_related("pair__first", "pair__second", "campaign__layer")
+        maintains = role_in(campaign=campaign, user=user) == "maintainer"
+        if maintains and "plan" not in kwargs:
+            kwargs["plan"] = plan_context(campaign, pair=self._pair(campaign))
         return super().get_context_data(
             campaign=campaign,
             rows=[_row(sample, user) for sample in samples],
-            maintains=role_in(campaign=campaign, user=user) == "maintainer",
+            maintains=maintains,
             **kwargs,
         )
 
+    def _pair(self, campaign: Campaign) -> VintagePair | None:
+        try:
+            return asked_pair(campaign, self.request.GET.get("pair", ""))
+        except NotThere:
+            raise Http404 from None
+
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
-        """Close a sample (maintainers)."""
+        """Close a sample, plan one, or have it drawn (maintainers)."""
         campaign, user = self._campaign(), cast(User, request.user)
+        if role_in(campaign=campaign, user=user) != "maintainer":
+            raise Http404
+        if {"draw", "count", "plan"} & request.POST.keys():
+            return self._plan(campaign, user)
         number = request.POST.get("sample", "")
         sample = campaign.reference_samples.filter(
             pk=int(number) if number.isascii() and number.isdigit() else 0
         ).first()
-        if sample is None or role_in(campaign=campaign, user=user) != "maintainer":
+        if sample is None:
             raise Http404
         try:
             close_sample(sample=sample, closed_by=user, as_it_is=request.POST.get("as_it_is") == "1")
@@ -74,6 +95,25 @@ class SamplesView(LoginRequiredMixin, TemplateView):
         else:
             messages.success(request, _("The sample is closed: its figures can be computed."))
         return redirect("samples", slug=slug)
+
+    def _plan(self, campaign: Campaign, user: User) -> HttpResponse:
+        """Show what was typed as a plan, or have it drawn; what a refusal says stands beside what was typed."""
+        asked, pair = self.request.POST, self._pair(campaign)
+        plan = plan_context(campaign, pair=pair, typed=asked.dict())
+        try:
+            if "count" in asked and pair is not None:
+                start_strata_count(campaign=campaign, pair=pair, actor=user)
+                messages.success(self.request, _("The ground of each kind is being counted on both maps."))
+                return redirect(f"{self.request.path}?pair={pair.pk}#plan")
+            if "draw" in asked and plan["total"] is not None:
+                draw = plan["form"].draw(plan["total"]["places"])
+                start_sample_draw(campaign=campaign, pair=pair, draw=draw, actor=user)
+                messages.success(self.request, _("The places are being drawn."))
+                return redirect("samples", slug=campaign.slug)
+        except UserError as error:
+            plan["refusal"] = refused(error)
+        is_refused = plan["total"] is None or bool(plan["refusal"])
+        return self.render_to_response(self.get_context_data(plan=plan), status=400 if is_refused else 200)
 
 
 def _row(sample: ReferenceSample, user: User) -> dict[str, Any]:
@@ -89,7 +129,17 @@ def _row(sample: ReferenceSample, user: User) -> dict[str, Any]:
         "to_settle": len(disputed_for(places, user)),
         "alpha": agreement(places),
         "change": _change(sample),
+        "seen": seen_by_readers(sample),
+        "differs": _differs(sample),
     }
+
+
+def _differs(sample: ReferenceSample) -> dict[str, Any] | None:
+    """What else than the ground makes the two maps differ whose strata the places are of."""
+    if sample.pair is None or sample.first_map is None:
+        return None
+    told = differences_told(sample.first_map, sample.second_map)
+    return {"shift": shift_shown(shift_of(sample.pair)), "differences": [one["says"] for one in told]}
 
 
 def _change(sample: ReferenceSample) -> dict[str, Any] | None:
@@ -106,10 +156,14 @@ def _change(sample: ReferenceSample) -> dict[str, Any] | None:
         years = flow.ha_per_year or flow.ha
         for end, ha, yearly in ((LEAST, flow.ha.lower, years.lower), (MOST, flow.ha.upper, years.upper)):
             told = words if flow.ha.is_figure else f"{words}, {end}"
-            lines.append({"words": told, "ha": ha, "yearly": yearly if flow.ha_per_year else None})
+            lines.append({"words": told, "ha": _shown(ha), "yearly": _shown(yearly) if flow.ha_per_year else None})
             if flow.ha.is_figure:
                 break
     return {"figures": figures, "found": found, "lines": lines, "reason": REASONS.get(figures.reason, "")}
+
+
+def _shown(interval: Interval) -> Shown:
+    return estimated(interval.value, interval.lower, interval.upper)
 
 
 class SampleView(WorkspaceView):

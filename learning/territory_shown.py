@@ -16,9 +16,11 @@ from django.utils.translation import gettext as _
 
 from annotation.views import BAR_UNITS, in_words
 from learning.core.rounding import decimals_of_count, rounded_to_interval
-from learning.territory_words import DIFFERENCES, ESTIMATORS, NO_ARTIFICIALISATION, NOT_ASSESSED
+from learning.difference_words import all_said, shift_shown
+from learning.territory_words import ESTIMATORS, NO_ARTIFICIALISATION, NOT_ASSESSED
 
 Document = Mapping[str, Any]
+MINUS = "\N{MINUS SIGN}"  # a hyphen may end a line, and is read out as none
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ def artificialisation_shown(document: Document) -> dict[str, Any]:
         "without_usage_percent": percent(rests["without_usage_ha"] / mapped) if mapped else "",
         "sealed": counted(rests["sealed_ha"]),
         "is_current": rests["is_current"],
+        "before": _before_thresholds(rests.get("before_thresholds")),
         "criteria": [
             {
                 "code": one["criterion"],
@@ -160,6 +163,23 @@ def artificialisation_shown(document: Document) -> dict[str, Any]:
     return shown
 
 
+def _before_thresholds(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What cover and usage count before any threshold, which places can tell; documents of before have none.
+
+    A figure, or where usage that decides is not known two bounds, each with its own interval.
+    """
+    if found is None:
+        return None
+    low, high = found["lower_ha"], found["upper_ha"]
+    shown: dict[str, Any] = {"is_figure": low == high, "low": counted(low), "high": counted(high), "least": None}
+    if found["lower_estimate_ha"] and found["upper_estimate_ha"]:
+        shown |= {
+            "least": estimated(*found["lower_estimate_ha"]), "most": estimated(*found["upper_estimate_ha"]),
+            "one": found["lower_estimate_ha"] == found["upper_estimate_ha"], "places": found["places"],
+        }  # fmt: skip
+    return shown
+
+
 def changes_shown(document: Document) -> list[dict[str, Any]]:
     """The section on change: one part a pair of dates."""
     return [_change(one, document["classes"]) for one in document["changes"]]
@@ -171,8 +191,10 @@ def _change(one: Mapping[str, Any], classes: Document) -> dict[str, Any]:
         "second": one["second"],
         "assessed": one["status"] == "assessed",
         "why": NOT_ASSESSED.get(one["reason"], one["reason"]),
-        "shift": _shift(one.get("shift")),
-        "differences": [_difference(each) for each in one.get("differences", [])],
+        "pair": one.get("pair"),
+        "shift": shift_shown(one.get("shift")),
+        "shift_is_stale": one.get("shift_is_stale", False),
+        "differences": all_said(one.get("differences", [])),
         "patches": one["patches"],
         "patches_ha": counted(one["patches_ha"]),
         "never_reviewed": None if one["never_reviewed"] is None else percent(one["never_reviewed"]),
@@ -196,18 +218,6 @@ def _change(one: Mapping[str, Any], classes: Document) -> dict[str, Any]:
         "used": found["used"],
         "alpha": None if found["alpha"] is None else _text(found["alpha"], 2),
     }
-
-
-def _shift(shift: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """How far the two images lie apart; documents of before have none."""
-    if shift is None:
-        return None
-    metres = (shift["east_m"] ** 2 + shift["south_m"] ** 2) ** 0.5
-    return {"metres": _text(metres, 2), "spread": _text(shift["spread_m"], 2), "is_large": shift["is_large"]}
-
-
-def _difference(one: Mapping[str, str]) -> str:
-    return str(DIFFERENCES[one["code"]]) % {"first": one["first"], "second": one["second"]}
 
 
 def _flow_row(name: str, flow: Mapping[str, Any], low: float, high: float) -> dict[str, Any]:
@@ -296,7 +306,8 @@ def review_shown(document: Document) -> dict[str, Any] | None:
 
 def _text(value: float, decimals: int) -> str:
     # Rounded here: `number_format` cuts off what does not fit.
-    return str(number_format(Decimal(f"{value:.{decimals}f}"), decimals, force_grouping=True))
+    shown = str(number_format(Decimal(f"{abs(value):.{decimals}f}"), decimals, force_grouping=True))
+    return f"{MINUS}{shown}" if value < 0 else shown
 
 
 def _scaled(value: float, top: float) -> int:

@@ -104,11 +104,33 @@ def _artificialisation(document: Document) -> Iterator[Row]:
         if found["estimate_ha"] is not None:
             value, half = found["estimate_ha"], found["half_width_ha"]
             yield ["artificialised", "estimate_95", value, max(0.0, value - half), value + half, "", rests["rule"]]
+    yield from _before_thresholds(rests.get("before_thresholds"), rests["rule"])
     for what in ("mapped", "ground", "without_usage", "usage_declared_unknown", "sealed"):
         yield [what, "counted", rests[f"{what}_ha"], None, None, "", rests["rule"]]
     for one in rests["by_criterion"]:
         for what, key in (("artificialised", "artificialised_ha"), ("not artificialised", "not_artificialised_ha")):
             yield [what, "counted", one[key], None, None, one["criterion"], rests["rule"]]
+
+
+def _before_thresholds(found: Mapping[str, Any] | None, rule: str) -> Iterator[Row]:
+    """What cover and usage count before any threshold: as mapped, and as places have it."""
+    if found is None:
+        return
+    low, high = found["lower_ha"], found["upper_ha"]
+    what = "before thresholds"
+    if low == high:
+        yield [f"{what} as mapped", "figure", low, None, None, "", rule]
+    else:
+        yield [f"{what} as mapped", "bracket", None, low, high, "", rule]
+    if found["lower_estimate_ha"] == found["upper_estimate_ha"]:
+        ends = [("", found["lower_estimate_ha"])]
+    else:
+        ends = [(", at least", found["lower_estimate_ha"]), (", at most", found["upper_estimate_ha"])]
+    for end, estimate in ends:
+        if estimate is None:
+            yield [what, "not_assessed", None, None, None, "", rule]
+        else:
+            yield [f"{what}{end}", "estimate_95", *estimate, "", rule]
 
 
 def _review(document: Document) -> Iterator[Row]:

@@ -31,10 +31,21 @@ NOT_ASSESSED = {
     "thresholds": _(
         "A sample of places cannot tell what the thresholds of the decree changed: they depend on what lies around."
     ),
+    "licence": _(
+        "An answer was given under a licence that this release may not carry, so neither figures nor places are in it."
+    ),
     "no_pair": _(
         "Only one date is mapped here, or the two dates have not been paired. A maintainer pairs two vintages, draws a "
         "sample of places, and people say what they see at both dates."
     ),
+}
+#: Why a release holds no polygons of artificialised ground.
+NO_GROUND_RELEASED = {
+    "licence": _(
+        "Its polygons are not in this release: the source of usage %(about)s is not under a licence that it may carry."
+    ),
+    "not_computed": _("Its polygons are not in this release: they had not been computed when it was begun."),
+    "made_again": _("Its polygons are not in this release: they were being computed when it was begun."),
 }
 NO_ARTIFICIALISATION = {
     "no_map": NOT_ASSESSED["no_map"],
@@ -45,13 +56,6 @@ NO_ARTIFICIALISATION = {
     "territory_unknown": _(
         "This territory was not counted when the artificialised ground was computed. Computing it again changes that."
     ),
-}
-DIFFERENCES = {
-    "model": _("another model drew each map (%(first)s, %(second)s)"),
-    "network": _("the networks are of different kinds (%(first)s; %(second)s)"),
-    "bands": _("the images have other bands (%(first)s; %(second)s)"),
-    "gsd_m": _("the pixels have other sizes (%(first)s m, %(second)s m)"),
-    "classes": _("the models know other classes (%(first)s; %(second)s)"),
 }
 ESTIMATORS = {
     "olofsson2014": _("places drawn at random within each class of this map (Olofsson et al. 2014)"),

@@ -60,15 +60,17 @@ def assert_not_shown(name: str) -> None:
 
 
 class Worker:
-    """The process that makes releases, and dies of their faults in its children."""
+    """The process that does jobs, and dies of their faults in its children."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def make(self, job: Job, *, point: str = "", fault: str = "", plant: str = "") -> dict[str, Any]:
+    def make(
+        self, job: Job, *, point: str = "", fault: str = "", plant: str = "", module: str = "learning.jobs.releases"
+    ) -> dict[str, Any]:
         """Have the job done in a process of its own: its exit status, and the steps it reached."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        order = {"job": str(job.id), "point": point, "fault": fault, "plant": plant}
+        order = {"job": str(job.id), "module": module, "point": point, "fault": fault, "plant": plant}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
@@ -78,7 +80,7 @@ class Worker:
 @contextmanager
 def worker() -> Iterator[Worker]:
     """A worker on this test's database and data."""
-    place = Path(__file__).with_name("release_worker.py")
+    place = Path(__file__).with_name("faulty_worker.py")
     process = subprocess.Popen(
         [sys.executable, str(place)],
         env=worker_environment(lease_seconds=60),

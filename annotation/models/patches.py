@@ -32,6 +32,8 @@ class Patch(models.Model):
     made_at = models.DateTimeField(auto_now_add=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
 
+    released_in: list[str]  # of PatchQuerySet.with_releases alone
+
     objects = PatchQuerySet.as_manager()
 
     class Meta:

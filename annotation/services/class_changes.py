@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from annotation.core import class_changes as core
+from annotation.core.themes import require_national
 from annotation.errors import CannotChangeClasses, CannotReverse, Conflict, NotThere, ReasonRequired
 from annotation.models import (
     Campaign,
@@ -37,10 +38,28 @@ if TYPE_CHECKING:
 State = ClassChange.State
 Progress = Callable[[float, str], None]
 ROWS_AT_ONCE = 2_000
+#: What a change, and the way back, pass in this order; tests let a worker die at each.
+WRITE_STEPS = ("staged", "revisions", "polygons", "heads", "gold")
+APPLY_STEPS = ("held", *WRITE_STEPS, "tiles", "corrections", "classes", "report", "committed")
+REVERSE_STEPS = (
+    "held",
+    "heads_back",
+    "gold_back",
+    *WRITE_STEPS,
+    "tiles",
+    "corrections",
+    "classes",
+    "report",
+    "committed",
+)
 
 
 def quiet(_share: float, _message: str) -> None:
     """Nobody is told how far it is."""
+
+
+def no_fault(_step: str) -> None:
+    """Nothing happens between two steps, except in tests."""
 
 
 # --- planning -----------------------------------------------------------------------------------------------
@@ -50,6 +69,8 @@ def outcome_of(campaign: Campaign, plan: object) -> core.Outcome:
     """What a plan makes of a campaign's classes. Raises: CannotChangeClasses, NotANomenclature."""
     tree = tree_of(campaign.nomenclature)
     outcome = core.apply_plan(tree, plan)
+    if campaign.nomenclature.extends_id is not None:
+        require_national(tree, outcome.tree, outcome.targets)
     gone = codes_now(campaign)
     for code in set(outcome.tree.codes) - set(tree.codes):
         came_from = {before for before, codes in outcome.targets.items() if code in codes}
@@ -94,7 +115,9 @@ def preview_change(*, campaign: Campaign, plan: object) -> dict[str, Any]:
 # --- the migration ------------------------------------------------------------------------------------------
 
 
-def apply_change(*, change_id: int, actor: User | None, progress: Progress = quiet) -> ClassChange:
+def apply_change(
+    *, change_id: int, actor: User | None, progress: Progress = quiet, faultpoint: Callable[[str], None] = no_fault
+) -> ClassChange:
     """Give every label of the campaign its new classes, all at once; applied before, it is returned as it is.
 
     Raises: NotThere, CannotChangeClasses (the classes have changed since it was planned), Conflict (labels moved under
@@ -107,16 +130,20 @@ def apply_change(*, change_id: int, actor: User | None, progress: Progress = qui
         campaign = change.campaign
         if campaign.nomenclature_id != change.before_id:
             raise CannotChangeClasses("The classes have changed since this was planned: look at a new preview.")
+        faultpoint("held")
         outcome = outcome_of(campaign, change.plan)
         tally, start = Tally(), database_now()
         rows = recoded_rows(campaign, outcome.touched, outcome.default, _grounds(campaign, outcome), tally)
-        retired = _write(change, rows, outcome.default, is_back=False, progress=progress)
+        retired = _write(change, rows, outcome.default, is_back=False, progress=progress, faultpoint=faultpoint)
         emptied = _run(sql.EMPTIED, change, is_back=False)
         refresh_tile_states(sorted({tile for (tile,) in emptied} | {tile for _gold, tile in retired}))
+        faultpoint("tiles")
         _recode_corrections(campaign, outcome.default)
+        faultpoint("corrections")
         change.after = store_version(campaign, outcome)
         campaign.nomenclature = change.after
         campaign.save(update_fields=["nomenclature"])
+        faultpoint("classes")
         change.codes = {code: outcome.default[code] for code in sorted(outcome.touched)}
         change.back = {now: before for now, before in sorted(outcome.back.items()) if now != before}
         change.report = {**tally.as_json(), "gold_retired": [gold for gold, _tile in retired]}
@@ -127,11 +154,15 @@ def apply_change(*, change_id: int, actor: User | None, progress: Progress = qui
             action="classes_changed", actor=actor, campaign=campaign, before=change.before.version,
             after=change.after.version,
         )  # fmt: skip
+        faultpoint("report")
+    faultpoint("committed")
     progress(1.0, "")
     return change
 
 
-def reverse_change(*, change_id: int, actor: User | None, progress: Progress = quiet) -> ClassChange:
+def reverse_change(
+    *, change_id: int, actor: User | None, progress: Progress = quiet, faultpoint: Callable[[str], None] = no_fault
+) -> ClassChange:
     """Take a change back: labels that nobody touched since have exactly their earlier revision again; work done since
     is kept and gets its classes of before, where they are known.
 
@@ -146,20 +177,26 @@ def reverse_change(*, change_id: int, actor: User | None, progress: Progress = q
             raise CannotReverse(
                 "Only the latest change that applies can be taken back: take back the later ones first."
             )
+        faultpoint("held")
         start = database_now()
         back, looked_at, class_of = _way_back(change)
         since = _run(sql.SINCE, change)[0][0]
         tiles = {tile for (tile,) in _run(sql.HEADS_BACK, change)}
+        faultpoint("heads_back")
         _run(sql.GOLD_BACK, change)
         tiles |= {tile for (tile,) in _run(sql.GOLD_AGAIN, change, golds=change.report["gold_retired"])}
+        faultpoint("gold_back")
         tally = Tally()
         rows = recoded_rows(campaign, looked_at, back, class_of, tally)
-        _write(change, rows, back, is_back=True, progress=progress)
+        _write(change, rows, back, is_back=True, progress=progress, faultpoint=faultpoint)
         tiles |= {tile for (tile,) in _run(sql.EMPTIED, change, is_back=True)}
         refresh_tile_states(sorted(tiles))
+        faultpoint("tiles")
         _recode_corrections(campaign, back)
+        faultpoint("corrections")
         campaign.nomenclature = change.before
         campaign.save(update_fields=["nomenclature"])
+        faultpoint("classes")
         change.reversal = {**tally.as_json(), "work_since": since}
         change.state, change.reversed_at, change.reversed_by = State.REVERSED, database_now(), actor
         change.reversal["seconds"] = round((change.reversed_at - start).total_seconds(), 2)
@@ -168,6 +205,8 @@ def reverse_change(*, change_id: int, actor: User | None, progress: Progress = q
             action="classes_reversed", actor=actor, campaign=campaign, before=change.after.version,  # type: ignore[union-attr]
             after=change.before.version,
         )  # fmt: skip
+        faultpoint("report")
+    faultpoint("committed")
     progress(1.0, "")
     return change
 
@@ -197,6 +236,7 @@ def _write(
     *,
     is_back: bool,
     progress: Progress,
+    faultpoint: Callable[[str], None],
 ) -> list[tuple[int, int]]:
     """One more revision for each row, with its polygons, and heads and gold references that lead to it.
 
@@ -218,11 +258,14 @@ def _write(
                 part = []
                 progress(0.0, f"{total} labels looked at")
         total += _stage(cursor, part)
+        faultpoint("staged")
         progress(0.3, f"{total} labels get their new classes")
         cursor.execute(sql.REVISIONS, values)
         written = cursor.rowcount
+        faultpoint("revisions")
         progress(0.5, f"{total} labels: outlines on maps")
         cursor.execute(sql.POLYGONS, values)
+        faultpoint("polygons")
         progress(0.9, f"{total} labels: the last step")
         cursor.execute(sql.HEADS, values)
         if written != total or cursor.rowcount != heads:
@@ -230,8 +273,10 @@ def _write(
                 f"{heads} labels were to change and {cursor.rowcount} could: somebody worked on them meanwhile, and "
                 "nothing was changed. Try again."
             )
+        faultpoint("heads")
         cursor.execute(sql.GOLD, values)
         retired: list[tuple[int, int]] = cursor.fetchall()
+        faultpoint("gold")
         cursor.execute("DROP TABLE class_change_stage, class_change_by_ground, class_change_code")
     return retired
 

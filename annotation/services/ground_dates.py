@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.db.models import Max, Min, Q
 
 from annotation.models import Campaign, ImageryLayer, MosaicPiece, SourceFile, Tile
 
@@ -45,6 +46,22 @@ def days_of_tiles(campaign: Campaign, places: Iterable[tuple[int, int]]) -> dict
         place: ground_acquired_on(layer, Polygon.from_bbox(grid.bounds_wgs84(*place)))
         for place in dict.fromkeys(places)
     }
+
+
+def days_of_layer(layer: ImageryLayer, ground: GEOSGeometry | None = None) -> tuple[date | None, date | None]:
+    """The first and last day on which a layer was photographed, or its part over some ground in degrees, as far as
+    files say; None twice where nothing says it.
+    """
+    if layer.dated_by_ground:
+        there = Q() if ground is None else Q(footprint__intersects=ground)
+        for rows in (
+            MosaicPiece.objects.filter(there, layer=layer),
+            SourceFile.objects.filter(there, layer=layer, state=SourceFile.State.SHOWN),
+        ):
+            days = rows.aggregate(first=Min("acquired_on"), last=Max("acquired_on"))
+            if days["first"] is not None:
+                return days["first"], days["last"]
+    return layer.acquired_on, layer.acquired_on
 
 
 def _most_of(footprint: Polygon, dated: Iterable[Dated]) -> date | None:

@@ -7,29 +7,45 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from annotation.models import Campaign, ChangeAnswer, Patch
+from annotation.models import Campaign, ChangeAnswer, ChangeCell, Contributor, Patch
+from annotation.services.class_lineage import lineage_of
 
 MOST_SHOWN = 2_000
 
 
 def patches_of(campaign: Campaign) -> QuerySet[Patch]:
-    """Patches that came of a campaign's questions, newest first, those that were withdrawn included."""
-    found = Patch.objects.filter(cell__round__campaign=campaign)
-    return found.select_related("layer", "cell__tile", "cell__round", "review__reviewer__contributor").order_by("-pk")
+    """Patches that came of a campaign's questions, newest first, withdrawn ones too, with `released_in`."""
+    found = Patch.objects.filter(cell__round__campaign=campaign).with_releases()
+    related = ("layer", "cell__tile", "cell__round", "review__reviewer__contributor")
+    return found.select_related(*related).order_by("-pk")
+
+
+def answers_behind(patches: list[Patch]) -> dict[int, list[ChangeAnswer]]:
+    """By patch, the answers that say what it says, as they count now."""
+    answers = (
+        ChangeAnswer.objects.counting()
+        .filter(cell__in=[patch.cell_id for patch in patches], verdict="first_wrong")
+        .select_related("annotator")
+        .order_by("pk")
+    )
+    # A patch may be of another day than an answer, and so of its classes.
+    cells = dict(
+        ChangeCell.objects.filter(pk__in=[patch.cell_id for patch in patches]).values_list("pk", "round__campaign")
+    )
+    lineages = {pk: lineage_of(campaign) for pk, campaign in Campaign.objects.in_bulk(set(cells.values())).items()}
+    at_cell = {cell: lineages[campaign] for cell, campaign in cells.items()}
+    said: dict[tuple[int, str], list[ChangeAnswer]] = {}
+    for answer in answers:
+        said.setdefault((answer.cell_id, at_cell[answer.cell_id].now(answer.first_code)), []).append(answer)
+    return {patch.pk: said.get((patch.cell_id, at_cell[patch.cell_id].now(patch.right_code)), []) for patch in patches}
 
 
 def authors_of(patches: list[Patch]) -> dict[int, list[str]]:
     """By patch, the random ids of the people whose answers say what it says."""
-    answers = (
-        ChangeAnswer.objects.counting()
-        .filter(cell__in=[patch.cell_id for patch in patches], verdict="first_wrong")
-        .order_by("pk")
-        .values_list("cell_id", "first_code", "annotator__contributor__public_id")
-    )
-    said: dict[tuple[int, str], list[str]] = {}
-    for cell, code, who in answers:
-        said.setdefault((cell, code), []).append(who)
-    return {patch.pk: said.get((patch.cell_id, patch.right_code), []) for patch in patches}
+    behind = answers_behind(patches)
+    people = {answer.annotator_id for answers in behind.values() for answer in answers}
+    ids = dict(Contributor.objects.filter(user__in=people).values_list("user_id", "public_id"))
+    return {pk: [ids[answer.annotator_id] for answer in answers] for pk, answers in behind.items()}
 
 
 def patches_as_geojson(campaign: Campaign) -> dict[str, Any]:
@@ -55,6 +71,7 @@ def patches_as_geojson(campaign: Campaign) -> dict[str, Any]:
                     "made_at": patch.made_at.isoformat(),
                     "withdrawn_at": None if patch.withdrawn_at is None else patch.withdrawn_at.isoformat(),
                     "licence": patch.licence,
+                    "released_in": patch.released_in,
                 },
             }
             for patch in patches

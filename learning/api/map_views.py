@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,6 +13,7 @@ from rest_framework.views import APIView
 from annotation.api import scopes
 from annotation.api.views import ERRORS, campaign_or_404
 from learning.map_layers import map_layers
+from learning.services.map_differences import Code
 
 
 class _MapTilesSerializer(serializers.Serializer[object]):
@@ -45,10 +48,31 @@ class ModelMapSerializer(_MapTilesSerializer):
     model = serializers.CharField()
 
 
+class DifferenceSerializer(serializers.Serializer[object]):
+    """What two maps do not share beside the ground; `first` is of the earlier imagery, "" is unknown."""
+
+    code = serializers.ChoiceField(choices=list(get_args(Code)))
+    first = serializers.CharField(allow_blank=True)
+    second = serializers.CharField(allow_blank=True)
+    says = serializers.CharField(help_text="in the language of the request")
+
+
 class ChangeSerializer(_MapTilesSerializer):
     """Where the map has another class than another vintage's: in the colour of what it has now."""
 
     to = serializers.IntegerField()
+    differences = DifferenceSerializer(many=True)
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """`from` is a word of Python's."""
+        return {**super().get_fields(), "from": serializers.IntegerField()}
+
+
+class DisagreementSerializer(_MapTilesSerializer):
+    """Where two vintages' maps name another class: by whether both are sure of it."""
+
+    to = serializers.IntegerField()
+    page = serializers.CharField(allow_null=True, help_text="of the pair of vintages, where they are paired")
 
     def get_fields(self) -> dict[str, serializers.Field]:
         """`from` is a word of Python's."""
@@ -75,6 +99,7 @@ class MapSerializer(serializers.Serializer[object]):
     imagery = MapImagerySerializer(many=True)
     maps = ModelMapSerializer(many=True)
     change = ChangeSerializer(allow_null=True)
+    disagreement = DisagreementSerializer(allow_null=True)
     polygons = PolygonTilesSerializer(allow_null=True)
     labels = ReviewedLabelsSerializer()
 

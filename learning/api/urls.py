@@ -8,8 +8,10 @@ from learning.api import (
     class_views,
     import_views,
     map_views,
+    pair_views,
     report_views,
     retraining_views,
+    sample_plan_views,
     sample_views,
     territory_views,
     validation_views,
@@ -24,6 +26,7 @@ urlpatterns = [
     path("tiles/<int:tile_id>/validations/", validation_views.VerdictsView.as_view(), name="api-validations"),
     path("samples/<int:sample_id>/", sample_views.SampleView.as_view(), name="api-sample"),
     path("samples/<int:sample_id>/places/", area_views.SamplePlacesView.as_view(), name="api-sample-places"),
+    path("campaigns/<slug:slug>/sample-plan/", sample_plan_views.SamplePlanView.as_view(), name="api-sample-plan"),
     path("campaigns/<slug:slug>/areas/", area_views.AreasView.as_view(), name="api-areas"),
     path("samples/<int:sample_id>/next/", sample_views.NextUnitsView.as_view(), name="api-sample-next"),
     path(
@@ -36,6 +39,9 @@ urlpatterns = [
         sample_views.SettledView.as_view(),
         name="api-sample-settled",
     ),
+    path("pairs/", pair_views.PairsView.as_view(), name="api-pairs"),
+    path("pairs/<int:pair_id>/", pair_views.PairView.as_view(), name="api-pair"),
+    path("pairs/<int:pair_id>/measure/", pair_views.MeasurePairView.as_view(), name="api-pair-measure"),
     path("territories/", territory_views.TerritoriesView.as_view(), name="api-territories"),
     path(
         "territories/<slug:kind>/<slug:code>/figures/",

@@ -60,6 +60,7 @@ class ArtificialisationRule:
     Args:
         cover, usage: codes of the nomenclatures that it speaks of. usages: every usage it knows.
         where: by cover, the usages under which ground is artificialised.
+        broader: the same of each cover above these, where all those below it are counted alike.
         patch_m2, building_m2, linear_width_m: thresholds.
         precedence: kinds of sources of usage, those that win first.
         polygon_minimum_m2, simplify_m: of the polygons written.
@@ -75,6 +76,7 @@ class ArtificialisationRule:
     usage: str
     usages: tuple[str, ...]
     where: Mapping[str, frozenset[str]]
+    broader: Mapping[str, frozenset[str]]
     patch_m2: float
     building_m2: float
     linear_width_m: float
@@ -87,6 +89,10 @@ class ArtificialisationRule:
     simplify_m: float
     criteria: Mapping[str, Mapping[str, str]]
     text: str
+
+    def knows(self, cover: str | None) -> bool:
+        """Whether the rule says something of a cover."""
+        return cover in self.where or cover in self.broader
 
     def is_artificialised(self, cover: str | None, usage: str | None) -> bool | None:
         """Whether ground is artificialised before any threshold; None where what is unknown would decide it.
@@ -104,11 +110,12 @@ class ArtificialisationRule:
             )
         if cover is None:
             return None
-        if cover not in self.where:
+        if not self.knows(cover):
             raise InvalidArtificialisationRule(
                 f"Rule {self.code} knows no cover {cover!r}: it knows {', '.join(self.where)}."
             )
-        answers = {usage in self.where[cover] for usage in usages}
+        under = self.where[cover] if cover in self.where else self.broader[cover]
+        answers = {usage in under for usage in usages}
         return answers.pop() if len(answers) == 1 else None
 
     def usages_of(self, counted: str) -> tuple[str, ...]:
@@ -183,6 +190,7 @@ def parse_artificialisation_rule(text: str) -> ArtificialisationRule:
         usage=str(rule["usage"]),
         usages=usages,
         where=where,
+        broader=_broader(where),
         patch_m2=_number(thresholds["patch_m2"], where="patch_m2"),
         building_m2=_number(thresholds["building_m2"], where="building_m2"),
         linear_width_m=_number(thresholds["linear_width_m"], where="linear_width_m"),
@@ -196,6 +204,16 @@ def parse_artificialisation_rule(text: str) -> ArtificialisationRule:
         criteria={name: _texts(criteria[name], where=f"criterion {name}") for name in CRITERIA[1:]},
         text=text,
     )
+
+
+def _broader(where: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Covers above those of the table (their codes are those below without the last part) that are of one kind."""
+    below: dict[str, set[frozenset[str]]] = {}
+    for cover, usages in where.items():
+        parts = cover.split(".")
+        for depth in range(1, len(parts)):
+            below.setdefault(".".join(parts[:depth]), set()).add(usages)
+    return {cover: found.pop() for cover, found in below.items() if len(found) == 1 and cover not in where}
 
 
 def _pairs(found: object, usages: tuple[str, ...]) -> dict[str, frozenset[str]]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
 from annotation.core.label_table import Broader
+from annotation.core.themes import national_code
 from learning.errors import InvalidEvaluation
 
 Confusions = NDArray[np.int64]
@@ -163,6 +164,13 @@ def nomenclature_levels(class_codes: Sequence[str], *, parents: Mapping[str, str
         if group_of != finer and (finer is None or len(codes) > 1):
             levels.append(Level(depth, codes, group_of))
     return tuple(reversed(levels))
+
+
+def national_level(class_codes: Sequence[str]) -> Level:
+    """The national classes that those of a theme's model are or refine; their depths differ, and its own is 0."""
+    named = [national_code(code) for code in class_codes]
+    codes = tuple(dict.fromkeys(named))
+    return Level(0, codes, tuple(codes.index(code) for code in named))
 
 
 def _path_to(code: str, parents: Mapping[str, str | None]) -> list[str]:

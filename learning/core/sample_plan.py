@@ -21,7 +21,8 @@ from learning.core.sample_frame import allocate
 from learning.errors import InvalidSample
 
 ALLOCATIONS = ("equal", "proportional", "fewest")
-_PARTS = 1_000_000  # into which shares are counted, to draw in proportion
+MOST_PLACES = 20_000  # more than people will ever answer
+_PARTS = 10**12  # into which shares are counted, to draw in proportion: so fine that small strata have enough
 
 FloatArray = NDArray[np.float64]
 
@@ -122,7 +123,43 @@ def expected_half_widths(expected: Expected, places: Sequence[int]) -> HalfWidth
     )
 
 
+def fewest_places(
+    expected: Expected, *, overall: float | None = None, area: tuple[int, float] | None = None, fewest: int
+) -> int:
+    """Places in all that tell what is wanted once they are shared out as a sample is drawn ("fewest").
+
+    The formulas of `places_for_accuracy` and `places_for_area` share places out in the way that suits their one wish
+    best; a sample serves every class, so that it may take more places.
+
+    Args:
+        overall: half-width of the overall accuracy. area: number of a class, and half-width of its area's share.
+    Raises: InvalidSample: nothing is wished for, or no number up to MOST_PLACES tells it.
+    """
+    if overall is None and area is None:
+        raise InvalidSample("Nothing is wished for: give the half-width of the accuracy or of a class's area.")
+    for half_width in (overall, area[1] if area else None):
+        if half_width is not None:
+            _require_half_width(half_width)
+
+    def tells(total: int) -> bool:
+        told = expected_half_widths(expected, allocation(expected, total=total, how="fewest", fewest=fewest))
+        return (overall is None or told.overall <= overall) and (area is None or told.area[area[0]] <= area[1])
+
+    low, high = 0, MOST_PLACES
+    if not tells(high):
+        raise InvalidSample(f"Even {MOST_PLACES} places would not tell it so closely: wish for a wider interval.")
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tells(middle) else (middle, high)
+    # What is below the fewest of each stratum is the same sample: tell how many it has.
+    return sum(allocation(expected, total=high, how="fewest", fewest=fewest))
+
+
 def _places(deviation: float, half_width: float) -> int:
+    _require_half_width(half_width)
+    return math.ceil((deviation * Z_95 / half_width) ** 2)
+
+
+def _require_half_width(half_width: float) -> None:
     if not 0 < half_width < 1:
         raise InvalidSample(f"A half-width of {half_width:g}: expected a share above 0 and below 1, such as 0.02.")
-    return math.ceil((deviation * Z_95 / half_width) ** 2)

@@ -14,4 +14,6 @@ MODULES = [
     "learning.jobs.releases",
     "learning.jobs.deposits",
     "learning.jobs.map_areas",
+    "learning.jobs.map_comparison",
+    "learning.jobs.samples",
 ]

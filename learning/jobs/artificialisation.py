@@ -34,7 +34,8 @@ from learning.release.artificialisation_files import ArtificialisationFacts, wri
 from learning.release.manifest import file_sha256
 from learning.release.polygon_files import copy_to_gpkg
 from learning.services.artificialisation_estimate import SampledGround, sampled_ground
-from learning.services.artificialised_maps import KIND, Counted, covers_of, covers_of_codes, finish_artificialisation
+from learning.services.artificialised_maps import KIND, Counted, covers_of, finish_artificialisation
+from learning.services.counted_classes import covers_of_codes
 from learning.services.territory_figures import want_territory_figures
 from learning.services.usage_inputs import UsageInputs, usage_inputs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -10,11 +11,12 @@ from django.db import connection
 
 from annotation.jobs.registry import job
 from annotation.models import ClassChange
-from annotation.services.class_changes import apply_change
+from annotation.services.class_changes import apply_change, no_fault
 from annotation.services.jobs import JobContext
 from learning.services.class_changes import KIND, take_back
 
 TOLD_EVERY_S = 1.0
+faultpoint: Callable[[str], None] = no_fault
 
 
 class Teller:
@@ -59,7 +61,7 @@ def change_classes(context: JobContext) -> dict[str, Any]:
     with Teller(context) as tell:
         if payload["reverse"]:
             change = ClassChange.objects.select_related("campaign").get(pk=payload["change"])
-            change = take_back(change=change, actor=actor, progress=tell)
+            change = take_back(change=change, actor=actor, progress=tell, faultpoint=faultpoint)
         else:
-            change = apply_change(change_id=payload["change"], actor=actor, progress=tell)
+            change = apply_change(change_id=payload["change"], actor=actor, progress=tell, faultpoint=faultpoint)
     return {"change": change.pk, "state": change.state}

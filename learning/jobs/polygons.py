@@ -9,6 +9,7 @@ from typing import Any
 
 import rasterio
 
+from annotation.core.themes import national_code
 from annotation.jobs.registry import job
 from annotation.services.jobs import JobContext
 from learning.core.durable import publish, write_durably
@@ -126,6 +127,7 @@ def facts_of(prediction: Prediction, rule: PolygonRule) -> MapFacts:
             label_fr=classes[code].name.get("fr", code),
             label_en=classes[code].name.get("en", code),
             width_m=rule.unit(code, nomenclature=nomenclature.code, ancestors=_above(code, parents)).width_m,
+            national_code=national_code(code) if nomenclature.extends_id else "",
         )
         for code in prediction.model.class_codes
     ]

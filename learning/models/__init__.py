@@ -4,10 +4,11 @@ from learning.models.artificialisation import ArtificialisationMap, TerritoryArt
 from learning.models.changes import MapChange
 from learning.models.deposits import Deposit
 from learning.models.map_areas import MapArea, MapAtPlaces
+from learning.models.map_comparisons import MapComparison
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
 from learning.models.release_policies import ReleasePolicy
-from learning.models.releases import Release, ReleasedCredit, ReleasedLabel
+from learning.models.releases import Release, ReleasedCredit, ReleasedLabel, ReleasedPatch
 from learning.models.rounds import AcquisitionRound
 from learning.models.samples import ReferenceSample, SampleAnswer, SampleUnit
 from learning.models.territory_figures import TerritoryFigures
@@ -30,6 +31,7 @@ __all__ = [
     "MapArea",
     "MapAtPlaces",
     "MapChange",
+    "MapComparison",
     "ModelOrigin",
     "PolygonMap",
     "Prediction",
@@ -38,6 +40,7 @@ __all__ = [
     "ReleasePolicy",
     "ReleasedCredit",
     "ReleasedLabel",
+    "ReleasedPatch",
     "RetrainingPolicy",
     "SampleAnswer",
     "SampleUnit",

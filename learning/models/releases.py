@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 WITHDRAWN_SUFFIX = ".withdrawn"
 
@@ -152,3 +153,26 @@ class ReleasedLabel(models.Model):
 
     def __str__(self) -> str:
         return f"revision {self.revision_id} in {self.release}"
+
+
+class ReleasedPatch(models.Model):
+    """A correction of an earlier vintage that a release holds, as it stood. Rows are written once (database trigger).
+
+    Ground, licence and day are the patch's own and never change; the classes are kept, since a change of classes may
+    give them other codes, and so are the answers that say so, since their authors may take them back.
+    """
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="patches")
+    patch = models.ForeignKey("annotation.Patch", on_delete=models.PROTECT, related_name="releases")
+    wrong_code = models.CharField(max_length=60)
+    right_code = models.CharField(max_length=60)
+    answer_ids = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["release", "patch"], name="released_patch_once_a_release"),
+            models.CheckConstraint(condition=~Q(wrong_code=F("right_code")), name="released_patch_corrects_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"patch {self.patch_id} in {self.release}"

@@ -15,6 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from annotation.core.grid import SUBPIXELS
+from annotation.core.themes import national_code
 from learning.release.contents import Affine6, ReleaseContents
 from learning.release.errors import InvalidContents, PersonalDataFound, UnorderedRecords
 from learning.release.frozen import Frozen
@@ -60,6 +61,9 @@ ATTRIBUTES = pa.schema(
 )
 #: What is written: attributes, `bbox`, `geometry`.
 SCHEMA = with_geometry(ATTRIBUTES)
+#: Of a theme also the national class of each row, behind its own.
+NATIONAL = "national_code"
+THEME_ATTRIBUTES = ATTRIBUTES.insert(ATTRIBUTES.get_field_index("class_code") + 1, pa.field(NATIONAL, pa.string()))
 #: Columns that say the same of all rows, or of all of a class: they are in `nomenclature.json` and `release.json` too.
 COMMON = frozenset(_COMMON)
 #: Of a batch and of a row group: what is held in memory is a few of these.
@@ -75,7 +79,8 @@ Key = tuple[int, int, str, int, str]
 class RowRules:
     """What rows are held against, and what completes them.
 
-    `names` are French and English by class code; `transform` and `tile_px` are the grid on which labels lie.
+    `names` are French and English by class code; `transform` and `tile_px` are the grid on which labels lie; `theme`:
+    the classes refine national ones, and rows name both.
     """
 
     names: dict[str, tuple[str, str]]
@@ -85,6 +90,7 @@ class RowRules:
     transform: Affine6
     tile_px: int
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
+    theme: bool = False
 
     @classmethod
     def of(cls, contents: ReleaseContents | Frozen, *, account_names: frozenset[str]) -> RowRules:
@@ -98,12 +104,23 @@ class RowRules:
             transform=contents.layer.transform,
             tile_px=contents.campaign.tile_px,
             account_names=account_names,
+            theme=tree.extends is not None,
         )
+
+    @property
+    def attributes(self) -> pa.Schema:
+        """Columns that are written, but the geometry's."""
+        return THEME_ATTRIBUTES if self.theme else ATTRIBUTES
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns that are written."""
+        return with_geometry(self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedRows:
-    """Rows ready to be written (`SCHEMA`), their places in the order, and their bounds (left, bottom, right, top)."""
+    """Rows ready to be written (`RowRules.schema`), their places in the order, bounds (left, bottom, right, top)."""
 
     batch: pa.RecordBatch
     first: Key
@@ -129,15 +146,16 @@ def checked_rows(batch: pa.RecordBatch, rules: RowRules) -> CheckedRows:
     codes = list(rules.names)
     of_class = pc.index_in(batch["class_code"], pa.array(codes))
     count = batch.num_rows
-    common = {
+    completed = {
+        NATIONAL: pa.array([national_code(code) for code in codes]).take(of_class),
         "class_fr": pa.array([rules.names[code][0] for code in codes]).take(of_class),
         "class_en": pa.array([rules.names[code][1] for code in codes]).take(of_class),
         "nomenclature": pa.repeat(rules.nomenclature, count),
         "nomenclature_version": pa.repeat(rules.nomenclature_version, count),
         "vintage": pa.repeat(pa.scalar(rules.vintage, pa.int32()), count),
     }
-    columns = [common[name] if name in COMMON else batch[name] for name in ATTRIBUTES.names]
-    rows = pa.RecordBatch.from_arrays([*columns, bbox_column(bounds), encoded], schema=SCHEMA)
+    columns = [completed[name] if name in completed else batch[name] for name in rules.attributes.names]
+    rows = pa.RecordBatch.from_arrays([*columns, bbox_column(bounds), encoded], schema=rules.schema)
     both = [bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)]
     return CheckedRows(rows, key_at(batch, 0), key_at(batch, count - 1), np.concatenate(both))
 

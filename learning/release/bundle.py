@@ -16,11 +16,14 @@ from pathlib import Path
 
 from learning.release import cards, croissant, dataset, dcat, documents, layout, notes, stac, style_files, vectors
 from learning.release.annotation_rows import RowRules
+from learning.release.change_files import write_change
 from learning.release.contents import LayerInfo, MapStatistics, ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
+from learning.release.ground_files import write_ground
 from learning.release.manifest import verify, write_manifest
 from learning.release.map_vectors import VectorArtefact, write_vectors
 from learning.release.maps import write_maps
+from learning.release.patch_files import write_patches
 from learning.release.rasters import MapArtefact
 from learning.release.rules import check_contents
 from learning.release.sample_places import places_table, write_places
@@ -34,6 +37,7 @@ STAGE_POINTS = (
     "release:annotations.gpkg",
     "release:annotations.geojson",
     "release:history.parquet",
+    "release:patches",
     "release:dataset",
     "release:model",
     "release:map-pieces",
@@ -121,6 +125,11 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
     reach("release:annotations.geojson")
     vectors.write_history(root, contents.history, rules=rules, crs=layer.crs)
     reach("release:history.parquet")
+    write_patches(
+        root, contents.patches, nomenclature=contents.nomenclature, crs=layer.crs, published_on=contents.published_on,
+        account_names=contents.account_names,
+    )  # fmt: skip
+    reach("release:patches")
     tiles = dataset.write_dataset(
         root, contents.tiles, campaign=contents.campaign, layer=layer, nomenclature=contents.nomenclature
     )
@@ -140,12 +149,15 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
         write_text(root / layout.ACCURACY, canonical_json(cards.accuracy_json(contents, contents.maps)))
         _write_sample(root, contents.maps.statistics, layer=layer)
     style_files.write_styles(root, contents, with_polygons=polygons is not None)
+    change, ground = write_change(root, contents), write_ground(root, contents)
     reach("release:maps")
     documents.write_root_documents(root, contents, annotations=annotations, dataset=tiles, map_pieces=len(maps))
     notes.write_notes(root, contents)
     write_text(root / layout.RELEASE, canonical_json(documents.release_json(contents, annotations, tiles)))
     reach("release:documents")
-    return stac.Written(annotations=annotations, model_dir=model_dir, maps=tuple(maps), vectors=polygons)
+    return stac.Written(
+        annotations=annotations, model_dir=model_dir, maps=tuple(maps), vectors=polygons, change=change, ground=ground
+    )
 
 
 def _write_sample(root: Path, statistics: MapStatistics | None, *, layer: LayerInfo) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from annotation.core.themes import national_code
 from learning.release import documents, layout, model_files
 from learning.release.contents import (
     ClassScore,
@@ -41,7 +42,8 @@ def write_model(root: Path, contents: ReleaseContents, model: ModelRecord) -> st
         model_files.write_runnable(folder, model.runnable, contents)
     write_text(folder / CONFIG, canonical_json(model_config(model, contents)))
     export = {} if model.runnable is None else {"export": model_files.export_json(model.runnable, contents)}
-    write_text(folder / METRICS, canonical_json(scores_json(model.scores) | export))
+    national = {} if model.national_scores is None else {"national": scores_json(model.national_scores)}
+    write_text(folder / METRICS, canonical_json(scores_json(model.scores) | national | export))
     code = {
         "repository": contents.code_url,
         "commit": model.training.code_commit if model.training else model.code_commit,
@@ -58,7 +60,7 @@ def write_model(root: Path, contents: ReleaseContents, model: ModelRecord) -> st
 
 def model_config(model: ModelRecord, contents: ReleaseContents) -> dict[str, object]:
     """All that is needed to run the weights: architecture, bands, scaling, classes by output channel."""
-    values = contents.nomenclature.raster_values
+    values, is_theme = contents.nomenclature.raster_values, contents.nomenclature.extends is not None
     return {
         "name": model.name,
         "version": model.version,
@@ -74,7 +76,9 @@ def model_config(model: ModelRecord, contents: ReleaseContents) -> dict[str, obj
             "scaling": "(value - mean) / std, band by band, on raw pixel values",
         },
         "output": [
-            {"channel": k, "code": code, "raster_value": values[code]} for k, code in enumerate(model.class_codes)
+            {"channel": k, "code": code, "raster_value": values[code]}
+            | ({"national_code": national_code(code)} if is_theme else {})
+            for k, code in enumerate(model.class_codes)
         ],
         "probabilities": {"temperature": model.temperature, "formula": "softmax(outputs / temperature)"},
         "nomenclature": {"code": model.nomenclature_code, "version": model.nomenclature_version},
@@ -196,12 +200,13 @@ def model_card(model: ModelRecord, contents: ReleaseContents) -> str:
         "each pixel of "
         f"aerial imagery ({', '.join(model.bands)}, {contents.layer.gsd_m:g} m) one of "
         f"{len(model.class_codes)} classes "
-        f"of {model.nomenclature_code} {model.nomenclature_version}.\n\n"
+        f"of {model.nomenclature_code} {model.nomenclature_version}{_refining(contents)}.\n\n"
         "## Intended use\n\nDrafts for annotators, and land-cover maps read together with their accuracy. "
         "It does not "
         "tell land use, so it does not measure artificialisation on its own.\n\n"
         f"## Training data\n\n{_training_words(model)}\n\n"
         f"## Evaluation\n\n{_score_table(model.scores, contents)}{_calibration_words(model)}\n"
+        f"{_national_table(model.national_scores, contents)}"
         f"## Limits\n\n{_limits(model, contents)}\n"
         f"## Cost\n\n{_cost_words(model)}\n\n"
         f"## Use\n\n{_use(model, contents)}\n"
@@ -277,6 +282,19 @@ def _score_table(scores: HoldoutScores | None, contents: ReleaseContents) -> str
         f"Mean IoU: {cell(scores.miou)}. Overall accuracy: {cell(scores.overall_accuracy)}.\n\n"
         "| class | IoU | F1 | pixels |\n|---|---|---|---|\n" + "\n".join(line(s) for s in scores.classes) + "\n"
     )
+
+
+def _refining(contents: ReleaseContents) -> str:
+    theme = contents.nomenclature.extends
+    return "" if theme is None else f", a theme that refines the national {' '.join(theme)}"
+
+
+def _national_table(scores: HoldoutScores | None, contents: ReleaseContents) -> str:
+    """Figures at the national classes, of a theme's model."""
+    if scores is None:
+        return ""
+    how = "Answers of a class that the theme adds count as the national class that it refines; so do labels."
+    return f"### At the national classes\n\n{how} {_score_table(scores, contents)}\n"
 
 
 def _calibration_words(model: ModelRecord) -> str:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from learning.release.changes import ReleaseChanges
+from learning.release.ground import ArtificialisedGround, ChangeStatistics
 from learning.release.licences import dataset_licence
 
 Affine6 = tuple[float, float, float, float, float, float]  # (a, b, c, d, e, f) as affine.Affine[:6]
@@ -235,6 +236,7 @@ class ModelRecord:
     `segmentation_models_pytorch.create_model` with architecture and encoder. Probabilities are
     softmax(outputs / temperature). `training` is None for weights that were imported as they are, `origin` None for a
     model that began from none; `head_rows` is the class of each row of the head where a class has several or none.
+    `national_scores` are those at the national classes, of a theme's model.
     """
 
     name: str
@@ -261,6 +263,7 @@ class ModelRecord:
     temperature: float = 1.0
     origin: OriginRecord | None = None
     head_rows: tuple[str, ...] = ()
+    national_scores: HoldoutScores | None = None
     code_commit: str = "unknown"
     software: Mapping[str, str] = field(default_factory=dict)
 
@@ -350,6 +353,31 @@ class MapRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PatchRecord:
+    """A place where an earlier vintage was labelled or mapped wrongly: no change of the ground.
+
+    Args:
+        layer, vintage: the imagery that was labelled wrongly; `compared_with` is the vintage it was compared with.
+        campaign: whose questions it came of. contributors: public ids of those whose answers say so.
+        geometry: WKB of a polygon, in the CRS of the release's layer.
+    """
+
+    patch_id: int
+    layer: str
+    vintage: int
+    compared_with: int
+    wrong_code: str
+    right_code: str
+    campaign: str
+    contributors: tuple[str, ...]
+    reviewed: bool
+    decided_on: date
+    area_m2: float
+    licence: str
+    geometry: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class PreviousRelease:
     """The release before: its version, the address of its root seen from this root, its collections."""
 
@@ -361,15 +389,16 @@ class PreviousRelease:
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """Accepted labels that are not published: how many, by licence ("" = none), and how many go on from somebody else's
-    work that was not given under a licence which the release may carry.
+    work that was not given under a licence which the release may carry. `patches` counts those of patches.
     """
 
     by_licence: Mapping[str, int] = field(default_factory=dict)
     built_on_others: int = 0
+    patches: int = 0
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """All of them but the patches, which are no labels."""
         return sum(self.by_licence.values()) + self.built_on_others
 
 
@@ -404,7 +433,10 @@ class ReleaseContents:
     notes: Mapping[str, str] = field(default_factory=dict)  # a maintainer's words by language; else told from `changes`
     changes: ReleaseChanges | None = None
     credits: tuple[str, ...] = ()  # names of people who asked to be named
+    patches: tuple[PatchRecord, ...] = ()  # by patch_id
     publisher: str = "Solcommun"
+    change: tuple[ChangeStatistics, ...] = ()
+    ground: ArtificialisedGround | None = None
     history: Iterable[pa.RecordBatch] = ()
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 

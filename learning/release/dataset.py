@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from rasterio import Affine
 from rasterio.windows import Window
 
+from annotation.core.themes import national_code
 from annotation.raster.reader import open_layer
 from learning.release import geodesy, layout
 from learning.release.contents import CampaignInfo, ClassInfo, DatasetTile, LayerInfo, NomenclatureInfo
@@ -119,7 +120,7 @@ def write_dataset(
         if bounds is not None:
             geo = geo_metadata(crs=layer.crs, bounds_crs=bounds)
             index.add_key_value_metadata({"geo": compact_json(geo)})
-    _write_classes(root, nomenclature.classes)
+    _write_classes(root, nomenclature)
     write_loader(root)
     write_shards(root, tiles=counts.total())
     return DatasetSummary(
@@ -267,10 +268,15 @@ def colour_table(classes: tuple[ClassInfo, ...]) -> dict[int, tuple[int, int, in
     return table
 
 
-def _write_classes(root: Path, classes: tuple[ClassInfo, ...]) -> None:
-    header = ("raster_value", "code", "parent", "name_fr", "name_en", "colour")
-    valued = sorted((c for c in classes if c.raster_value is not None), key=lambda c: c.raster_value or 0)
-    rows = [(c.raster_value, c.code, c.parent, c.name["fr"], c.name["en"], c.colour) for c in valued]
+def _write_classes(root: Path, nomenclature: NomenclatureInfo) -> None:
+    header: tuple[str, ...] = ("raster_value", "code", "parent", "name_fr", "name_en", "colour")
+    valued = sorted((c for c in nomenclature.classes if c.raster_value is not None), key=lambda c: c.raster_value or 0)
+    rows: list[tuple[object, ...]] = [
+        (c.raster_value, c.code, c.parent, c.name["fr"], c.name["en"], c.colour) for c in valued
+    ]
+    if nomenclature.extends is not None:
+        header = (*header, "national_code")
+        rows = [(*row, national_code(c.code)) for row, c in zip(rows, valued, strict=True)]
     write_csv(root / layout.CLASSES_CSV, [header, *rows])
 
 

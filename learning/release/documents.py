@@ -7,8 +7,11 @@ from pathlib import Path
 
 from annotation.core.themes import national_code
 from learning.release import layout
+from learning.release.change_files import change_json
 from learning.release.contents import MapRecord, ReleaseContents
 from learning.release.dataset import DatasetSummary
+from learning.release.ground_files import ground_json
+from learning.release.ground_words import ground_lines
 from learning.release.licences import OTHER, hub_licences, licence_href, licence_link, licence_name
 from learning.release.map_grid import TILE_KM
 from learning.release.notes import first_paragraph, notes_in
@@ -161,11 +164,15 @@ def release_json(
             "features_by_class": annotations.class_counts,
             "tiles": dataset.tiles,
             "pixels_by_class": dataset.class_px,
+            "patches": len(contents.patches),
         },
+        **({"change": change_json(contents)} if contents.change else {}),
+        **({"artificialisation": ground_json(contents)} if contents.ground else {}),
         **({} if contents.changes is None else {"changes": to_json(contents.changes)}),
         "left_out": {
             "annotations_by_licence": dict(contents.left_out.by_licence),
             "annotations_that_go_on_from_unlicensed_work": contents.left_out.built_on_others,
+            "patches": contents.left_out.patches,
         },
     }
 
@@ -195,6 +202,9 @@ _WORDS = {
         "contributeur(s) "
         "(identifiants aléatoires), en GeoParquet, GeoPackage et GeoJSON.",
         "left_out": "- {left_out} annotation(s) acceptée(s) ne sont pas publiées, faute d'une licence qui le permette.",
+        "patches": "- `patches/` : {patches} endroit(s) où un millésime antérieur était mal étiqueté, avec la classe "
+        "juste : des corrections, jamais des changements du sol.",
+        "patches_left_out": "- {n} correction(s) ne sont pas publiées, faute d'une licence qui le permette.",
         "dataset": "- `dataset/` : {train} tuiles d'entraînement et {test} de test, arborescence FLAIR ; les images "
         "gardent la licence de l'imagerie, voir `LICENSE.txt`.",
         "model": "- `models/` : {name} {version}, poids, configuration et fiche.",
@@ -221,6 +231,9 @@ _WORDS = {
         "contributor(s) "
         "(random identifiers), as GeoParquet, GeoPackage and GeoJSON.",
         "left_out": "- {left_out} accepted annotation(s) are not published, for want of a licence that allows it.",
+        "patches": "- `patches/`: {patches} place(s) where an earlier vintage was labelled wrongly, with the class "
+        "that is right: corrections, never changes of the ground.",
+        "patches_left_out": "- {n} correction(s) are not published, for want of a licence that allows it.",
         "dataset": "- `dataset/`: {train} training and {test} test tiles, in FLAIR's layout; the images keep the "
         "imagery's licence, see `LICENSE.txt`.",
         "model": "- `models/`: {name} {version}, weights, configuration and card.",
@@ -267,6 +280,8 @@ def _summary(
             people=annotations.contributors,
         ),
         *([words["left_out"].format(left_out=contents.left_out.total)] if contents.left_out.total else []),
+        *([words["patches"].format(patches=len(contents.patches))] if contents.patches else []),
+        *([words["patches_left_out"].format(n=contents.left_out.patches)] if contents.left_out.patches else []),
         words["dataset"].format(train=dataset.tiles["train"], test=dataset.tiles["test"]),
     ]
     if contents.model is not None:
@@ -275,6 +290,7 @@ def _summary(
     if contents.maps is not None:
         lines.append(words["maps"].format(files=map_pieces))
         lines.append(words["no polygons" if contents.maps.polygons is None else "polygons"])
+    lines += ground_lines(contents, language)
     return "\n".join([*lines, "", words["bias"], "", words["verify"], ""])
 
 

@@ -42,16 +42,19 @@ _ATTRIBUTES = pa.schema(
     ]
 )
 SCHEMA = with_geometry(_ATTRIBUTES)
+_NATIONAL = pa.field("national_code", pa.string())  # of a theme, behind the class's own
+_THEME_ATTRIBUTES = _ATTRIBUTES.insert(_ATTRIBUTES.get_field_index("class_code") + 1, _NATIONAL)
 
 
 @dataclass(frozen=True, slots=True)
 class ClassText:
-    """What is written of a class: code, labels, and its least width in metres."""
+    """What is written of a class: code, labels, its least width in metres and, of a theme's, its national code."""
 
     code: str
     label_fr: str
     label_en: str
     width_m: float
+    national_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,11 @@ class MapFacts:
     m_per_unit: float
     vintage: int
     model: str
+
+    @property
+    def attributes(self) -> pa.Schema:
+        """Columns that are written, but the geometry's."""
+        return _THEME_ATTRIBUTES if any(each.national_code for each in self.classes) else _ATTRIBUTES
 
 
 @dataclass(slots=True)
@@ -90,9 +98,9 @@ def write_map_parquet(path: Path, polygons: Iterable[Polygons], *, facts: MapFac
 
     Raises: InvalidContents: there is none.
     """
-    count = PolygonCount()
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd", version="2.6") as writer:
-        for table in whole_groups(_batches(polygons, facts, count), SCHEMA):
+    count, schema = PolygonCount(), with_geometry(facts.attributes)
+    with pq.ParquetWriter(path, schema, compression="zstd", version="2.6") as writer:
+        for table in whole_groups(_batches(polygons, facts, count), schema):
             writer.write_table(table, row_group_size=ROWS_PER_GROUP)
         if not count.polygons:
             raise InvalidContents("the map has no imagery, so there is no polygon to write; make the map again")
@@ -129,15 +137,19 @@ def _batch(found: Polygons, facts: MapFacts, count: PolygonCount) -> pa.RecordBa
         *np.minimum(count.bounds_crs[:2], low).tolist(),
         *np.maximum(count.bounds_crs[2:], high).tolist(),
     ]
-    texts = [
-        np.array([getattr(each, name) for each in facts.classes], object) for name in ("code", "label_fr", "label_en")
-    ]
+    names = {"class_code": "code", _NATIONAL.name: "national_code", "label_fr": "label_fr", "label_en": "label_en"}
+    texts = {
+        column: np.array([getattr(each, name) for each in facts.classes], object)[place]
+        for column, name in names.items()
+        if column in facts.attributes.names
+    }
     columns = [
-        found.region, *(text[place] for text in texts), area, found.pixels, width, width < least, found.reason,
+        found.region, *texts.values(), area, found.pixels, width, width < least, found.reason,
         np.full(len(place), facts.vintage), np.full(len(place), facts.model, object),
     ]  # fmt: skip
-    arrays = [pa.array(values, type=each.type) for values, each in zip(columns, _ATTRIBUTES, strict=True)]
-    return pa.RecordBatch.from_arrays([*arrays, *geometry_columns(geometry, bounds)], schema=SCHEMA)
+    arrays = [pa.array(values, type=each.type) for values, each in zip(columns, facts.attributes, strict=True)]
+    schema = with_geometry(facts.attributes)
+    return pa.RecordBatch.from_arrays([*arrays, *geometry_columns(geometry, bounds)], schema=schema)
 
 
 def whole_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

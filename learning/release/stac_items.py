@@ -8,8 +8,9 @@ from typing import Any
 
 import pystac
 
+from annotation.core.themes import national_code
 from learning.release import cards, geodesy, layout, model_files
-from learning.release.annotation_rows import SCHEMA
+from learning.release.annotation_rows import NATIONAL, RowRules
 from learning.release.contents import Affine6, ModelRecord, ReleaseContents
 from learning.release.vectors import AnnotationSummary
 
@@ -50,6 +51,7 @@ def classes_of(contents: ReleaseContents, codes: dict[str, int]) -> list[dict[st
             "title": f"{code} {by_code[code].name['en']}",
             "description": f"{by_code[code].name['fr']} / {by_code[code].name['en']}",
             "color_hint": by_code[code].colour[1:].upper(),
+            **({"solcommun:national_code": national_code(code)} if contents.nomenclature.extends else {}),
         }
         for code, value in codes.items()
     ]
@@ -77,6 +79,8 @@ def relations(name: str, contents: ReleaseContents) -> list[tuple[str, str, str]
     """Links of every item of a collection to other items: (rel, path of the target, title)."""
     imagery = layout.item_path("imagery", contents.layer.slug)
     dataset = layout.collection_path("dataset")
+    if name in ("change", "artificialisation"):
+        return [("derived_from", imagery, contents.layer.title)]
     if name in ("annotations", "dataset"):
         return [("source", imagery, contents.layer.title), ("derived_from", imagery, contents.layer.title)]
     if name == "models":
@@ -149,17 +153,21 @@ def annotation_item(contents: ReleaseContents, summary: AnnotationSummary) -> py
     """All annotations of the release as one labelled item."""
     codes = sorted(item.code for item in contents.nomenclature.classes)
     counts = [{"name": code, "count": count} for code, count in summary.class_counts.items()]
+    named = {"class_code": codes}
+    if contents.nomenclature.extends is not None:
+        named[NATIONAL] = sorted({national_code(code) for code in codes})
+    columns = RowRules.of(contents, account_names=frozenset()).schema
     properties = {
         "title": f"Annotations of {contents.title['en']} {contents.version}",
         "version": contents.version,
         "label:type": "vector",
-        "label:properties": ["class_code"],
-        "label:classes": [{"name": "class_code", "classes": codes}],
+        "label:properties": list(named),
+        "label:classes": [{"name": name, "classes": known} for name, known in named.items()],
         "label:description": _LABEL,
         "label:tasks": ["segmentation"],
         "label:methods": _METHODS,
         "label:overviews": [{"property_key": "class_code", "counts": counts}],
-        "table:columns": [{"name": field.name, "type": str(field.type)} for field in SCHEMA],
+        "table:columns": [{"name": field.name, "type": str(field.type)} for field in columns],
         "table:primary_geometry": "geometry",
         "table:row_count": summary.features,
         "proj:code": geodesy.crs_code(contents.layer.crs),
@@ -177,7 +185,19 @@ def annotation_item(contents: ReleaseContents, summary: AnnotationSummary) -> py
 def annotation_assets(contents: ReleaseContents) -> dict[str, pystac.Asset]:
     """GeoJSON (the label asset), GeoParquet and GeoPackage of the same rows."""
     crs = geodesy.crs_code(contents.layer.crs)
+    patches = {
+        key: pystac.Asset(
+            path, title=f"Corrections of earlier vintages ({name})", media_type=media_type, roles=["data"],
+            extra_fields={"proj:code": crs},
+        )
+        for key, path, name, media_type in (
+            ("patches-parquet", layout.PATCHES_PARQUET, "GeoParquet", PARQUET),
+            ("patches-gpkg", layout.PATCHES_GPKG, "GeoPackage", GPKG),
+        )
+        if contents.patches
+    }  # fmt: skip
     return {
+        **patches,
         "labels": pystac.Asset(
             layout.ANNOTATIONS_GEOJSON,
             title="Annotations (GeoJSON)",

@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +22,8 @@ import shapely
 
 from learning.release import geodesy, layout
 from learning.release.annotation_rows import (
-    ATTRIBUTES,
     COMMON,
     ROWS_PER_GROUP,
-    SCHEMA,
     CheckedRows,
     Key,
     RowRules,
@@ -39,9 +36,7 @@ from learning.release.polygon_files import geo_metadata, without_bbox
 from learning.release.text import compact_json
 
 CHECKING_THREADS = 2
-# A dictionary of the others would be as long as they are.
-_REPEATING = [name for name in SCHEMA.names if name not in ("feature_id", "bbox", "geometry")]
-_PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "use_dictionary": _REPEATING}
+_NEVER_REPEATING = ("feature_id", "bbox", "geometry")  # a dictionary of them would be as long as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +103,13 @@ def write_annotations(
     """
     path = root / layout.ANNOTATIONS_PARQUET
     path.parent.mkdir(parents=True, exist_ok=True)
-    tally, gpkg_schema = _Tally(), without_bbox(SCHEMA)
+    tally, gpkg_schema = _Tally(), without_bbox(rules.schema)
     with (
         gpkg_writer(
             root / layout.ANNOTATIONS_GPKG, gpkg_schema, layer=layout.ANNOTATIONS_LAYER, crs=crs,
             changed_at=published_on,
         ) as gpkg,
-        pq.ParquetWriter(path, SCHEMA, **_PARQUET) as parquet,
+        _parquet(path, rules) as parquet,
     ):  # fmt: skip
         for rows in _checked(batches, rules):
             tally.add(rows)
@@ -133,13 +128,18 @@ def write_history(root: Path, batches: Iterable[pa.RecordBatch], *, rules: RowRu
     Returns: rows. Raises: as write_annotations; no row is no error.
     """
     tally = _Tally()
-    with pq.ParquetWriter(root / layout.ANNOTATIONS_HISTORY, SCHEMA, **_PARQUET) as parquet:
+    with _parquet(root / layout.ANNOTATIONS_HISTORY, rules) as parquet:
         for rows in _checked(batches, rules):
             tally.add(rows)
             parquet.write_batch(rows.batch)
         bounds = tally.summary().bounds_crs if tally.features else (0.0, 0.0, 0.0, 0.0)
         parquet.add_key_value_metadata({"geo": compact_json(geo_metadata(crs=crs, bounds_crs=bounds))})
     return tally.features
+
+
+def _parquet(path: Path, rules: RowRules) -> pq.ParquetWriter:
+    repeating = [name for name in rules.schema.names if name not in _NEVER_REPEATING]
+    return pq.ParquetWriter(path, rules.schema, compression="zstd", version="2.6", use_dictionary=repeating)
 
 
 def _checked(batches: Iterable[pa.RecordBatch], rules: RowRules) -> Iterator[CheckedRows]:
@@ -165,7 +165,7 @@ def write_annotations_geojson(root: Path, *, crs: str) -> None:
     The STAC label extension asks for a GeoJSON label asset.
     """
     source = pq.ParquetFile(root / layout.ANNOTATIONS_PARQUET, pre_buffer=False)
-    kept = [name for name in ATTRIBUTES.names if name not in COMMON]
+    kept = [name for name in source.schema_arrow.names if name not in {*COMMON, "bbox", "geometry"}]
     with (root / layout.ANNOTATIONS_GEOJSON).open("w", encoding="utf-8", newline="\n") as handle:
         handle.write('{"type":"FeatureCollection","features":[\n')
         separator = ""

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from annotation.models import Job, MappingEntry, Nomenclature, NomenclatureMapping, Territory
+from annotation.models import Job, Territory
+from annotation.services.class_lineage import lineage_of
 from annotation.services.jobs import enqueue_job
 from learning.core.artificialisation import DEFAULT_RULE, ArtificialisationRule, shipped_artificialisation_rule
-from learning.errors import NoClassMap, NoCoverMapping
+from learning.errors import NoClassMap
 from learning.models import ArtificialisationMap, Prediction, TerritoryArtificialisation
+from learning.services.counted_classes import covers_of_codes
 from learning.services.usage_inputs import UsageInputs
 
 if TYPE_CHECKING:
@@ -56,43 +58,12 @@ def start_artificialisation(*, prediction: Prediction, rule: str = DEFAULT_RULE,
 
 
 def covers_of(prediction: Prediction, rule: ArtificialisationRule) -> list[str | None]:
-    """The cover that each class of a map is, in its order: its own code, else what its nomenclature's mapping takes by
-    default, else that of the nearest class above it; None where there is none.
-
-    Raises: NoCoverMapping: there is neither such a code nor a mapping.
-    """
-    return covers_of_codes(prediction.model.campaign.nomenclature, prediction.model.class_codes, rule)
-
-
-def covers_of_codes(nomenclature: Nomenclature, codes: Sequence[str], rule: ArtificialisationRule) -> list[str | None]:
-    """The same of some classes of a nomenclature. Raises: NoCoverMapping."""
-    parents = dict(nomenclature.classes.values_list("code", "parent_code"))
-    mapping = NomenclatureMapping.objects.filter(source=nomenclature, target__code=rule.cover).order_by("-pk").first()
-    defaults: dict[str, str] = {}
-    if mapping is not None:
-        entries = MappingEntry.objects.filter(mapping=mapping, is_default=True)
-        defaults = dict(entries.values_list("source_code", "target_code"))
-    elif nomenclature.code != rule.cover:
-        raise NoCoverMapping(
-            f"No mapping leads from {nomenclature} to {rule.cover}: add one to the nomenclatures' mappings, and run "
-            "`manage.py load_nomenclatures`."
-        )
-
-    def cover(code: str) -> str | None:
-        for candidate in (code, *_above(code, parents)):
-            found = candidate if candidate in rule.where else defaults.get(candidate)
-            if found in rule.where:
-                return found
-        return None
-
-    return [cover(code) for code in codes]
-
-
-def _above(code: str, parents: Mapping[str, str]) -> list[str]:
-    above: list[str] = []
-    while parent := parents.get(above[-1] if above else code):
-        above.append(parent)
-    return above
+    """The cover that each class of a map is, in its order; None where there is none. Raises: NoCoverMapping."""
+    campaign, codes = prediction.model.campaign, prediction.model.class_codes
+    known = set(campaign.nomenclature.classes.values_list("code", flat=True))
+    lineage = lineage_of(campaign)  # of a map from before a change of classes
+    codes = [code if code in known else lineage.now(code) for code in codes]
+    return covers_of_codes(campaign.nomenclature, codes, rule)
 
 
 @transaction.atomic

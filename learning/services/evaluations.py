@@ -19,11 +19,12 @@ from annotation.models import Campaign, Territory
 from annotation.services.queue_front import territories_of
 from learning.core import evaluate
 from learning.core.calibration import N_BINS, CalibrationCounts, calibrate
-from learning.core.evaluate import add_broader, merge_classes, nomenclature_levels, number_blocks
+from learning.core.evaluate import add_broader, merge_classes, national_level, nomenclature_levels, number_blocks
 from learning.models import Evaluation, TrainedModel
 from learning.services.holdout import HoldoutReference
 
 Confusions = NDArray[np.int64]
+LEVEL_REPLICATES = 1000  # of a level's or a territory's intervals
 
 
 @transaction.atomic
@@ -144,7 +145,9 @@ def _scored(
     confusions: Confusions, *, codes: Sequence[str], blocks: NDArray[np.int64], model: TrainedModel
 ) -> dict[str, Any]:
     """Figures of some tiles at one level, as levels and territories keep them."""
-    figures = evaluate.evaluate(confusions, class_codes=codes, blocks=blocks, rng=draws_of(model), n_resamples=1000)
+    figures = evaluate.evaluate(
+        confusions, class_codes=codes, blocks=blocks, rng=draws_of(model), n_resamples=LEVEL_REPLICATES
+    )
     alone = len(confusions) == 1  # one tile has no interval
     return {
         "confusion": [list(row) for row in figures.confusion],
@@ -152,6 +155,8 @@ def _scored(
         "miou_low": None if alone else json_safe(figures.miou_low),
         "miou_high": None if alone else json_safe(figures.miou_high),
         "overall_accuracy": figures.overall_accuracy,
+        "overall_accuracy_low": None if alone else json_safe(figures.overall_accuracy_low),
+        "overall_accuracy_high": None if alone else json_safe(figures.overall_accuracy_high),
         "per_class": _per_class(figures),
     }
 
@@ -166,14 +171,20 @@ def _levels(
     leaves_open: Broader,
     broader: Confusions | None,
 ) -> list[dict[str, Any]]:
-    """Figures at every level of the nomenclature above the model's own classes, coarsest first."""
+    """Figures at every level of the nomenclature above the model's own classes, coarsest first; of a theme before all
+    others those at the national classes, whose depth is given as 0.
+    """
     parents = {
         code: parent or None for code, parent in campaign.nomenclature.classes.values_list("code", "parent_code")
     }
     if not set(class_codes) <= set(parents):
         return []  # a model of another nomenclature has no levels here
+    coarser = list(nomenclature_levels(class_codes, parents=parents)[:-1])
+    national = national_level(class_codes)
+    if campaign.nomenclature.extends_id and 1 < len(national.codes) < len(class_codes):
+        coarser = [national, *(level for level in coarser if level.group_of != national.group_of)]
     found = []
-    for level in nomenclature_levels(class_codes, parents=parents)[:-1]:
+    for level in coarser:
         merged = merge_classes(stack, group_of=level.group_of)
         if broader is not None:
             merged = add_broader(merged, broader, leaves_open=leaves_open, group_of=level.group_of)

@@ -1,15 +1,14 @@
-"""The published maps of two vintages held against each other: what people are asked about, and what else differs."""
+"""The published maps of two vintages held against each other: which they are, and what people are asked about."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from annotation.core.change import FoundCell, area_px, drawn_controls
-from annotation.models import Campaign, VintagePair
+from annotation.models import Campaign, ImageryLayer, VintagePair
 from annotation.services.change_rounds import LEAST_CELL_PX
 from annotation.services.pairs import shift_of
 from annotation.services.tiles import pool_mask
@@ -18,15 +17,6 @@ from learning.core.other_vintage import MapPair
 from learning.errors import NoPrediction
 from learning.models import Prediction
 from learning.services.predictions import shown_prediction
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something that two maps do not share beside the ground, and what each has; `code` says what it is."""
-
-    code: Literal["model", "network", "bands", "gsd_m", "classes"]
-    first: str
-    second: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +39,20 @@ def maps_of_pair(*, campaign: Campaign, pair: VintagePair) -> MapsOfPair:
 
 def earlier_map(pair: VintagePair) -> Prediction:
     """The published map of the earlier layer, of its newest campaign that has one. Raises: NoPrediction."""
-    for campaign in Campaign.objects.filter(layer=pair.first_id).order_by("-pk"):
+    return _published_map(pair.first)
+
+
+def published_maps(pair: VintagePair) -> MapsOfPair:
+    """The published map of each layer, of its newest campaign that has one. Raises: NoPrediction: one has none."""
+    return MapsOfPair(_published_map(pair.first), _published_map(pair.second))
+
+
+def _published_map(layer: ImageryLayer) -> Prediction:
+    for campaign in Campaign.objects.filter(layer=layer).order_by("-pk"):
         found = shown_prediction(campaign)
         if found is not None:
             return found
-    raise NoPrediction(
-        f"No campaign on {pair.first.slug} has a published map: publish a model there, then compare the two."
-    )
-
-
-def differences_of(first: Prediction, second: Prediction) -> list[Difference]:
-    """What else than the ground may make two maps differ: the model, its kind of network, bands, pixels, classes."""
-    said: list[tuple[Literal["model", "network", "bands", "gsd_m", "classes"], list[str]]] = [
-        ("model", [one.model.version for one in (first, second)]),
-        ("network", [_network(one) for one in (first, second)]),
-        ("bands", [", ".join(one.layer.bands) for one in (first, second)]),
-        ("gsd_m", [f"{one.layer.gsd_m:g}" for one in (first, second)]),
-        ("classes", [", ".join(sorted(one.model.class_codes)) for one in (first, second)]),
-    ]
-    return [Difference(code, *both) for code, both in said if both[0] != both[1]]
-
-
-def _network(prediction: Prediction) -> str:
-    options = prediction.model.options
-    return " ".join(str(options[name]) for name in ("architecture", "encoder") if name in options)
+    raise NoPrediction(f"No campaign on {layer.slug} has a published map: publish a model there, then compare the two.")
 
 
 def cells_of_published_maps(

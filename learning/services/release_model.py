@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -24,7 +25,7 @@ from learning.release.contents import (
     TrainingSummary,
 )
 from learning.release.weights import read_weights_header
-from learning.services.evaluations import draws_of
+from learning.services.evaluations import LEVEL_REPLICATES, draws_of
 from learning.services.provenance import UNKNOWN_COMMIT, code_commit, software_versions
 
 CONVENTION = (
@@ -66,6 +67,7 @@ def model_record(model: TrainedModel) -> ModelRecord:
         base_model=_hub_name(origin),
         origin=_origin_record(origin) if origin else None,
         head_rows=tuple(spec.get("head_rows", ())),
+        national_scores=national_scores(evaluation) if evaluation else None,
         code_commit=code_commit(),
         software=software_versions(),
     )
@@ -104,6 +106,25 @@ def holdout_scores(evaluation: Evaluation) -> HoldoutScores:
         confusion_codes=tuple(evaluation.class_codes),
         confusion=tuple(tuple(row) for row in evaluation.confusion),
         calibration=_calibration_scores(evaluation.calibration),
+    )
+
+
+def national_scores(evaluation: Evaluation) -> HoldoutScores | None:
+    """The same at the national classes that those of a theme's model refine; None where it refines none."""
+    level = next((one for one in evaluation.levels if one["depth"] == 0), None)
+    if level is None:
+        return None
+    low, high = level["overall_accuracy_low"], level["overall_accuracy_high"]
+    return replace(
+        holdout_scores(evaluation),
+        pixels=sum(map(sum, level["confusion"])),
+        bootstrap_replicates=LEVEL_REPLICATES,
+        miou=Interval(level["miou"], level["miou_low"], level["miou_high"]),
+        overall_accuracy=Interval(level["overall_accuracy"], low, high),
+        classes=tuple(_class_score(code, level["per_class"][code]) for code in level["codes"]),
+        confusion_codes=tuple(level["codes"]),
+        confusion=tuple(tuple(row) for row in level["confusion"]),
+        calibration=None,
     )
 
 

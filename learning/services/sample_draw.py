@@ -13,6 +13,7 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from annotation.models import Campaign, VintagePair
+from annotation.services.class_lineage import lineage_of
 from learning.core.sample_frame import (
     CHANGE_STRATA,
     FEWEST_A_STRATUM,
@@ -40,12 +41,20 @@ if TYPE_CHECKING:
 DEFAULT_PLACES = 600
 DEFAULT_UNIT_M = 2.0  # side of a place: larger than what two images of one ground are apart
 Blocks = Callable[[], Iterator[tuple[int, int, Strata]]]
+_CHANGE_NAMES: Sequence[tuple[str, Sequence[str]]] = [(name, ()) for name in CHANGE_STRATA]
+#: Told the share of the work that is done.
+Progress = Callable[[float], None]
+
+
+def place_side_px(campaign: Campaign, side_m: float = DEFAULT_UNIT_M) -> int:
+    """Side of a place in pixels of the campaign's layer, to the nearest, at least one."""
+    return max(1, round(side_m / campaign.layer.gsd_m))
 
 
 def draw_change_sample(
     *, pair: VintagePair, campaign: Campaign, drawn_by: User | None, counted: Mapping[str, bool | None] | None = None,
     total: int = DEFAULT_PLACES, fewest: int = FEWEST_A_STRATUM, unit_px: int | None = None,
-    answers_wanted: int = 2, seed: int = 0, first_map: Prediction | None = None,
+    answers_wanted: int = 2, seed: int = 0, first_map: Prediction | None = None, on_progress: Progress | None = None,
 ) -> ReferenceSample:  # fmt: skip
     """Draw places on the ground that both maps of a pair show, stratified by how the two differ.
 
@@ -58,50 +67,84 @@ def draw_change_sample(
         first_map: of the earlier layer; None: that which people see of the newest campaign there.
     Raises: NoPrediction, SampleOpen, InvalidSample, InvalidPredictionGrid.
     """
-    later = _shown_map(campaign, layer=pair.second_id)
+    later = map_to_sample(campaign, layer=pair.second_id)
     earlier = first_map or earlier_map(pair)
-    side = unit_px or max(1, round(DEFAULT_UNIT_M / campaign.layer.gsd_m))
+    side = unit_px or place_side_px(campaign)
     counted = counted_classes(campaign) if counted is None else counted
-    table = partial(change_table, counted=frozenset(code for code, counts in counted.items() if counts))
-    blocks = partial(strata_blocks, _classes(earlier), _classes(later), table, unit_px=side)
-    names = [(name, ()) for name in CHANGE_STRATA]
+    blocks = _change_blocks(campaign, earlier, later, counted, side)
     sample = ReferenceSample(
         campaign=campaign, kind=ReferenceSample.Kind.CHANGE, pair=pair, first_map=earlier, second_map=later,
         counted=dict(counted), unit_px=side, answers_wanted=answers_wanted, seed=seed, drawn_by=drawn_by,
     )  # fmt: skip
-    return _draw(sample, blocks, names, total=total, fewest=fewest)
+    return _draw(sample, blocks, _CHANGE_NAMES, total=total, fewest=fewest, on_progress=on_progress)
+
+
+def change_strata(
+    *, pair: VintagePair, campaign: Campaign, on_progress: Progress | None = None
+) -> list[dict[str, object]]:
+    """The strata of a sample of change, counted and with nothing drawn: what a plan rests on.
+
+    Raises: NoPrediction, InvalidPredictionGrid.
+    """
+    later, side = map_to_sample(campaign, layer=pair.second_id), place_side_px(campaign)
+    blocks = _change_blocks(campaign, earlier_map(pair), later, counted_classes(campaign), side)
+    sizes = stratum_sizes(_told(blocks(), campaign, side, on_progress))
+    return _strata(sizes, {}, _CHANGE_NAMES, place_m2=(side * campaign.layer.gsd_m) ** 2)
+
+
+def _change_blocks(
+    campaign: Campaign, earlier: Prediction, later: Prediction, counted: Mapping[str, bool | None], side: int
+) -> Blocks:
+    table = partial(change_table, counted=_counted_of_maps(campaign, counted))
+    return partial(strata_blocks, _classes(earlier), _classes(later), table, unit_px=side)
+
+
+def _counted_of_maps(campaign: Campaign, counted: Mapping[str, bool | None]) -> frozenset[str]:
+    """Codes whose ground surely counts, with those of maps from before a change of classes."""
+    before = lineage_of(campaign).known
+    earlier = {code for code, now in before.items() if all(counted.get(one) for one in now)}
+    return frozenset({code for code, counts in counted.items() if counts} | earlier)
 
 
 def draw_area_sample(
     *, campaign: Campaign, drawn_by: User | None, total: int = DEFAULT_PLACES, fewest: int = FEWEST_A_STRATUM,
-    unit_px: int | None = None, answers_wanted: int = 2, seed: int = 0,
+    unit_px: int | None = None, answers_wanted: int = 2, seed: int = 0, on_progress: Progress | None = None,
 ) -> ReferenceSample:  # fmt: skip
     """Draw places on a campaign's published map, stratified by its classes.
 
     Raises: NoPrediction, SampleOpen, InvalidSample.
     """
-    shown = _shown_map(campaign, layer=campaign.layer_id)
-    side = unit_px or max(1, round(DEFAULT_UNIT_M / campaign.layer.gsd_m))
+    shown = map_to_sample(campaign, layer=campaign.layer_id)
+    side = unit_px or place_side_px(campaign)
     blocks = partial(strata_blocks, None, _classes(shown), lambda _then, now: class_table(now), unit_px=side)
     sample = ReferenceSample(
         campaign=campaign, kind=ReferenceSample.Kind.AREA, second_map=shown, unit_px=side,
         answers_wanted=answers_wanted, seed=seed, drawn_by=drawn_by,
     )  # fmt: skip
-    return _draw(sample, blocks, [(code, (code,)) for code in shown.model.class_codes], total=total, fewest=fewest)
+    names = [(code, (code,)) for code in shown.model.class_codes]
+    return _draw(sample, blocks, names, total=total, fewest=fewest, on_progress=on_progress)
+
+
+def require_none_open(campaign: Campaign, kind: str) -> None:
+    """One sample of a kind is open in a campaign at a time. Raises: SampleOpen."""
+    if ReferenceSample.objects.filter(campaign=campaign, kind=kind, closed_at__isnull=True).exists():
+        raise SampleOpen(f"A sample of this kind is open in {campaign.slug}: close it before another one is drawn.")
 
 
 def _draw(
-    sample: ReferenceSample, blocks: Blocks, names: Sequence[tuple[str, Sequence[str]]], *, total: int, fewest: int
-) -> ReferenceSample:
+    sample: ReferenceSample, blocks: Blocks, names: Sequence[tuple[str, Sequence[str]]], *, total: int, fewest: int,
+    on_progress: Progress | None,
+) -> ReferenceSample:  # fmt: skip
     """Count the places of each stratum, draw, and write: one open sample of a kind in a campaign."""
     campaign = sample.campaign
-    if ReferenceSample.objects.filter(campaign=campaign, kind=sample.kind, closed_at__isnull=True).exists():
-        raise SampleOpen(f"A sample of this kind is open in {campaign.slug}: close it before another one is drawn.")
-    sizes = stratum_sizes(blocks())
+    require_none_open(campaign, sample.kind)
+    first, second = _halves(on_progress)
+    sizes = stratum_sizes(_told(blocks(), campaign, sample.unit_px, first))
     wanted = allocate({stratum: int(sizes[stratum]) for stratum in range(OUTSIDE)}, total, fewest=fewest)
     drawn = draw_units(
-        blocks(), sizes=sizes, wanted=wanted, unit_px=sample.unit_px, rng=np.random.default_rng(sample.seed)
-    )
+        _told(blocks(), campaign, sample.unit_px, second), sizes=sizes, wanted=wanted, unit_px=sample.unit_px,
+        rng=np.random.default_rng(sample.seed),
+    )  # fmt: skip
     sample.strata = _strata(sizes, wanted, names, place_m2=(sample.unit_px * campaign.layer.gsd_m) ** 2)
     ground_m2 = campaign.layer.width * campaign.layer.height * campaign.layer.gsd_m**2
     sample.outside_m2 = ground_m2 - sum(stratum["area_m2"] for stratum in sample.strata)
@@ -109,6 +152,24 @@ def _draw(
         sample.save()
         SampleUnit.objects.bulk_create(_units(sample, drawn))
     return sample
+
+
+def _halves(on_progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+    """The maps are gone through twice: once to count, once to draw."""
+    if on_progress is None:
+        return None, None
+    return (lambda share: on_progress(share / 2)), (lambda share: on_progress(0.5 + share / 2))
+
+
+def _told(
+    blocks: Iterator[tuple[int, int, Strata]], campaign: Campaign, side: int, on_progress: Progress | None
+) -> Iterator[tuple[int, int, Strata]]:
+    """The same blocks, with how far they are."""
+    rows = max(1, campaign.layer.height // side)
+    for top, left, strata in blocks:
+        if on_progress is not None:
+            on_progress(top / rows)
+        yield top, left, strata
 
 
 def _units(sample: ReferenceSample, drawn: Sequence[DrawnUnit]) -> list[SampleUnit]:
@@ -146,7 +207,8 @@ def _strata(
     ]
 
 
-def _shown_map(campaign: Campaign, *, layer: int) -> Prediction:
+def map_to_sample(campaign: Campaign, *, layer: int) -> Prediction:
+    """The published map that places are drawn on. Raises: NoPrediction: there is none of this layer."""
     found = shown_prediction(campaign)
     if found is None or found.layer_id != layer:
         raise NoPrediction(

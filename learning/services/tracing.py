@@ -25,11 +25,14 @@ _TILE_FILE = re.compile(r"(?:IMG|MSK)_(\d+)\.tif")
 #: What a file of a release is made of beside its release, by the first folder of its path; any other, of everything.
 _PARTS = {
     layout.ANNOTATIONS_DIR: frozenset({"labels"}),
+    layout.PATCHES_DIR: frozenset({"patches"}),
     layout.DATASET_DIR: frozenset({"labels", "imagery"}),
     layout.MODELS_DIR: frozenset({"model"}),
     layout.MAPS_DIR: frozenset({"model", "map", "imagery"}),
+    layout.CHANGE_DIR: frozenset({"imagery"}),
+    layout.GROUND_DIR: frozenset({"model", "map", "imagery"}),
 }
-_EVERYTHING = frozenset({"labels", "imagery", "model", "map"})
+_EVERYTHING = frozenset({"labels", "patches", "imagery", "model", "map"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ class Trace:
     """Where an artefact comes from. What does not shape it is None or empty.
 
     `found` says in words what it is. `labels` are revisions whose shapes it holds; what a model learnt from is with its
-    trainings. `code_commit` and `software` are of what wrote the release.
+    trainings. `patches` are corrections of earlier vintages, by number. `code_commit` and `software` are of what wrote
+    the release.
     """
 
     artefact: str
@@ -96,6 +100,7 @@ class Trace:
     sha256: str | None = None
     release: str | None = None
     labels: tuple[int, ...] = ()
+    patches: tuple[int, ...] = ()
     nomenclature: str | None = None
     imagery: ImageryTrace | None = None
     model: ModelTrace | None = None
@@ -229,6 +234,9 @@ def _of_release(
         sha256=sha256 or release.manifest_sha256,
         release=release.folder,
         labels=_labels(release, frozen, path) if "labels" in parts else (),
+        patches=tuple(release.patches.order_by("patch_id").values_list("patch_id", flat=True))
+        if "patches" in parts
+        else (),
         nomenclature=f"{frozen.nomenclature.code} {frozen.nomenclature.version}",
         imagery=imagery_trace(release.campaign.layer, version=frozen.layer_version, sha256=frozen.layer.sha256)
         if "imagery" in parts

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import scenes
 from django.core import mail
-from django.core.management import call_command
 from e2e.studio import BUILT, GRASS, Stored, Studio, new_person, rectangle, sign_in
 from e2e.test_accessibility import LOOKS, Faults
 from learning_rows import model_row, ready_map
@@ -31,6 +30,8 @@ SHOWN = "() => document.querySelectorAll('.leaflet-tile-loaded').length > 0"
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A campaign with accepted labels and a published map, and somebody who looks after its ground."""
+    from e2e.conftest import _flush
+
     from annotation.services.people import set_role
 
     with django_db_blocker.unblock():
@@ -42,7 +43,7 @@ def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytes
         set_role(campaign=scene.campaign, user=scene.maintainer, role="maintainer")
         scene.commune = territory(scene.campaign, folder, "32013", (0, 0, 12, 12))  # type: ignore[attr-defined]
         yield scene
-        call_command("flush", verbosity=0, interactive=False)
+        _flush()
 
 
 def free_tile(scene: Any, n: int = 0) -> Any:

@@ -6,12 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from class_rows import BUILT, GRASS, apply_plan, heads, split_plan
+from class_rows import BUILT, GRASS, apply_plan, heads, rename_plan, split_plan
 from html_checks import assert_strict
 from learning_rows import maintained, signed_in
 
 from annotation.jobs.registry import run_job
 from annotation.models import ClassChange, Job
+from annotation.services.jobs import cancel_job
+from learning.services.class_changes import start_change
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +55,7 @@ def test_it_is_confirmed_by_typing_followed_and_taken_back(scene: tuple[Any, Any
     answer = client.post(URL, {**said, "typed": "camp"})
     change = ClassChange.objects.get()
     assert answer["Location"] == f"{URL}{change.pk}/"
-    assert "Under way" in client.get(answer["Location"]).content.decode()
+    assert "waits for a worker" in client.get(answer["Location"]).content.decode()
     assert run_job(str(Job.objects.get(kind="change_classes").pk))
     page = client.get(answer["Location"])
     assert_strict(page)
@@ -81,3 +83,21 @@ def test_a_change_of_another_campaign_is_not_found(scene: tuple[Any, Any]) -> No
     change = apply_plan(labelled.campaign, split_plan())
     assert signed_in(maintainer).get(f"{URL}{change.pk + 1}/").status_code == 404
     assert signed_in(labelled.author).get(f"{URL}{change.pk}/").status_code == 404
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "It was stopped"), ("fr", "Il a été interrompu")])
+def test_a_change_that_was_stopped_says_so_and_is_started_again_while_the_classes_are_the_same(
+    scene: tuple[Any, Any], language: str, said: str
+) -> None:
+    labelled, maintainer = scene
+    client = signed_in(maintainer, language)
+    change, job = start_change(campaign=labelled.campaign, plan=split_plan(), actor=None, reason="by mistake")
+    cancel_job(job=job)
+    page = f"{URL}{change.pk}/"
+    assert said in client.get(page).content.decode()
+    assert client.post(page, {"again": "1"}).status_code == 302
+    cancel_job(job=Job.objects.get(kind="change_classes", state="queued"))
+    apply_plan(labelled.campaign, rename_plan())
+    answer = client.post(page, {"again": "1"})
+    assert answer.status_code == 422
+    assert 'name="again"' not in answer.content.decode(), "nothing is offered that is refused"

@@ -17,7 +17,7 @@ from territory_rows import BUILT, GRASS, commune, counted, told
 
 from learning.models import TerritoryFigures
 from learning.territory_shown import counted as counted_text
-from learning.territory_shown import percent
+from learning.territory_shown import estimated, percent
 
 pytestmark = pytest.mark.django_db
 PAGE = "/territories/commune/32013/"
@@ -90,6 +90,45 @@ def test_what_else_makes_the_two_maps_differ_is_told_beside_the_change(scene: An
     del change["shift"], change["differences"]  # as documents of before have it
     row.save()
     assert "What else makes the two maps differ" not in text_of(browser().get(PAGE))
+
+
+def before_thresholds(row: Any, **found: Any) -> None:
+    """What cover and usage count before any threshold, on a territory's row."""
+    base = {"lower_ha": 180.0, "upper_ha": 180.0, "lower_estimate_ha": None, "upper_estimate_ha": None, "places": 0}
+    row.document["artificialisation"]["rests_on"]["before_thresholds"] = {**base, **found}
+    row.save()
+
+
+def test_what_places_say_before_the_thresholds_is_told_apart_from_the_figure(scene: Any) -> None:
+    row = told(scene.campaign, commune(scene.campaign))
+    before_thresholds(row)
+    assert "as the map counts it 180 ha estimate from places not assessed: no sample" in text_of(browser().get(PAGE))
+    before_thresholds(
+        row, upper_ha=450.0, lower_estimate_ha=[212.4, 160.2, 290.7], upper_estimate_ha=[470.0, 380.0, 580.0], places=80
+    )
+    text = text_of(browser().get(PAGE))
+    assert "Before the thresholds" in text and "180 to 450 ha: its usage decides" in text
+    # The shorter reach decides the digits: 52.2 leaves whole hectares, 90 too
+    assert (
+        "at least 212 ha (95% interval: 160 to 291 ha), at most 470 ha (95% interval: 380 to 580 ha) 80 places" in text
+    )
+    one = [212.4, 160.2, 290.7]
+    before_thresholds(row, lower_estimate_ha=one, upper_estimate_ha=one, places=1)
+    assert "estimation d’après les lieux 212 ha (intervalle à 95 % : de 160 à 291 ha) 1 lieu" in text_of(
+        browser("fr").get(PAGE)
+    )
+    table = browser().get(f"{PAGE}camp/artificialisation.csv").content.decode()
+    lines = [line for line in csv.DictReader(io.StringIO(table)) if line["what"].startswith("before thresholds")]
+    assert [(one["what"], one["kind"], one["ha"], one["lower_ha"], one["upper_ha"]) for one in lines] == [
+        ("before thresholds as mapped", "figure", "180.0", "", ""),
+        ("before thresholds", "estimate_95", "212.4", "160.2", "290.7"),
+    ]
+
+
+def test_what_is_below_zero_has_a_minus_and_no_hyphen() -> None:
+    assert estimated(-3.21, -5.0, -1.0).value == "\N{MINUS SIGN}3.2"
+    assert estimated(1.0, -5.04, 6.0).interval == "\N{MINUS SIGN}5.1 to 6.0"
+    assert counted_text(-0.0) == "0"
 
 
 def test_what_was_counted_is_rounded_and_never_cut_off() -> None:

@@ -26,13 +26,14 @@ export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasse
   if (place) place.replaceChildren(...rowsInOrder(map.layers).map((layer) => row(layer, map)));
   const steps = document.getElementById("agreement-steps");
   if (steps) drawAgreementLegend(steps);
+  tellDifferences(offer);
   wireCompare(map);
   followAddress(map, refresh);
   wireLink(map);
   refresh();
 }
 
-const ORDER = ["class", "polygons", "entropy", "labels", "agreement", "change", "imagery"];
+const ORDER = ["class", "polygons", "entropy", "labels", "agreement", "change", "disagreement", "imagery"];
 
 /** By what they are, imagery last, and each newest first. */
 export function rowsInOrder(layers: readonly MapLayer[]): MapLayer[] {
@@ -98,8 +99,23 @@ function showLegends(map: PublicMap): void {
   reveal("entropy-legend", seen.has("entropy"));
   reveal("agreement-legend", seen.has("agreement"));
   reveal("change-legend", seen.has("change"));
-  const others = seen.has("entropy") || seen.has("agreement");
+  reveal("disagreement-legend", seen.has("disagreement"));
+  const others = seen.has("entropy") || seen.has("agreement") || seen.has("disagreement");
   reveal("class-legend", !others || [...seen].some((kind) => OF_CLASSES.has(kind)));
+}
+
+/** Says, wherever two vintages' maps are compared, what else than the ground they do not share. */
+export function tellDifferences(offer: MapOffer): void {
+  const differences = offer.change?.differences ?? [];
+  for (const box of document.querySelectorAll<HTMLElement>("[data-what-differs]")) {
+    box.hidden = !differences.length;
+    box.querySelector("ul")?.replaceChildren(...differences.map(({ says }) => element("li", says)));
+  }
+  for (const link of document.querySelectorAll<HTMLAnchorElement>("a[data-pair-page]")) {
+    const page = offer.disagreement?.page;
+    link.hidden = !page || page === location.pathname;
+    if (page) link.href = page;
+  }
 }
 
 /** Colours of agreement, the highest first. */

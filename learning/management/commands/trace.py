@@ -44,6 +44,8 @@ def lines(found: Trace, *, few: int | None) -> Iterator[tuple[str, str]]:
         yield "classes", found.nomenclature or ""
     if found.labels:
         yield "labels", listed("revision", found.labels, few)
+    if found.patches:
+        yield "patches", listed("patch", found.patches, few, plural="patches")
     if found.imagery:
         yield from imagery_lines(found.imagery, few)
     if found.map:
@@ -75,8 +77,10 @@ def model_lines(model: ModelTrace, few: int | None) -> Iterator[tuple[str, str]]
             yield "and", listed("verdict", one.validations, few)
 
 
-def listed(noun: str, items: Iterable[object], few: int | None) -> str:
+def listed(noun: str, items: Iterable[object], few: int | None, *, plural: str = "") -> str:
     texts = [str(item) for item in items]
     shown = texts if few is None else texts[:few]
     more = f" … (--all lists the other {len(texts) - len(shown)})" if len(shown) < len(texts) else ""
-    return f"{len(texts)} {noun}{'' if len(texts) == 1 else 's'}" + (f": {', '.join(shown)}{more}" if texts else "")
+    return f"{len(texts)} {noun if len(texts) == 1 else plural or f'{noun}s'}" + (
+        f": {', '.join(shown)}{more}" if texts else ""
+    )

@@ -253,10 +253,12 @@ CELERY_BEAT_SCHEDULE = {
     "forget-reporters": {"task": "annotation.tasks.forget_reporters", "schedule": 3600.0},
     "reclaim-tiles": {"task": "annotation.tasks.reclaim_tiles", "schedule": 3600.0},
     "check-submissions": {"task": "learning.tasks.check_submissions", "schedule": 20.0},
+    "measure-pairs": {"task": "annotation.tasks.measure_pairs", "schedule": 3600.0},
     "keep-weeks": {"task": "annotation.tasks.keep_weeks", "schedule": 3600.0},
     "look-for-alarms": {"task": "annotation.tasks.look_for_alarms", "schedule": 300.0},
     "sweep-releases": {"task": "learning.tasks.sweep_releases", "schedule": 300.0},
     "consider-releases": {"task": "learning.tasks.consider_releases", "schedule": 3600.0},
+    "compare-maps": {"task": "learning.tasks.compare_maps", "schedule": 3600.0},
     "count-territories": {"task": "learning.tasks.count_territories", "schedule": 21_600.0},
     "sweep-personal-files": {"task": "annotation.tasks.sweep_personal_files", "schedule": 3600.0},
     "consider-retraining": {"task": "learning.tasks.consider_retraining", "schedule": 60.0},
@@ -368,6 +370,7 @@ SPECTACULAR_SETTINGS = {
         "ReviewVerdictEnum": "annotation.models.Review.Verdict",
         "ValidationVerdictEnum": "annotation.models.Validation.Verdict",
         "ChangeVerdictEnum": "annotation.models.ChangeVerdict",
+        "ExpectationSourceEnum": ["counted", "earlier_sample", "holdout", "assumed", "given"],
     },
 }
 

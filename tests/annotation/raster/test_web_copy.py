@@ -15,13 +15,13 @@ from PIL import Image
 from rasterio.windows import from_bounds
 from rio_cogeo.cogeo import cog_validate
 
-from annotation.raster import errors, map_tiles, stored_tiles
+from annotation.raster import errors, map_tiles, stored_tiles, web_copy
 from annotation.raster.display import stretched
 from annotation.raster.errors import DamagedTiff
 from annotation.raster.ingest import rewrite_as_layer
 from annotation.raster.isolated_ingest import rewrite_isolated
 from annotation.raster.layer_files import LayerFiles, sha256_of
-from annotation.raster.web_copy import CHUNK_PX, WebFrame, add_web_copy, web_frame, write_web_copy
+from annotation.raster.web_copy import WebFrame, add_web_copy, web_frame, write_web_copy
 from annotation.raster.web_grid import HALF_WORLD_M
 from tests.annotation.raster.cell_scene import as_cells
 
@@ -205,19 +205,26 @@ def test_a_layer_in_cells_gets_the_copy_that_one_file_has(make_tiff, tmp_path):
         assert psnr(a.read().astype(float), b.read().astype(float)) >= 40
 
 
-def test_the_copy_has_the_same_bytes_however_many_threads_write_it(make_tiff, tmp_path):
-    layer = as_cells([make_tiff(waves(2600, 5200))], tmp_path / "cells")
+@pytest.fixture
+def cells_in_parts(make_tiff, tmp_path, monkeypatch) -> LayerFiles:
+    """A layer in cells whose copy is written in 3 x 2 parts and more: parts are made small, not the layer large."""
+    monkeypatch.setattr(web_copy, "CHUNK_PX", 2 * web_copy.MAP_TILE_PX)
+    return as_cells([make_tiff(waves(700, 1400))], tmp_path / "cells")
+
+
+def test_the_copy_has_the_same_bytes_however_many_threads_write_it(cells_in_parts, tmp_path):
+    layer = cells_in_parts
     digests = set()
     for threads in (1, 3):
         write_web_copy(layer.analysis_path, tmp_path / f"{threads}.tif", stretch=layer.stretch, threads=threads)
         digests.add(sha256_of(tmp_path / f"{threads}.tif"))
     frame = write_web_copy(layer.analysis_path, tmp_path / "again.tif", stretch=layer.stretch)
-    assert frame.size[0] > 2 * CHUNK_PX, "several parts, or threads would have nothing to share"
+    assert frame.size[0] > 2 * web_copy.CHUNK_PX, "several parts, or threads would have nothing to share"
     assert len(digests) == 1
 
 
-def test_a_part_that_cannot_be_read_stops_the_copy_and_leaves_no_thread_at_work(make_tiff, tmp_path):
-    layer = as_cells([make_tiff(waves(2600, 5200))], tmp_path / "cells")
+def test_a_part_that_cannot_be_read_stops_the_copy_and_leaves_no_thread_at_work(cells_in_parts):
+    layer = cells_in_parts
     for cell in (layer.folder / "analysis").glob("*.tif"):
         cell.write_bytes(cell.read_bytes()[:2000])
     with pytest.raises(DamagedTiff, match="web maps was not written"):

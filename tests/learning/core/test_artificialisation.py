@@ -122,3 +122,13 @@ def test_every_criterion_is_told_in_both_languages() -> None:
     rule = shipped_artificialisation_rule()
     told = list(itertools.chain.from_iterable(texts.values() for texts in rule.criteria.values()))
     assert len(set(told)) == 14
+
+
+def test_a_cover_above_others_is_known_where_all_of_them_are_counted_alike() -> None:
+    rule = shipped_artificialisation_rule()
+    # Buildings and sealed ground both always; all woods and all natural ground never; both kinds of grass by usage
+    assert set(rule.broader) == {"CS1.1.1", "CS1.2", "CS2.1", "CS2.1.1", "CS2.2"}
+    assert rule.is_artificialised("CS1.1.1", None) is True
+    assert rule.is_artificialised("CS2.1", "US5") is False
+    assert rule.is_artificialised("CS2.2", None) is None and rule.is_artificialised("CS2.2", "US5") is True
+    assert not rule.knows("CS1.1.2") and not rule.knows("CS1") and not rule.knows(None)

@@ -9,6 +9,7 @@ from learning.core.evaluate import (
     interval,
     mean_iou,
     merge_classes,
+    national_level,
     nomenclature_levels,
     number_blocks,
     overall_accuracy,
@@ -157,6 +158,11 @@ def test_a_level_that_says_nothing_new_is_left_out():
     assert [level.depth for level in nomenclature_levels(("1.1.1", "1.1.2"), parents=TREE)] == [3], "one class is none"
     with pytest.raises(InvalidEvaluation, match="'3'"):
         nomenclature_levels(("3",), parents=TREE)
+
+
+def test_the_national_level_of_a_theme_puts_its_classes_under_those_that_they_refine_whatever_their_depth():
+    level = national_level(("CS1.1.1.1", "CS2.1.3/vine", "CS2.1.3/orchard/apple", "CS1.1.1.1/roof"))
+    assert (level.depth, level.codes, level.group_of) == (0, ("CS1.1.1.1", "CS2.1.3"), (0, 1, 1, 0))
 
 
 def test_a_hold_out_without_labels_or_with_other_classes_is_refused():

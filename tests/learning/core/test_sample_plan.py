@@ -10,6 +10,7 @@ from learning.core.sample_plan import (
     Expected,
     allocation,
     expected_half_widths,
+    fewest_places,
     places_for_accuracy,
     places_for_area,
 )
@@ -77,3 +78,34 @@ def test_a_target_or_a_number_of_places_that_makes_no_sense_is_refused():
         allocation(PAPER, total=10, how="best", fewest=2)
     with pytest.raises(InvalidSample, match="at least two"):
         expected_half_widths(PAPER, (1, 20, 20, 20))
+
+
+def test_the_fewest_places_are_those_of_the_sample_that_is_drawn():
+    # Half and half, each right 9 times in 10, n/2 places each: half-width of the accuracy
+    # 1.96 · √(2 · 0.25 · 0.09 / (n/2 − 1)) ≤ 0.02 where n/2 − 1 ≥ 432.2, so 434 in each
+    even = Expected(share=(1, 1), user=(0.9, 0.9))
+    assert fewest_places(even, overall=0.02, fewest=2) == 868
+    assert expected_half_widths(even, (434, 434)).overall <= 0.02 < expected_half_widths(even, (433, 433)).overall
+
+
+def test_of_two_wishes_the_one_that_takes_more_decides():
+    both = fewest_places(PAPER, overall=0.05, area=(0, 0.005), fewest=50)
+    assert both == fewest_places(PAPER, area=(0, 0.005), fewest=50) > fewest_places(PAPER, overall=0.05, fewest=50)
+
+
+def test_a_wish_that_the_fewest_places_of_each_stratum_tell_takes_just_those():
+    assert fewest_places(PAPER, overall=0.2, fewest=75) == 4 * 75
+
+
+def test_a_stratum_of_a_millionth_of_the_ground_has_its_fewest_places():
+    tiny = Expected(share=(1e-6, 1 - 1e-6), user=(0.5, 0.9))
+    assert allocation(tiny, total=200, how="fewest", fewest=75)[0] == 75
+
+
+def test_what_no_number_of_places_tells_and_no_wish_are_refused():
+    with pytest.raises(InvalidSample, match="wider interval"):
+        fewest_places(PAPER, overall=0.0001, fewest=50)
+    with pytest.raises(InvalidSample, match="Nothing is wished for"):
+        fewest_places(PAPER, fewest=50)
+    with pytest.raises(InvalidSample, match="half-width of 3"):
+        fewest_places(PAPER, overall=3, fewest=50)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from area_rows import answered, area_sample, as_mapped, counted, territory_of
+from django.utils import timezone
 from learning_rows import labelled_campaign, model_row, ready_map
 from map_rows import evaluation, map_of_vintage, retire
 from sample_rows import BUILT, GRASS
 from scenes import accepted, person, square
+from scipy.stats import t
 
 from annotation.core.holdout import role_of
 from learning.core.area import stratified_estimates
@@ -162,3 +164,41 @@ def test_a_hold_out_that_is_labelled_to_the_end_gives_figures_by_blocks_and_an_u
     judged.save()
     blocks = len(camp.holdout.blocks)
     assert figures_of_map(prediction).reason == ("few_blocks" if blocks < 8 else "not_counted")
+
+
+def test_blocks_that_are_off_alike_in_half_of_them_correct_the_map_as_worked_by_hand():
+    camp = labelled_campaign("blocks", holdout_share=0.15, holdout_buffer_tiles=0).campaign
+    model = model_row(camp, state="promoted")
+    prediction = ready_map(model, np.zeros((16, 16), np.float32))
+    MapArea.objects.create(
+        prediction=prediction, class_px={BUILT: 600_000, GRASS: 400_000}, ground_px=1_000_000, counted_at=timezone.now()
+    )
+    side, tiles = camp.holdout.block_tiles, list(camp.tiles.filter(role="holdout").order_by("row", "col"))
+    places = sorted({(tile.row // side, tile.col // side) for tile in tiles})
+    n, off = len(places), set(places[::2])  # every other block is off: of 100 pixels in a tile 10 are grass, not built
+    assert n >= 8 and len(tiles) == n * side**2
+    judged = evaluation(model, 0.9)
+    judged.n_tiles = len(tiles)
+    judged.tile_confusions = {  # rows truth, columns map
+        str(tile.pk): [[40, 0], [10, 50]] if (tile.row // side, tile.col // side) in off else [[50, 0], [0, 50]]
+        for tile in tiles
+    }
+    k, sound = len(off) * side**2, (n - len(off)) * side**2
+    judged.confusion = [[40 * k + 50 * sound, 0], [10 * k, 50 * (k + sound)]]
+    judged.save()
+    told = figures_of_map(prediction)
+    assert (told.status, told.estimator, told.blocks, told.independent) == ("assessed", "blocks", n, True)
+    assert told.matrix == ((40 * k + 50 * sound, 10 * k), (0, 50 * (k + sound))), "rows are the map's classes"
+    # Each block is off by a tenth or not at all, all are as large: the mean of the shares, and Student's interval of it
+    shares = np.array([0.1 if place in off else 0.0 for place in places])
+    half = t.ppf(0.975, n - 1) * np.sqrt((1 - camp.holdout.inclusion_probability) * shares.var(ddof=1) / n)
+    ha = 1_000_000 * camp.layer.gsd_m**2 / 10_000
+    built, grass = told.classes
+    assert built.mapped_ha == pytest.approx(0.6 * ha)
+    assert built.estimate_ha == pytest.approx((0.6 - shares.mean()) * ha)
+    assert grass.estimate_ha == pytest.approx((0.4 + shares.mean()) * ha)
+    assert [one.half_width_ha for one in told.classes] == pytest.approx([half * ha] * 2)
+    assert (built.lower_ha, built.upper_ha) == pytest.approx(
+        (built.estimate_ha - half * ha, built.estimate_ha + half * ha)
+    )
+    assert (told.overall.value, told.overall.half_width) == pytest.approx((1 - shares.mean(), half))

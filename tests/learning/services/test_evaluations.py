@@ -8,10 +8,12 @@ import pytest
 from learning_rows import confusions, labelled_campaign, model_row
 from report_rows import territory
 from scenes import TWO_CLASSES
+from theme_rows import ORCHARD, PARENT, VINE, vines
 
 from learning.core.calibration import tile_calibration
 from learning.services.evaluations import record_evaluation, reference_blocks
 from learning.services.holdout import holdout_reference
+from learning.services.release_model import holdout_scores, national_scores
 
 pytestmark = pytest.mark.django_db
 CODES = list(TWO_CLASSES)
@@ -89,6 +91,26 @@ def test_figures_are_given_at_every_level_of_the_nomenclature() -> None:
         assert level["overall_accuracy"] > figures.overall_accuracy, "what is confused within a group is forgiven"
         assert set(level["codes"]) <= set(parents)
     assert [level["depth"] for level in figures.levels] == sorted(level["depth"] for level in figures.levels)
+
+
+def test_a_theme_s_model_is_judged_at_the_national_classes_too_and_parents_labels_count_there(tmp_path: Path) -> None:
+    scene = labelled_campaign(nomenclature=vines(tmp_path), pool=2, holdout=12)
+    codes, reference = ["CS1.1.1.1", VINE, ORCHARD], holdout_reference(scene.campaign)
+    found = {tile.tile_id: np.array([[10, 0, 0], [0, 10, 10], [0, 5, 15]]) for tile in reference.tiles}
+    parents = {tile.tile_id: np.array([[5, 20, 15]]) for tile in reference.tiles}  # of labels that leave it open
+    figures = record_evaluation(
+        model=model_row(scene.campaign), reference=reference, confusions=found, class_codes=codes,
+        broader=(((1, 2),), parents),
+    )  # fmt: skip
+    national = figures.levels[0]
+    assert (national["depth"], national["codes"]) == (0, ["CS1.1.1.1", PARENT])
+    assert national["confusion"] == [[120, 0], [60, 900]], "12 tiles of 10; 5 said wrongly, 40 of both and 35 right"
+    assert national["per_class"][PARENT]["iou"] == 900 / 960 and figures.per_class[VINE]["iou"] == 10 / 25
+    assert national["overall_accuracy_low"] <= national["overall_accuracy"] <= national["overall_accuracy_high"]
+    assert len({tuple(level["codes"]) for level in figures.levels}) == len(figures.levels)
+    told, finest = national_scores(figures), holdout_scores(figures)
+    assert told is not None and told.confusion == ((120, 0), (60, 900)) and told.pixels == 1080 and finest.pixels == 600
+    assert told.miou.estimate == national["miou"] and [one.code for one in told.classes] == ["CS1.1.1.1", PARENT]
 
 
 def sure_and_right(odds: float, right: float) -> Any:

@@ -11,7 +11,7 @@ from sample_rows import BUILT, GRASS, two_vintages
 from annotation.models import Campaign, ChangeCell, ChangeRound, ChangeTicket, VintagePair
 from annotation.services.pairs import layers_as_they_are
 from learning.models import Prediction, TrainedModel
-from learning.services.map_pairs import Difference, differences_of, maps_of_pair, shift_px
+from learning.services.map_pairs import shift_px
 
 pytestmark = pytest.mark.django_db
 
@@ -56,13 +56,3 @@ def test_the_measured_shift_counts_with_its_spread_and_one_pixel_where_it_is_not
     assert shift_px(pair) == pytest.approx(1.2 / pair.second.gsd_m)
     pair.measured_from = ["another", "pair of pixels"]
     assert shift_px(pair) == 1.0
-
-
-def test_maps_of_two_vintages_say_what_else_they_do_not_share() -> None:
-    pair = two_vintages()
-    maps = maps_of_pair(campaign=Campaign.objects.get(layer=pair.second), pair=pair)
-    versions = [one.model.version for one in (maps.first, maps.second)]
-    assert differences_of(maps.first, maps.second) == [Difference("model", *versions)]
-    maps.second.layer.bands = ["R", "G", "B"]
-    assert [(one.code, one.second) for one in differences_of(maps.first, maps.second)][1:] == [("bands", "R, G, B")]
-    assert differences_of(maps.first, maps.first) == []

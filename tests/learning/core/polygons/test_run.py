@@ -29,7 +29,7 @@ ROOT = Path(learning.core.__file__).resolve().parents[2]
 def maps(draw: st.DrawFn) -> NDArray[np.uint8]:
     """Patches of a few pixels with single pixels strewn over them, with and without imagery."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    height, width, patch = draw(st.integers(1, 28)), draw(st.integers(1, 28)), draw(st.integers(1, 4))
+    height, width, patch = draw(st.integers(1, 18)), draw(st.integers(1, 18)), draw(st.integers(1, 4))
     lowest, most = draw(st.integers(0, 1)), draw(st.integers(1, len(CODES)))
     patches = rng.integers(lowest, most + 1, (height // patch + 1, width // patch + 1))
     classes = np.kron(patches, np.ones((patch, patch), int))[:height, :width]
@@ -54,10 +54,10 @@ def check(found: Polygons, classes: NDArray[np.uint8], minimum: NDArray[np.int64
     assert all(one.boundary.intersection(other).length == 0 for one, other in zip(alone, others, strict=True))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=120)
 @given(
     classes=maps(),
-    block_px=st.integers(2, 14),
+    block_px=st.integers(2, 9),
     minimum=st.lists(st.integers(1, 20), min_size=len(CODES), max_size=len(CODES)),
     tolerance_px=st.sampled_from([0.0, 1.0, 2.5]),
 )
@@ -70,8 +70,8 @@ def test_any_map_becomes_a_valid_coverage(
     check(found, classes, np.array(minimum))
 
 
-@settings(deadline=None, max_examples=60)
-@given(classes=maps(), block_px=st.integers(2, 14))
+@settings(deadline=None, max_examples=50)
+@given(classes=maps(), block_px=st.integers(2, 9))
 def test_where_nothing_is_too_small_the_polygons_say_what_the_map_says_pixel_by_pixel(
     classes: NDArray[np.uint8], block_px: int
 ) -> None:

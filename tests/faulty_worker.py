@@ -1,7 +1,7 @@
-"""A process that makes releases in children of its own, each of which may meet a fault at a named step.
+"""A process that does jobs in children of its own, each of which may meet a fault at a named step.
 
-Reads one JSON object a line ({"job": id, "point": step, "fault": "kill", "exception", "full" or "", "plant": name}),
-forks, and answers with the child's status and the steps it reached. Run by `release_faults`.
+Reads one JSON object a line ({"job": id, "module": of the job, "point": step, "fault": "kill", "exception", "full" or
+"", "plant": name}), forks, and answers with the child's status and the steps it reached. Run by `release_faults`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def fill_the_disk(folder: Path) -> None:
 
 
 def plant(name: str, module: Any) -> None:
-    """A mistake in the way a release is made, which the test of every step must find."""
+    """A mistake in the way a job is done, which the test of every step must find."""
     from learning.models import Release
     from learning.release import bundle
 
@@ -53,16 +54,20 @@ def plant(name: str, module: Any) -> None:
 
 
 def make(order: dict[str, str], told: int) -> None:
-    """In the child: do the job, and meet the fault."""
+    """In the child: do the job, and meet the fault. A job's module calls its `faultpoint` at each step."""
     from django.conf import settings
+    from django.db import connection
 
     from annotation.jobs.registry import run_job
-    from learning.jobs import releases as module
+
+    module = import_module(order["module"])
 
     def reached(point: str) -> None:
         os.write(told, f"{point}\n".encode())
         if point != order["point"]:
             return
+        if order["plant"] == "in_parts":  # what was written so far shows
+            connection.connection.commit()
         if order["fault"] == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if order["fault"] == "exception":
@@ -80,6 +85,7 @@ def serve() -> None:
     import django
 
     django.setup()
+    import learning.jobs.class_changes
     import learning.jobs.releases  # noqa: F401
     from annotation.jobs.registry import load_all
 

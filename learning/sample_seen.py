@@ -1,0 +1,36 @@
+"""What readers of the public pages see of a sample, told to those who answer and close it."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from learning.models import ReferenceSample
+from learning.services.area_figures import area_figures
+from learning.territory_shown import estimated
+from learning.territory_words import NOT_ASSESSED
+
+
+def seen_by_readers(sample: ReferenceSample) -> str:
+    """In a sentence or two: nothing before it is closed, then its figures, or those of a newer one."""
+    if sample.closed_at is None:
+        return _("Nothing of this sample before it is closed.")
+    newer = ReferenceSample.objects.filter(
+        campaign=sample.campaign, kind=sample.kind, pair=sample.pair, closed_at__isnull=False, pk__gt=sample.pk
+    ).exists()
+    if newer:
+        return _("The figures of a newer sample.")
+    if sample.kind == ReferenceSample.Kind.CHANGE:
+        return _("Flow, return flow and net, each with its interval, as below.")
+    figures = area_figures(campaign=sample.campaign)
+    if figures.overall is None:
+        return _("“Not assessed”: %(why)s") % {"why": NOT_ASSESSED.get(figures.reason, figures.reason)}
+    value, half = 100 * figures.overall.value, 100 * figures.overall.half_width
+    shown = estimated(value, max(0.0, value - half), min(100.0, value + half))
+    told = sum(area.estimate_ha is not None for area in figures.classes)
+    areas = ngettext(
+        "the area of %(n)s class with its interval", "the areas of %(n)s classes with their intervals", told
+    ) % {"n": told}
+    return _("The map is right on %(value)s %% of the ground (95%% interval: %(interval)s %%), and %(areas)s.") % {
+        "value": shown.value, "interval": shown.interval, "areas": areas,
+    }  # fmt: skip
