@@ -15,4 +15,5 @@ MODULES = [
     "learning.jobs.deposits",
     "learning.jobs.map_areas",
     "learning.jobs.samples",
+    "learning.jobs.change_rounds",
 ]
