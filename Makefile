@@ -9,7 +9,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= $(shell command -v python3)
 PYTHON := $(PYTHON)
 PORT ?= 8000
-PYTEST_ARGS ?= -n 2
+# A file's tests stay in one process, which makes what they share once; the order is that of tests/conftest.py.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 PY := .venv/bin/python
 SETUP := $(PYTHON) platform/setup/bootstrap.py
@@ -34,7 +35,7 @@ help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):[^#]*## /\1\t/' \
 	  | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo "Variables: PORT=8000 · PYTHON=python3 · PYTEST_ARGS='-n 2' (as in PYTEST_ARGS='-k tiles')"
+	@echo "Variables: PORT=8000 · PYTHON=python3 · PYTEST_ARGS='-n 2 …' (as in PYTEST_ARGS='-k tiles')"
 	@echo "Your own data: make demo IMAGERY='ortho/*.tif' LABELS='classes/*.tif' NOMENCLATURE=ocsge_cover"
 	@echo "  with CRS=EPSG:2154 TRANSFORM='a b c d e f' where the images do not say where they lie;"
 	@echo "  also ATTRIBUTION VINTAGE TILE_PX ROUNDS FIRST_TILES ROUND_TILES TRAINING_STEPS SEED SIZE_PX"

@@ -23,7 +23,7 @@ KNOWN_S = 5.0
 MOST_SETS = 4096
 
 _TILE = re.compile(
-    r"(/(?:imagery/[-\w]{1,60}|predictions/\d{1,15}/(?:\w{1,20}|since/\d{1,15}))/(?:native|web)"
+    r"(/(?:imagery/[-\w]{1,60}|predictions/\d{1,15}/(?:\w{1,20}|(?:since|against)/\d{1,15}))/(?:native|web)"
     r"|/predictions/\d{1,15}/polygons/tiles)/(\d{1,2})/(\d{1,8})/(\d{1,8})\.(?:jpg|png|mvt)"
 )
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from celery import shared_task
 
 from annotation.jobs import registry
-from annotation.services import alarms, invitations, jobs, leases, personal_data, report_mail, reports, throughput
+from annotation.services import (
+    alarms,
+    invitations,
+    jobs,
+    leases,
+    pairs,
+    personal_data,
+    report_mail,
+    reports,
+    throughput,
+)
 
 
 @shared_task(name="annotation.tasks.run_job")
@@ -18,6 +28,12 @@ def run_job(job_id: str) -> None:
 def sweep_jobs() -> None:
     """Find jobs that no worker has picked up or whose worker died."""
     jobs.sweep_jobs()
+
+
+@shared_task(name="annotation.tasks.measure_pairs")
+def measure_pairs() -> None:
+    """Queue the measuring of pairs whose layers are not those that were measured."""
+    pairs.want_measured(pairs.pairs_to_look_at())
 
 
 @shared_task(name="annotation.tasks.reclaim_tiles")

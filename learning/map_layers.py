@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.views.decorators.http import require_GET
+from numpy.typing import NDArray
 
 from annotation.map_views import exists_on_grid, no_such_place
-from annotation.models import Annotation, Campaign, ImageryLayer, TileAgreement
+from annotation.models import Annotation, Campaign, ImageryLayer, TileAgreement, VintagePair
 from annotation.pictures import outline_of
 from annotation.raster import map_tiles
 from annotation.raster.layer_files import WEB_NAME
 from annotation.raster.stored_tiles import web_zooms
 from annotation.services.vector_tiles import DEEPEST_ZOOM, FIRST_POLYGON_ZOOM
+from learning.core.map_disagreement import COLOURS, disagreement
 from learning.core.other_vintage import changed_classes
 from learning.difference_words import differences_told
 from learning.models import Prediction
 from learning.polygon_views import offered_polygon_tiles
 from learning.services.other_vintage import other_vintages_map
-from learning.services.predictions import shown_prediction
-from learning.views import class_colours, kept_tile, map_version, shown_file
+from learning.services.predictions import shown_file, shown_files, shown_prediction
+from learning.views import class_colours, kept_tile, map_version
 
 #: Imagery imported before it had a copy for web maps is warped as far as this.
 WARPED_TO_ZOOM = 20
@@ -44,6 +49,7 @@ def layers_with(campaign: Campaign, prediction: Prediction | None) -> dict[str, 
         "imagery": [imagery(layer) for layer in layers],
         "maps": [one for made in (prediction, other) if made for one in maps_of(made)],
         "change": None if prediction is None or other is None else change(prediction, other),
+        "disagreement": None if prediction is None or other is None else disagreement_layer(prediction, other),
         "polygons": offered_polygon_tiles(prediction) if prediction else None,
         "labels": None,
     }
@@ -121,15 +127,25 @@ def change(prediction: Prediction, before: Prediction) -> dict[str, Any] | None:
     }
 
 
+def disagreement_layer(prediction: Prediction, other: Prediction) -> dict[str, Any] | None:
+    """The layer of where two maps disagree; None when one of them may not be seen, or they cannot be compared."""
+    if not comparable(prediction, other):
+        return None
+    first, second = in_time(prediction, other)
+    pair = VintagePair.objects.filter(first=first.layer_id, second=second.layer_id).first()
+    return {
+        "from": first.layer.vintage,
+        "to": second.layer.vintage,
+        "url": f"/predictions/{prediction.pk}/against/{other.pk}/web/{{z}}/{{x}}/{{y}}.png"
+        f"?v={change_version(prediction, other)}-against",
+        "max_zoom": deepest_zoom(prediction.layer),
+        "page": reverse("pair", args=[pair.pk]) if pair else None,
+    }
+
+
 def in_time(one: Prediction, other: Prediction) -> tuple[Prediction, Prediction]:
     """Two maps, that of the earlier imagery first."""
     return (one, other) if one.layer.vintage <= other.layer.vintage else (other, one)
-
-
-def shown_files(prediction: Prediction) -> tuple[str, str] | None:
-    """The class and the entropy file that people may see; None when one is missing."""
-    names = [shown_file(prediction, kind) for kind in KINDS]
-    return (names[0], names[1]) if names[0] and names[1] else None
 
 
 def change_version(*predictions: Prediction) -> str:
@@ -144,18 +160,34 @@ def change_tile(request: HttpRequest, prediction_id: int, before_id: int, z: int
 
     Only pixels that both maps are sure of are compared, of what people may see of either.
     """
+    return _compared_tile(request, "since", draw_change, (prediction_id, before_id), (z, x, y))
+
+
+@require_GET
+def disagreement_tile(request: HttpRequest, prediction_id: int, before_id: int, z: int, x: int, y: int) -> HttpResponse:
+    """A PNG of where two vintages' maps name another class, by whether both are sure of it; 204, 404 as for
+    `prediction_tile`. Of what people may see of either."""
+    return _compared_tile(request, "against", draw_disagreement, (prediction_id, before_id), (z, x, y))
+
+
+Draw = Callable[[Prediction, Prediction, int, int, int], bytes | None]
+
+
+def _compared_tile(
+    request: HttpRequest, kind: str, draw: Draw, maps: tuple[int, int], at: tuple[int, int, int]
+) -> HttpResponse:
     made = Prediction.objects.select_related(
         "model__run__training_set", "model__origin", "model__campaign", "layer"
-    ).in_bulk([prediction_id, before_id])
-    now, before = made.get(prediction_id), made.get(before_id)
+    ).in_bulk(maps)
+    now, before = (made.get(number) for number in maps)
     if now is None or before is None or not comparable(now, before):
-        told = f"There are no two maps {prediction_id} and {before_id} to compare."
+        told = f"There are no two maps {maps[0]} and {maps[1]} to compare."
         return HttpResponse(told, status=404, content_type="text/plain")
-    if not exists_on_grid("web", z, x, y):
-        return no_such_place(z, x, y)
-    served = f"/predictions/{now.pk}/since/{before.pk}/web"
-    place = (change_version(now, before), "web", z, x, y)
-    return kept_tile(request, served, place, lambda: draw_change(now, before, z, x, y))
+    if not exists_on_grid("web", *at):
+        return no_such_place(*at)
+    version = change_version(now, before) + ("" if kind == "since" else f"-{kind}")
+    served = f"/predictions/{now.pk}/{kind}/{before.pk}/web"
+    return kept_tile(request, served, (version, "web", *at), lambda: draw(now, before, *at))
 
 
 def comparable(now: Prediction, before: Prediction) -> bool:
@@ -171,6 +203,23 @@ def comparable(now: Prediction, before: Prediction) -> bool:
 
 def draw_change(now: Prediction, before: Prediction, z: int, x: int, y: int) -> bytes | None:
     """The PNG of one map tile; None where nothing changed, or where one of the two maps has nothing."""
+    values = _values_at(now, before, z, x, y)
+    if values is None:
+        return None
+    return map_tiles.class_picture(changed_classes(*values), colours=class_colours(now))
+
+
+def draw_disagreement(now: Prediction, before: Prediction, z: int, x: int, y: int) -> bytes | None:
+    """The PNG of one map tile; None where the maps agree, or where one of the two has nothing."""
+    values = _values_at(now, before, z, x, y)
+    return None if values is None else map_tiles.class_picture(disagreement(*values), colours=COLOURS)
+
+
+_Values = tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]], list[list[str]]]
+
+
+def _values_at(now: Prediction, before: Prediction, z: int, x: int, y: int) -> _Values | None:
+    """Classes, entropies and class codes of both maps on one map tile; None where one of them has nothing."""
     classes, entropies = [], []
     for one in (now, before):
         values = [map_tiles.web_values(one.path(name), z, x, y) for name in shown_files(one) or ()]
@@ -178,5 +227,4 @@ def draw_change(now: Prediction, before: Prediction, z: int, x: int, y: int) -> 
             return None
         classes.append(values[0])
         entropies.append(values[1])
-    changed = changed_classes(classes, entropies, [one.model.class_codes for one in (now, before)])
-    return map_tiles.class_picture(changed, colours=class_colours(now))
+    return classes, entropies, [one.model.class_codes for one in (now, before)]

@@ -14,6 +14,7 @@ from learning import (
     model_pages,
     new_release_pages,
     pages,
+    pair_pages,
     release_desk_pages,
     release_documents,
     release_feeds,
@@ -92,6 +93,8 @@ urlpatterns = [
         release_desk_pages.WithdrawView.as_view(),
         name="withdraw-release",
     ),
+    path("pairs/", pair_pages.PairListView.as_view(), name="pairs"),
+    path("pairs/<int:pair_id>/", pair_pages.PairView.as_view(), name="pair"),
     path("territories/", territory_pages.TerritoryListView.as_view(), name="territories"),
     path("territories/<slug:kind>/<slug:code>/", territory_pages.TerritoryView.as_view(), name="territory"),
     path(

@@ -7,7 +7,14 @@ import logging
 from celery import shared_task
 
 from annotation.models import Campaign
-from learning.services import release_schedule, releases, scheduling, submission_checks, territory_figures
+from learning.services import (
+    map_comparison,
+    release_schedule,
+    releases,
+    scheduling,
+    submission_checks,
+    territory_figures,
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,3 +53,9 @@ def count_territories() -> None:
     """Count anew what the pages of territories show."""
     for campaign in territory_figures.campaigns_with_territories():
         territory_figures.want_territory_figures(campaign=campaign)
+
+
+@shared_task(name="learning.tasks.compare_maps")  # type: ignore[untyped-decorator]
+def compare_maps() -> None:
+    """Compare the maps of pairs of vintages, where other maps are seen than those that were compared."""
+    map_comparison.want_comparisons()

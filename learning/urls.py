@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from learning import map_layers, map_request_pages, polygon_views, views
+from learning import map_layers, map_request_pages, pair_pages, polygon_views, views
 
 
 class MapTileNumber:
@@ -38,6 +38,12 @@ urlpatterns = [
         map_layers.change_tile,
         name="prediction-change",
     ),
+    path(
+        f"predictions/<int:prediction_id>/against/<int:before_id>/web/{_TILE}",
+        map_layers.disagreement_tile,
+        name="prediction-disagreement",
+    ),
+    path("pairs/<int:pair_id>/disagreement.tif", pair_pages.disagreement_file, name="pair-disagreement"),
     path(
         "predictions/<int:prediction_id>/polygons/tiles/<tile_number:z>/<tile_number:x>/<tile_number:y>.mvt",
         polygon_views.polygon_tile,

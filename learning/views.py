@@ -20,7 +20,6 @@ from django.views.decorators.http import require_GET, require_safe
 
 from annotation.core.stored_labels import class_index
 from annotation.map_views import exists_on_grid, no_such_place, tile_response
-from annotation.models import Campaign
 from annotation.raster import map_tiles
 from annotation.served_tiles import IMMUTABLE, ServedTiles, kept, remember
 from learning.models import Prediction, Release
@@ -30,6 +29,7 @@ from learning.release.errors import InvalidContents
 from learning.release.manifest import FileEntry, file_sha256, read_manifest
 from learning.services.class_changes import classes_ever
 from learning.services.polygons import offered_polygons
+from learning.services.predictions import shown_file
 from learning.withdrawn_pages import gone, is_kept
 
 CHUNK_BYTES = 256 * 1024
@@ -94,13 +94,6 @@ def kept_tile(
         picture = draw()
         kept.put(place, picture)
     return tile_response(picture, tiles, asked)
-
-
-def shown_file(prediction: Prediction, what: str) -> str | None:
-    """The file that people are shown of a map ("class" or "entropy"); None when it must not be shown."""
-    is_open = prediction.model.campaign.state == Campaign.State.OPEN
-    name = f"{what}_public.tif" if is_open else f"{what}.tif"
-    return name if name in prediction.files else None
 
 
 def map_version(prediction: Prediction, name: str) -> str:

@@ -4,6 +4,7 @@ MODULES = [
     "annotation.jobs.agreement",
     "annotation.jobs.alarms",
     "annotation.jobs.imagery",
+    "annotation.jobs.pairs",
     "annotation.jobs.personal_data",
     "annotation.jobs.web_copies",
 ]

@@ -24,6 +24,8 @@ class VintagePair(models.Model):
     windows_looked_at = models.PositiveSmallIntegerField(default=0)
     measured_at = models.DateTimeField(null=True, blank=True)
     measured_from = models.JSONField(default=list)  # SHA-256 of both layers' pixels then
+    # Of each window that told something: its middle in the layers' CRS, and its own shift in metres to east and south.
+    windows = models.JSONField(default=list)
 
     class Meta:
         ordering = ["pk"]

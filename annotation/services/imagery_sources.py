@@ -17,6 +17,7 @@ from annotation.core.grid import PixelGrid
 from annotation.errors import ImageryChanged, UserError
 from annotation.models import ImageryLayer, MosaicPiece, SourceFile
 from annotation.raster.sandbox import run_in_sandbox
+from annotation.services.pairs import pairs_with, want_measured
 
 if TYPE_CHECKING:
     from annotation.raster.layer_files import LayerFiles
@@ -84,7 +85,8 @@ def replace_ground(
 ) -> ImageryLayer:
     """Show a layer as an import of newer files left it: every reader who looks from now on sees all of it.
 
-    Who reads the version before goes on with its files, which stay until the next replacement.
+    Who reads the version before goes on with its files, which stay until the next replacement. How far the layer lies
+    from those it is paired with is measured again by jobs.
     Raises: ImageryChanged (another import was first; import again).
     """
     locked = ImageryLayer.objects.select_for_update().get(pk=layer.pk)
@@ -103,6 +105,7 @@ def replace_ground(
     if forgotten:
         transaction.on_commit(lambda: shutil.rmtree(Path(settings.IMAGERY_DIR) / forgotten, ignore_errors=True))
     locked.refresh_from_db()
+    want_measured(pairs_with(locked))
     return locked
 
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from numpy.typing import NDArray
 
 from annotation.core.grid import PixelGrid, PixelWindow
 from annotation.core.registration import Registration, Shift, registration, window_shift
-from annotation.errors import NotComparable
-from annotation.models import ImageryLayer, VintagePair
+from annotation.errors import JobAlreadyRunning, NotComparable
+from annotation.models import Campaign, ImageryLayer, Job, VintagePair
 from annotation.raster.reader import Raster, open_layer, read_window
 from annotation.services.clock import database_now
+from annotation.services.jobs import enqueue_job
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+KIND = "measure_pair"
 SIDE_PX = 256
 MOST_WINDOWS = 64
 MOST_SCALE = 4.0  # pixel of one layer to that of the other: beyond, the finer one's edges are not in the coarser one
@@ -78,25 +84,32 @@ def require_comparable(first: ImageryLayer, second: ImageryLayer) -> Overlap:
     return Overlap(windows, bounds)
 
 
-def measure_pair(pair: VintagePair) -> Registration | None:
+def measure_pair(
+    pair: VintagePair, *, on_progress: Callable[[float], None] = lambda share: None
+) -> Registration | None:
     """Measure how far the second layer lies from the first, in metres to the east and to the south, and keep it.
 
     Up to 64 windows spread over the shared ground; the second layer is sampled at the centres of the first one's
     pixels, by the coordinates that both have. Windows without edges, or of changed ground, tell nothing and are left
-    out.
+    out. What is kept is of the layers as they were when it began: where one is replaced meanwhile it is stale at once.
 
+    Args: on_progress: share of the windows looked at, 0 to 1.
     Returns: what was measured, None where no window could be.
     Raises: NotComparable.
     """
     overlap = require_comparable(pair.first, pair.second)
+    measured_from = layers_as_they_are(pair)
     shifts: list[Shift] = []
+    places: list[tuple[float, float]] = []
     with open_layer(pair.first.analysis_path) as first, open_layer(pair.second.analysis_path) as second:
         bands = _bands(first, second)
-        for window in overlap.windows:
+        for done, window in enumerate(overlap.windows, start=1):
             pictures = _pictures(pair, first, second, bands, window)
             shift = window_shift(*pictures) if pictures else None
             if shift is not None:
                 shifts.append(shift)
+                places.append(_middle(pair.first.pixel_grid, window))
+            on_progress(done / len(overlap.windows))
     found = registration(shifts, looked_at=len(overlap.windows))
     metres = pair.first.gsd_m
     VintagePair.objects.filter(pk=pair.pk).update(
@@ -106,7 +119,10 @@ def measure_pair(pair: VintagePair) -> Registration | None:
         windows_measured=found.windows if found else 0,
         windows_looked_at=len(overlap.windows),
         measured_at=database_now(),
-        measured_from=layers_as_they_are(pair),
+        measured_from=measured_from,
+        windows=[
+            [*place, shift.x_px * metres, shift.y_px * metres] for place, shift in zip(places, shifts, strict=True)
+        ],
     )
     pair.refresh_from_db()
     return found
@@ -120,6 +136,52 @@ def layers_as_they_are(pair: VintagePair) -> list[str]:
 def is_measured(pair: VintagePair) -> bool:
     """Whether the shift that is kept is that of the layers as they are now."""
     return pair.measured_at is not None and pair.measured_from == layers_as_they_are(pair)
+
+
+def is_stale(pair: VintagePair) -> bool:
+    """Whether a layer was replaced or completed since the shift was measured: what is kept is of other pixels."""
+    return pair.measured_at is not None and not is_measured(pair)
+
+
+def start_measuring(*, pair: VintagePair, actor: User | None = None) -> Job:
+    """Queue the measuring of a pair's shift. Raises: JobAlreadyRunning."""
+    over_it = Campaign.objects.filter(layer=pair.second_id).order_by("-pk").first()
+    return enqueue_job(kind=KIND, payload={"pair": pair.pk}, owner=actor, campaign=over_it, key=str(pair.pk))
+
+
+def want_measured(pairs: Iterable[VintagePair]) -> int:
+    """Queue the measuring of those pairs whose shift is not that of their layers as they are; how many were queued."""
+    queued = 0
+    for pair in pairs:
+        if not is_measured(pair):
+            with suppress(JobAlreadyRunning):
+                start_measuring(pair=pair)
+                queued += 1
+    return queued
+
+
+def pairs_with(layer: ImageryLayer) -> QuerySet[VintagePair]:
+    """The pairs that a layer is one of."""
+    return VintagePair.objects.filter(Q(first=layer) | Q(second=layer)).select_related("first", "second")
+
+
+def pairs_to_look_at() -> QuerySet[VintagePair]:
+    """All pairs with their layers, but those whose last measuring failed less than a day ago: it would fail again."""
+    failed = Job.objects.filter(
+        kind=KIND, state=Job.State.FAILED, created_at__gt=database_now() - timedelta(days=1)
+    ).values_list("key", flat=True)
+    return VintagePair.objects.exclude(pk__in=[int(key) for key in failed]).select_related("first", "second")
+
+
+def pair_maintained_by(pair: VintagePair, user: Any) -> bool:
+    """Whether somebody maintains a campaign over one of the two layers, and so may have the pair measured again."""
+    over_them = Campaign.objects.filter(layer__in=[pair.first_id, pair.second_id])
+    return bool(user.is_authenticated) and over_them.maintained_by(user).exists()
+
+
+def measuring_of(pair: VintagePair) -> Job | None:
+    """The job that measures a pair now, or waits to."""
+    return Job.objects.filter(kind=KIND, key=str(pair.pk), state__in=["queued", "running"]).first()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +212,11 @@ def shift_of(pair: VintagePair) -> MeasuredShift | None:
         return None
     is_large = math.hypot(east, south) > max(pair.first.gsd_m, pair.second.gsd_m)
     return MeasuredShift(east, south, spread, pair.windows_measured, is_large)
+
+
+def _middle(grid: PixelGrid, window: PixelWindow) -> tuple[float, float]:
+    a, _b, c, _d, e, f = grid.transform
+    return c + a * (window.col_off + window.width / 2), f + e * (window.row_off + window.height / 2)
 
 
 def _day(layer: ImageryLayer) -> tuple[int, str]:

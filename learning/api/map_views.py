@@ -68,6 +68,17 @@ class ChangeSerializer(_MapTilesSerializer):
         return {**super().get_fields(), "from": serializers.IntegerField()}
 
 
+class DisagreementSerializer(_MapTilesSerializer):
+    """Where two vintages' maps name another class: by whether both are sure of it."""
+
+    to = serializers.IntegerField()
+    page = serializers.CharField(allow_null=True, help_text="of the pair of vintages, where they are paired")
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """`from` is a word of Python's."""
+        return {**super().get_fields(), "from": serializers.IntegerField()}
+
+
 class PolygonTilesSerializer(_MapTilesSerializer):
     """Vector tiles of a map's polygons, which share their edges: all of them at `max_zoom`."""
 
@@ -88,6 +99,7 @@ class MapSerializer(serializers.Serializer[object]):
     imagery = MapImagerySerializer(many=True)
     maps = ModelMapSerializer(many=True)
     change = ChangeSerializer(allow_null=True)
+    disagreement = DisagreementSerializer(allow_null=True)
     polygons = PolygonTilesSerializer(allow_null=True)
     labels = ReviewedLabelsSerializer()
 

@@ -8,6 +8,7 @@ from learning.api import (
     class_views,
     import_views,
     map_views,
+    pair_views,
     report_views,
     retraining_views,
     sample_plan_views,
@@ -38,6 +39,9 @@ urlpatterns = [
         sample_views.SettledView.as_view(),
         name="api-sample-settled",
     ),
+    path("pairs/", pair_views.PairsView.as_view(), name="api-pairs"),
+    path("pairs/<int:pair_id>/", pair_views.PairView.as_view(), name="api-pair"),
+    path("pairs/<int:pair_id>/measure/", pair_views.MeasurePairView.as_view(), name="api-pair-measure"),
     path("territories/", territory_views.TerritoriesView.as_view(), name="api-territories"),
     path(
         "territories/<slug:kind>/<slug:code>/figures/",

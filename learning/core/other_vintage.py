@@ -65,7 +65,7 @@ def contradicted_share(
         maps = [stack.enter_context(rasterio.open(pair.classes, driver="GTiff")) for pair in (this, other)]
         entropies = [stack.enter_context(rasterio.open(pair.entropy, driver="GTiff")) for pair in (this, other)]
         check_grids(*maps)
-        tables = _common_values(*(codes_of(dataset) for dataset in maps))
+        tables = common_values(*(codes_of(dataset) for dataset in maps))
         height, width = min(n_rows * tile_px, maps[0].height), min(n_cols * tile_px, maps[0].width)
         for rows, cols in _blocks(height, width, side=_side(*maps)):
             window = Window(cols.start, rows.start, len(cols), len(rows))
@@ -96,16 +96,17 @@ def changed_classes(
         sure_below: as for `contradicted_share`; only pixels on which both are sure, of classes both know, can differ.
     Returns: uint8: this map's value where it has another class than the other map, else 0.
     """
-    tables = _common_values(*codes)
+    tables = common_values(*codes)
     this, other = (
-        np.where(_is_sure(levels, sure_below), table[values], 0)
+        np.where(is_sure(levels, sure_below), table[values], 0)
         for values, levels, table in zip(classes, entropies, tables, strict=True)
     )
     changed: NDArray[np.uint8] = np.where((this > 0) & (other > 0) & (this != other), classes[0], 0).astype(np.uint8)
     return changed
 
 
-def _is_sure(levels: NDArray[np.uint8], sure_below: float) -> NDArray[np.bool_]:
+def is_sure(levels: NDArray[np.uint8], sure_below: float) -> NDArray[np.bool_]:
+    """Where a map is sure, of its entropy as map_files stores it. Args: sure_below: as for `contradicted_share`."""
     sure: NDArray[np.bool_] = (levels != NODATA) & (levels.astype(np.float32) - 1 < sure_below * ENTROPY_LEVELS)
     return sure
 
@@ -154,7 +155,7 @@ def codes_of(dataset: Any) -> list[str]:
     return codes
 
 
-def _common_values(this: list[str], other: list[str]) -> list[NDArray[np.uint8]]:
+def common_values(this: list[str], other: list[str]) -> list[NDArray[np.uint8]]:
     """For each map, uint8 (256,): the same number for the same code, 0 for what only one of them has."""
     number = {code: position for position, code in enumerate(sorted(set(this) & set(other)), start=1)}
     tables = [np.zeros(256, np.uint8), np.zeros(256, np.uint8)]
@@ -168,7 +169,7 @@ def _sure_classes(
 ) -> NDArray[np.uint8]:
     """uint8 (row, col): the common number of each pixel's class, 0 where it is unknown, not shared, or doubted."""
     levels = entropy.read(1, window=window)
-    found: NDArray[np.uint8] = np.where(_is_sure(levels, sure_below), table[classes.read(1, window=window)], 0).astype(
+    found: NDArray[np.uint8] = np.where(is_sure(levels, sure_below), table[classes.read(1, window=window)], 0).astype(
         np.uint8
     )
     return found

@@ -14,6 +14,7 @@ MODULES = [
     "learning.jobs.releases",
     "learning.jobs.deposits",
     "learning.jobs.map_areas",
+    "learning.jobs.map_comparison",
     "learning.jobs.samples",
     "learning.jobs.change_rounds",
 ]

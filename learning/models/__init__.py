@@ -4,6 +4,7 @@ from learning.models.artificialisation import ArtificialisationMap, TerritoryArt
 from learning.models.changes import MapChange
 from learning.models.deposits import Deposit
 from learning.models.map_areas import MapArea, MapAtPlaces
+from learning.models.map_comparisons import MapComparison
 from learning.models.polygons import PolygonMap
 from learning.models.predictions import Prediction
 from learning.models.release_policies import ReleasePolicy
@@ -30,6 +31,7 @@ __all__ = [
     "MapArea",
     "MapAtPlaces",
     "MapChange",
+    "MapComparison",
     "ModelOrigin",
     "PolygonMap",
     "Prediction",

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from learning.release.changes import ReleaseChanges
+from learning.release.ground import ArtificialisedGround, ChangeStatistics
 from learning.release.licences import dataset_licence
 
 Affine6 = tuple[float, float, float, float, float, float]  # (a, b, c, d, e, f) as affine.Affine[:6]
@@ -434,6 +435,8 @@ class ReleaseContents:
     credits: tuple[str, ...] = ()  # names of people who asked to be named
     patches: tuple[PatchRecord, ...] = ()  # by patch_id
     publisher: str = "Solcommun"
+    change: tuple[ChangeStatistics, ...] = ()
+    ground: ArtificialisedGround | None = None
     history: Iterable[pa.RecordBatch] = ()
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 

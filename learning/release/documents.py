@@ -7,8 +7,11 @@ from pathlib import Path
 
 from annotation.core.themes import national_code
 from learning.release import layout
+from learning.release.change_files import change_json
 from learning.release.contents import MapRecord, ReleaseContents
 from learning.release.dataset import DatasetSummary
+from learning.release.ground_files import ground_json
+from learning.release.ground_words import ground_lines
 from learning.release.licences import OTHER, hub_licences, licence_href, licence_link, licence_name
 from learning.release.map_grid import TILE_KM
 from learning.release.notes import first_paragraph, notes_in
@@ -163,6 +166,8 @@ def release_json(
             "pixels_by_class": dataset.class_px,
             "patches": len(contents.patches),
         },
+        **({"change": change_json(contents)} if contents.change else {}),
+        **({"artificialisation": ground_json(contents)} if contents.ground else {}),
         **({} if contents.changes is None else {"changes": to_json(contents.changes)}),
         "left_out": {
             "annotations_by_licence": dict(contents.left_out.by_licence),
@@ -285,6 +290,7 @@ def _summary(
     if contents.maps is not None:
         lines.append(words["maps"].format(files=map_pieces))
         lines.append(words["no polygons" if contents.maps.polygons is None else "polygons"])
+    lines += ground_lines(contents, language)
     return "\n".join([*lines, "", words["bias"], "", words["verify"], ""])
 
 

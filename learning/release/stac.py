@@ -19,8 +19,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pystac
 
-from learning.release import layout, stac_items, stac_maps
+from learning.release import layout, stac_ground, stac_items, stac_maps
+from learning.release.change_files import ChangeArtefact
 from learning.release.contents import ReleaseContents
+from learning.release.ground_files import GroundArtefact
 from learning.release.licences import licence_words, stac_licence
 from learning.release.map_vectors import VectorArtefact
 from learning.release.rasters import MapArtefact
@@ -35,6 +37,8 @@ _TITLES = {
     "dataset": "Deep-learning dataset",
     "models": "Trained models",
     "predictions": "Prediction maps",
+    "change": "Change since earlier imagery",
+    "artificialisation": "Artificialised ground",
 }
 
 
@@ -46,6 +50,8 @@ class Written:
     model_dir: str | None
     maps: tuple[MapArtefact, ...]
     vectors: VectorArtefact | None = None
+    change: tuple[ChangeArtefact, ...] = ()
+    ground: GroundArtefact | None = None
 
 
 def relative(target: str, *, seen_from: str) -> str:
@@ -68,6 +74,10 @@ def write_stac(root: Path, contents: ReleaseContents, written: Written) -> None:
         present.append("models")
     if written.maps:
         present.append("predictions")
+    if written.change:
+        present.append("change")
+    if written.ground is not None:
+        present.append("artificialisation")
     catalog = pystac.Catalog(
         id=f"{contents.campaign.slug}-{contents.version}",
         title=f"{contents.title['en']} {contents.version}",
@@ -101,6 +111,13 @@ def _items(root: Path, name: str, contents: ReleaseContents, written: Written) -
     elif name == "models" and contents.model is not None and written.model_dir is not None:
         assets = stac_items.model_assets(contents.model, written.model_dir)
         yield _with_assets(root, name, stac_items.model_item(contents, contents.model), assets)
+    elif name == "change":
+        for since in written.change:
+            assets = stac_ground.change_assets(contents, since)
+            yield _with_assets(root, name, stac_ground.change_item(contents, since), assets)
+    elif name == "artificialisation" and written.ground is not None:
+        item = stac_ground.ground_item(contents, written.ground)
+        yield _with_assets(root, name, item, stac_ground.ground_assets(contents))
     elif contents.maps is not None:
         for piece in written.maps:
             assets = stac_maps.map_assets(contents, contents.maps, piece)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from annotation.core.change import FoundCell, area_px, drawn_controls
-from annotation.models import Campaign, VintagePair
+from annotation.models import Campaign, ImageryLayer, VintagePair
 from annotation.services.change_rounds import LEAST_CELL_PX
 from annotation.services.pairs import shift_of
 from annotation.services.tiles import pool_mask
@@ -39,13 +39,20 @@ def maps_of_pair(*, campaign: Campaign, pair: VintagePair) -> MapsOfPair:
 
 def earlier_map(pair: VintagePair) -> Prediction:
     """The published map of the earlier layer, of its newest campaign that has one. Raises: NoPrediction."""
-    for campaign in Campaign.objects.filter(layer=pair.first_id).order_by("-pk"):
+    return _published_map(pair.first)
+
+
+def published_maps(pair: VintagePair) -> MapsOfPair:
+    """The published map of each layer, of its newest campaign that has one. Raises: NoPrediction: one has none."""
+    return MapsOfPair(_published_map(pair.first), _published_map(pair.second))
+
+
+def _published_map(layer: ImageryLayer) -> Prediction:
+    for campaign in Campaign.objects.filter(layer=layer).order_by("-pk"):
         found = shown_prediction(campaign)
         if found is not None:
             return found
-    raise NoPrediction(
-        f"No campaign on {pair.first.slug} has a published map: publish a model there, then compare the two."
-    )
+    raise NoPrediction(f"No campaign on {layer.slug} has a published map: publish a model there, then compare the two.")
 
 
 def cells_of_published_maps(

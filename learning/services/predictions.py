@@ -47,6 +47,19 @@ def shown_prediction(campaign: Campaign) -> Prediction | None:
     return ready.select_related("model__campaign").order_by(promoted_first, "-model__decided_at").first()
 
 
+def shown_file(prediction: Prediction, what: str) -> str | None:
+    """The file that people are shown of a map ("class" or "entropy"); None when it must not be shown."""
+    is_open = prediction.model.campaign.state == Campaign.State.OPEN
+    name = f"{what}_public.tif" if is_open else f"{what}.tif"
+    return name if name in prediction.files else None
+
+
+def shown_files(prediction: Prediction) -> tuple[str, str] | None:
+    """The class and the entropy file that people may see; None when one is missing."""
+    classes, entropy = (shown_file(prediction, kind) for kind in ("class", "entropy"))
+    return (classes, entropy) if classes and entropy else None
+
+
 @transaction.atomic
 def start_prediction(*, model: TrainedModel, training_run: TrainingRun | None = None) -> Job:
     """Queue the map of a model, after which the next round opens.

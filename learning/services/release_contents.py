@@ -34,6 +34,7 @@ from learning.release.contents import (
     ReleaseContents,
 )
 from learning.release.frozen import Frozen, FrozenMap, FrozenPolygons
+from learning.release.ground import ArtificialisedGround
 from learning.release.manifest import file_sha256
 from learning.services.annotation_export import annotation_batches
 from learning.services.annotation_history import released_history
@@ -101,6 +102,8 @@ def release_contents(release: Release) -> ReleaseContents:
         left_out=frozen.left_out,
         notes=frozen.notes,
         changes=frozen.changes,
+        change=frozen.change,
+        ground=ground_with_files(release, frozen),
         credits=credits_to_write(release, frozen),
         patches=patch_records(release),
     )
@@ -223,6 +226,23 @@ def map_record(known: FrozenMap, frozen: Frozen) -> MapRecord:
         no_polygons=known.no_polygons,
         core_px=known.core_px,
         statistics=known.statistics,
+    )
+
+
+def ground_with_files(release: Release, frozen: Frozen) -> ArtificialisedGround | None:
+    """The artificialised ground, with the files that were kept for it. Raises: ReleaseInputGone."""
+    known = frozen.ground
+    if known is None or not known.digests:
+        return None if known is None else ArtificialisedGround(figures={}, reason=known.reason, about=known.about)
+    prediction = Prediction.objects.filter(pk=frozen.map.prediction_id).first() if frozen.map else None
+    if prediction is None:
+        raise ReleaseInputGone(f"The map of {release.folder} is not in the database any more: restore a backup.")
+    paths = {}
+    for name, sha256 in known.digests.items():
+        paths[Path(name).suffix] = prediction.path(name)
+        _require(prediction.path(name), sha256, what=f"The artificialised ground of the map {prediction.pk}")
+    return ArtificialisedGround(
+        figures=known.figures, parquet=paths[".parquet"], gpkg=paths[".gpkg"], rule=paths[".json"]
     )
 
 

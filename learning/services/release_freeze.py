@@ -33,6 +33,8 @@ from learning.services.provenance import code_commit, software_version, writer_v
 from learning.services.release_changes import changes_since_previous, last_standing
 from learning.services.release_credits import freeze_credits
 from learning.services.release_model import model_record
+from learning.services.released_change import released_change
+from learning.services.released_ground import released_ground
 from learning.services.released_patches import freeze_patches
 from learning.services.statistics_export import map_statistics
 
@@ -196,6 +198,7 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
     more = release.notes or campaign.description
     kept = Annotation.objects.filter(releases__release=release)
     before = last_standing(campaign)
+    ground = released_ground(model, licence=settings.CONTRIBUTION_LICENCE) if model else None
     return Frozen(
         title={"fr": release.title, "en": release.title},
         description={
@@ -204,7 +207,7 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
         },
         published_on=release.created_at,
         licence=settings.CONTRIBUTION_LICENCE,
-        attribution="; ".join([layer.attribution, CONTRIBUTORS, *weights]),
+        attribution="; ".join([layer.attribution, CONTRIBUTORS, *weights, *(ground.sources if ground else ())]),
         campaign=campaign_info(campaign),
         block_tiles=campaign.holdout.block_tiles,
         layer=layer_info(campaign),
@@ -222,6 +225,8 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
         previous=previous_release(before),
         notes=release.texts,
         changes=changes_since_previous(campaign=campaign, labels=kept, model=model, before=before),
+        change=released_change(campaign, licence=settings.CONTRIBUTION_LICENCE),
+        ground=ground,
         credited=freeze_credits(release=release, labels=kept),
     )
 

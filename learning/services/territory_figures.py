@@ -6,7 +6,7 @@ document a campaign together and keeps it; the document names everything by code
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime
@@ -23,7 +23,7 @@ from annotation.pictures import outline_of
 from annotation.services.coverage import Seen, coverage_of
 from annotation.services.ground_dates import days_of_layer
 from annotation.services.jobs import enqueue_job
-from annotation.services.pairs import shift_of
+from annotation.services.pairs import is_stale, shift_of
 from learning.errors import NoPrediction
 from learning.models import TerritoryFigures
 from learning.services.area_figures import area_figures
@@ -82,11 +82,11 @@ def figures_document(*, campaign: Campaign, territory: Territory, seen: Seen) ->
         } if prediction else None,
         "ground": _ground(campaign.layer, territory),
         "review": _review(campaign, territory, seen),
-        "area": _plain(asdict(area_figures(campaign=campaign, territory=territory))),
+        "area": json_types(asdict(area_figures(campaign=campaign, territory=territory))),
         "changes": [
-            _change(change_figures(pair=pair, territory=territory)) for pair in _pairs(campaign.layer, territory)
+            change_told(change_figures(pair=pair, territory=territory)) for pair in _pairs(campaign.layer, territory)
         ],
-        "artificialisation": _plain(asdict(artificialisation_figures(campaign=campaign, territory=territory))),
+        "artificialisation": json_types(asdict(artificialisation_figures(campaign=campaign, territory=territory))),
     }  # fmt: skip
     safe: Document = json_safe(document)
     return safe
@@ -101,9 +101,24 @@ def keep_figures(*, campaign: Campaign, territory: Territory, document: Document
 
 
 def kept_figures(territory: Territory) -> list[TerritoryFigures]:
-    """What is kept of a territory, the newest imagery first. One question to the database."""
-    rows = TerritoryFigures.objects.filter(territory=territory).select_related("campaign__layer", "territory")
+    """What is kept of a territory, the newest imagery first, with the shifts of images as they are now. Two questions
+    to the database.
+    """
+    rows = list(TerritoryFigures.objects.filter(territory=territory).select_related("campaign__layer", "territory"))
+    _tell_shifts_of_now(rows)
     return sorted(rows, key=lambda row: (-row.campaign.layer.vintage, -row.campaign_id))
+
+
+def _tell_shifts_of_now(rows: Iterable[TerritoryFigures]) -> None:
+    """A layer may have been replaced since the figures were put together: no shift of other pixels is told of."""
+    changes = [one for row in rows for one in row.document["changes"] if "pair" in one]
+    wanted = {one["pair"] for one in changes}
+    pairs = VintagePair.objects.filter(pk__in=wanted).select_related("first", "second").in_bulk() if wanted else {}
+    for one in changes:
+        pair = pairs.get(one["pair"])
+        shift = shift_of(pair) if pair else None
+        one["shift"] = asdict(shift) if shift else None
+        one["shift_is_stale"] = pair is not None and is_stale(pair)
 
 
 def area_ha(boundary: GEOSGeometry) -> float:
@@ -166,15 +181,16 @@ def _pairs(layer: ImageryLayer, territory: Territory) -> QuerySet[VintagePair]:
     )
 
 
-def _change(figures: ChangeFigures) -> dict[str, Any]:
-    """Change since an earlier vintage."""
+def change_told(figures: ChangeFigures) -> dict[str, Any]:
+    """Change since an earlier vintage, in types of JSON."""
     return {
+        "pair": figures.pair.pk,
         "first": _dated(figures.pair.first),
         "second": _dated(figures.pair.second),
         "status": figures.status,
         "reason": figures.reason,
-        "period": _plain(asdict(figures.period)) if figures.period else None,
-        "found": _plain(asdict(figures.found)) if figures.found else None,
+        "period": json_types(asdict(figures.period)) if figures.period else None,
+        "found": json_types(asdict(figures.found)) if figures.found else None,
         "sample": figures.sample.pk if figures.sample else None,
         "shift": asdict(shift) if (shift := shift_of(figures.pair)) else None,
         "differences": _differences(figures.pair),
@@ -198,7 +214,7 @@ def _dated(layer: ImageryLayer) -> dict[str, Any]:
     return {"layer": layer.slug, "title": layer.title, "vintage": layer.vintage}
 
 
-def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+def json_types(value: Mapping[str, Any]) -> dict[str, Any]:
     """The same with moments and days as text."""
 
     def plain(item: Any) -> Any:

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +84,11 @@ class ApiSession:
             data = json.dumps(body if body is not None else {}).encode()
         answer = self._open(method, f"/api/v1/{path}", data, headers)
         return Answer(answer.status, json.loads(answer.body) if answer.body else None, answer.headers)
+
+    def fill_in(self, path: str, fields: Mapping[str, str]) -> None:
+        """Send a form of a page as a browser does; raises ApiError when the page refuses it."""
+        data = urllib.parse.urlencode({"csrfmiddlewaretoken": self._csrf(), **fields}).encode()
+        self._open("POST", path, data, {"Content-Type": "application/x-www-form-urlencoded"})
 
     def finds(self, path: str) -> bool:
         """Whether the site has something at a path of its own (an image, a page)."""

@@ -12,10 +12,12 @@ from annotation.core.nomenclature import load_nomenclature
 from annotation.raster.ingest import inspect_sources
 from demo.api import ApiSession
 from demo.contributors import Board, Contributor, Reviewer
+from demo.earlier import generate_vintages
 from demo.options import DemoOptions, DemoResult, RoundFigures, table
 from demo.site import Site
-from demo.territory import CLASS_CODES, generate_territory
+from demo.territory import CLASS_CODES, drawn_on
 from demo.truth import Hand, TruthMosaic
+from demo.vintages import earlier_folder, show_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +52,7 @@ def run_demo(options: DemoOptions) -> DemoResult:
         _people_work(site, campaign=slug, accounts=accounts, truth=truth, wanted=wanted, seed=options.seed)
         lines.append(_machine_works(site, maintainer, slug=slug))
     print(table(lines), flush=True)
+    change = _show_change(site, options, slug=slug, layer=layer, accounts=accounts)
     release = site.manage("publish_release", "--json", "--campaign", slug)
     checked = site.manage("verify_release", "--json", release["path"], allow_failure=True)
     _leave_some_to_review(site, campaign=slug, accounts=accounts, truth=truth, seed=options.seed)
@@ -60,7 +63,7 @@ def run_demo(options: DemoOptions) -> DemoResult:
         loop_seconds=round(time.monotonic() - began, 1),
         url=site.url,
     )
-    _farewell(site, slug=slug, release=release, accounts=accounts, result=result)
+    _farewell(site, slug=slug, release=release, accounts=accounts, result=result, change=change)
     return result
 
 
@@ -79,16 +82,19 @@ def _import(site: Site, session: ApiSession, options: DemoOptions) -> tuple[str,
         slug = f"demo-territory-{options.seed}-{options.size_px}"
         site.say(f"Drawing a territory of {options.size_px} x {options.size_px} pixels")
         folder = options.root / "var" / "demo" / slug
-        image, label = generate_territory(folder, seed=options.seed, size_px=options.size_px)
+        image, label = generate_vintages(
+            folder, earlier_folder(options, slug), seed=options.seed, size_px=options.size_px
+        )
         images, labels = [image], [label]
         title, licence, attribution = "A generated territory", "etalab-2.0", "Solcommun, generated imagery"
     if session.finds(f"/imagery/{slug}/native/0/0/0.jpg"):
         site.say(f"Imagery layer {slug} is there already")
     else:
+        dated = [] if options.imagery else ["--date", drawn_on(options.vintage)]
         placed = ["--crs", options.crs, f"--transform={options.transform}"] if options.crs else []
         site.manage(
             "import_imagery", "--json", "--layer", slug, "--title", title, "--licence", licence,
-            "--vintage", str(options.vintage), "--attribution", attribution, *placed, *map(str, images),
+            "--vintage", str(options.vintage), "--attribution", attribution, *placed, *dated, *map(str, images),
         )  # fmt: skip
     grid = inspect_sources(images, crs=options.crs or None, transform=transform).grid
     codes = _class_codes(options) if options.imagery else CLASS_CODES
@@ -187,6 +193,15 @@ def _people_work(
         raise RuntimeError(f"the simulated people stopped: {board.failures[0]}") from board.failures[0]
 
 
+def _show_change(site: Site, options: DemoOptions, *, slug: str, layer: str, accounts: Mapping[str, str]) -> list[str]:
+    """Two dates and a commune: of the territory that is drawn here alone, since imagery that is given has one date."""
+    if options.imagery:
+        return []
+    return show_change(
+        site, options, campaign=slug, layer=layer, signed_in=lambda name: _signed_in(site, accounts, name)
+    )
+
+
 def _leave_some_to_review(
     site: Site, *, campaign: str, accounts: Mapping[str, str], truth: TruthMosaic, seed: int
 ) -> None:
@@ -251,11 +266,19 @@ def _signed_in(site: Site, accounts: Mapping[str, str], name: str) -> ApiSession
 
 
 def _farewell(
-    site: Site, *, slug: str, release: Mapping[str, Any], accounts: Mapping[str, str], result: DemoResult
+    site: Site,
+    *,
+    slug: str,
+    release: Mapping[str, Any],
+    accounts: Mapping[str, str],
+    result: DemoResult,
+    change: Sequence[str],
 ) -> None:
     faults = "no fault" if not result.release_faults else f"{result.release_faults} FAULTS"
     print(f"Release {release['version']}: {result.release_artefacts} artefacts, {faults} ({release['path']})")
+    for line in change:
+        print(line)
     print(f"The site is up: {site.url}/campaigns/{slug}/")
-    for name in ("annotator", "reviewer"):
+    for name in ("annotator", "reviewer", "maintainer"):
         print(f"  sign in as {name:<10} password {accounts[name]}")
     print(result.as_line(), flush=True)

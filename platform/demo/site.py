@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
+
+from django.core.management import call_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +67,18 @@ class Site:
         answer: dict[str, Any] = json.loads(last) if last.startswith("{") else {}
         if not answer and "--json" in arguments:
             raise RuntimeError(f"manage.py {arguments[0]} ended with {last[:200]!r}, not with a JSON object")
+        return answer
+
+    def manage_here(self, *arguments: str) -> dict[str, Any]:
+        """The same for a command that ends at once, in this process: what it prints is kept to itself.
+
+        Raises: CommandError: as the command says.
+        """
+        self.say(f"manage.py {arguments[0]}")
+        out = io.StringIO()
+        call_command(*arguments, stdout=out)
+        last = out.getvalue().strip().rpartition("\n")[2]
+        answer: dict[str, Any] = json.loads(last) if last.startswith("{") else {}
         return answer
 
     def say(self, text: str) -> None:

@@ -7,8 +7,9 @@ ploughed, a vineyard is its whole parcel, what a crown hides is broad-leaved.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
@@ -44,6 +45,20 @@ _COUNTRY = {
 }  # fmt: skip
 
 
+def drawn_on(vintage: int) -> str:
+    """The day on which the territory is said to have been flown over, as ISO 8601 has it."""
+    return f"{vintage}-06-18"
+
+
+@dataclass(slots=True)
+class Drawn:
+    """A territory on its canvas before any light falls on it: what each parcel is used for, in their order."""
+
+    canvas: ground.Canvas
+    division: Division
+    uses: list[str]
+
+
 def generate_territory(out_dir: Path, *, seed: int, size_px: int = 2560, gsd_m: float = 0.20) -> tuple[Path, Path]:
     """Write image.tif (uint8, R G B NIR), truth.tif (uint8) and truth.json (value → code) in out_dir.
 
@@ -53,12 +68,19 @@ def generate_territory(out_dir: Path, *, seed: int, size_px: int = 2560, gsd_m: 
     if size_px * gsd_m < 100.0:
         raise ValueError(f"a territory of {size_px * gsd_m:.0f} m is too small: ask for at least 100 m a side")
     image, truth = draw_territory(seed=seed, size_px=size_px, gsd_m=gsd_m)
+    return write_territory(out_dir, image=image, truth=truth, gsd_m=gsd_m)
+
+
+def write_territory(
+    out_dir: Path, *, image: NDArray[np.uint8], truth: NDArray[np.uint8], gsd_m: float
+) -> tuple[Path, Path]:
+    """Write an image, uint8 (4, h, w), and its truth, uint8 (h, w), as generate_territory does; where they are."""
     out_dir.mkdir(parents=True, exist_ok=True)
     image_path, truth_path = out_dir / "image.tif", out_dir / "truth.tif"
-    profile = {
+    profile: dict[str, Any] = {
         "driver": "GTiff",
-        "width": size_px,
-        "height": size_px,
+        "width": truth.shape[1],
+        "height": truth.shape[0],
         "dtype": "uint8",
         "crs": CRS,
         "transform": from_origin(*ORIGIN_M, gsd_m, gsd_m),
@@ -82,6 +104,26 @@ def generate_territory(out_dir: Path, *, seed: int, size_px: int = 2560, gsd_m: 
 
 def draw_territory(*, seed: int, size_px: int, gsd_m: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The image, uint8 (4, size_px, size_px), and its truth, uint8 (size_px, size_px)."""
+    canvas = draw_ground(seed=seed, size_px=size_px, gsd_m=gsd_m).canvas
+    return lit(canvas), truth_of(canvas)
+
+
+def lit(canvas: ground.Canvas) -> NDArray[np.uint8]:
+    """A canvas as a camera sees it, uint8 (4, size_px, size_px)."""
+    shape = (canvas.size_px, canvas.size_px)
+    return light(
+        albedo=canvas.albedo.reshape(4, *shape), height_m=canvas.height_m.reshape(shape), gsd_m=canvas.gsd_m,
+        rng=canvas.rng,
+    )  # fmt: skip
+
+
+def truth_of(canvas: ground.Canvas) -> NDArray[np.uint8]:
+    """The classes of a canvas, uint8 (size_px, size_px): a copy."""
+    return canvas.truth.reshape(canvas.size_px, canvas.size_px).copy()
+
+
+def draw_ground(*, seed: int, size_px: int, gsd_m: float) -> Drawn:
+    """The same ground each time for a seed, a size and a pixel."""
     rng = np.random.default_rng(seed)
     extent = size_px * gsd_m
     canvas = ground.Canvas(size_px=size_px, gsd_m=gsd_m, rng=rng)
@@ -107,11 +149,7 @@ def draw_territory(*, seed: int, size_px: int, gsd_m: float) -> tuple[NDArray[np
     _settle(canvas, division, uses)
     objects.plant_trees(canvas)
     objects.drive_cars(canvas, division=division)
-    shape = (size_px, size_px)
-    image = light(
-        albedo=canvas.albedo.reshape(4, *shape), height_m=canvas.height_m.reshape(shape), gsd_m=gsd_m, rng=rng
-    )
-    return image, canvas.truth.reshape(shape)
+    return Drawn(canvas, division, uses)
 
 
 def _uses(parcels: list[Parcel], *, zones: Zones, extent_m: float, rng: np.random.Generator) -> list[str]:

@@ -179,7 +179,8 @@ def test_a_layer_of_before_gets_its_web_copy_and_with_it_another_version(client:
 
 
 def test_a_models_map_is_drawn_once_and_then_served_before_django(client: Client) -> None:
-    from learning.views import map_version, shown_file
+    from learning.services.predictions import shown_file
+    from learning.views import map_version
 
     _scene, prediction = halved_map()
     path, asked = f"/predictions/{prediction.pk}/class/native/0/0/0.png", Asked()

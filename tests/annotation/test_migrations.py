@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import scenes
@@ -24,6 +26,18 @@ from annotation.services.validation_queue import claim_tile_to_validate
 BEFORE_VALIDATIONS = [("learning", "0003_round_without_map"), ("annotation", "0004_blind_tiles_and_imagery_seen")]
 
 
+@contextmanager
+def went_back(*targets: tuple[str, str]) -> Iterator[None]:
+    """The database as these migrations leave it; as the last ones do when it is left, also after a refusal."""
+    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    try:
+        MigrationExecutor(connection).migrate(list(targets))
+        yield
+    finally:
+        MigrationExecutor(connection).migrate(latest)
+
+
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_leases_to_judge_go_back_with_the_verdicts_and_those_to_draw_stay() -> None:
     campaign = scenes.campaign(tile_px=128)
@@ -33,17 +47,13 @@ def test_leases_to_judge_go_back_with_the_verdicts_and_those_to_draw_stay() -> N
     drawing = claim_next_tile(campaign=campaign, annotator=ana)
     assert judging is not None and drawing is not None
     assert judging.tile_id == drawing.tile_id, "one person holds one tile twice, which the rule before forbids"
-    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    try:
-        MigrationExecutor(connection).migrate(BEFORE_VALIDATIONS)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT id FROM annotation_lease")
-            assert cursor.fetchall() == [(drawing.pk,)]
-    finally:
-        MigrationExecutor(connection).migrate(latest)
+    with went_back(*BEFORE_VALIDATIONS), connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM annotation_lease")
+        assert cursor.fetchall() == [(drawing.pk,)]
     assert Lease.objects.get().purpose == Lease.Purpose.DRAW
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_reported_places_go_back_to_the_end_of_their_round_and_the_queue_goes_on() -> None:
     campaign = scenes.campaign(tile_px=128, first_round=10)
@@ -51,11 +61,8 @@ def test_reported_places_go_back_to_the_end_of_their_round_and_the_queue_goes_on
     for ticket in list(tickets)[3:5]:
         report(ticket.tile)
     before = list(campaign.tickets.filter(rank__lt=0).order_by("rank").values_list("tile", flat=True))
-    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    try:
-        MigrationExecutor(connection).migrate([("annotation", "0007_queue_marks")])
-    finally:
-        MigrationExecutor(connection).migrate(latest)
+    with went_back(("annotation", "0007_queue_marks")):
+        pass
     last = Ticket.objects.filter(campaign=campaign).order_by("-rank")
     assert [ticket.tile_id for ticket in last[:2]][::-1] == before and last.last().rank == 0  # type: ignore[union-attr]
     assert QueueMark.objects.get(campaign=campaign).open_rank == 0 and not PlaceReport.objects.exists()
@@ -63,6 +70,7 @@ def test_reported_places_go_back_to_the_end_of_their_round_and_the_queue_goes_on
     assert lease is not None and lease.ticket is not None and lease.ticket.rank == 0
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_tiles_and_tickets_stay_whole_through_the_migration_of_quarters_and_split_ones_hold_it_back() -> None:
     campaign = scenes.campaign(tile_px=128, first_round=10, first_reviewed=0)
@@ -71,21 +79,18 @@ def test_tiles_and_tickets_stay_whole_through_the_migration_of_quarters_and_spli
     assert lease is not None
     before = list(campaign.tickets.order_by("rank").values_list("pk", "rank", "tile", "state"))
     tiles = set(campaign.tiles.values_list("pk", "row", "col"))
-    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    try:
-        MigrationExecutor(connection).migrate([("annotation", "0015_campaign_weeks")])
-    finally:
-        MigrationExecutor(connection).migrate(latest)
+    with went_back(("annotation", "0015_campaign_weeks")):
+        pass
     assert list(campaign.tickets.order_by("rank").values_list("pk", "rank", "tile", "state")) == before
     assert set(campaign.tiles.values_list("pk", "row", "col")) == tiles
     assert not campaign.tiles.exclude(part=0, whole__isnull=True).exists()
     quarter = split_tile(tile=lease.tile, actor=ana, expected_version=0)
     assert quarter is not None and quarter.tile.part == 1
-    try:
-        with pytest.raises(ProgrammingError, match="tiles were split in four"):
-            MigrationExecutor(connection).migrate([("annotation", "0015_campaign_weeks")])
-    finally:
-        MigrationExecutor(connection).migrate(latest)
+    with (
+        pytest.raises(ProgrammingError, match="tiles were split in four"),
+        went_back(("annotation", "0015_campaign_weeks")),
+    ):
+        raise AssertionError("it went back")
     assert campaign.tiles.filter(part__gt=0).count() == 4
 
 
@@ -117,6 +122,7 @@ def test_a_process_of_the_version_before_goes_on_writing(table: str, without: st
         assert cursor.fetchone()[0] in ("[]", "entropy")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_what_leases_are_asked_for_is_taken_over_from_tickets_offers_and_gold() -> None:
     scene, _maintainer, [gold] = gold_campaign(gold_share=0.0)  # by chance, one of the two would have been given it
@@ -128,18 +134,14 @@ def test_what_leases_are_asked_for_is_taken_over_from_tickets_offers_and_gold() 
     before = dict(Lease.objects.values_list("pk", "asked"))
     assert [before[lease.pk] for lease in (by_ticket, extra)] == [[[0, 0, 16, 16], [16, 32, 16, 16]]] * 2
     why = GoldLease.objects.get().why
-    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    try:
-        MigrationExecutor(connection).migrate([("annotation", "0019_tickets_in_parts")])
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT why -> 'asked' FROM annotation_goldlease")
-            assert json.loads(cursor.fetchone()[0]) == [[32, 32, 16, 16]]
-    finally:
-        MigrationExecutor(connection).migrate(latest)
+    with went_back(("annotation", "0019_tickets_in_parts")), connection.cursor() as cursor:
+        cursor.execute("SELECT why -> 'asked' FROM annotation_goldlease")
+        assert json.loads(cursor.fetchone()[0]) == [[32, 32, 16, 16]]
     assert dict(Lease.objects.values_list("pk", "asked")) == before
     assert GoldLease.objects.get().why == why
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_models_that_were_not_promoted_become_held_unless_their_figures_show_them_to_be_worse() -> None:
     from learning_rows import model_row
@@ -158,16 +160,9 @@ def test_models_that_were_not_promoted_become_held_unless_their_figures_show_the
     }
     for number, (state, _gate) in told.items():
         model_row(campaign, number=number, state=state)
-    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    try:
-        MigrationExecutor(connection).migrate([("learning", "0007_map_changes")])
-        with connection.cursor() as cursor:
-            for number, (_state, gate) in told.items():
-                cursor.execute(
-                    "UPDATE learning_trainedmodel SET gate = %s WHERE number = %s", [json.dumps(gate), number]
-                )
-    finally:
-        MigrationExecutor(connection).migrate(latest)
+    with went_back(("learning", "0007_map_changes")), connection.cursor() as cursor:
+        for number, (_state, gate) in told.items():
+            cursor.execute("UPDATE learning_trainedmodel SET gate = %s WHERE number = %s", [json.dumps(gate), number])
     found = TrainedModel.objects.order_by("number").values_list("number", "state", "outcome")
     assert list(found) == [
         (1, "retired", "promote"),
@@ -177,28 +172,21 @@ def test_models_that_were_not_promoted_become_held_unless_their_figures_show_the
         (5, "held", "hold"),
         (6, "candidate", ""),
     ]
-    try:
-        MigrationExecutor(connection).migrate([("learning", "0007_map_changes")])
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM learning_trainedmodel WHERE state = 'rejected'")
-            assert cursor.fetchall() == [(4,)]
-    finally:
-        MigrationExecutor(connection).migrate(latest)
+    with went_back(("learning", "0007_map_changes")), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM learning_trainedmodel WHERE state = 'rejected'")
+        assert cursor.fetchall() == [(4,)]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_polygons_of_before_are_put_on_the_web_grid_whether_or_not_their_crs_has_a_number() -> None:
     scene = labelled_campaign(pool=2)
     numbered, local, newer = AnnotatedFeature.objects.order_by("pk").values_list("pk", flat=True)[:3]
     before = dict(AnnotatedFeature.objects.values_list("pk", "ground_web"))
-    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    try:
-        MigrationExecutor(connection).migrate([("annotation", "0022_sources_and_versions")])
+    with went_back(("annotation", "0022_sources_and_versions")):
         AnnotatedFeature.objects.filter(pk=local).update(geometry=RawSQL("ST_SetSRID(geometry, 0)", []))
         # A number that PROJ knows and this PostGIS does not; the layer says where it lies all the same.
         AnnotatedFeature.objects.filter(pk=newer).update(geometry=RawSQL("ST_SetSRID(geometry, 9794)", []))
-    finally:
-        MigrationExecutor(connection).migrate(latest)
     for pk in (numbered, local, newer):
         now = AnnotatedFeature.objects.get(pk=pk).ground_web
         assert now.srid == 3857 and now.equals_exact(before[pk], 0.001), "to the millimetre, by PostGIS and by pyproj"

@@ -241,7 +241,7 @@ def compared_ground(campaign: Any, a: Any) -> dict[str, int]:
     open_change_round(campaign=campaign, pair=pair, cells=cells, control_share=0.0)
     [ticket] = claim_change_tickets(campaign=campaign, annotator=a, wanted=1)
     [cell] = ticket.round.cells.filter(tile=ticket.tile)
-    return {"ticket_id": ticket.pk, "cell_id": cell.pk}
+    return {"ticket_id": ticket.pk, "cell_id": cell.pk, "pair_id": pair.pk}
 
 
 def gold_of(campaign: Any, labels: Any, reviewer: Any, maintainer: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,23 @@ def server(django_db_setup: None) -> Iterator[Any]:
     running.stop()
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test's fixtures ask at its end: whether it failed."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def open_page(chromium: Any, server: Any, tmp_path: Path) -> Iterator[Any]:
-    """Makes pages, each in its own session of the browser; fails the test on errors or CSP reports in the console."""
+def open_page(request: pytest.FixtureRequest, chromium: Any, server: Any, tmp_path: Path) -> Iterator[Any]:
+    """Makes pages, each in its own session of the browser; fails the test on errors or CSP reports in the console.
+
+    Of a test that fails, the last look of each page is kept with its other files.
+    """
     contexts, problems = [], []
 
     def hear(page: Any) -> None:
@@ -75,8 +89,9 @@ def open_page(chromium: Any, server: Any, tmp_path: Path) -> Iterator[Any]:
         return context.new_page()
 
     yield make
+    failed = problems or request.node.stash.get(FAILED, False)
     for number, context in enumerate(contexts):
-        for page in context.pages:
+        for page in context.pages if failed else ():
             page.screenshot(path=tmp_path / f"last-{number}.png")
         context.close()
     assert not problems, problems

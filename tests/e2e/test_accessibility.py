@@ -12,7 +12,7 @@ from e2e.studio import BUILT, GRASS, Keys, Studio, begin, box, new_person, open_
 from gold_rows import hand_in
 from scenes import accepted
 
-pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 AXE = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 # All that is on by default, and the rules of WCAG 2.2 AA that are not.

@@ -16,6 +16,7 @@ from pyproj import Transformer
 from scenes import TWO_CLASSES, campaign, virtual_layer
 
 from annotation.models import Campaign
+from annotation.served_tiles import forget_all
 from learning.map_layers import map_layers
 from learning.services.other_vintage import other_vintages_map
 
@@ -116,6 +117,21 @@ def test_what_a_map_doubts_is_no_change(client: Client, two_vintages: tuple[Any,
         doubt.write(np.full((1024, 1024), 200, np.uint8), 1)
     url = map_layers(now.model.campaign)["change"]["url"]
     assert colour_at(client, url, web_pixel(now, 900, 500))[3] == 0
+
+
+def test_where_maps_disagree_the_colour_says_whether_both_are_sure(
+    client: Client, two_vintages: tuple[Any, Any]
+) -> None:
+    now, before = two_vintages
+    url = map_layers(now.model.campaign)["disagreement"]["url"]
+    assert colour_at(client, url, web_pixel(now, 900, 500)) == (0xD5, 0x5E, 0x00, 255)
+    assert colour_at(client, url, web_pixel(now, 100, 500))[3] == 0
+    with rasterio.open(before.path("entropy.tif"), "r+", driver="GTiff") as doubt:
+        doubt.write(np.full((1024, 1024), 200, np.uint8), 1)
+    forget_all()
+    assert colour_at(client, url, web_pixel(now, 900, 500)) == (0x56, 0xB4, 0xE9, 255)
+    x, y = (value // 256 for value in web_pixel(now, 900, 500))
+    assert client.get(f"/predictions/{now.pk}/against/999/web/19/{x}/{y}.png").status_code == 404
 
 
 def test_maps_that_cannot_be_compared_have_no_change(client: Client, two_vintages: tuple[Any, Any]) -> None:

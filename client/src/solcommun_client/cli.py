@@ -21,6 +21,7 @@ from solcommun_client.download import MOST_AT_ONCE, download, fetch_manifest
 from solcommun_client.errors import ClientError, Unreachable
 from solcommun_client.manifest import chosen
 from solcommun_client.site import Listed, is_release, releases
+from solcommun_client.territory_cli import add_territory_commands
 from solcommun_client.web import Web
 from solcommun_client.words import say, size_words
 
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     about = say("Fetch, check and compare the open data releases of a Solcommun site.")
     parser = argparse.ArgumentParser(prog="solcommun", description=about)
-    commands = parser.add_subparsers(required=True, metavar="verify | download | diff | list")
+    commands = parser.add_subparsers(required=True, metavar="verify | download | diff | list | territory | change")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], help_text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=say(help_text), description=say(help_text))
@@ -89,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("url", help=say("address of a release's page, or of a site"))
     for add in (only, address, as_json):
         add(made)
+    for made in add_territory_commands(command, say_line=_say):
+        for add in (address, as_json):
+            add(made)
     return parser
 
 

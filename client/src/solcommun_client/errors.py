@@ -13,3 +13,7 @@ class Refused(ClientError):
 
 class Unreachable(ClientError):
     """The site did not answer, or not with what was asked for."""
+
+
+class NotThere(Unreachable):
+    """The site answered, and has nothing at that address."""

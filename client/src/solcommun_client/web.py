@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from solcommun_client.errors import Refused, Unreachable
+from solcommun_client.errors import NotThere, Refused, Unreachable
 from solcommun_client.words import say
 
 TRIES = 6
@@ -96,7 +96,9 @@ class Web:
         if status == 410:
             raise Unreachable(say("{url} was withdrawn: its page says why", url=url))
         if status not in PASSING:
-            raise Unreachable(say("{url} answered {status}: check the address", url=url, status=status))
+            raise (NotThere if status == 404 else Unreachable)(
+                say("{url} answered {status}: check the address", url=url, status=status)
+            )
         asked = seconds_of(retry_after)
         if asked is not None and asked > LONGEST_WAIT_S:
             text = "{url} asks to wait {seconds:.0f} s: try again then, what is here is kept"
@@ -115,14 +117,14 @@ class Web:
         if self.stop.is_set():
             raise Unreachable(say("stopped; run the same command again to go on"))
 
-    def read(self, url: str, *, limit: int) -> bytes:
+    def read(self, url: str, *, limit: int, headers: Mapping[str, str] | None = None) -> bytes:
         """A whole document of at most `limit` bytes; tried again where it is cut off.
 
-        Raises: Refused, Unreachable.
+        Raises: Refused, Unreachable (NotThere: the site has nothing there).
         """
         why = ""
         for attempt in range(TRIES):
-            with self.open(url) as answer:
+            with self.open(url, headers) as answer:
                 try:
                     body = answer.read(limit + 1)
                 except BROKEN as error:

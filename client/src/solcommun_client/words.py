@@ -92,6 +92,87 @@ _FRENCH = {
     "files fetched at once (1 to 8)": "fichiers téléchargés à la fois (1 à 8)",
     "also take http:// addresses": "accepter aussi les adresses http://",
     "print one JSON object": "écrire un objet JSON",
+    "name the site: --site https://…, or SOLCOMMUN_SITE in the environment": (
+        "indiquez le site : --site https://…, ou SOLCOMMUN_SITE dans l'environnement"
+    ),
+    "{site} knows no territory {code}: see {site}territories/": (
+        "{site} ne connaît pas le territoire {code} : voyez {site}territories/"
+    ),
+    "{url} tells no figures: give the address of a site": "{url} ne donne pas de chiffres : donnez l'adresse d'un site",
+    "{name} has no figures of {campaign}: there are {known}": (
+        "{name} n'a pas de chiffres de {campaign} : il y a {known}"
+    ),
+    "{name} ({code}) has no figures yet: no imagery of the site shows it, or none was counted": (
+        "{name} ({code}) n'a pas encore de chiffres : aucune image du site ne le montre, ou aucune n'a été comptée"
+    ),
+    "no Chromium or Chrome here to print with: open {url} in a browser and print it": (
+        "ni Chromium ni Chrome ici pour imprimer : ouvrez {url} dans un navigateur et imprimez"
+    ),
+    "{program} printed nothing in {seconds} s": "{program} n'a rien imprimé en {seconds} s",
+    "{program} printed nothing ({why})": "{program} n'a rien imprimé ({why})",
+    "figures of a territory: areas, artificialised ground, what was reviewed": (
+        "chiffres d'un territoire : surfaces, sol artificialisé, ce qui a été vérifié"
+    ),
+    "what changed in a territory between two dates, with its error": (
+        "ce qui a changé dans un territoire entre deux dates, avec son erreur"
+    ),
+    "print the territory's page into this PDF file, by the Chromium or Chrome of this machine": (
+        "imprimer la page du territoire dans ce fichier PDF, par le Chromium ou le Chrome de cette machine"
+    ),
+    "code of a territory, or the address of its page": "code d'un territoire, ou adresse de sa page",
+    "address of the site; default: SOLCOMMUN_SITE of the environment": (
+        "adresse du site ; par défaut, SOLCOMMUN_SITE de l'environnement"
+    ),
+    "where a code is one of several kinds": "lorsque plusieurs sortes de territoires ont ce code",
+    "of another map than the newest: the short name of its campaign": (
+        "d'une autre carte que la plus récente : le nom court de sa campagne"
+    ),
+    "write the tables into this folder": "écrire les tableaux dans ce dossier",
+    "to": "à",
+    "page": "page",
+    "method": "méthode",
+    "class": "classe",
+    "mapped, ha": "carte, ha",
+    "estimate, ha": "estimation, ha",
+    "95 % interval": "intervalle à 95 %",
+    "{ha} ha, of which the imagery shows {seen} ha": "{ha} ha, dont l'imagerie montre {seen} ha",
+    "{seen} of {tiles} tiles were looked at by people, {part} in part, {never} never": (
+        "{seen} tuiles sur {tiles} ont été regardées par des personnes, {part} en partie, {never} jamais"
+    ),
+    "areas: not assessed ({reason})": "surfaces : non évaluées ({reason})",
+    "* few places were seen there: the interval may be too narrow": (
+        "* peu de lieux y ont été vus : l'intervalle peut être trop étroit"
+    ),
+    "artificialised ground: not computed ({reason})": "sol artificialisé : non calculé ({reason})",
+    "artificialised ground: between {low} and {high} ha; usage is not known everywhere, so no single figure": (
+        "sol artificialisé : entre {low} et {high} ha ; l'usage n'est pas connu partout, donc pas de chiffre unique"
+    ),
+    "artificialised ground: {ha} ha (95 % interval {span})": "sol artificialisé : {ha} ha (intervalle à 95 % : {span})",
+    "artificialised ground: {ha} ha as mapped; the error of that is not assessed ({reason})": (
+        "sol artificialisé : {ha} ha d'après la carte ; l'erreur n'en est pas évaluée ({reason})"
+    ),
+    "no earlier date is paired with this one: nothing is known of change": (
+        "aucune date antérieure n'est comparée à celle-ci : rien n'est connu du changement"
+    ),
+    "{years} years": "{years} ans",
+    "change: not assessed ({reason})": "changement : non évalué ({reason})",
+    "only the earlier map was wrong on {ha} ha ({span}): in no flow": (
+        "seule la carte ancienne était fausse sur {ha} ha ({span}) : dans aucun flux"
+    ),
+    "subtracting the two maps would have said {gain} ha of gain and {loss} ha of loss": (
+        "soustraire les deux cartes aurait donné {gain} ha de gain et {loss} ha de perte"
+    ),
+    "{used} of {places} places told something": "{used} lieux sur {places} ont permis de répondre",
+    "{n} corrections of the earlier map stand apart ({ha} ha)": (
+        "{n} corrections de la carte ancienne sont comptées à part ({ha} ha)"
+    ),
+    "nobody has looked at {share} % of the ground": "personne n'a regardé {share} % du sol",
+    "became artificialised": "artificialisé depuis",
+    "no longer artificialised": "n'est plus artificialisé",
+    "balance": "solde",
+    "ha a year": "ha par an",
+    "at least": "au moins",
+    "at most": "au plus",
 }
 
 

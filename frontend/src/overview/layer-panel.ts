@@ -33,7 +33,7 @@ export function wirePanel(map: PublicMap, offer: MapOffer, options: { showClasse
   refresh();
 }
 
-const ORDER = ["class", "polygons", "entropy", "labels", "agreement", "change", "imagery"];
+const ORDER = ["class", "polygons", "entropy", "labels", "agreement", "change", "disagreement", "imagery"];
 
 /** By what they are, imagery last, and each newest first. */
 export function rowsInOrder(layers: readonly MapLayer[]): MapLayer[] {
@@ -99,7 +99,8 @@ function showLegends(map: PublicMap): void {
   reveal("entropy-legend", seen.has("entropy"));
   reveal("agreement-legend", seen.has("agreement"));
   reveal("change-legend", seen.has("change"));
-  const others = seen.has("entropy") || seen.has("agreement");
+  reveal("disagreement-legend", seen.has("disagreement"));
+  const others = seen.has("entropy") || seen.has("agreement") || seen.has("disagreement");
   reveal("class-legend", !others || [...seen].some((kind) => OF_CLASSES.has(kind)));
 }
 
@@ -109,6 +110,11 @@ export function tellDifferences(offer: MapOffer): void {
   for (const box of document.querySelectorAll<HTMLElement>("[data-what-differs]")) {
     box.hidden = !differences.length;
     box.querySelector("ul")?.replaceChildren(...differences.map(({ says }) => element("li", says)));
+  }
+  for (const link of document.querySelectorAll<HTMLAnchorElement>("a[data-pair-page]")) {
+    const page = offer.disagreement?.page;
+    link.hidden = !page || page === location.pathname;
+    if (page) link.href = page;
   }
 }
 

@@ -34,13 +34,15 @@ export interface MapOffer {
   readonly imagery: readonly OfferedImagery[];
   readonly maps: readonly OfferedMap[];
   readonly change: (Tiles & { readonly from: number; readonly to: number; readonly differences?: readonly Difference[] }) | null;
+  /** Where the maps of two vintages name another class; `page` is that of the pair, where they are paired. */
+  readonly disagreement?: (Tiles & { readonly from: number; readonly to: number; readonly page: string | null }) | null;
   /** The model's map as polygons; null where none are made yet. */
   readonly polygons: (Tiles & { readonly polygons: number }) | null;
   /** Null on pages of what is fixed, such as a release. */
   readonly labels: (Tiles & { readonly first_polygon_zoom: number; readonly tiles: number; readonly compared_tiles: number }) | null;
 }
 
-export type LayerKind = "imagery" | "class" | "entropy" | "polygons" | "change" | "labels" | "agreement";
+export type LayerKind = "imagery" | "class" | "entropy" | "polygons" | "change" | "disagreement" | "labels" | "agreement";
 
 /** A layer of the map. Those drawn later lie above. */
 export interface MapLayer {
@@ -78,8 +80,18 @@ export function layersOf(offer: MapOffer, { showClasses = false } = {}): MapLaye
       name: change ? interpolate(gettext("What changed from %(from)s to %(to)s"), change) : gettext("What changed between vintages"),
       missing: change ? "" : gettext("It takes maps of two vintages of this ground."),
     },
+    disagreementLayer(offer, own),
     ...labelLayers(offer, own),
   ];
+}
+
+function disagreementLayer({ disagreement = null }: MapOffer, own: number): MapLayer {
+  const name = gettext("Where the maps of %(from)s and %(to)s disagree");
+  return {
+    key: "disagreement", kind: "disagreement", vintage: own, opacity: 0.9, on: false, tiles: disagreement,
+    name: disagreement ? interpolate(name, disagreement) : gettext("Where the maps of two vintages disagree"),
+    missing: disagreement ? "" : gettext("It takes maps of two vintages of this ground."),
+  };
 }
 
 function polygonLayer({ polygons, maps }: MapOffer, own: number): MapLayer {

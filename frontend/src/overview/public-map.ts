@@ -22,7 +22,7 @@ type Drawn = Leaflet.GridLayer & { featureAt?: ReturnType<typeof vectorLayer>["f
 
 const MAX_ZOOM = 22;
 /** Layers of polygons and classes keep hard edges when enlarged. */
-const HARD_EDGED = new Set(["class", "entropy", "change"]);
+const HARD_EDGED = new Set(["class", "entropy", "change", "disagreement"]);
 
 /** The stack of layers; `changed` is called whenever what is shown is another. */
 export class PublicMap {

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.db.models.functions import Now
 from numpy.typing import NDArray
 from scenes import real_layer, virtual_layer
 
 from annotation.errors import NotComparable
-from annotation.models import ImageryLayer, VintagePair
+from annotation.jobs.registry import run_job
+from annotation.models import ImageryLayer, Job, VintagePair
 from annotation.services.pairs import (
     is_measured,
+    is_stale,
     layers_as_they_are,
     measure_pair,
+    measuring_of,
     pair_layers,
+    pairs_to_look_at,
     require_comparable,
     shift_of,
+    want_measured,
 )
 
 pytestmark = pytest.mark.django_db
@@ -53,9 +60,15 @@ def test_the_shift_between_two_layers_is_measured_and_kept_in_metres(tmp_path: P
     assert (found.x, found.y) == (pytest.approx(-2, abs=0.1), pytest.approx(3, abs=0.1))
     assert pair.shift_east_m == pytest.approx(-2 * GSD_M, abs=0.02)
     assert pair.shift_south_m == pytest.approx(3 * GSD_M, abs=0.02)
-    assert is_measured(pair)
+    assert is_measured(pair) and not is_stale(pair)
+    assert len(pair.windows) == 9 and all(
+        (east, south) == (pytest.approx(-0.4, abs=0.05), pytest.approx(0.6, abs=0.05))
+        for _x, _y, east, south in pair.windows
+    )
+    west, _south, _east, north = first.pixel_grid.bounds_crs
+    assert pair.windows[0][:2] == pytest.approx([west + 128 * GSD_M, north - 128 * GSD_M])
     pair.second.files = {**pair.second.files, "analysis.tif": "0" * 64}
-    assert not is_measured(pair), "its pixels were replaced since"
+    assert not is_measured(pair) and is_stale(pair), "its pixels were replaced since"
     call_command("pair_layers", "early", "late")
     said = capsys.readouterr().out
     assert "-0.40 m east and +0.60 m south" in said and "more than a pixel" in said
@@ -115,3 +128,35 @@ def test_a_shift_is_large_beyond_a_pixel_of_the_coarser_layer() -> None:
     pair.first.gsd_m = 0.5
     told = shift_of(pair)
     assert told is not None and not told.is_large
+
+
+def test_a_layer_that_was_replaced_is_measured_again_by_one_job(tmp_path: Path) -> None:
+    first = of_vintage(real_layer(tmp_path, "early", truth=fields(512), seed=1)[0], 2019)
+    second = of_vintage(real_layer(tmp_path, "late", truth=fields(512, down=1), seed=2)[0], 2022)
+    pair = pair_layers(first=first, second=second, actor=None)
+    measure_pair(pair)
+    assert want_measured(pairs_to_look_at()) == 0, "nothing is measured twice"
+    kept = pair.second.files
+    ImageryLayer.objects.filter(pk=second.pk).update(files={**kept, "analysis.tif": "0" * 64})
+    stale = VintagePair.objects.get(pk=pair.pk)
+    assert is_stale(stale) and shift_of(stale) is None, "no number of other pixels is told"
+    assert want_measured(pairs_to_look_at()) == 1 and want_measured(pairs_to_look_at()) == 0, "one job a pair"
+    job = measuring_of(pair)
+    assert job is not None and run_job(str(job.pk))
+    job.refresh_from_db()
+    assert job.state == "succeeded" and job.result["looked_at"] == 4 and job.result["shift_m"] is not None
+    again = VintagePair.objects.get(pk=pair.pk)
+    assert is_measured(again) and measuring_of(again) is None
+
+
+def test_a_pair_whose_measuring_failed_is_left_alone_for_a_day() -> None:
+    first, second = virtual_layer("early"), of_vintage(virtual_layer("late"), 2023)
+    pair = pair_layers(first=first, second=second, actor=None)
+    assert want_measured(pairs_to_look_at()) == 1
+    job = measuring_of(pair)
+    assert job is not None and run_job(str(job.pk))
+    job.refresh_from_db()
+    assert job.state == "failed", "the layer has no files"
+    assert list(pairs_to_look_at()) == []
+    Job.objects.filter(pk=job.pk).update(created_at=Now() - timedelta(days=2))
+    assert list(pairs_to_look_at()) == [pair]

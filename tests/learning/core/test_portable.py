@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ COLOURS = {7: (128, 255, 0, 255), 2: (255, 55, 122, 255), 30: (0, 204, 242, 255)
 HEXES = {"field": "#80FF00", "roof": "#FF377A", "water": "#00CCF2"}
 WIDTH, HEIGHT, CORE = 250, 180, 96  # windows of several shapes, none a multiple of 32 wide
 DEFAULTS = ("tu-tf_efficientnet_lite0", "resnet34")
+LIGHT, LARGER = (DEFAULTS[0], ()), (DEFAULTS[1], ("roof", "field", "roof", "water"))  # with rows of the head
 
 
 def model_in(
@@ -76,18 +78,31 @@ def written(model: TrainedModel, folder: Path, pixels: np.ndarray, **changes: An
     return write_portable(model, folder, **(options | changes))
 
 
-@pytest.mark.parametrize(
-    ("encoder", "head_rows"),
-    [(DEFAULTS[0], ()), (DEFAULTS[1], ("roof", "field", "roof", "water"))],
-)
-def test_ten_lines_over_torch_and_rasterio_draw_the_map_that_the_platform_draws(
-    tmp_path: Path, encoder: str, head_rows: tuple[str, ...]
-) -> None:
-    folder = tmp_path / "model"
-    folder.mkdir()
+@dataclass(frozen=True)
+class Written:
+    """A model with its portable files beside it, and the imagery that they were held against."""
+
+    folder: Path
+    model: TrainedModel
+    made: portable.PortableModel
+    image: Path
+
+
+@pytest.fixture(scope="module")
+def default(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """A default network; one of them is written again by another test."""
+    encoder, head_rows = request.param
+    folder, image = tmp_path_factory.mktemp("model"), tmp_path_factory.mktemp("imagery") / "image.tif"
     model = model_in(folder, encoder=encoder, head_rows=head_rows, dropout=0.1)
-    pixels = imagery(tmp_path / "image.tif")
-    made = written(model, folder, pixels)
+    return Written(folder, model, written(model, folder, imagery(image)), image)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("default", [LARGER, LIGHT], indirect=True, ids=DEFAULTS[::-1])
+def test_ten_lines_over_torch_and_rasterio_draw_the_map_that_the_platform_draws(
+    tmp_path: Path, default: Written
+) -> None:
+    folder, model, made = default.folder, default.model, default.made
     assert made.code_difference == 0.0 and made.onnx_difference < 1e-3 and made.onnx_free_sides
     (folder / "predict.py").write_text(PREDICT_TEXT)
     assert len(PREDICT_TEXT.splitlines()) == 10
@@ -96,9 +111,9 @@ def test_ten_lines_over_torch_and_rasterio_draw_the_map_that_the_platform_draws(
     (tmp_path / "map").mkdir()
     bands = ("R", "G", "B", "NIR")
     predict_raster(
-        model, tmp_path / "image.tif", out=paths, tile_px=64, colours=HEXES, bands=bands, core_px=CORE, precision="fp32"
+        model, default.image, out=paths, tile_px=64, colours=HEXES, bands=bands, core_px=CORE, precision="fp32"
     )
-    in_a_fresh_process(folder / "predict.py", tmp_path / "image.tif", tmp_path / "classes.tif")
+    in_a_fresh_process(folder / "predict.py", default.image, tmp_path / "classes.tif")
     with rasterio.open(paths.classes) as theirs, rasterio.open(tmp_path / "classes.tif") as ours:
         channels, found = theirs.read(1), ours.read(1)
         assert (ours.crs, ours.transform, ours.nodata) == (theirs.crs, theirs.transform, 0)
@@ -109,16 +124,16 @@ def test_ten_lines_over_torch_and_rasterio_draw_the_map_that_the_platform_draws(
     assert (found != expected).mean() < 1e-3
 
 
-def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
-    model = model_in(tmp_path, encoder=DEFAULTS[0])
-    pixels = imagery(tmp_path / "image.tif")
-    digests = set()
-    for name in ("one", "two"):
-        written(model, tmp_path / name, pixels)
-        files = [tmp_path / name / file for file in (portable.NETWORK, portable.ONNX)]
-        digests.add(tuple(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
+@pytest.mark.slow
+@pytest.mark.parametrize("default", [LIGHT], indirect=True, ids=[DEFAULTS[0]])
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path, default: Written) -> None:
+    written(default.model, tmp_path, imagery(tmp_path / "image.tif"))
+    digests = {
+        tuple(hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in (portable.NETWORK, portable.ONNX))
+        for folder in (default.folder, tmp_path)
+    }
     assert len(digests) == 1
-    graph = (tmp_path / "one" / portable.ONNX).read_bytes()
+    graph = (tmp_path / portable.ONNX).read_bytes()
     assert str(Path(torch.__file__).parents[2]).encode() not in graph, "no path of this machine is in it"
 
 
@@ -139,6 +154,7 @@ def test_the_graph_is_sound_and_takes_images_of_any_size(tmp_path: Path) -> None
     assert set(np.unique(made.golden)) <= set(VALUES.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("architecture", "encoder"), [("segformer", "mit_b0"), ("upernet", "resnet18")])
 def test_other_architectures_are_written_too_those_that_pool_to_cells_with_images_of_one_size(
     tmp_path: Path, architecture: str, encoder: str

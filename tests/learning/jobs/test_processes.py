@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,27 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> FittedModel:
     return fit(TILES, SPEC, CONFIG, checkpoint_dir=tmp_path_factory.mktemp("alone"))
 
 
+@dataclass(frozen=True)
+class Together:
+    """A training by two processes that nothing disturbed, what it told, and its folder."""
+
+    fitted: FittedModel
+    reports: list[StepReport]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Together:
+    folder, reports = tmp_path_factory.mktemp("together"), list[StepReport]()
+    return Together(in_processes(folder, on_step=reports.append), reports, folder)
+
+
 @pytest.mark.slow
-def test_two_processes_train_as_one_does_and_write_one_set_of_checkpoints(tmp_path: Path, alone: FittedModel) -> None:
-    reports: list[StepReport] = []
-    both = in_processes(tmp_path, on_step=reports.append)
-    assert [report.step for report in reports] == [1, 2, 3, 4, 5, 6]
+def test_two_processes_train_as_one_does_and_write_one_set_of_checkpoints(
+    together: Together, alone: FittedModel
+) -> None:
+    both, folder = together.fitted, together.folder
+    assert [report.step for report in together.reports] == [1, 2, 3, 4, 5, 6]
     # The same patches, the same statistics, one loss: what differs is the order in which numbers are added.
     assert both.losses[0] == pytest.approx(alone.losses[0], rel=1e-5)
     assert both.losses == pytest.approx(alone.losses, rel=2e-2)
@@ -89,26 +106,26 @@ def test_two_processes_train_as_one_does_and_write_one_set_of_checkpoints(tmp_pa
     for name, value in alone.network.state_dict().items():
         if "running" in name:
             torch.testing.assert_close(both.network.state_dict()[name], value, rtol=0.1, atol=0.05)
-    assert sorted(path.name for path in tmp_path.glob("step-*.json")) == ["step-000000004.json", "step-000000006.json"]
-    assert ended(tmp_path)
+    assert sorted(path.name for path in folder.glob("step-*.json")) == ["step-000000004.json", "step-000000006.json"]
+    assert ended(folder)
 
 
 @pytest.mark.slow
-def test_a_process_killed_fails_the_training_with_a_reason_and_the_next_attempt_goes_on(tmp_path: Path) -> None:
-    undisturbed = in_processes(tmp_path / "a")
-
+def test_a_process_killed_fails_the_training_with_a_reason_and_the_next_attempt_goes_on(
+    tmp_path: Path, together: Together
+) -> None:
     def kill_one(report: StepReport) -> None:
         if report.step == 5:
-            ranks = [pid for pid in running(tmp_path / "b") if not is_launcher(pid)]
+            ranks = [pid for pid in running(tmp_path) if not is_launcher(pid)]
             os.kill(ranks[-1], signal.SIGKILL)
 
     with pytest.raises(TrainingProcessFailed, match="2 processes failed: "):
-        in_processes(tmp_path / "b", on_step=kill_one)
-    assert ended(tmp_path / "b")
+        in_processes(tmp_path, on_step=kill_one)
+    assert ended(tmp_path)
     redone: list[StepReport] = []
-    resumed = in_processes(tmp_path / "b", on_step=redone.append)
+    resumed = in_processes(tmp_path, on_step=redone.append)
     assert redone[0].step in {3, 5}, "from a checkpoint"
-    ours, theirs = resumed.network.state_dict(), undisturbed.network.state_dict()
+    ours, theirs = resumed.network.state_dict(), together.fitted.network.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs), "to the same bits"
 
 
