@@ -133,6 +133,18 @@ def catalogue_node(
     return node if layer is None else {**node, "dct:spatial": _location(layer)}
 
 
+def service_node(iri: str, title: Mapping[str, str], *, endpoint: str, description: str, page: str) -> Json:
+    """An interface that a site offers beside its files: `dcat:DataService`, described where its schema stands."""
+    return {
+        "@id": iri,
+        "@type": "dcat:DataService",
+        "dct:title": _texts(title),
+        "dcat:endpointURL": {"@id": endpoint},
+        "dcat:endpointDescription": {"@id": description},
+        "dcat:landingPage": {"@id": page, "@type": "foaf:Document"},
+    }
+
+
 def publisher_node(name: str) -> Json:
     """Who publishes: one agent of the site."""
     return {"@id": "../../dcat.jsonld#publisher", "@type": "foaf:Agent", "foaf:name": name}
