@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -273,8 +274,39 @@ def dcat_document(name: str, text: str, address: str, published: Published, *, l
         yield Seen(row, f"{name} {node}", tuple(wrong.get(node, ())))
 
 
+def change(release: Path, _: Published) -> Iterator[Seen]:
+    """Figures of change worked out again from the places that ship with them, by the formulas in the file alone."""
+    for path in files(release, "change/*/accuracy.json"):
+        name = str(path.relative_to(release))
+        try:
+            told = json.loads(path.read_text())
+            wrong = _change_faults(told, pq.read_table(release / told["file"]).to_pylist())
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            wrong = [f"{type(error).__name__}: {error}"]
+        yield Seen("change (worked out again)", name, tuple(wrong))
+
+
+def _change_faults(told: Json, places: list[Json]) -> Iterator[str]:
+    counts = {(row, *codes): 0 for row in told["strata"] for codes in told["codes"]}
+    for place in places:
+        if place["first_seen"] is not None:
+            counts[place["stratum"], place["first_seen"], place["second_seen"]] += 1
+    n = [[counts[row, *codes] for codes in told["codes"]] for row in told["strata"]]
+    if n != told["n"]:
+        yield f"n is {told['n']}, the places give {n}"
+    shares = [sum(weight * row[k] / sum(row) for weight, row in zip(told["weights"], n, strict=True) if sum(row))
+              for k in range(len(told["codes"]))]  # fmt: skip
+    for flow, was, now in (("gain", False, True), ("loss", True, False)):
+        kinds = [(told["counted"].get(first), told["counted"].get(second)) for first, second in told["codes"]]
+        ha = told["ground_ha"] * sum(share for share, kind in zip(shares, kinds, strict=True) if kind == (was, now))
+        said = told["found"][flow]["ha"]["lower"]["value"]
+        if not math.isclose(ha, said, rel_tol=1e-9, abs_tol=1e-9):
+            yield f"{flow} is {said} ha, the places give {ha}"
+
+
 VALIDATORS: tuple[Callable[[Path, Published], Iterator[Seen]], ...] = (
     sha256sum, stac, mlm, croissant, geoparquet, cog, geopackage, geojson, onnx_checker, safetensors, pmtiles, dcat,
+    change,
 )  # fmt: skip
 
 

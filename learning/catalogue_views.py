@@ -24,6 +24,10 @@ DESCRIPTION = {
     "fr": "Annotations, jeux de données, modèles et cartes de couverture du sol, d'une publication à la suivante.",
     "en": "Annotations, datasets, models and maps of land cover, from release to release.",
 }
+FIGURES = {
+    "fr": "Chiffres par territoire : surfaces, changement, sol artificialisé, avec leur marge d'erreur",
+    "en": "Figures by territory: areas, change, artificialised ground, with their margin of error",
+}
 DCAT_PAGE = 50
 
 
@@ -40,9 +44,10 @@ def stac_root(request: HttpRequest) -> HttpResponse:
     return _json(
         request,
         stac_site.catalogue(
-            place, id_="solcommun", title=TITLE["en"], description=DESCRIPTION["en"], children=children
+            place, id_="solcommun", title=TITLE["en"], description=DESCRIPTION["en"], children=children,
+            page=Named(_absolute(request, "territories"), FIGURES["en"]),
         ),
-    )
+    )  # fmt: skip
 
 
 @open_data
@@ -108,6 +113,10 @@ def dcat_catalogue(request: HttpRequest) -> HttpResponse:
     home, shown = _absolute(request, "dcat"), pages.page(int(asked))
     catalogue = dcat.catalogue_node(f"{home}#catalogue", TITLE, DESCRIPTION, site_catalogue.PUBLISHER, None)
     catalogue["foaf:homepage"] = {"@id": _absolute(request, "releases"), "@type": "foaf:Document"}
+    catalogue["dcat:service"] = dcat.service_node(
+        f"{home}#territories", FIGURES, endpoint=_absolute(request, "api-territories"),
+        description=_absolute(request, "schema"), page=_absolute(request, "territories"),
+    )  # fmt: skip
     nodes: dict[str, dict[str, Any]] = {}
     for release in shown:
         base = f"{_files_href(request, release)}dcat.jsonld"

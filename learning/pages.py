@@ -21,6 +21,7 @@ from learning.release import layout
 from learning.release.manifest import FileEntry
 from learning.release_documents import card_of, changes_shown, citation_of, licence_rows
 from learning.release_figures import PublishedFigures, published_figures
+from learning.release_ground import ground_shown
 from learning.views import files_in_place
 from learning.withdrawn_pages import gone
 
@@ -32,6 +33,8 @@ GROUPS = (
     layout.DATASET_DIR,
     layout.MODELS_DIR,
     layout.MAPS_DIR,
+    layout.CHANGE_DIR,
+    layout.GROUND_DIR,
     layout.STAC_DIR,
 )
 
@@ -118,6 +121,7 @@ class ReleaseView(TemplateView):
             has_card=card_of(listed or {}) is not None,
             versions=list(campaign.releases.public().order_by("-published_at")[:VERSIONS_SHOWN]),
             ogc_url=self.request.build_absolute_uri(reverse("ogc-landing")),
+            ground=ground_shown(release),
             **changes_shown(release, classes),
             **kwargs,
         )

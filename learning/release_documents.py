@@ -25,6 +25,10 @@ from learning.views import files_in_place
 
 PUBLISHER = "Solcommun"
 LARGEST_CARD = 200_000
+LICENSED = (
+    layout.ANNOTATIONS_DIR, layout.DATASET_DIR, layout.MODELS_DIR, layout.MAPS_DIR, layout.CHANGE_DIR,
+    layout.GROUND_DIR,
+)  # fmt: skip
 
 
 class ModelCardView(TemplateView):
@@ -99,7 +103,7 @@ def licence_rows(release: Release, paths: set[str]) -> list[dict[str, Any]]:
     imagery = release.campaign.layer.licence
     held = {path.partition("/")[0] for path in paths}
     rows = []
-    for folder in (layout.ANNOTATIONS_DIR, layout.DATASET_DIR, layout.MODELS_DIR, layout.MAPS_DIR):
+    for folder in LICENSED:
         if folder in held:
             licences = [given, imagery] if folder == layout.DATASET_DIR and imagery != given else [given]
             told = [{"name": licence_name(code), "href": licence_href(code)} for code in licences]

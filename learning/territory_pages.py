@@ -17,6 +17,7 @@ from django.views.generic import ListView, TemplateView
 from annotation.models import Territory
 from annotation.views import in_words, map_boot
 from learning.models import Release, TerritoryFigures
+from learning.release_ground import ground_files
 from learning.services.territory_figures import Document, kept_figures
 from learning.territory_shown import (
     areas_shown,
@@ -90,6 +91,8 @@ class TerritoryView(TemplateView):
     def figures(self, territory: Territory, row: TerritoryFigures) -> dict[str, Any]:
         """What the page shows of one map."""
         document, campaign = row.document, row.campaign
+        releases = list(Release.objects.standing().filter(campaign=campaign).order_by("-published_at")[:RELEASES_SHOWN])
+        ground_release = next((release for release in releases if ground_files(release)), None)
         imagery, ground = document["imagery"], document["ground"]
         return {
             "campaign": campaign,
@@ -110,9 +113,9 @@ class TerritoryView(TemplateView):
             "no_pair": NOT_ASSESSED["no_pair"],
             "artificialisation": artificialisation_shown(document),
             "review": review_shown(document),
-            "releases": list(
-                Release.objects.standing().filter(campaign=campaign).order_by("-published_at")[:RELEASES_SHOWN]
-            ),
+            "releases": releases,
+            "ground_release": ground_release,
+            "ground_files": ground_files(ground_release) if ground_release else (),
             "page_url": self.request.build_absolute_uri(),
             "method_url": self.request.build_absolute_uri(reverse("method")),
             "boot": boot_of(territory, row),

@@ -31,10 +31,21 @@ NOT_ASSESSED = {
     "thresholds": _(
         "A sample of places cannot tell what the thresholds of the decree changed: they depend on what lies around."
     ),
+    "licence": _(
+        "An answer was given under a licence that this release may not carry, so neither figures nor places are in it."
+    ),
     "no_pair": _(
         "Only one date is mapped here, or the two dates have not been paired. A maintainer pairs two vintages, draws a "
         "sample of places, and people say what they see at both dates."
     ),
+}
+#: Why a release holds no polygons of artificialised ground.
+NO_GROUND_RELEASED = {
+    "licence": _(
+        "Its polygons are not in this release: the source of usage %(about)s is not under a licence that it may carry."
+    ),
+    "not_computed": _("Its polygons are not in this release: they had not been computed when it was begun."),
+    "made_again": _("Its polygons are not in this release: they were being computed when it was begun."),
 }
 NO_ARTIFICIALISATION = {
     "no_map": NOT_ASSESSED["no_map"],

@@ -56,6 +56,47 @@ def change_sample(pair: Any = None, **options: Any) -> Any:
     return draw_change_sample(pair=pair, campaign=campaign, **given)
 
 
+def told_change(campaign: Any, *, first: str = "before", places: int = 6) -> Any:
+    """A sample of change on a campaign's own layer, of maps that were never made: half of its places lost built ground,
+    half stayed grass; one person said so."""
+    from django.contrib.gis.geos import Point
+    from learning_rows import model_row
+    from scenes import virtual_layer
+
+    from annotation.models import VintagePair
+    from learning.core.sample_frame import CHANGE_STRATA
+    from learning.models import Prediction, ReferenceSample, SampleUnit
+    from learning.services.samples import close_sample
+
+    layer = campaign.layer
+    earlier = virtual_layer(first, width=layer.width, height=layer.height)
+    earlier.vintage = layer.vintage - 3
+    earlier.save()
+    model = model_row(campaign, number=campaign.training_sets.count() + 7)
+    maps = [
+        Prediction.objects.create(model=model, layer=one, folder=f"none-{first}-{one.slug}") for one in (earlier, layer)
+    ]
+    pair = VintagePair.objects.create(first=earlier, second=layer)
+    strata = [
+        {"name": name, "codes": [], "places": places, "area_m2": 5000.0 if name == "stable_out" else 0.0, "drawn": 0}
+        for name in CHANGE_STRATA
+    ]
+    strata[1]["drawn"] = places
+    sample = ReferenceSample.objects.create(
+        campaign=campaign, kind="change", pair=pair, first_map=maps[0], second_map=maps[1],
+        strata=strata, counted=COUNTED, unit_px=4, answers_wanted=1, seed=1,
+    )  # fmt: skip
+    [who] = interpreters(campaign, count=1)
+    for number in range(1, places + 1):
+        lon, lat = layer.pixel_grid.to_lonlat(8 * number + 2, 10)
+        unit = SampleUnit.objects.create(
+            sample=sample, number=number, stratum=1, row=8, col=8 * number, inclusion_probability=0.01,
+            location=Point(lon, lat), first_mapped=GRASS, second_mapped=GRASS,
+        )  # fmt: skip
+        say(unit, who, BUILT if number % 2 else GRASS, GRASS)
+    return close_sample(sample=sample, closed_by=who)
+
+
 def bare_sample(campaign: Any, *, number: int = 6) -> Any:
     """A sample of one place at one date, of a map that was never made; returns the place."""
     from django.contrib.gis.geos import Point

@@ -10,6 +10,8 @@ from annotation.api.presenters import tile_body
 from annotation.models import ChangeAnswer, ChangeCell, ChangeRound, ChangeTicket, ImageryLayer, Tile
 from annotation.services.change_answers import cells_for
 from annotation.services.change_outcomes import round_counts
+from annotation.services.change_words import cells_of_today
+from annotation.services.class_lineage import lineage_of
 from annotation.services.ground_dates import ground_acquired_on
 from annotation.services.pairs import shift_of
 
@@ -69,6 +71,9 @@ def first_body(tile: Tile, layer: ImageryLayer) -> dict[str, Any]:
 def review_body(cell: ChangeCell) -> dict[str, Any]:
     """A cell that waits for a maintainer."""
     answers = ChangeAnswer.objects.counting().filter(cell=cell).select_related("annotator__contributor")
+    campaign = cell.round.campaign
+    lineage = lineage_of(campaign)
+    cells_of_today([cell], campaign)
     return {
         "tile": tile_body(cell.tile, cell.tile.campaign),
         "first": first_body(cell.tile, cell.round.pair.first),
@@ -77,8 +82,8 @@ def review_body(cell: ChangeCell) -> dict[str, Any]:
             {
                 "who": answer.annotator.contributor.public_id,
                 "verdict": answer.verdict,
-                "first_code": answer.first_code,
-                "second_code": answer.second_code,
+                "first_code": lineage.now(answer.first_code),
+                "second_code": lineage.now(answer.second_code),
             }
             for answer in answers.order_by("pk")
         ],

@@ -12,6 +12,7 @@ from typing import Any
 
 from annotation.core.features import shown
 from annotation.core.nomenclature import Nomenclature, NomenclatureClass, parse_nomenclature
+from annotation.core.themes import SEPARATOR
 from annotation.errors import CannotChangeClasses, NotANomenclature
 
 MAX_STEPS = 20
@@ -240,9 +241,28 @@ def _outcome(
     default: Mapping[str, str | None],
     areas: Mapping[str, tuple[Area, ...]],
 ) -> Outcome:
-    checked = parse_nomenclature(as_payload(replace(tree, classes=tuple(classes))))
+    checked = _checked(replace(tree, classes=tuple(classes)))
     same = unchanged(tree)
     return Outcome(checked, {**same.targets, **targets}, {**same.default, **default}, areas)
+
+
+def _checked(tree: Nomenclature) -> Nomenclature:
+    """The tree, if it holds together; local codes of a theme are stood for by plain ones meanwhile, as their file is
+    read too. Raises: NotANomenclature."""
+    plain = {code: f"local.{number}" for number, code in enumerate(tree.codes) if SEPARATOR in code}
+    classes = [
+        replace(item, code=plain.get(item.code, item.code), parent=plain.get(item.parent or "", item.parent))
+        for item in tree.classes
+    ]
+    parsed = parse_nomenclature(as_payload(replace(tree, classes=tuple(classes))))
+    given = {one: code for code, one in plain.items()}
+    return replace(
+        parsed,
+        classes=tuple(
+            replace(item, code=given.get(item.code, item.code), parent=given.get(item.parent or "", item.parent))
+            for item in parsed.classes
+        ),
+    )
 
 
 def as_payload(tree: Nomenclature) -> dict[str, Any]:

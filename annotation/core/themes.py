@@ -8,11 +8,12 @@ read off it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from annotation.core.features import shown
 from annotation.core.nomenclature import Nomenclature, NomenclatureClass, Text, parse_nomenclature
-from annotation.errors import NotANomenclature
+from annotation.errors import CannotChangeClasses, NotANomenclature
 
 SEPARATOR = "/"
 MAX_CODE = 40
@@ -72,6 +73,37 @@ def parse_theme(payload: object) -> Theme:
         tree.code, tree.version, (extends["code"], extends["version"]), tree.title, tree.source, classes,
         frozenset(still),
     )  # fmt: skip
+
+
+def require_national(before: Nomenclature, after: Nomenclature, targets: Mapping[str, Sequence[str]]) -> None:
+    """Require that a change of a theme's classes leaves the national ones as they are, and each label in the national
+    class that it had.
+
+    Args:   targets: what classes before may become.
+    Raises: CannotChangeClasses.
+    """
+    now = {item.code: item for item in after.classes}
+    for item in before.classes:
+        same = now.get(item.code)
+        if SEPARATOR not in item.code and (same is None or replace(same, selectable=item.selectable) != item):
+            raise CannotChangeClasses(
+                f"{item.code} is a national class: its code, names, colour and place are those of the nomenclature "
+                "that this theme refines. Split it into local classes, or change those."
+            )
+    national = {item.code for item in before.classes if SEPARATOR not in item.code}
+    for code in now.keys() - national:
+        name = code.rpartition(SEPARATOR)[2]
+        fits = national_code(now[code].parent or "") == national_code(code) in national
+        if SEPARATOR not in code or not fits or not _NAME.fullmatch(name) or len(code) > MAX_CODE:
+            raise CannotChangeClasses(
+                f"The code {shown(code)} must be that of the class it refines, a slash, and a name of a-z 0-9 _ -, "
+                f"{MAX_CODE} characters at most: {shown(now[code].parent)} + '/vine'."
+            )
+    for code, codes in targets.items():
+        if lost := [one for one in codes if national_code(one) != national_code(code)]:
+            raise CannotChangeClasses(
+                f"{code} is in another national class than {lost[0]}: labels keep their national class."
+            )
 
 
 def refine(base: Nomenclature, theme: Theme) -> Nomenclature:

@@ -27,7 +27,7 @@ from annotation.models import ChangeAnswer, ChangeCell, ChangeOffer, ChangeRevie
 from annotation.services.annotations import class_codes
 from annotation.services.change_labels import hand_in_answers, withdraw_labels
 from annotation.services.change_outcomes import refresh_cells
-from annotation.services.change_words import checked_words
+from annotation.services.change_words import cells_of_today, checked_words
 from annotation.services.limits import Action, spend
 from annotation.services.people import require_consent
 from annotation.services.validation_queue import require_open
@@ -65,7 +65,7 @@ def cells_for(ticket: ChangeTicket, annotator: User) -> list[ChangeCell]:
     """
     answered = ChangeAnswer.objects.standing().filter(annotator=annotator).values("cell")
     cells = ChangeCell.objects.filter(round=ticket.round_id, tile=ticket.tile_id).exclude(pk__in=answered)
-    return list(cells.filter(state=ChangeCell.State.OPEN).order_by("-score", "pk"))
+    return cells_of_today(cells.filter(state=ChangeCell.State.OPEN).order_by("-score", "pk"), ticket.round.campaign)
 
 
 @transaction.atomic
@@ -147,12 +147,9 @@ def _unanswered(ticket: ChangeTicket, annotator: User) -> int:
 
 
 def _checked(ticket: ChangeTicket, annotator: User, answers: Sequence[Given]) -> dict[int, Said]:
-    cells = {
-        cell.pk: cell
-        for cell in ChangeCell.objects.filter(round=ticket.round_id, tile=ticket.tile_id).select_related(
-            "round__campaign__nomenclature"
-        )
-    }
+    asked = ChangeCell.objects.filter(round=ticket.round_id, tile=ticket.tile_id)
+    campaign = ticket.round.campaign
+    cells = {cell.pk: cell for cell in cells_of_today(asked.select_related("round__campaign__nomenclature"), campaign)}
     answered = set(
         ChangeAnswer.objects.standing().filter(annotator=annotator, cell__in=cells).values_list("cell_id", flat=True)
     )

@@ -18,7 +18,8 @@ from annotation.core.grid import lonlat_transformers
 from annotation.core.tile_geometry import to_crs
 from annotation.errors import AlreadyJudged, NotThere, OwnWork
 from annotation.models import Campaign, ChangeAnswer, ChangeCell, ChangeReview, ChangeRound, ChangeVerdict, Patch
-from annotation.services.change_words import checked_words
+from annotation.services.change_words import cells_of_today, checked_words, said_today
+from annotation.services.class_lineage import Lineage, lineage_of
 from annotation.services.clock import database_now
 from annotation.services.limits import Action, spend
 from annotation.services.standing import counts_at_once
@@ -38,22 +39,31 @@ def refresh_cells(cell_ids: Iterable[int]) -> None:
     cells = ChangeCell.objects.filter(pk__in=wanted).select_related(
         "round__campaign", "round__pair__first", "tile__campaign__layer"
     )
+    lineages: dict[int, Lineage] = {}
     for cell in cells.order_by("pk"):
-        _refresh(cell)
+        campaign = cell.round.campaign
+        if campaign.pk not in lineages:
+            lineages[campaign.pk] = lineage_of(campaign)
+        _refresh(cells_of_today([cell], campaign)[0], lineages[campaign.pk])
 
 
-def _refresh(cell: ChangeCell) -> None:
+def _refresh(cell: ChangeCell, lineage: Lineage) -> None:
     answers = list(ChangeAnswer.objects.counting().filter(cell=cell).select_related("annotator").order_by("pk"))
     ruling = ChangeReview.objects.counting().filter(cell=cell).order_by("-pk").first()
     campaign = cell.round.campaign
+
+    def today(one: ChangeAnswer | ChangeReview) -> Said:
+        return said_today(one.verdict, one.first_code, one.second_code, cell=cell, lineage=lineage)
+
     outcome = outcome_of(
-        [Said(answer.verdict, answer.first_code, answer.second_code) for answer in answers],
+        [today(answer) for answer in answers],
         wanted=campaign.redundancy,
         patch_needs=_patch_needs(campaign, answers),
-        ruling=None if ruling is None else Said(ruling.verdict, ruling.first_code, ruling.second_code),
+        ruling=None if ruling is None else today(ruling),
     )
     _store(cell, outcome)
-    _patch(cell, answers=answers, ruling=ruling)
+    agreeing = sum((said.verdict, said.first_code) == (cell.verdict, cell.first_truth) for said in map(today, answers))
+    _patch(cell, agreeing=agreeing, ruling=ruling, lineage=lineage)
 
 
 def _patch_needs(campaign: Campaign, answers: list[ChangeAnswer]) -> int:
@@ -73,11 +83,11 @@ def _store(cell: ChangeCell, outcome: Outcome) -> None:
     cell.save(update_fields=["state", "verdict", "first_truth", "second_truth", "decided_at"])
 
 
-def _patch(cell: ChangeCell, *, answers: list[ChangeAnswer], ruling: ChangeReview | None) -> None:
+def _patch(cell: ChangeCell, *, agreeing: int, ruling: ChangeReview | None, lineage: Lineage) -> None:
     """The patch that a settled cell makes, or none; one that no longer holds is withdrawn, never changed."""
     is_patch = cell.verdict == ChangeVerdict.FIRST_WRONG and cell.first_code not in ("", cell.first_truth)
     standing = Patch.objects.standing().filter(cell=cell)
-    if is_patch and standing.filter(right_code=cell.first_truth).exists():
+    if is_patch and any(lineage.now(patch.right_code) == cell.first_truth for patch in standing):
         return
     standing.update(withdrawn_at=Now())
     if not is_patch:
@@ -89,7 +99,6 @@ def _patch(cell: ChangeCell, *, answers: list[ChangeAnswer], ruling: ChangeRevie
     corners = [
         tuple(zip(*to_lonlat.transform(*ring.xy), strict=True)) for ring in (polygon.exterior, *polygon.interiors)
     ]
-    agreeing = [answer for answer in answers if (answer.verdict, answer.first_code) == (cell.verdict, cell.first_truth)]
     Patch.objects.create(
         cell=cell,
         layer=cell.round.pair.first,
@@ -98,7 +107,7 @@ def _patch(cell: ChangeCell, *, answers: list[ChangeAnswer], ruling: ChangeRevie
         area_m2=cell.area_m2,
         wrong_code=cell.first_code,
         right_code=cell.first_truth,
-        answers=len(agreeing),
+        answers=agreeing,
         review=ruling,
         licence=settings.CONTRIBUTION_LICENCE,
     )
@@ -129,6 +138,7 @@ def review_change_cell(
     campaign = cell.round.campaign
     if not Campaign.objects.reviewed_by(reviewer).filter(pk=campaign.pk).exists():
         raise NotThere(f"There is no cell {cell.pk} for you to review.")
+    cells_of_today([cell], campaign)
     said = checked_words(cell, verdict=verdict, first_code=first_code, second_code=second_code)
     ChangeCell.objects.select_for_update().get(pk=cell.pk)
     if ChangeAnswer.objects.standing().filter(cell=cell, annotator=reviewer).exists():

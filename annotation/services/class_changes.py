@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from annotation.core import class_changes as core
+from annotation.core.themes import require_national
 from annotation.errors import CannotChangeClasses, CannotReverse, Conflict, NotThere, ReasonRequired
 from annotation.models import (
     Campaign,
@@ -68,6 +69,8 @@ def outcome_of(campaign: Campaign, plan: object) -> core.Outcome:
     """What a plan makes of a campaign's classes. Raises: CannotChangeClasses, NotANomenclature."""
     tree = tree_of(campaign.nomenclature)
     outcome = core.apply_plan(tree, plan)
+    if campaign.nomenclature.extends_id is not None:
+        require_national(tree, outcome.tree, outcome.targets)
     gone = codes_now(campaign)
     for code in set(outcome.tree.codes) - set(tree.codes):
         came_from = {before for before, codes in outcome.targets.items() if code in codes}

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from annotation.models import Campaign, ChangeAnswer, Contributor, Patch
+from annotation.models import Campaign, ChangeAnswer, ChangeCell, Contributor, Patch
+from annotation.services.class_lineage import lineage_of
 
 MOST_SHOWN = 2_000
 
@@ -15,7 +16,8 @@ MOST_SHOWN = 2_000
 def patches_of(campaign: Campaign) -> QuerySet[Patch]:
     """Patches that came of a campaign's questions, newest first, withdrawn ones too, with `released_in`."""
     found = Patch.objects.filter(cell__round__campaign=campaign).with_releases()
-    return found.select_related("layer", "cell__tile", "cell__round", "review__reviewer__contributor").order_by("-pk")
+    related = ("layer", "cell__tile", "cell__round", "review__reviewer__contributor")
+    return found.select_related(*related).order_by("-pk")
 
 
 def answers_behind(patches: list[Patch]) -> dict[int, list[ChangeAnswer]]:
@@ -26,10 +28,16 @@ def answers_behind(patches: list[Patch]) -> dict[int, list[ChangeAnswer]]:
         .select_related("annotator")
         .order_by("pk")
     )
+    # A patch may be of another day than an answer, and so of its classes.
+    cells = dict(
+        ChangeCell.objects.filter(pk__in=[patch.cell_id for patch in patches]).values_list("pk", "round__campaign")
+    )
+    lineages = {pk: lineage_of(campaign) for pk, campaign in Campaign.objects.in_bulk(set(cells.values())).items()}
+    at_cell = {cell: lineages[campaign] for cell, campaign in cells.items()}
     said: dict[tuple[int, str], list[ChangeAnswer]] = {}
     for answer in answers:
-        said.setdefault((answer.cell_id, answer.first_code), []).append(answer)
-    return {patch.pk: said.get((patch.cell_id, patch.right_code), []) for patch in patches}
+        said.setdefault((answer.cell_id, at_cell[answer.cell_id].now(answer.first_code)), []).append(answer)
+    return {patch.pk: said.get((patch.cell_id, at_cell[patch.cell_id].now(patch.right_code)), []) for patch in patches}
 
 
 def authors_of(patches: list[Patch]) -> dict[int, list[str]]:

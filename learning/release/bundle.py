@@ -16,8 +16,10 @@ from pathlib import Path
 
 from learning.release import cards, croissant, dataset, dcat, documents, layout, notes, stac, style_files, vectors
 from learning.release.annotation_rows import RowRules
+from learning.release.change_files import write_change
 from learning.release.contents import LayerInfo, MapStatistics, ReleaseContents
 from learning.release.errors import PersonalDataFound, ReleaseExists, ReleaseFaulty, StagingRefused
+from learning.release.ground_files import write_ground
 from learning.release.manifest import verify, write_manifest
 from learning.release.map_vectors import VectorArtefact, write_vectors
 from learning.release.maps import write_maps
@@ -147,12 +149,15 @@ def _write_artefacts(contents: ReleaseContents, root: Path, reach: Callable[[str
         write_text(root / layout.ACCURACY, canonical_json(cards.accuracy_json(contents, contents.maps)))
         _write_sample(root, contents.maps.statistics, layer=layer)
     style_files.write_styles(root, contents, with_polygons=polygons is not None)
+    change, ground = write_change(root, contents), write_ground(root, contents)
     reach("release:maps")
     documents.write_root_documents(root, contents, annotations=annotations, dataset=tiles, map_pieces=len(maps))
     notes.write_notes(root, contents)
     write_text(root / layout.RELEASE, canonical_json(documents.release_json(contents, annotations, tiles)))
     reach("release:documents")
-    return stac.Written(annotations=annotations, model_dir=model_dir, maps=tuple(maps), vectors=polygons)
+    return stac.Written(
+        annotations=annotations, model_dir=model_dir, maps=tuple(maps), vectors=polygons, change=change, ground=ground
+    )
 
 
 def _write_sample(root: Path, statistics: MapStatistics | None, *, layer: LayerInfo) -> None:

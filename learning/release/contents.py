@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from learning.release.changes import ReleaseChanges
+from learning.release.ground import ArtificialisedGround, ChangeStatistics
 from learning.release.licences import dataset_licence
 
 Affine6 = tuple[float, float, float, float, float, float]  # (a, b, c, d, e, f) as affine.Affine[:6]
@@ -349,6 +350,7 @@ class MapRecord:
     renumbered: Mapping[int, int] | None = None
     polygons: MapPolygons | None = None
     no_polygons: str = "no polygons were made of this map"
+    scores: HoldoutScores | None = None  # where the release does not hold the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,7 +436,10 @@ class ReleaseContents:
     credits: tuple[str, ...] = ()  # names of people who asked to be named
     patches: tuple[PatchRecord, ...] = ()  # by patch_id
     publisher: str = "Solcommun"
+    change: tuple[ChangeStatistics, ...] = ()
+    ground: ArtificialisedGround | None = None
     history: Iterable[pa.RecordBatch] = ()
+    coarsened: NomenclatureInfo | None = None  # the theme whose classes `nomenclature`, a national tree, has
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 
     @property

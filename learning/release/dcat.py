@@ -42,8 +42,10 @@ GROUPS = {
     "dataset": {"fr": "Jeu de données d'apprentissage", "en": "Deep-learning dataset"},
     "models": {"fr": "Modèle entraîné", "en": "Trained model"},
     "maps": {"fr": "Cartes de prédiction", "en": "Prediction maps"},
+    "artificialisation": {"fr": "Sol artificialisé", "en": "Artificialised ground"},
+    "change": {"fr": "Changement depuis une imagerie plus ancienne", "en": "Change since earlier imagery"},
 }
-_COLLECTION = {"annotations": "annotations", "dataset": "dataset", "models": "models", "maps": "predictions"}
+_COLLECTION = {group: group for group in GROUPS} | {"maps": "predictions"}
 _EU = "http://publications.europa.eu/resource/authority"
 _TYPES = {  # suffix: (media type, the European Union's name of the file type if it has one)
     ".csv": ("text/csv", "CSV"),
@@ -96,7 +98,7 @@ def named_files(paths: Iterable[str]) -> list[str]:
     for path in paths:
         place = PurePosixPath(path)
         group, suffix = place.parts[0], place.suffix
-        deepest = 3 if group in (layout.MODELS_DIR, layout.MAPS_DIR) or suffix == ".tar" else 2
+        deepest = 3 if group in (layout.MODELS_DIR, layout.MAPS_DIR, layout.CHANGE_DIR) or suffix == ".tar" else 2
         told = group in GROUPS and suffix in _TYPES and len(place.parts) <= deepest
         if told or path in {layout.collection_path(name) for name in _COLLECTION.values()}:
             kept.setdefault((group, suffix), []).append(path)
@@ -129,6 +131,18 @@ def catalogue_node(
         "dct:conformsTo": {"@id": "http://data.europa.eu/r5r/", "@type": "dct:Standard", **_titled("DCAT-AP 3")},
     }
     return node if layer is None else {**node, "dct:spatial": _location(layer)}
+
+
+def service_node(iri: str, title: Mapping[str, str], *, endpoint: str, description: str, page: str) -> Json:
+    """An interface that a site offers beside its files: `dcat:DataService`, described where its schema stands."""
+    return {
+        "@id": iri,
+        "@type": "dcat:DataService",
+        "dct:title": _texts(title),
+        "dcat:endpointURL": {"@id": endpoint},
+        "dcat:endpointDescription": {"@id": description},
+        "dcat:landingPage": {"@id": page, "@type": "foaf:Document"},
+    }
 
 
 def publisher_node(name: str) -> Json:

@@ -18,6 +18,7 @@ from learning.release.errors import UnusableArtefact
 from learning.release.rasters import cog_fault, tiff_fault
 from learning.release.weights import read_weights_header
 
+_GEOPARQUET_FOLDERS = (f"{layout.MAP_VECTORS_DIR}/", f"{layout.CHANGE_DIR}/", f"{layout.GROUND_DIR}/")
 _GPKG_APPLICATION_ID = 0x47504B47  # "GPKG"
 _GEOMETRY_TYPES = {
     "Point",
@@ -37,7 +38,7 @@ def format_problems(root: Path, path: str) -> Iterator[str]:
     if suffix in (".json", ".jsonld"):
         yield from _json_problems(file)
     elif path in (layout.ANNOTATIONS_PARQUET, layout.PATCHES_PARQUET) or (
-        path.startswith(layout.MAP_VECTORS_DIR) and suffix == ".parquet"
+        path.startswith(_GEOPARQUET_FOLDERS) and suffix == ".parquet"
     ):
         yield from geoparquet_problems(file)
     elif suffix == ".parquet":

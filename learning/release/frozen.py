@@ -20,6 +20,7 @@ from learning.release.contents import (
     NomenclatureInfo,
     PreviousRelease,
 )
+from learning.release.ground import ChangeStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,19 @@ class FrozenMap:
     polygons: FrozenPolygons | None = None
     no_polygons: str = ""
     statistics: MapStatistics | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenGround:
+    """Polygons of artificialised ground: SHA-256 by the name under which they are kept, their figures, and the sources
+    of usage to name; or the reason for which they are not published, and the source that it is about.
+    """
+
+    digests: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, object] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    reason: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +93,7 @@ class Frozen:
     previous: PreviousRelease | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     changes: ReleaseChanges | None = None
+    coarsened: NomenclatureInfo | None = None  # the theme whose classes `nomenclature`, a national tree, has
+    change: tuple[ChangeStatistics, ...] = ()  # since earlier layers, of closed samples
+    ground: FrozenGround | None = None  # None: nothing is known of usage
     credited: int = 0  # names in CREDITS.md; the names are rows that go with the accounts

@@ -46,9 +46,16 @@ MAP_STYLES_DIR = "maps/styles"
 ACCURACY = "maps/accuracy.json"
 PLACES = "maps/statistics/places.parquet"
 
+CHANGE_DIR = "change"
+GROUND_DIR = "artificialisation"
+GROUND_PARQUET = "artificialisation/artificialisation.parquet"
+GROUND_GPKG = "artificialisation/artificialisation.gpkg"
+GROUND_RULE = "artificialisation/rule.json"
+GROUND_FIGURES = "artificialisation/figures.json"
+
 CATALOG = "catalog.json"
 STAC_DIR = "stac"
-COLLECTIONS = ("imagery", "annotations", "dataset", "models", "predictions")
+COLLECTIONS = ("imagery", "annotations", "dataset", "models", "predictions", "change", "artificialisation")
 
 SPLIT_OF_ROLE = {"pool": "train", "holdout": "test"}
 SUBSETS = ("train", "val", "test")
@@ -107,6 +114,16 @@ def mask_path(campaign_slug: str, split: str, domain_name: str, zone_name: str, 
 def model_dir(name: str, version: str) -> str:
     """Folder of one model."""
     return f"{MODELS_DIR}/{name}-{version}"
+
+
+def change_accuracy(first: str) -> str:
+    """Figures of change since an earlier layer, by its slug."""
+    return f"{CHANGE_DIR}/{first}/accuracy.json"
+
+
+def change_places(first: str) -> str:
+    """The places that they were estimated from."""
+    return f"{CHANGE_DIR}/{first}/places.parquet"
 
 
 def collection_path(name: str) -> str:

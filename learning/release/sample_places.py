@@ -37,24 +37,33 @@ def places_table(
     Args:
         unit_px: side of a place in pixels. transform: a, b, c, d, e, f of the layer's pixels.
     """
-    a, b, c, d, e, f = transform
-    rows, cols = (np.array([getattr(place, name) for place in places], np.float64) for name in ("row", "col"))
-    corners = [(0, 0), (0, unit_px), (unit_px, unit_px), (unit_px, 0), (0, 0)]
-    x = np.stack([c + a * (cols + right) + b * (rows + down) for right, down in corners], axis=1)
-    y = np.stack([f + d * (cols + right) + e * (rows + down) for right, down in corners], axis=1)
-    squares = np.asarray(shapely.orient_polygons(shapely.polygons(np.stack([x, y], axis=-1))), np.object_)
-    columns = [
+    attributes: list[pa.Array] = [
         pa.array([place.number for place in places], pa.int32()),
         pa.array([place.stratum for place in places], pa.string()),
         pa.array([place.inclusion_probability for place in places], pa.float64()),
         pa.array([place.mapped or None for place in places], pa.string()),
         pa.array([place.seen or None for place in places], pa.string()),
         pa.array([place.learnt_from for place in places], pa.bool_()),
-        *geometry_columns(squares, shapely.bounds(squares)),
     ]
+    at = [(place.row, place.col) for place in places]
+    return with_squares(attributes, at, schema=SCHEMA, unit_px=unit_px, crs=crs, transform=transform)
+
+
+def with_squares(
+    attributes: list[pa.Array], at: Sequence[tuple[int, int]], *, schema: pa.Schema, unit_px: int, crs: str,
+    transform: Sequence[float],
+) -> pa.Table:  # fmt: skip
+    """Attributes of places and their squares, from the row and column of each one's upper-left pixel."""
+    a, b, c, d, e, f = transform
+    rows, cols = np.array(at, np.float64).reshape(-1, 2).T
+    corners = [(0, 0), (0, unit_px), (unit_px, unit_px), (unit_px, 0), (0, 0)]
+    x = np.stack([c + a * (cols + right) + b * (rows + down) for right, down in corners], axis=1)
+    y = np.stack([f + d * (cols + right) + e * (rows + down) for right, down in corners], axis=1)
+    squares = np.asarray(shapely.orient_polygons(shapely.polygons(np.stack([x, y], axis=-1))), np.object_)
     west, south, east, north = (float(edge) for edge in shapely.total_bounds(squares))
     geo = compact_json(geo_metadata(crs=crs, bounds_crs=(west, south, east, north)))
-    return pa.Table.from_arrays(columns, schema=SCHEMA).replace_schema_metadata({"geo": geo})
+    columns = [*attributes, *geometry_columns(squares, shapely.bounds(squares))]
+    return pa.Table.from_arrays(columns, schema=schema).replace_schema_metadata({"geo": geo})
 
 
 def write_places(table: pa.Table, path: Path) -> None:

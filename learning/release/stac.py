@@ -19,22 +19,28 @@ from typing import Any
 import pyarrow.parquet as pq
 import pystac
 
-from learning.release import layout, stac_items, stac_maps
+from learning.release import layout, stac_ground, stac_items, stac_maps
+from learning.release.change_files import ChangeArtefact
 from learning.release.contents import ReleaseContents
+from learning.release.ground_files import GroundArtefact
 from learning.release.licences import licence_words, stac_licence
 from learning.release.map_vectors import VectorArtefact
+from learning.release.national import coarsened_json
 from learning.release.rasters import MapArtefact
 from learning.release.stac_items import EXTENSIONS
 from learning.release.text import canonical_json, write_text
 from learning.release.vectors import AnnotationSummary
 
 _JSON = "application/json"
+_COARSENED = "solcommun:coarsened_from"
 _TITLES = {
     "imagery": "Imagery that was labelled",
     "annotations": "Annotations",
     "dataset": "Deep-learning dataset",
     "models": "Trained models",
     "predictions": "Prediction maps",
+    "change": "Change since earlier imagery",
+    "artificialisation": "Artificialised ground",
 }
 
 
@@ -46,6 +52,8 @@ class Written:
     model_dir: str | None
     maps: tuple[MapArtefact, ...]
     vectors: VectorArtefact | None = None
+    change: tuple[ChangeArtefact, ...] = ()
+    ground: GroundArtefact | None = None
 
 
 def relative(target: str, *, seen_from: str) -> str:
@@ -68,11 +76,17 @@ def write_stac(root: Path, contents: ReleaseContents, written: Written) -> None:
         present.append("models")
     if written.maps:
         present.append("predictions")
+    if written.change:
+        present.append("change")
+    if written.ground is not None:
+        present.append("artificialisation")
     catalog = pystac.Catalog(
         id=f"{contents.campaign.slug}-{contents.version}",
         title=f"{contents.title['en']} {contents.version}",
-        description=contents.description["en"],
+        description=contents.description["en"] + _coarsened_words(contents),
     )
+    if contents.coarsened is not None:
+        catalog.extra_fields[_COARSENED] = coarsened_json(contents.coarsened)
     catalog.clear_links()
     catalog.add_link(_link("root", layout.CATALOG, seen_from=layout.CATALOG, title=catalog.title))
     for name in present:
@@ -101,6 +115,13 @@ def _items(root: Path, name: str, contents: ReleaseContents, written: Written) -
     elif name == "models" and contents.model is not None and written.model_dir is not None:
         assets = stac_items.model_assets(contents.model, written.model_dir)
         yield _with_assets(root, name, stac_items.model_item(contents, contents.model), assets)
+    elif name == "change":
+        for since in written.change:
+            assets = stac_ground.change_assets(contents, since)
+            yield _with_assets(root, name, stac_ground.change_item(contents, since), assets)
+    elif name == "artificialisation" and written.ground is not None:
+        item = stac_ground.ground_item(contents, written.ground)
+        yield _with_assets(root, name, item, stac_ground.ground_assets(contents))
     elif contents.maps is not None:
         for piece in written.maps:
             assets = stac_maps.map_assets(contents, contents.maps, piece)
@@ -161,6 +182,9 @@ def _collection(name: str, contents: ReleaseContents) -> pystac.Collection:
     }.get(name, f"{of_contents}. {contents.attribution}")
     extra: dict[str, Any] = {"version": contents.version}
     extensions = [EXTENSIONS["version"]]
+    if contents.coarsened is not None and name != "imagery":
+        extra[_COARSENED] = coarsened_json(contents.coarsened)
+        terms = f"{_coarsened_words(contents).lstrip()} {terms}"
     if name == "dataset":
         extra["item_assets"] = stac_items.tile_item_assets(contents)
         extensions += [EXTENSIONS["classification"]]
@@ -177,6 +201,13 @@ def _collection(name: str, contents: ReleaseContents) -> pystac.Collection:
         stac_extensions=extensions,
         extra_fields=extra,
     )
+
+
+def _coarsened_words(contents: ReleaseContents) -> str:
+    theme = contents.coarsened
+    if theme is None:
+        return ""
+    return f" National view: classes of the theme {theme.code} {theme.version} as the national ones that they refine."
 
 
 def _licence_of(name: str, contents: ReleaseContents) -> str:

@@ -79,6 +79,8 @@ def relations(name: str, contents: ReleaseContents) -> list[tuple[str, str, str]
     """Links of every item of a collection to other items: (rel, path of the target, title)."""
     imagery = layout.item_path("imagery", contents.layer.slug)
     dataset = layout.collection_path("dataset")
+    if name in ("change", "artificialisation"):
+        return [("derived_from", imagery, contents.layer.title)]
     if name in ("annotations", "dataset"):
         return [("source", imagery, contents.layer.title), ("derived_from", imagery, contents.layer.title)]
     if name == "models":

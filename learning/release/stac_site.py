@@ -52,14 +52,17 @@ class Versions:
 
 
 def catalogue(
-    place: Place, *, id_: str, title: str, description: str, children: Sequence[Named], more: Named | None = None
-) -> Json:
-    """A catalogue of other documents; `more` is one more child, of those that do not fit."""
+    place: Place, *, id_: str, title: str, description: str, children: Sequence[Named], more: Named | None = None,
+    page: Named | None = None,
+) -> Json:  # fmt: skip
+    """A catalogue of other documents; `more` is one more child, of those that do not fit, `page` one for people."""
     made = pystac.Catalog(id=id_, title=title, description=description)
     made.clear_links()
     _place(made, place)
     for child in (*children, *([more] if more else [])):
         made.add_link(_link("child", child))
+    if page is not None:
+        made.add_link(pystac.Link("related", page.href, media_type="text/html", title=page.title))
     return dict(made.to_dict(include_self_link=True, transform_hrefs=False))
 
 

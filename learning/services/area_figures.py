@@ -159,7 +159,10 @@ def _of_places(told: AreaFigures, found: FigureOfPlaces | str, sample: Reference
     about = replace(told, sample=sample.pk, seed=sample.seed, closed_at=sample.closed_at)
     if isinstance(found, str):
         return replace(about, reason=found)
-    mapped = {area.code: area.mapped_ha for area in told.classes}
+    mapped: dict[str, float | None] = {}
+    for one in told.classes:
+        code, so_far = found.levels[one.code], mapped.get(found.levels[one.code], 0.0)
+        mapped[code] = None if one.mapped_ha is None or so_far is None else so_far + one.mapped_ha
     classes = []
     for number, code in enumerate(found.codes):
         area, interval = found.accuracy.area[number], found.intervals[number]

@@ -6,6 +6,7 @@ fell into it, these are a simple random sample of its ground there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotation.models import Territory
+from annotation.services.class_lineage import lineage_of
 from learning.core.area import AreaAccuracy, stratified_estimates
 from learning.core.area_strata import strata_estimates
 from learning.core.change_area import Interval, area_showing
@@ -38,6 +40,7 @@ class FigureOfPlaces:
     Args:
         intervals: of each class's area, that hold where few places decide too; `few` says where they do.
         seen: places at which people saw each class.
+        levels: what each class of the map and of the sample counts as, where classes changed since.
         unassessed_ha: ground of strata without two places; `unassessed_mapped` what the map has of each class there.
     """
 
@@ -53,6 +56,7 @@ class FigureOfPlaces:
     learnt_from: int | None
     unassessed_ha: float
     unassessed_mapped: tuple[float, ...]
+    levels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class _Places:
     codes: tuple[str, ...]
     left_out: int
     learnt_from: int
+    levels: Mapping[str, str]
 
 
 def places_within(
@@ -81,9 +86,10 @@ def places_within(
     unassessed = np.where(assessed, 0.0, areas)
     if drawn.sum() < FEWEST_PLACES or unassessed.sum() > MOST_UNASSESSED * areas.sum():
         return "few_places"
-    return _figures(
-        sample, places, np.where(assessed, areas, 0.0), unassessed, same_map=sample.second_map == prediction
-    )
+    # Strata that are one class now were drawn at rates of their own: they are not put together.
+    apart = len({places.levels[code] for code in prediction.model.class_codes}) == len(prediction.model.class_codes)
+    same_map = apart and sample.second_map == prediction
+    return _figures(sample, places, np.where(assessed, areas, 0.0), unassessed, same_map=same_map)
 
 
 def _figures(
@@ -97,7 +103,7 @@ def _figures(
     matrix = np.zeros((size, size), np.int64)
     np.add.at(matrix, (mapped, reference), 1)
     place_ha = (sample.unit_px * sample.campaign.layer.gsd_m) ** 2 / M2_PER_HA
-    of_class = _by_class(sample, areas, places.codes)
+    of_class = _by_class(sample, areas, places)
     if same_map:
         accuracy = stratified_estimates(matrix, mapped_area=of_class.tolist())
     else:
@@ -121,16 +127,17 @@ def _figures(
         left_out=places.left_out,
         learnt_from=places.learnt_from,
         unassessed_ha=float(unassessed.sum()),
-        unassessed_mapped=tuple(_by_class(sample, unassessed, places.codes).tolist()),
+        unassessed_mapped=tuple(_by_class(sample, unassessed, places).tolist()),
+        levels=places.levels,
     )
 
 
-def _by_class(sample: ReferenceSample, areas: NDArray[np.float64], codes: tuple[str, ...]) -> NDArray[np.float64]:
+def _by_class(sample: ReferenceSample, areas: NDArray[np.float64], places: _Places) -> NDArray[np.float64]:
     """Ground of strata by class of the map that they were drawn from."""
-    found = np.zeros(len(codes))
+    found = np.zeros(len(places.codes))
     for stratum, area in zip(sample.strata, areas, strict=True):
         if area > 0:
-            found[codes.index(stratum["codes"][0])] += area
+            found[places.codes.index(places.levels[stratum["codes"][0]])] += area
     return found
 
 
@@ -155,18 +162,23 @@ def _read(
     if territory is not None:
         inside = set(sample.units.filter(location__within=territory.boundary).values_list("pk", flat=True))
     learnt, own = set(at_places.learnt_from), [code for stratum in sample.strata for code in stratum["codes"]]
+    resolved = resolve(sample)
+    seen = {place.codes[1] for place in resolved if place.codes is not None}
+    # A map may say a class that was split since where people say its parts, and the other way round.
+    levels = lineage_of(sample.campaign).levels({*prediction.model.class_codes, *own, *at_places.codes, *seen})
     rows: list[tuple[int, str, str]] = []
     left_out = learnt_from = 0
-    for place in resolve(sample):
+    for place in resolved:
         if inside is not None and place.unit.pk not in inside:
             continue
         mapped = at_places.codes[place.unit.number - 1]
         if place.codes is None or not mapped:
             left_out += 1
             continue
-        rows.append((place.unit.stratum, mapped, place.codes[1]))
+        rows.append((place.unit.stratum, levels[mapped], levels[place.codes[1]]))
         learnt_from += place.unit.number in learnt
-    codes = tuple(dict.fromkeys([*prediction.model.class_codes, *own, *sorted({seen for _, _, seen in rows})]))
+    told = [levels[code] for code in (*prediction.model.class_codes, *own)]
+    codes = tuple(dict.fromkeys([*told, *sorted({seen for _, _, seen in rows})]))
     number = {code: at for at, code in enumerate(codes)}
 
     def column(values: list[int]) -> IntArray:
@@ -179,4 +191,5 @@ def _read(
         codes=codes,
         left_out=left_out,
         learnt_from=learnt_from,
+        levels=levels,
     )

@@ -137,10 +137,16 @@ def artificialisation_figures(*, campaign: Campaign, territory: Territory | None
     prediction = shown_prediction(campaign)
     if prediction is None:
         return NoArtificialisation("no_map")
-    made = ArtificialisationMap.objects.filter(prediction=prediction).first()
+    found = ArtificialisationMap.objects.select_related("prediction__model__campaign__layer")
+    made = found.filter(prediction=prediction).first()
     if made is None:
         return NoArtificialisation("not_computed")
-    rule = shipped_artificialisation_rule(made.rule)
+    return figures_on(made, territory=territory)
+
+
+def figures_on(made: ArtificialisationMap, *, territory: Territory | None = None) -> ArtificialisationFigures:
+    """The same of the artificialised ground that was computed of a map, whichever the campaign shows."""
+    campaign, rule = made.prediction.model.campaign, shipped_artificialisation_rule(made.rule)
     counts, ground_px, estimate = made.counts, _pixels(made.counts), made.estimate
     if territory is not None:
         counted = TerritoryArtificialisation.objects.filter(map=made, territory=territory).first()
@@ -150,7 +156,7 @@ def artificialisation_figures(*, campaign: Campaign, territory: Territory | None
     ha_per_px = campaign.layer.gsd_m**2 / M2_PER_HA
     by_state = _by_state(counts)
     rests_on = RestsOn(
-        model=prediction.model.version,
+        model=made.prediction.model.version,
         vintage=campaign.layer.vintage,
         rule=f"{made.rule} {made.rule_version}",
         usage=made.usage,

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotation.models import Job, Territory
+from annotation.services.class_lineage import lineage_of
 from annotation.services.jobs import enqueue_job
 from learning.core.artificialisation import DEFAULT_RULE, ArtificialisationRule, shipped_artificialisation_rule
 from learning.errors import NoClassMap
@@ -58,7 +59,11 @@ def start_artificialisation(*, prediction: Prediction, rule: str = DEFAULT_RULE,
 
 def covers_of(prediction: Prediction, rule: ArtificialisationRule) -> list[str | None]:
     """The cover that each class of a map is, in its order; None where there is none. Raises: NoCoverMapping."""
-    return covers_of_codes(prediction.model.campaign.nomenclature, prediction.model.class_codes, rule)
+    campaign, codes = prediction.model.campaign, prediction.model.class_codes
+    known = set(campaign.nomenclature.classes.values_list("code", flat=True))
+    lineage = lineage_of(campaign)  # of a map from before a change of classes
+    codes = [code if code in known else lineage.now(code) for code in codes]
+    return covers_of_codes(campaign.nomenclature, codes, rule)
 
 
 @transaction.atomic

@@ -18,6 +18,7 @@ from django.db.models import Count, Sum
 
 from annotation.core.territory_tiles import tiles_within
 from annotation.models import Campaign, ChangeTicket, Patch, Territory, VintagePair
+from annotation.services.class_lineage import Lineage, lineage_of
 from annotation.services.coverage import seen_tiles
 from learning.core.change_area import FEWEST_UNITS, Bracket, Interval, area_showing, change_estimates
 from learning.core.sample_frame import CHANGE_STRATA
@@ -129,9 +130,16 @@ class ChangeFigures:
     outside_ha: float | None
 
 
-def change_figures(*, pair: VintagePair, territory: Territory | None = None) -> ChangeFigures:
-    """What the newest closed sample of a pair says of change, or why there is nothing to say."""
+def change_figures(
+    *, pair: VintagePair, territory: Territory | None = None, campaign: Campaign | None = None
+) -> ChangeFigures:
+    """What the newest closed sample of a pair says of change, or why there is nothing to say.
+
+    Args: campaign: only samples that it drew count.
+    """
     samples = ReferenceSample.objects.filter(pair=pair).select_related("campaign__layer", "pair__first", "pair__second")
+    if campaign is not None:
+        samples = samples.filter(campaign=campaign)
     sample = samples.filter(closed_at__isnull=False).order_by("-closed_at").first()
     places: list[Resolved] = resolve(sample) if sample else []
     inside = _within(sample, territory) if sample else set()
@@ -183,8 +191,8 @@ def _assessed(sample: ReferenceSample, places: Sequence[Resolved], inside: set[i
     first, second = (
         [pair[at] if is_here else nowhere for pair, is_here in zip(codes, here, strict=True)] for at in (0, 1)
     )
-    # A class that came after the sample was drawn: whether its ground counts is not known.
-    counted = {code: sample.counted.get(code) for code in {*first, *second}}
+    lineage = lineage_of(sample.campaign)
+    counted = {code: _counted(sample, code, lineage) for code in {*first, *second}}
     found = change_estimates(areas=areas, stratum=stratum, first=first, second=second, counted=counted)
 
     def area(shows: Sequence[bool]) -> Interval:
@@ -208,6 +216,13 @@ def _assessed(sample: ReferenceSample, places: Sequence[Resolved], inside: set[i
         unresolved=sum(place.state != "agreed" for place in known),
         alpha=agreement(places),
     )
+
+
+def _counted(sample: ReferenceSample, code: str, lineage: Lineage) -> bool | None:
+    """Whether a class counts, by the classes that the sample was drawn with and that are it now; None: not known, also
+    of a class that came later."""
+    counts = {counts for drawn, counts in sample.counted.items() if code in (drawn, *lineage.codes(drawn))}
+    return counts.pop() if len(counts) == 1 else None
 
 
 def _flow(ha: Bracket, period: Period) -> Flow:

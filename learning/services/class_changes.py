@@ -4,18 +4,20 @@ started, and until when they are taken back (docs/adr/0056). The labels themselv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import Q
 
+from annotation.core.class_changes import Outcome
 from annotation.errors import CannotChangeClasses, CannotReverse, NotThere
-from annotation.models import Campaign, ClassChange, Job, Nomenclature, PlaceReport, Validation
+from annotation.models import Campaign, ChangeCell, ClassChange, Job, Nomenclature, PlaceReport, Validation
 from annotation.services.class_changes import no_fault, outcome_of, plan_change, preview_change, reverse_change
 from annotation.services.class_guard import codes_now
 from annotation.services.jobs import enqueue_job
 from annotation.services.nomenclatures import finest_codes
-from learning.models import Release, RetrainingPolicy, TrainedModel
+from learning.models import Release, RetrainingPolicy, SampleUnit, TrainedModel
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -43,7 +45,7 @@ def preview(*, campaign: Campaign, plan: object) -> dict[str, Any]:
         "version": campaign.nomenclature.version,
         "classes": classes,
         "labels": preview_change(campaign=campaign, plan=plan),
-        "touched": _else_touched(campaign, touched, outcome.default),
+        "touched": _else_touched(campaign, outcome),
     }
 
 
@@ -56,7 +58,8 @@ def campaign_order(campaign: Campaign, codes: frozenset[str]) -> list[str]:
     ]
 
 
-def _else_touched(campaign: Campaign, touched: frozenset[str], default: Mapping[str, str | None]) -> dict[str, Any]:
+def _else_touched(campaign: Campaign, outcome: Outcome) -> dict[str, Any]:
+    touched, default = outcome.touched, outcome.default
     models = list(campaign.trained_models.select_related("run__training_set", "origin"))
     speak = [model for model in models if touched & set(model.class_codes)]
     published = next((model for model in models if model.state == TrainedModel.State.PROMOTED), None)
@@ -69,9 +72,22 @@ def _else_touched(campaign: Campaign, touched: frozenset[str], default: Mapping[
         "training_sets": sum(bool(touched & set(one.class_codes)) for one in campaign.training_sets.all()),
         "verdicts": Validation.objects.filter(tile__campaign=campaign, class_code__in=touched).count(),
         "reports": PlaceReport.objects.waiting().filter(tile__campaign=campaign, class_code__in=touched).count(),
+        **_places_asked(campaign, touched, outcome),
         "floors": sorted(touched & set(policy.class_floors)) if policy else [],
         "releases": campaign.releases.count(),
     }
+
+
+def _places_asked(campaign: Campaign, touched: frozenset[str], outcome: Outcome) -> dict[str, int]:
+    """Cells of the open round about change that name a class that changes; and places of open samples of which somebody
+    is asked again, since the class that they saw is split.
+    """
+    named = Q(first_code__in=touched) | Q(second_code__in=touched)
+    cells = ChangeCell.objects.filter(named, round__campaign=campaign, round__closed_at__isnull=True)
+    several = [code for code in touched if len(outcome.targets[code]) > 1]
+    split = Q(answers__first_code__in=several) | Q(answers__second_code__in=several)
+    units = SampleUnit.objects.filter(split, sample__campaign=campaign, sample__closed_at__isnull=True)
+    return {"cells": cells.count(), "places_again": units.distinct().count()}
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from annotation.models import Campaign, MappingEntry, Nomenclature, NomenclatureMapping
+from annotation.services.class_lineage import origins_of
 from learning.core.artificialisation import ArtificialisationRule, shipped_artificialisation_rule
 from learning.errors import NoCoverMapping
 
@@ -17,10 +18,12 @@ def covers_of_codes(nomenclature: Nomenclature, codes: Sequence[str], rule: Arti
     """The cover that each class is: its own code, else what its nomenclature's mapping takes by default, else that of
     the nearest class above it; None where there is none.
 
-    A class above several covers that the rule counts alike is a cover of its own.
+    A class above several covers that the rule counts alike is a cover of its own. One that a change of classes made is
+    the cover that all of those are which it was made of, else the nearest one above them all.
 
     Raises: NoCoverMapping: no class has such a code, and there is no mapping.
     """
+    nomenclature, origins = origins_of(nomenclature)
     parents = dict(nomenclature.classes.values_list("code", "parent_code"))
     mapping = NomenclatureMapping.objects.filter(source=nomenclature, target__code=rule.cover).order_by("-pk").first()
     defaults: dict[str, str] = {}
@@ -33,12 +36,17 @@ def covers_of_codes(nomenclature: Nomenclature, codes: Sequence[str], rule: Arti
             "`manage.py load_nomenclatures`."
         )
 
-    def cover(code: str) -> str | None:
+    def cover_of_loaded(code: str) -> str | None:
         for candidate in (code, *_above(code, parents)):
             found = candidate if rule.knows(candidate) else defaults.get(candidate)
             if rule.knows(found):
                 return found
         return None
+
+    def cover(code: str) -> str | None:
+        covers = [cover_of_loaded(origin) for origin in origins.get(code, (code,))]
+        lines = [[one, *_above(one, parents)] if one is not None else [] for one in covers]
+        return next((one for one in lines[0] if rule.knows(one) and all(one in line for line in lines)), None)
 
     return [cover(code) for code in codes]
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from annotation.models import Campaign, VintagePair
+from annotation.services.class_lineage import lineage_of
 from learning.core.sample_frame import (
     CHANGE_STRATA,
     FEWEST_A_STRATUM,
@@ -70,7 +71,7 @@ def draw_change_sample(
     earlier = first_map or earlier_map(pair)
     side = unit_px or place_side_px(campaign)
     counted = counted_classes(campaign) if counted is None else counted
-    blocks = _change_blocks(earlier, later, counted, side)
+    blocks = _change_blocks(campaign, earlier, later, counted, side)
     sample = ReferenceSample(
         campaign=campaign, kind=ReferenceSample.Kind.CHANGE, pair=pair, first_map=earlier, second_map=later,
         counted=dict(counted), unit_px=side, answers_wanted=answers_wanted, seed=seed, drawn_by=drawn_by,
@@ -86,14 +87,23 @@ def change_strata(
     Raises: NoPrediction, InvalidPredictionGrid.
     """
     later, side = map_to_sample(campaign, layer=pair.second_id), place_side_px(campaign)
-    blocks = _change_blocks(earlier_map(pair), later, counted_classes(campaign), side)
+    blocks = _change_blocks(campaign, earlier_map(pair), later, counted_classes(campaign), side)
     sizes = stratum_sizes(_told(blocks(), campaign, side, on_progress))
     return _strata(sizes, {}, _CHANGE_NAMES, place_m2=(side * campaign.layer.gsd_m) ** 2)
 
 
-def _change_blocks(earlier: Prediction, later: Prediction, counted: Mapping[str, bool | None], side: int) -> Blocks:
-    table = partial(change_table, counted=frozenset(code for code, counts in counted.items() if counts))
+def _change_blocks(
+    campaign: Campaign, earlier: Prediction, later: Prediction, counted: Mapping[str, bool | None], side: int
+) -> Blocks:
+    table = partial(change_table, counted=_counted_of_maps(campaign, counted))
     return partial(strata_blocks, _classes(earlier), _classes(later), table, unit_px=side)
+
+
+def _counted_of_maps(campaign: Campaign, counted: Mapping[str, bool | None]) -> frozenset[str]:
+    """Codes whose ground surely counts, with those of maps from before a change of classes."""
+    before = lineage_of(campaign).known
+    earlier = {code for code, now in before.items() if all(counted.get(one) for one in now)}
+    return frozenset({code for code, counts in counted.items() if counts} | earlier)
 
 
 def draw_area_sample(

@@ -19,6 +19,7 @@ from annotation.core.agreement import alpha_of, coincidences_of_units
 from annotation.errors import CampaignClosed, OperationMismatch
 from annotation.models import Campaign, Contributor
 from annotation.services.annotations import class_codes
+from annotation.services.class_lineage import Lineage, lineage_of
 from annotation.services.limits import Action, spend
 from annotation.services.people import require_consent
 from learning.errors import InvalidAnswer, NoSuchPlace, NotDisputed, SampleClosed, SampleOpen
@@ -79,17 +80,48 @@ def sample_for(*, sample_id: int, user: User) -> ReferenceSample:
 
 
 def resolve(sample: ReferenceSample) -> list[Resolved]:
-    """Every place of a sample, in its order, with what its answers come to. Two questions to the database."""
+    """Every place of a sample, in its order, with what its answers come to: a few questions to the database.
+
+    Answers and maps speak in the campaign's classes of today. Where a class was split since, an answer that names it
+    counts no more while the sample is open, so that its giver is asked again; in a closed one it stays, and its parts
+    are that class (docs/adr/0056).
+    """
     by_unit: dict[int, list[SampleAnswer]] = {}
     for answer in SampleAnswer.objects.filter(unit__sample=sample).order_by("pk"):
         by_unit.setdefault(answer.unit_id, []).append(answer)
-    return [_resolved(unit, by_unit.get(unit.pk, []), wanted=sample.answers_wanted) for unit in sample.units.all()]
+    units, lineage = list(sample.units.all()), lineage_of(sample.campaign)
+    if lineage.known:
+        _speak_of_today(sample, units, [answer for given in by_unit.values() for answer in given], lineage)
+    drops = sample.closed_at is None
+    return [_resolved(unit, by_unit.get(unit.pk, []), sample, lineage if drops else Lineage()) for unit in units]
 
 
-def _resolved(unit: SampleUnit, given: Sequence[SampleAnswer], *, wanted: int) -> Resolved:
-    settled = [answer for answer in given if answer.settles]
+def _speak_of_today(
+    sample: ReferenceSample, units: Sequence[SampleUnit], answers: Sequence[SampleAnswer], lineage: Lineage
+) -> None:
+    """Give rows that were read the codes of today; they are never written."""
+    rows: list[tuple[SampleUnit | SampleAnswer, tuple[str, str]]] = [
+        (unit, ("first_mapped", "second_mapped")) for unit in units
+    ]
+    rows += [(answer, ("first_code", "second_code")) for answer in answers]
+    is_closed = sample.closed_at is not None
+    levels = lineage.levels({getattr(row, name) for row, names in rows for name in names}) if is_closed else {}
+    for row, names in rows:
+        for name in names:
+            now = lineage.now(getattr(row, name))
+            setattr(row, name, levels.get(now, now))
+
+
+def _resolved(unit: SampleUnit, given: Sequence[SampleAnswer], sample: ReferenceSample, asks: Lineage) -> Resolved:
+    """Args: asks: answers of classes that were split by it are asked for again."""
+
+    def counts(answer: SampleAnswer) -> bool:
+        return not asks.is_open(answer.first_code) and not asks.is_open(answer.second_code)
+
+    wanted = sample.answers_wanted
+    settled = [answer for answer in [answer for answer in given if answer.settles][-1:] if counts(answer)]
     latest = {answer.person_id: answer for answer in given if not answer.settles}  # the last of each person
-    answers = tuple(latest.values())
+    answers = tuple(answer for answer in latest.values() if counts(answer))
     if settled:
         return Resolved(unit, "agreed", _codes(settled[-1]), answers)
     if len(answers) < wanted:
@@ -157,8 +189,8 @@ def answer_unit(
 def _checked(seen: Seen, sample: ReferenceSample) -> Codes:
     if seen.codes is None:
         return "", ""
-    known = class_codes(sample.campaign)
-    first, second = seen.codes
+    known, lineage = class_codes(sample.campaign), lineage_of(sample.campaign)
+    first, second = (lineage.now(code) for code in seen.codes)  # given before the classes changed, and sent since
     asked = (first, second) if sample.kind == ReferenceSample.Kind.CHANGE else (second,)
     if unknown := [code for code in asked if code not in known]:
         raise InvalidAnswer(
@@ -170,8 +202,10 @@ def _checked(seen: Seen, sample: ReferenceSample) -> Codes:
 
 
 def _require_disputed(unit: SampleUnit, sample: ReferenceSample, person: User) -> None:
-    place = _resolved(unit, list(unit.answers.order_by("pk")), wanted=sample.answers_wanted)
-    settled = any(answer.settles for answer in unit.answers.all())
+    given, lineage = list(unit.answers.order_by("pk")), lineage_of(sample.campaign)
+    _speak_of_today(sample, [], given, lineage)
+    place = _resolved(unit, given, sample, lineage)
+    settled = any(answer.settles for answer in given)
     if place.state != "disputed" and not settled:
         raise NotDisputed(f"Place {unit.number} is {place.state}: only places whose answers differ are settled.")
     if any(answer.person_id == person.pk for answer in place.answers):

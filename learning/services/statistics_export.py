@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from annotation.models import Territory
+from annotation.services.class_lineage import lineage_of
 from learning.errors import NoSuchPlace
 from learning.models import MapAtPlaces, Prediction, ReferenceSample
 from learning.release.contents import MapStatistics, SamplePlace
@@ -82,17 +83,19 @@ def sample_places(sample: ReferenceSample, prediction: Prediction) -> tuple[Samp
     read = MapAtPlaces.objects.filter(sample=sample, prediction=prediction).first()
     if sample.closed_at is None or read is None:
         raise NoSuchPlace(f"Sample {sample.pk} is not closed, or no map was read at its places yet.")
-    learnt = set(read.learnt_from)
+    learnt, places = set(read.learnt_from), resolve(sample)
+    seen = {place.codes[1] for place in places if place.codes}
+    levels = lineage_of(sample.campaign).levels({*read.codes, *seen})
 
     def told(place: Resolved) -> SamplePlace:
         unit = place.unit
         return SamplePlace(
             number=unit.number, stratum=sample.strata[unit.stratum]["name"], row=unit.row, col=unit.col,
-            inclusion_probability=unit.inclusion_probability, mapped=read.codes[unit.number - 1],
-            seen=place.codes[1] if place.codes else "", learnt_from=unit.number in learnt,
+            inclusion_probability=unit.inclusion_probability, mapped=levels[read.codes[unit.number - 1]],
+            seen=levels[place.codes[1]] if place.codes else "", learnt_from=unit.number in learnt,
         )  # fmt: skip
 
-    return tuple(told(place) for place in resolve(sample))
+    return tuple(told(place) for place in places)
 
 
 def _told(figures: AreaFigures) -> dict[str, Any]:

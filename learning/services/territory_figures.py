@@ -82,11 +82,11 @@ def figures_document(*, campaign: Campaign, territory: Territory, seen: Seen) ->
         } if prediction else None,
         "ground": _ground(campaign.layer, territory),
         "review": _review(campaign, territory, seen),
-        "area": _plain(asdict(area_figures(campaign=campaign, territory=territory))),
+        "area": json_types(asdict(area_figures(campaign=campaign, territory=territory))),
         "changes": [
-            _change(change_figures(pair=pair, territory=territory)) for pair in _pairs(campaign.layer, territory)
+            change_told(change_figures(pair=pair, territory=territory)) for pair in _pairs(campaign.layer, territory)
         ],
-        "artificialisation": _plain(asdict(artificialisation_figures(campaign=campaign, territory=territory))),
+        "artificialisation": json_types(asdict(artificialisation_figures(campaign=campaign, territory=territory))),
     }  # fmt: skip
     safe: Document = json_safe(document)
     return safe
@@ -181,16 +181,16 @@ def _pairs(layer: ImageryLayer, territory: Territory) -> QuerySet[VintagePair]:
     )
 
 
-def _change(figures: ChangeFigures) -> dict[str, Any]:
-    """Change since an earlier vintage."""
+def change_told(figures: ChangeFigures) -> dict[str, Any]:
+    """Change since an earlier vintage, in types of JSON."""
     return {
         "pair": figures.pair.pk,
         "first": _dated(figures.pair.first),
         "second": _dated(figures.pair.second),
         "status": figures.status,
         "reason": figures.reason,
-        "period": _plain(asdict(figures.period)) if figures.period else None,
-        "found": _plain(asdict(figures.found)) if figures.found else None,
+        "period": json_types(asdict(figures.period)) if figures.period else None,
+        "found": json_types(asdict(figures.found)) if figures.found else None,
         "sample": figures.sample.pk if figures.sample else None,
         "shift": asdict(shift) if (shift := shift_of(figures.pair)) else None,
         "differences": _differences(figures.pair),
@@ -214,7 +214,7 @@ def _dated(layer: ImageryLayer) -> dict[str, Any]:
     return {"layer": layer.slug, "title": layer.title, "vintage": layer.vintage}
 
 
-def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+def json_types(value: Mapping[str, Any]) -> dict[str, Any]:
     """The same with moments and days as text."""
 
     def plain(item: Any) -> Any:

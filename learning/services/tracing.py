@@ -29,6 +29,8 @@ _PARTS = {
     layout.DATASET_DIR: frozenset({"labels", "imagery"}),
     layout.MODELS_DIR: frozenset({"model"}),
     layout.MAPS_DIR: frozenset({"model", "map", "imagery"}),
+    layout.CHANGE_DIR: frozenset({"imagery"}),
+    layout.GROUND_DIR: frozenset({"model", "map", "imagery"}),
 }
 _EVERYTHING = frozenset({"labels", "patches", "imagery", "model", "map"})
 

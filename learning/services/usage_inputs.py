@@ -13,6 +13,7 @@ from django.contrib.gis.geos import Polygon
 from django.db.models import Max, QuerySet, Sum
 
 from annotation.models import AnnotatedFeature, Annotation, Campaign, ImageryLayer, UsagePolygon, UsageSource
+from annotation.services.class_lineage import origins_of
 from annotation.services.usage import usage_campaigns, usage_sources
 from learning.core.artificialisation import EXEMPTIONS, ArtificialisationRule
 
@@ -77,7 +78,14 @@ class UsageInputs:
         polygons = AnnotatedFeature.objects.filter(
             revision__in=revisions, geometry__bboverlaps=Polygon.from_bbox(bounds)
         )
-        return _by_code(polygons.order_by("pk").annotate(wkb=AsWKB("geometry")).values_list("class_code", "wkb"))
+        found = _by_code(polygons.order_by("pk").annotate(wkb=AsWKB("geometry")).values_list("class_code", "wkb"))
+        _loaded, origins = origins_of(campaign.nomenclature)
+        by_usage: dict[str, list[bytes]] = {}
+        for code, some in found.items():
+            of = origins.get(code, (code,))
+            if len(of) == 1:  # of classes that were merged nobody knows which usage it is
+                by_usage.setdefault(of[0], []).extend(some)
+        return by_usage
 
 
 def usage_inputs(layer: ImageryLayer, rule: ArtificialisationRule) -> UsageInputs:

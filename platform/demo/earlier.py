@@ -36,6 +36,8 @@ EXPOSURE = (1.02, 1.0, 0.98, 0.99)
 NEW_PLOTS, KEPT_EDGE_M = 0.22, 1.0
 #: Room for a house and its garden.
 HOUSE_M2 = 350.0
+#: The invented commune.
+KIND, CODE = "commune", "32999"
 #: Corners of the commune, as shares of the territory's side from its upper-left corner.
 COMMUNE = ((0.06, 0.09), (0.44, 0.04), (0.93, 0.11), (0.96, 0.58), (0.71, 0.93), (0.28, 0.96), (0.05, 0.66))
 #: What each use of a parcel is in the national nomenclature of usage; roads and what nobody uses stand apart.
@@ -154,7 +156,7 @@ def commune(extent_m: float) -> list[dict[str, Any]]:
     west, north = ORIGIN_M
     ring = [(west + x * extent_m, north - y * extent_m) for x, y in (*COMMUNE, COMMUNE[0])]
     shape = {"type": "Polygon", "coordinates": [ring[::-1]]}
-    return [_feature({"code": "32999", "name": "Exempleville"}, shape)]
+    return [_feature({"code": CODE, "name": "Exempleville"}, shape)]
 
 
 def usage_of(drawn: Drawn) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from demo.api import ApiSession
+from demo.earlier import CODE, KIND
 from demo.studio_scenes import SCENES, WIDE, Hands, Subject
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -95,6 +96,11 @@ class Photographer:
         self.take_page("catalogue", "maintainer", HIGH, catalogue)
         self.take_page("releases", "maintainer", HIGH, releases)
         self.take_page("model-card", "maintainer", HIGH, model_card)
+        self.take_page("territory", "maintainer", HIGH, territory)
+        self.take_page("territory-change", "maintainer", HIGH, territory_change)
+        self.take_page("change", "annotator", WIDE, change)
+        self.take_page("samples", "maintainer", HIGH, samples)
+        self.take_page("usage", "maintainer", HIGH, usage)
 
     def is_wanted(self, name: str) -> bool:
         """Whether a picture was asked for."""
@@ -240,6 +246,38 @@ def model_card(page: Any, slug: str) -> None:
     """The card of the newest release's model."""
     catalogue(page, slug)
     page.click("a[href$='/model/']")
+
+
+def territory(page: Any, slug: str) -> None:
+    """The page of the demonstration's commune."""
+    page.goto(f"/territories/{KIND}/{CODE}/?map={slug}")
+    page.wait_for_timeout(3500)
+
+
+def territory_change(page: Any, slug: str) -> None:
+    """Its section on change."""
+    territory(page, slug)
+    page.locator("#change").evaluate("section => section.scrollIntoView()")
+    page.wait_for_timeout(1000)
+
+
+def change(page: Any, slug: str) -> None:
+    """A question about change, the two dates side by side."""
+    page.goto(f"/campaigns/{slug}/change/")
+    page.wait_for_selector("#validate[data-ready='true']")
+    page.wait_for_timeout(2500)
+
+
+def samples(page: Any, slug: str) -> None:
+    """The samples of the campaign with what they say."""
+    page.goto(f"/campaigns/{slug}/sample/")
+    page.wait_for_timeout(1500)
+
+
+def usage(page: Any, slug: str) -> None:
+    """What is known of the use of the ground, and what is artificialised."""
+    page.goto(f"/campaigns/{slug}/usage/")
+    page.wait_for_timeout(1500)
 
 
 if __name__ == "__main__":

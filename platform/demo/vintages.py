@@ -20,7 +20,7 @@ import rasterio.warp
 from django.conf import settings
 
 from annotation.models import Campaign
-from demo.earlier import SHIFT_M, YEARS
+from demo.earlier import CODE, KIND, SHIFT_M, YEARS
 from demo.interpreters import Eyes, all_at_once, answer_changes, answer_sample, settle_changes
 from demo.territory import CLASS_CODES, drawn_on
 from demo.truth import TruthMosaic
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from demo.options import DemoOptions
     from demo.site import Site
 
-KIND, CODE = "commune", "32999"
 #: Places of the two samples, the fewest in each part of the ground, and tiles on which questions are answered.
 AREA_PLACES, AREA_FEWEST = 150, 12
 CHANGE_PLACES, CHANGE_FEWEST = 250, 36

@@ -77,6 +77,8 @@ def test_the_root_leads_to_territories_with_releases_and_to_each_of_their_versio
     versions = [href for rel, href in rels("/stac/gers/catalog.json") if rel == "child"]
     assert versions == ["/stac/gers/0.10.0.json", "/stac/gers/0.9.0.json", "/stac/gers/0.2.0.json"]
     assert answer("/stac/").content == answer("/stac/catalog.json").content
+    (page,) = [href for rel, href in rels("/stac/catalog.json") if rel == "related"]
+    assert page == "/territories/" and answer(page).status_code == 200
 
 
 def test_a_release_knows_those_that_came_after_it_and_its_files_do_not_change() -> None:
@@ -167,7 +169,18 @@ def test_the_site_names_datasets_as_their_own_release_does_and_series_once() -> 
     file = newest["dcat:distribution"][0]["dcat:downloadURL"]["@id"]
     assert answer(file).status_code == 200
     assert newest["dcat:landingPage"]["@id"] == "http://testserver/releases/gers-1.1.0/"
-    assert len(graph["http://testserver/releases/dcat.jsonld#catalogue"]["dcat:dataset"]) == 2
+    catalogue = graph["http://testserver/releases/dcat.jsonld#catalogue"]
+    assert len(catalogue["dcat:dataset"]) == 2
+    service = catalogue["dcat:service"]
+    assert service["@type"] == "dcat:DataService" and {text["@language"] for text in service["dct:title"]} == {
+        "fr",
+        "en",
+    }
+    for name, path in {
+        "dcat:endpointURL": "/api/v1/territories/", "dcat:endpointDescription": "/api/schema/",
+        "dcat:landingPage": "/territories/",
+    }.items():  # fmt: skip
+        assert service[name]["@id"] == f"http://testserver{path}" and answer(path).status_code == 200
 
 
 def test_a_release_that_says_too_little_is_left_out_and_the_others_stay(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 import scenes
+from class_rows import apply_plan, new_class, rename_plan, take_back
 from theme_rows import ORCHARD, VINE, theme_file
 
-from annotation.errors import NomenclatureChanged, NotANomenclature, NotThere, UnknownClass
+from annotation.errors import CannotChangeClasses, NomenclatureChanged, NotANomenclature, NotThere, UnknownClass
 from annotation.models import AnnotationRevision, Nomenclature
 from annotation.services.annotations import save_annotation
+from annotation.services.class_changes import plan_change
+from annotation.services.class_lineage import origins_of
 from annotation.services.nomenclatures import latest_nomenclature, load_nomenclature_file, selectable_codes
 from annotation.services.queue import claim_next_tile
+from learning.services.counted_classes import counted_classes
 from learning.services.release_freeze import nomenclature_info
 
 pytestmark = pytest.mark.django_db
@@ -73,3 +77,50 @@ def test_what_is_published_of_a_theme_says_what_it_refines_and_gives_every_class
     national = nomenclature_info(scenes.campaign("national"))
     assert info.extends == ("ocsge_cover", "2.0") and national.extends is None
     assert {VINE, ORCHARD, "CS2.1.3"} <= set(info.raster_values)
+
+
+def themed(folder: Path) -> Any:
+    scenes.nomenclature()
+    return scenes.campaign("vines", nomenclature=load_nomenclature_file(path=theme_file(folder)))
+
+
+def test_local_classes_change_under_their_national_ones_which_labels_never_leave(tmp_path: Path) -> None:
+    campaign = themed(tmp_path)
+    parts = [new_class(f"{VINE}/red"), new_class(f"{VINE}/white")]
+    apply_plan(campaign, [{"kind": "split", "code": VINE, "into": parts, "default": f"{VINE}/red"}])
+    assert f"{VINE}/red" in selectable_codes(campaign)
+    told = nomenclature_info(campaign)
+    assert told.extends == ("ocsge_cover", "2.0")
+    change = apply_plan(campaign, rename_plan(ORCHARD, "CS2.1.3/fruit"))
+    take_back(change)
+    campaign.refresh_from_db()
+    apply_plan(campaign, [{"kind": "merge", "codes": [f"{VINE}/red", ORCHARD], "into": new_class("CS2.1.3/rows")}])
+    loaded, origins = origins_of(campaign.nomenclature)
+    assert loaded.code == "ocsge_cover"
+    assert {origins[code] for code in ("CS2.1.3/rows", f"{VINE}/white")} == {("CS2.1.3",)}
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ({"kind": "rename", "code": "CS1.1.1.1", "new_code": "house"}, "CS1.1.1.1 is a national class"),
+        ({"kind": "merge", "codes": ["CS1.1.1.1", "CS1.1.1.2"], "into": new_class("CS1.1.1/all")}, "national class"),
+        ({"kind": "split", "code": VINE, "into": [new_class("red"), new_class("white")]}, "a slash, and a name"),
+        ({"kind": "rename", "code": VINE, "new_code": "CS1.1.1.1/vine"}, "must be that of the class it refines"),
+        ({"kind": "move", "code": VINE, "parent": "CS1.1.1.1"}, "must be that of the class it refines"),
+    ],
+)
+def test_a_change_that_would_take_labels_out_of_their_national_class_is_refused_and_says_why(
+    step: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    campaign = themed(tmp_path)
+    with pytest.raises(CannotChangeClasses, match=why):
+        plan_change(campaign=campaign, plan=[step], actor=None, reason="to try")
+
+
+def test_parts_of_a_national_class_are_local_ones_and_what_the_rule_says_of_it_holds_for_them(tmp_path: Path) -> None:
+    campaign = themed(tmp_path)
+    parts = [new_class("CS1.1.1.1/roof"), new_class("CS1.1.1.1/yard")]
+    apply_plan(campaign, [{"kind": "split", "code": "CS1.1.1.1", "into": parts, "default": None}])
+    found = counted_classes(campaign)
+    assert (found["CS1.1.1.1/roof"], found[VINE], found["CS1.1.1.2"]) == (True, False, True)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import rasterio
 import shapely
+from ground_rows import ASSESSED, made_ground
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 sys.path.append(str(REPOSITORY / "bench"))
@@ -100,6 +101,52 @@ def write_pmtiles(release: Path) -> Path:
             writer.write_tile(number, bytes([number]) * 9)
         writer.finalize({"tile_type": TileType.MVT, "tile_compression": Compression.NONE}, {})
     return path
+
+
+def with_ground(folder: Path, changed: Callable[..., Any]) -> Path:
+    """A release with change of two places of four lost, on 1 ha, and polygons of artificialised ground."""
+    from learning.release.bundle import stage_release
+    from learning.release.ground import ChangePlace, ChangeStatistics
+
+    said = [("built", "grass")] * 2 + [("built", "built"), ("", "")]
+    places = tuple(
+        ChangePlace(number, "loss", 4 * number, 0, 0.1, "built", "grass", *codes, None, None)
+        for number, codes in enumerate(said, start=1)
+    )
+    value = {"ha": {"lower": {"value": 2 / 3}, "upper": {"value": 2 / 3}}}
+    figures = {
+        **ASSESSED.figures, "strata": ["loss"], "codes": [["built", "built"], ["built", "grass"]], "n": [[1, 2]],
+        "weights": [1.0], "ground_ha": 1.0, "counted": {"built": True, "grass": False},
+        "found": {"loss": value, "gain": {"ha": {"lower": {"value": 0.0}}}},
+    }  # fmt: skip
+    since = ChangeStatistics(first="gers-2016", figures=figures, places=places, unit_px=4)
+    root = folder / "ground.staging"
+    stage_release(changed(change=(since,), ground=made_ground(folder)), root)
+    for path in root.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return root
+
+
+def test_every_validator_is_content_with_change_and_artificialised_ground(
+    changed: Callable[..., Any], tmp_path: Path
+) -> None:
+    need(*SHA256)
+    found = validators.validate(with_ground(tmp_path, changed), PUBLISHED)
+    assert [seen for seen in found if seen.errors] == []
+    looked_at = {seen.thing for seen in found}
+    assert {"artificialisation/artificialisation.gpkg", "change/gers-2016/places.parquet"} <= looked_at
+
+
+def test_change_that_its_places_do_not_give_is_found(changed: Callable[..., Any], tmp_path: Path) -> None:
+    release = with_ground(tmp_path, changed)
+    row = "change (worked out again)"
+    assert errors_of(validators.change, release) == {row: []}
+    path = release / "change/gers-2016/accuracy.json"
+    change(path, lambda told: told["found"]["loss"]["ha"]["lower"].update(value=0.5))
+    [said] = errors_of(validators.change, release)[row]
+    assert said.startswith("loss is 0.5 ha, the places give 0.66")
+    change(path, lambda told: told.update(n=[[2, 1]]))
+    assert len(errors_of(validators.change, release)[row]) == 2
 
 
 def test_every_validator_is_content_with_a_sound_release_and_looks_at_something(release: Path) -> None:

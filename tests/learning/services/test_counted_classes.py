@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import scenes
+from class_rows import apply_plan, new_class, rename_plan, split_plan
 
 from annotation.models import Nomenclature, NomenclatureClass
 from annotation.services.nomenclatures import DATA_FOLDER, load_mapping_file
@@ -49,6 +50,29 @@ def test_classes_of_another_nomenclature_are_what_all_covers_are_that_stand_for_
     assert found["batiment"] is True and found["zone_impermeable"] is True
     assert found["zone_permeable"] is None, "pervious ground may be a quarry"
     assert found["sol_nu"] is False
+
+
+def test_classes_that_a_change_made_are_what_those_are_that_they_were_made_of() -> None:
+    campaign = scenes.campaign()
+    apply_plan(campaign, split_plan("CS1.1.1.1"))
+    apply_plan(campaign, rename_plan("CS1.2.1"))
+    apply_plan(campaign, [{"kind": "merge", "codes": ["new.1", "CS1.1.1.2"], "into": new_class("built")}])
+    apply_plan(campaign, [{"kind": "merge", "codes": ["new.2", "CS2.1.1.1"], "into": new_class("mixed")}])
+    found = counted_classes(campaign)
+    assert (found["built"], found["renamed"], found["mixed"]) == (True, False, None)
+
+
+def test_in_another_nomenclature_its_mapping_goes_on_to_hold_after_a_change() -> None:
+    scenes.nomenclature()
+    campaign = scenes.campaign(nomenclature=scenes.nomenclature("cosia_15"))
+    load_mapping_file(path=DATA_FOLDER / "mappings" / "cosia_15__ocsge_cover.json")
+    apply_plan(campaign, [*split_plan("batiment"), *rename_plan("zone_impermeable", "sealed")])
+    found = counted_classes(campaign)
+    assert (found["new.1"], found["new.2"], found["sealed"]) == (True, True, True)
+    rule = shipped_artificialisation_rule()
+    covers = covers_of_codes(campaign.nomenclature, ["new.1", "sealed", "batiment"], rule)
+    assert covers[0] == covers[2] == "CS1.1.1.1"
+    assert covers[1] in rule.where
 
 
 def test_maps_places_and_change_take_each_class_for_the_same_cover() -> None:

@@ -1,0 +1,113 @@
+"""What was said in classes that are no more, in those of today: for answers and figures, which are never rewritten.
+
+Labels get a revision in the new classes, and where a class was split its default (docs/adr/0056). What people answered
+about places is evidence, and nobody may say for them which part of a split class they saw: it is read in today's class
+where there is but one that it can be, and is left as it was where there are several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from annotation.core.themes import national_code
+from annotation.models import Campaign, ClassChange, MappingEntry, Nomenclature, NomenclatureClass
+
+Codes = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """By each code that people used once and do not any more, the codes that it may be now."""
+
+    known: Codes = field(default_factory=dict)
+
+    def codes(self, code: str) -> tuple[str, ...]:
+        """All that a code may be now."""
+        return self.known.get(code, (code,))
+
+    def is_open(self, code: str) -> bool:
+        """Whether it may be one of several: the class was split since."""
+        return len(self.codes(code)) > 1
+
+    def now(self, code: str) -> str:
+        """The code now where it is but one, else the code as it was."""
+        return code if self.is_open(code) else self.codes(code)[0]
+
+    def levels(self, codes: Collection[str]) -> dict[str, str]:
+        """Codes in the classes of today, at one level: where some say a class that was split since, the parts of it
+        that others say are that class too.
+
+        Returns: by every code of `codes`, and by every part of one that was split, what it counts as.
+        """
+        several = sorted({code for code in codes if self.is_open(code)}, key=lambda code: len(self.codes(code)))
+        parts = {part: code for code in several for part in self.codes(code)}  # the widest of those split twice
+        wider = {code: parts[self.codes(code)[0]] for code in several}
+        return {code: wider.get(code) or parts.get(self.now(code), self.now(code)) for code in codes} | parts
+
+
+def lineage_of(campaign: Campaign) -> Lineage:
+    """What became of every code that the campaign labelled with once; of changes taken back too."""
+    events: list[tuple[Any, ClassChange, bool]] = []
+    for change in ClassChange.objects.filter(campaign=campaign, applied_at__isnull=False):
+        events.append((change.applied_at, change, False))
+        if change.reversed_at is not None:
+            events.append((change.reversed_at, change, True))
+    if not events:
+        return Lineage()
+    known: dict[str, tuple[str, ...]] = {}
+    earlier: list[dict[str, tuple[str, ...]]] = []  # the latest change is the first to be taken back
+    for _at, change, is_back in sorted(events, key=lambda one: one[0]):
+        step = _step(change.before_id, change.after_id)
+        if is_back:
+            step = _inverse(step)
+        else:
+            earlier.append(dict(known))
+        moved = {code: _through(codes, step) for code, codes in known.items()}
+        changed = {code: codes for code, codes in step.items() if codes != (code,)}
+        known = {**moved, **changed, **(earlier.pop() if is_back else {})}
+    classes = NomenclatureClass.objects.filter(nomenclature__campaigns=campaign, selectable=True)
+    in_use = set(classes.values_list("code", flat=True))
+    return Lineage({code: codes for code, codes in known.items() if codes and code not in in_use})
+
+
+def origins_of(nomenclature: Nomenclature) -> tuple[Nomenclature, Codes]:
+    """The version that was loaded and that a campaign's own one came of, or the national one that a theme refines, and
+    by each code the codes of it there.
+
+    A class that was split is the origin of its parts; one of several merged has all of these.
+    """
+    origins: dict[str, tuple[str, ...]] = {
+        code: (code,) for code in nomenclature.classes.values_list("code", flat=True)
+    }
+    while nomenclature.made_for_id is not None:
+        change = ClassChange.objects.select_related("before").get(after=nomenclature)
+        back = _inverse(_step(change.before_id, change.after_id))
+        origins = {code: _through(codes, back) for code, codes in origins.items()}
+        nomenclature = change.before
+    if nomenclature.extends is not None:
+        national = {code: tuple(dict.fromkeys(map(national_code, codes))) for code, codes in origins.items()}
+        return nomenclature.extends, national
+    return nomenclature, origins
+
+
+def _step(before: int, after: int | None) -> dict[str, tuple[str, ...]]:
+    """What one version's codes became in the next one, as it was written down with the change."""
+    rows = MappingEntry.objects.filter(mapping__source=before, mapping__target=after).exclude(target_code="")
+    found: dict[str, tuple[str, ...]] = {}
+    for source, target in rows.order_by("pk").values_list("source_code", "target_code"):
+        found[source] = (*found.get(source, ()), target)
+    return found
+
+
+def _inverse(step: Codes) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for before, codes in step.items():
+        for code in codes:
+            found[code] = (*found.get(code, ()), before)
+    return found
+
+
+def _through(codes: Iterable[str], step: Codes) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(last for code in codes for last in step.get(code, (code,))))
