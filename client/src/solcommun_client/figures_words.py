@@ -81,7 +81,7 @@ def _area_lines(document: Document) -> Iterator[str]:
         rows.append((one["code"] + mark, counted_words(one["mapped_ha"]), *estimate, name.get(language, "")))
     yield from _table(rows)
     if any(row[0].endswith("*") for row in rows):
-        yield say("* few places were seen there: the interval may be too narrow")
+        yield say("* few places decide: the interval is wide, and rests on them")
 
 
 def _artificialised_lines(found: Mapping[str, Any]) -> Iterator[str]:

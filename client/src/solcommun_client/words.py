@@ -140,8 +140,8 @@ _FRENCH = {
         "{seen} tuiles sur {tiles} ont été regardées par des personnes, {part} en partie, {never} jamais"
     ),
     "areas: not assessed ({reason})": "surfaces : non évaluées ({reason})",
-    "* few places were seen there: the interval may be too narrow": (
-        "* peu de lieux y ont été vus : l'intervalle peut être trop étroit"
+    "* few places decide: the interval is wide, and rests on them": (
+        "* peu de lieux décident : l'intervalle est large, et repose sur eux"
     ),
     "artificialised ground: not computed ({reason})": "sol artificialisé : non calculé ({reason})",
     "artificialised ground: between {low} and {high} ha; usage is not known everywhere, so no single figure": (
