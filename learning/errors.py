@@ -371,6 +371,13 @@ class NothingToPublish(LearningUserError):
     status = 409
 
 
+class NoNationalView(LearningUserError):
+    """The campaign's classes refine no national ones, or not all of them do."""
+
+    code: ClassVar[str] = "no_national_view"
+    status = 409
+
+
 class InvalidVersion(LearningUserError):
     """A release version is not MAJOR.MINOR.PATCH, or not above the last one."""
 

@@ -16,6 +16,7 @@ from annotation.models import Campaign
 from annotation.page_errors import refusal_in_words
 from learning.errors import NothingToPublish, ReleaseInputGone
 from learning.model_figures import named, named_classes
+from learning.models import Release
 from learning.release.licences import licence_name
 from learning.release.notes import LANGUAGES, LONGEST
 from learning.release_words import suggestion_in_words
@@ -41,6 +42,9 @@ REFUSED = {
         "The files of the last release are away, and what is new cannot be told without them: an operator has to "
         "bring them back, or withdraw it."
     ),
+    "no_national_view": gettext_lazy(
+        "Not every class of this campaign refines a national one: publish the classes as they are."
+    ),
     "job_already_running": gettext_lazy("This release is being made already: wait for it to end."),
 }
 
@@ -61,6 +65,14 @@ class ReleaseForm(forms.Form):
         required=False,
         max_length=2000,
         widget=text_area(2),
+    )
+    national = forms.BooleanField(
+        label=gettext_lazy("National view: publish the theme’s classes as the national ones that they refine"),
+        help_text=gettext_lazy(
+            "In labels, masks and map; the model, which tells the theme’s classes apart, stays out. It takes a version "
+            "of its own: releases with both levels go on beside it."
+        ),
+        required=False,
     )
     text_fr = forms.CharField(
         label=gettext_lazy("What changed, in French"), required=False, max_length=LONGEST, widget=text_area(9)
@@ -122,6 +134,7 @@ class NewReleaseView(MaintainedView):
                     title=given["title"],
                     notes=given["notes"].strip(),
                     texts=form.edited_texts,
+                    view=Release.View.NATIONAL if given["national"] else Release.View.OWN,
                 )
             except UserError as error:
                 form.add_error(None, refusal_in_words(error, REFUSED))

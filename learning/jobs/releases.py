@@ -71,7 +71,7 @@ def staged_release(release: Release, *, staging: Path, work: Path, progress: Cal
 def _no_polygons(release: Release, context: JobContext) -> str:
     """Why the release's map will be published without polygons, which are made now if need be; empty otherwise."""
     prediction = ready_prediction(release.trained_model) if release.trained_model and not release.is_frozen else None
-    if prediction is None:
+    if prediction is None or release.view == Release.View.NATIONAL:
         return ""
     return make_whole_polygons(context, prediction)
 

@@ -38,8 +38,14 @@ class Release(models.Model):
         PUBLISHED = "published"
         FAILED = "failed"
 
+    class View(models.TextChoices):
+        OWN = ""
+        NATIONAL = "national"
+
     campaign = models.ForeignKey("annotation.Campaign", on_delete=models.PROTECT, related_name="releases")
     version = models.CharField(max_length=30)
+    # National: a theme's own classes are published as the national ones that they refine (docs/adr/0060).
+    view = models.CharField(max_length=10, choices=View.choices, default=View.OWN, blank=True)
     title = models.CharField(max_length=200)
     notes = models.TextField(blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.STAGING)

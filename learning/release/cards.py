@@ -168,7 +168,9 @@ def scores_json(scores: HoldoutScores | None) -> dict[str, object]:
 
 def accuracy_json(contents: ReleaseContents, maps: MapRecord) -> dict[str, object]:
     """Accuracy and areas of the map: design-based figures when they exist, else "not assessed"."""
-    model = None if contents.model is None else scores_json(contents.model.scores)
+    model = None if maps.scores is None else scores_json(maps.scores)
+    if contents.model is not None:
+        model = scores_json(contents.model.scores)
     areas: dict[str, object] = {
         "status": "not assessed",
         "reason": "no probability sample supports an area estimate; counting the map's pixels is not one",

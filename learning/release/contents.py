@@ -350,6 +350,7 @@ class MapRecord:
     renumbered: Mapping[int, int] | None = None
     polygons: MapPolygons | None = None
     no_polygons: str = "no polygons were made of this map"
+    scores: HoldoutScores | None = None  # where the release does not hold the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,6 +439,7 @@ class ReleaseContents:
     change: tuple[ChangeStatistics, ...] = ()
     ground: ArtificialisedGround | None = None
     history: Iterable[pa.RecordBatch] = ()
+    coarsened: NomenclatureInfo | None = None  # the theme whose classes `nomenclature`, a national tree, has
     account_names: frozenset[str] = field(default_factory=frozenset, repr=False)
 
     @property

@@ -14,6 +14,7 @@ from learning.release.ground_files import ground_json
 from learning.release.ground_words import ground_lines
 from learning.release.licences import OTHER, hub_licences, licence_href, licence_link, licence_name
 from learning.release.map_grid import TILE_KM
+from learning.release.national import coarsened_json, view_words
 from learning.release.notes import first_paragraph, notes_in
 from learning.release.records import to_json
 from learning.release.shards import SHARDS_FROM
@@ -149,6 +150,7 @@ def release_json(
             "sha256": layer.sha256,
         },
         "nomenclature": {"code": contents.nomenclature.code, "version": contents.nomenclature.version},
+        **({} if contents.coarsened is None else {"coarsened_from": coarsened_json(contents.coarsened)}),
         "software": {
             "name": "solcommun",
             "version": contents.software_version,
@@ -212,6 +214,8 @@ _WORDS = {
         "torch et rasterio seuls, `model.onnx` est pour ONNX Runtime.",
         "maps": "- `maps/` : {files} dalle(s) de carte de prédiction, de 10 km au plus (classes, entropie, et ce que "
         "des personnes y ont étiqueté), et leurs styles.",
+        "national maps": "- `maps/` : {files} dalle(s) de carte de prédiction, de 10 km au plus (classes nationales, "
+        "et ce que des personnes y ont étiqueté), et leurs styles.",
         "polygons": "- `maps/vectors/` : la carte en polygones qui partagent leurs limites.",
         "no polygons": "- La carte n'est pas publiée en polygones : `release.json` dit pourquoi.",
         "bias": "Les tuiles d'entraînement sont choisies par l'incertitude du modèle : elles ne forment "
@@ -241,6 +245,8 @@ _WORDS = {
         "torch and rasterio alone, `model.onnx` is for ONNX Runtime.",
         "maps": "- `maps/`: {files} piece(s) of prediction map, of 10 km at most (classes, entropy, and what people "
         "labelled there), and their styles.",
+        "national maps": "- `maps/`: {files} piece(s) of prediction map, of 10 km at most (national classes, and what "
+        "people labelled there), and their styles.",
         "polygons": "- `maps/vectors/`: the map as polygons that share their edges.",
         "no polygons": "- The map is not published as polygons: `release.json` says why.",
         "bias": "Training tiles are chosen by the model's uncertainty: they are not a probability sample. "
@@ -260,6 +266,7 @@ def _summary(
     words, layer = _WORDS[language], contents.layer
     lines = [
         words["head"].format(title=contents.title[language], description=contents.description[language]),
+        *view_words(contents, language),
         *([f"{first_paragraph(told)} {words['more']}\n"] if (told := notes_in(contents, language)) else []),
         words["date"].format(
             day=contents.published_on.date().isoformat(),
@@ -288,7 +295,7 @@ def _summary(
         model = words["model" if contents.model.runnable is None else "runnable model"]
         lines.append(model.format(name=contents.model.name, version=contents.model.version))
     if contents.maps is not None:
-        lines.append(words["maps"].format(files=map_pieces))
+        lines.append(words["maps" if contents.coarsened is None else "national maps"].format(files=map_pieces))
         lines.append(words["no polygons" if contents.maps.polygons is None else "polygons"])
     lines += ground_lines(contents, language)
     return "\n".join([*lines, "", words["bias"], "", words["verify"], ""])
@@ -331,6 +338,7 @@ def write_dataset_card(root: Path, contents: ReleaseContents, dataset: DatasetSu
         "`load_dataset.py` loads the tiles for PyTorch, from folders or shards, and for torchgeo; run as a program it "
         "trains a tiny network for two epochs.\n\n"
         "Masks hold the values below; 0 is not labelled and must be ignored in training.\n\n"
+        f"{''.join(f'{words}{chr(10)}' for words in view_words(contents, 'en'))}"
         f"| value | code | class | pixels |\n|---|---|---|---|\n{chr(10).join(rows)}\n\n"
         "The test split is the campaign's hold-out: whole spatial blocks drawn at random before the first "
         "label, with a "

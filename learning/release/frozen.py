@@ -93,6 +93,7 @@ class Frozen:
     previous: PreviousRelease | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     changes: ReleaseChanges | None = None
+    coarsened: NomenclatureInfo | None = None  # the theme whose classes `nomenclature`, a national tree, has
     change: tuple[ChangeStatistics, ...] = ()  # since earlier layers, of closed samples
     ground: FrozenGround | None = None  # None: nothing is known of usage
     credited: int = 0  # names in CREDITS.md; the names are rows that go with the accounts

@@ -25,12 +25,14 @@ from learning.release.contents import ReleaseContents
 from learning.release.ground_files import GroundArtefact
 from learning.release.licences import licence_words, stac_licence
 from learning.release.map_vectors import VectorArtefact
+from learning.release.national import coarsened_json
 from learning.release.rasters import MapArtefact
 from learning.release.stac_items import EXTENSIONS
 from learning.release.text import canonical_json, write_text
 from learning.release.vectors import AnnotationSummary
 
 _JSON = "application/json"
+_COARSENED = "solcommun:coarsened_from"
 _TITLES = {
     "imagery": "Imagery that was labelled",
     "annotations": "Annotations",
@@ -81,8 +83,10 @@ def write_stac(root: Path, contents: ReleaseContents, written: Written) -> None:
     catalog = pystac.Catalog(
         id=f"{contents.campaign.slug}-{contents.version}",
         title=f"{contents.title['en']} {contents.version}",
-        description=contents.description["en"],
+        description=contents.description["en"] + _coarsened_words(contents),
     )
+    if contents.coarsened is not None:
+        catalog.extra_fields[_COARSENED] = coarsened_json(contents.coarsened)
     catalog.clear_links()
     catalog.add_link(_link("root", layout.CATALOG, seen_from=layout.CATALOG, title=catalog.title))
     for name in present:
@@ -178,6 +182,9 @@ def _collection(name: str, contents: ReleaseContents) -> pystac.Collection:
     }.get(name, f"{of_contents}. {contents.attribution}")
     extra: dict[str, Any] = {"version": contents.version}
     extensions = [EXTENSIONS["version"]]
+    if contents.coarsened is not None and name != "imagery":
+        extra[_COARSENED] = coarsened_json(contents.coarsened)
+        terms = f"{_coarsened_words(contents).lstrip()} {terms}"
     if name == "dataset":
         extra["item_assets"] = stac_items.tile_item_assets(contents)
         extensions += [EXTENSIONS["classification"]]
@@ -194,6 +201,13 @@ def _collection(name: str, contents: ReleaseContents) -> pystac.Collection:
         stac_extensions=extensions,
         extra_fields=extra,
     )
+
+
+def _coarsened_words(contents: ReleaseContents) -> str:
+    theme = contents.coarsened
+    if theme is None:
+        return ""
+    return f" National view: classes of the theme {theme.code} {theme.version} as the national ones that they refine."
 
 
 def _licence_of(name: str, contents: ReleaseContents) -> str:

@@ -124,14 +124,17 @@ def vector_assets(contents: ReleaseContents, vectors: VectorArtefact) -> dict[st
 def _processing(contents: ReleaseContents, maps: MapRecord, lineage: str) -> dict[str, Any]:
     """What every item of a map says of it, and how it was made."""
     model_path = layout.item_path("models", f"{maps.model_name}-{maps.model_version}")
+    expression = {"processing:expression": {"format": "stac-mlm", "expression": model_path}}
     return {
         "version": contents.version,
         "gsd": contents.layer.gsd_m,
         "processing:level": "L4",
         "processing:datetime": f"{maps.predicted_on.isoformat()}T00:00:00Z",
         "processing:software": {"solcommun": contents.software_version, "commit": contents.code_commit},
-        "processing:lineage": lineage,
-        "processing:expression": {"format": "stac-mlm", "expression": model_path},
+        "processing:lineage": f"{lineage} Its classes are published as the national ones that they refine."
+        if contents.coarsened
+        else lineage,
+        **({} if contents.coarsened else expression),
     }
 
 

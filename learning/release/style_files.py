@@ -42,6 +42,8 @@ def write_styles(root: Path, contents: ReleaseContents, *, with_polygons: bool) 
             "reviewed.qml": raster_qml(reviewed),
             "reviewed.sld": raster_sld("reviewed", reviewed),
         }
+        if contents.coarsened is not None:
+            del styles["entropy.qml"]
         if with_polygons:
             styles |= {"polygons.qml": polygon_qml(of_map), "polygons.sld": polygon_sld("land_cover", of_map)}
         files |= {f"{layout.MAP_STYLES_DIR}/{name}": text for name, text in styles.items()}

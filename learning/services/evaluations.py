@@ -108,6 +108,11 @@ def evaluation_on(model: TrainedModel, reference: HoldoutReference) -> Evaluatio
     return model.evaluations.filter(holdout_sha256=reference.sha256).first()
 
 
+def national_level_of(evaluation: Evaluation) -> dict[str, Any] | None:
+    """Its figures at the national classes; None where its model tells none of a theme's classes apart."""
+    return next((level for level in evaluation.levels if level["depth"] == 0), None)
+
+
 def reference_blocks(campaign: Campaign, reference: HoldoutReference) -> NDArray[np.int64]:
     """The block of each reference tile, numbered from 0: int64 (tile,), in the reference's order.
 

@@ -43,7 +43,8 @@ def published_features() -> list[PublishedFeatures]:
     releases = list(Release.objects.standing().select_related("campaign").order_by("-published_at", "-pk"))
     latest: dict[int, Release] = {}
     for release in releases:
-        latest.setdefault(release.campaign_id, release)
+        if release.view == Release.View.OWN:  # a theme's own classes say the national ones, too
+            latest.setdefault(release.campaign_id, release)
     named = [(release.campaign.slug, release, True) for release in latest.values()]
     named += [(release.folder, release, False) for release in releases]
     return [
@@ -67,7 +68,7 @@ def features_named(collection_id: str, *, version: str = "") -> PublishedFeature
     release = standing.filter(folder=name).first()
     is_latest = release is None
     if release is None:
-        of_campaign = standing.filter(campaign__slug=name)
+        of_campaign = standing.filter(campaign__slug=name, view=Release.View.OWN)
         release = (of_campaign.filter(version=version) if version else of_campaign).first()
     source = source_of(release, kind) if release is not None else None
     if release is None or source is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import pyarrow.parquet as pq
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Count
 from django.db.models.functions import Coalesce
 
+from annotation.core.themes import national_code
 from annotation.models import AnnotatedFeature, Annotation, AnnotationRevision, Campaign, PlaceReport
 from annotation.querysets import AnnotationQuerySet
 from annotation.services.nomenclatures import selectable_codes
@@ -19,6 +20,7 @@ from learning.errors import ReleaseInputGone
 from learning.models import Release, TrainedModel
 from learning.release import layout
 from learning.release.changes import Counts, ModelFigures, ReleaseChanges
+from learning.services.evaluations import national_level_of
 from learning.services.predictions import ready_prediction
 
 CHUNK = 5_000
@@ -28,11 +30,17 @@ Revisions = Mapping[int, int]  # annotation → revision
 
 
 def changes_since_previous(
-    *, campaign: Campaign, labels: AnnotationQuerySet, model: TrainedModel | None, before: Release | None
+    *,
+    campaign: Campaign,
+    labels: AnnotationQuerySet,
+    model: TrainedModel | None,
+    before: Release | None,
+    national: bool = False,
 ) -> ReleaseChanges:
     """What is different from `before`, or from nothing.
 
-    Args:   labels: those that the release holds, at their heads. before: published.
+    Args:   labels: those that the release holds, at their heads. before: published. national: told by the national
+            classes that those of a theme are or refine.
     Raises: ReleaseInputGone (what `before` held is told by its files alone, and they are away).
     """
     now = dict(labels.order_by().values_list("pk", "head_id"))
@@ -41,7 +49,10 @@ def changes_since_previous(
     earlier = _people_of(then)
     summary = before.summary if before is not None else {}
     tiles_before = summary.get("counts", {}).get("tiles")
+    named: Callable[[str], str] = national_code if national else str
     codes, codes_before = set(selectable_codes(campaign)), classes_of(before) if before is not None else set()
+    if national and campaign.nomenclature.extends is not None:
+        codes = set(campaign.nomenclature.extends.classes.filter(selectable=True).values_list("code", flat=True))
     added = {annotation: revision for annotation, revision in now.items() if annotation not in then}
     removed = {annotation: revision for annotation, revision in then.items() if annotation not in now}
     changed = {
@@ -52,14 +63,14 @@ def changes_since_previous(
     return ReleaseChanges(
         previous=before.version if before is not None else None,
         labels=Counts(len(added), len(changed), len(removed)),
-        polygons=_polygons(added.values(), changed.values(), removed.values()),
+        polygons=_polygons(added.values(), changed.values(), removed.values(), named=named),
         tiles=labels.order_by().annotate(whole=Coalesce("tile__whole", "tile")).values("whole").distinct().count(),
         tiles_before=sum(tiles_before.values()) if tiles_before else None,
         contributors=len(people),
         new_contributors=len(people - earlier) if before is not None else 0,
         classes_added=tuple(sorted(codes - codes_before)) if before is not None else (),
         classes_retired=tuple(sorted(codes_before - codes)),
-        model=_figures_of(model),
+        model=_figures_of(model, national=national),
         model_before=_figures_before(summary),
         has_map=model is not None and ready_prediction(model) is not None,
         had_map=bool(summary.get("maps")),
@@ -69,9 +80,9 @@ def changes_since_previous(
     )
 
 
-def last_standing(campaign: Campaign) -> Release | None:
-    """The release that the next one follows: the last that was not withdrawn."""
-    return campaign.releases.standing().order_by("-published_at").first()
+def last_standing(campaign: Campaign, *, view: str = Release.View.OWN) -> Release | None:
+    """The release that the next one follows: the last of its view that was not withdrawn."""
+    return campaign.releases.standing().filter(view=view).order_by("-published_at").first()
 
 
 def labels_of(release: Release) -> dict[int, int]:
@@ -115,15 +126,17 @@ def classes_of(release: Release) -> set[str]:
     return {item["code"] for item in told["classes"] if item["selectable"]}
 
 
-def _polygons(added: Iterable[int], changed: Iterable[tuple[int, int]], removed: Iterable[int]) -> dict[str, Counts]:
-    """Polygons by class: all those of added and removed labels, those that differ of changed ones."""
-    came, went, other = _by_class(added), _by_class(removed), Counter[str]()
+def _polygons(
+    added: Iterable[int], changed: Iterable[tuple[int, int]], removed: Iterable[int], *, named: Callable[[str], str]
+) -> dict[str, Counts]:
+    """Polygons by class as it is named: all those of added and removed labels, those that differ of changed ones."""
+    came, went, other = _by_class(added, named), _by_class(removed, named), Counter[str]()
     for part in _chunks(changed, OUTLINES):
         features = dict(
             AnnotationRevision.objects.filter(pk__in=[pk for pair in part for pk in pair]).values_list("pk", "features")
         )
         for before, after in part:
-            old, new = _by_id(features[before]), _by_id(features[after])
+            old, new = _by_id(features[before], named), _by_id(features[after], named)
             came.update(new[name]["class_code"] for name in new.keys() - old.keys())
             went.update(old[name]["class_code"] for name in old.keys() - new.keys())
             other.update(new[name]["class_code"] for name in new.keys() & old.keys() if _differ(new[name], old[name]))
@@ -131,16 +144,17 @@ def _polygons(added: Iterable[int], changed: Iterable[tuple[int, int]], removed:
     return {code: Counts(came[code], other[code], went[code]) for code in codes}
 
 
-def _by_class(revisions: Iterable[int]) -> Counter[str]:
+def _by_class(revisions: Iterable[int], named: Callable[[str], str]) -> Counter[str]:
     found: Counter[str] = Counter()
     for part in _chunks(revisions):
         rows = AnnotatedFeature.objects.filter(revision__in=part).order_by().values_list("class_code")
-        found.update(dict(rows.annotate(n=Count("pk"))))
+        for code, count in rows.annotate(n=Count("pk")):
+            found[named(code)] += count
     return found
 
 
-def _by_id(features: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {item["id"]: item for item in features}
+def _by_id(features: list[dict[str, Any]], named: Callable[[str], str]) -> dict[str, dict[str, Any]]:
+    return {item["id"]: {**item, "class_code": named(item["class_code"])} for item in features}
 
 
 def _differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -155,10 +169,13 @@ def _people_of(revisions: Revisions) -> set[int]:
     }
 
 
-def _figures_of(model: TrainedModel | None) -> ModelFigures | None:
+def _figures_of(model: TrainedModel | None, *, national: bool) -> ModelFigures | None:
     if model is None:
         return None
     found = model.evaluations.order_by("-created_at").first()
+    if national:
+        level = national_level_of(found) if found else None
+        return ModelFigures(model.version, *((level["miou"], level["miou_low"], level["miou_high"]) if level else ()))
     return ModelFigures(model.version, *((found.miou, found.miou_low, found.miou_high) if found else ()))
 
 

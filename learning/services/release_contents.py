@@ -36,6 +36,7 @@ from learning.release.contents import (
 from learning.release.frozen import Frozen, FrozenMap, FrozenPolygons
 from learning.release.ground import ArtificialisedGround
 from learning.release.manifest import file_sha256
+from learning.release.national import as_national, published_values
 from learning.services.annotation_export import annotation_batches
 from learning.services.annotation_history import released_history
 from learning.services.labels import label_raster
@@ -75,11 +76,12 @@ def release_contents(release: Release) -> ReleaseContents:
     """
     frozen = frozen_inputs(release)
     labels = released_labels(release)
-    codes = [item.code for item in frozen.nomenclature.classes if item.selectable]
+    labelled_with = frozen.coarsened or frozen.nomenclature
+    codes = [item.code for item in labelled_with.classes if item.selectable]
     history = released_history(labels, licence=frozen.licence, codes=codes)
     contributors = public_ids([*labels, *history])
     model = model_with_weights(release, frozen)
-    return ReleaseContents(
+    contents = ReleaseContents(
         version=release.version,
         title=frozen.title,
         description=frozen.description,
@@ -107,6 +109,7 @@ def release_contents(release: Release) -> ReleaseContents:
         credits=credits_to_write(release, frozen),
         patches=patch_records(release),
     )
+    return contents if frozen.coarsened is None else as_national(contents, theme=frozen.coarsened)
 
 
 def released_labels(release: Release) -> list[PublishedLabel]:
@@ -128,7 +131,7 @@ def tile_grid(frozen: Frozen) -> TileGrid:
 
 def dataset_tiles(frozen: Frozen, labels: list[PublishedLabel]) -> Iterator[DatasetTile]:
     """Labelled tiles with their merged masks, by row and column."""
-    block, values, tile_px = frozen.block_tiles, frozen.nomenclature.raster_values, frozen.campaign.tile_px
+    block, values, tile_px = frozen.block_tiles, values_to_write(frozen), frozen.campaign.tile_px
     for (row, col), group in groupby(labels, key=lambda label: (label.row, label.col)):
         tile_labels = list(group)
         contents = features_of(tile_labels, tile_px=tile_px)
@@ -146,6 +149,13 @@ def dataset_tiles(frozen: Frozen, labels: list[PublishedLabel]) -> Iterator[Data
             revision_ids=tuple(str(label.revision_id) for label in tile_labels),
             image_date=tile_labels[0].image_date,
         )
+
+
+def values_to_write(frozen: Frozen) -> dict[str, int]:
+    """Raster value by code that people label with and the model tells apart."""
+    if frozen.coarsened is None:
+        return frozen.nomenclature.raster_values
+    return published_values(frozen.coarsened, frozen.nomenclature)
 
 
 def features_of(labels: list[PublishedLabel], *, tile_px: int) -> dict[int, list[dict[str, Any]]]:
@@ -205,7 +215,7 @@ def map_record(known: FrozenMap, frozen: Frozen) -> MapRecord:
     Raises: ReleaseInputGone.
     """
     prediction = Prediction.objects.filter(pk=known.prediction_id).first()
-    model, tree = frozen.model, frozen.nomenclature
+    model, values = frozen.model, values_to_write(frozen)
     if prediction is None or model is None:
         raise ReleaseInputGone(f"The map {known.prediction_id} is not in the database any more: restore a backup.")
     for name, sha256 in known.digests.items():
@@ -217,7 +227,7 @@ def map_record(known: FrozenMap, frozen: Frozen) -> MapRecord:
         model_version=model.version,
         predicted_on=known.predicted_on,
         files=(MapFile(class_path=prediction.path("class.tif"), entropy_path=prediction.path("entropy.tif")),),
-        renumbered={value: tree.raster_values[code] for code, value in class_index(model.class_codes).items()},
+        renumbered={value: values[code] for code, value in class_index(model.class_codes).items()},
         # Stored: 0 without imagery, else 1 + 254 · H / ln K.
         entropy_scale=nats_a_level,
         entropy_offset=-nats_a_level,
@@ -226,6 +236,7 @@ def map_record(known: FrozenMap, frozen: Frozen) -> MapRecord:
         no_polygons=known.no_polygons,
         core_px=known.core_px,
         statistics=known.statistics,
+        scores=model.scores if frozen.coarsened else None,
     )
 
 

@@ -7,7 +7,7 @@ after a crash, or a rebuild years later, still makes the same release (docs/adr/
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import date
 
@@ -16,16 +16,19 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, F, OuterRef
 from django.db.models.functions import Coalesce
 
-from annotation.models import Annotation, AnnotationRevision, Campaign, Tile, TileAgreement
+from annotation.core.themes import national_code
+from annotation.models import Annotation, AnnotationRevision, Campaign, Nomenclature, Tile, TileAgreement
 from annotation.querysets import AnnotationQuerySet
 from annotation.services.agreement import iou_of_pairs
 from annotation.services.ground_dates import days_of_tiles
 from annotation.services.people import contributor_of
-from learning.errors import NothingToPublish
+from learning.errors import NoNationalView, NothingToPublish
 from learning.models import Prediction, Release, TrainedModel
 from learning.release.contents import CampaignInfo, ClassInfo, LayerInfo, LeftOut, NomenclatureInfo, PreviousRelease
+from learning.release.errors import InvalidContents
 from learning.release.frozen import Frozen, FrozenMap, FrozenPolygons
 from learning.release.licences import carried_licences
+from learning.release.national import NO_AREAS, NO_POLYGONS, published_values
 from learning.release.records import NOWHERE, from_json, to_json
 from learning.services.polygons import whole_polygons
 from learning.services.predictions import ready_prediction
@@ -70,7 +73,7 @@ def freeze_release(*, release: Release, no_polygons: str = "", faultpoint: Calla
 
     Args:   no_polygons: why the map has no polygons, where it has none.
             faultpoint: called with FREEZE_POINT once the labels are written down and the rest is not.
-    Raises: NothingToPublish (no accepted label was given under a licence that the release may carry).
+    Raises: NothingToPublish (no accepted label was given under a licence that the release may carry), NoNationalView.
     """
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -190,15 +193,22 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
     campaign, model = release.campaign, release.trained_model
     layer = campaign.layer
     record = model_record(model) if model else None
-    tree = nomenclature_info(campaign)
+    tree, national = nomenclature_info(campaign), None
     if record is not None and record.nomenclature_code == tree.code:
         # It has all of today's classes and no other: a version that only names or places them otherwise is its own.
         record = replace(record, nomenclature_version=tree.version)
+    if release.view == Release.View.NATIONAL:
+        national = national_info(campaign)
+        record = record and replace(record, scores=record.national_scores, national_scores=None)
     weights = [record.origin.attribution] if record and record.origin else []
     more = release.notes or campaign.description
     kept = Annotation.objects.filter(releases__release=release)
-    before = last_standing(campaign)
-    ground = released_ground(model, licence=settings.CONTRIBUTION_LICENCE) if model else None
+    before = last_standing(campaign, view=release.view)
+    kept_map = frozen_map(model, no_polygons=no_polygons) if model else None
+    if national and kept_map:
+        kept_map = replace(kept_map, polygons=None, no_polygons=NO_POLYGONS, statistics=NO_AREAS)
+    # What is said of change and of usage is said by the theme's own classes, too.
+    ground = released_ground(model, licence=settings.CONTRIBUTION_LICENCE) if model and not national else None
     return Frozen(
         title={"fr": release.title, "en": release.title},
         description={
@@ -212,7 +222,8 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
         block_tiles=campaign.holdout.block_tiles,
         layer=layer_info(campaign),
         layer_version=layer.version,
-        nomenclature=tree,
+        nomenclature=national or tree,
+        coarsened=tree if national else None,
         software_version=software_version(),
         code_commit=code_commit(),
         code_url=settings.CODE_URL or None,
@@ -221,11 +232,13 @@ def _inputs(release: Release, *, labels: int, left_out: LeftOut, no_polygons: st
         left_out=left_out,
         model=record,
         model_sha256=model.sha256 if model else "",
-        map=frozen_map(model, no_polygons=no_polygons) if model else None,
+        map=kept_map,
         previous=previous_release(before),
         notes=release.texts,
-        changes=changes_since_previous(campaign=campaign, labels=kept, model=model, before=before),
-        change=released_change(campaign, licence=settings.CONTRIBUTION_LICENCE),
+        changes=changes_since_previous(
+            campaign=campaign, labels=kept, model=model, before=before, national=national is not None
+        ),
+        change=() if national else released_change(campaign, licence=settings.CONTRIBUTION_LICENCE),
         ground=ground,
         credited=freeze_credits(release=release, labels=kept),
     )
@@ -272,11 +285,34 @@ def nomenclature_info(campaign: Campaign) -> NomenclatureInfo:
 
     Values are the nomenclature's own; selectable classes that it gives none take the next ones, in its order.
     """
-    tree = campaign.nomenclature
+    return _tree_info(campaign.nomenclature)
+
+
+def national_info(campaign: Campaign) -> NomenclatureInfo:
+    """The national tree that the campaign's theme refines, with a value for each class that its labels come to.
+
+    Raises: NoNationalView (it has no theme, or a class of it refines no national one).
+    """
+    national = campaign.nomenclature.extends
+    if national is None:
+        raise NoNationalView(
+            f"{campaign.slug} labels with {campaign.nomenclature}, which refines no national nomenclature: publish it "
+            "as it is."
+        )
+    theme = nomenclature_info(campaign)
+    info = _tree_info(national, also={national_code(code) for code in theme.raster_values})
+    try:
+        published_values(theme, info)
+    except InvalidContents as error:
+        raise NoNationalView(f"No national view: {error}.") from error
+    return info
+
+
+def _tree_info(tree: Nomenclature, *, also: Collection[str] = ()) -> NomenclatureInfo:
     items = list(tree.classes.order_by("position"))
     values = {item.code: item.raster_value for item in items if item.raster_value is not None}
     for item in items:
-        if item.selectable and item.code not in values:
+        if (item.selectable or item.code in also) and item.code not in values:
             values[item.code] = max(values.values(), default=0) + 1
     return NomenclatureInfo(
         code=tree.code,

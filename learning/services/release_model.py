@@ -25,7 +25,7 @@ from learning.release.contents import (
     TrainingSummary,
 )
 from learning.release.weights import read_weights_header
-from learning.services.evaluations import LEVEL_REPLICATES, draws_of
+from learning.services.evaluations import LEVEL_REPLICATES, draws_of, national_level_of
 from learning.services.provenance import UNKNOWN_COMMIT, code_commit, software_versions
 
 CONVENTION = (
@@ -111,7 +111,7 @@ def holdout_scores(evaluation: Evaluation) -> HoldoutScores:
 
 def national_scores(evaluation: Evaluation) -> HoldoutScores | None:
     """The same at the national classes that those of a theme's model refine; None where it refines none."""
-    level = next((one for one in evaluation.levels if one["depth"] == 0), None)
+    level = national_level_of(evaluation)
     if level is None:
         return None
     low, high = level["overall_accuracy_low"], level["overall_accuracy_high"]

@@ -15,7 +15,7 @@ from learning.release.errors import InvalidContents
 from learning.release.notes import LANGUAGES, checked_notes, generated_notes
 from learning.services.release_changes import changes_since_previous, last_standing
 from learning.services.release_credits import credited_names
-from learning.services.release_freeze import publishable_labels
+from learning.services.release_freeze import national_info, publishable_labels
 
 VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
 
@@ -32,11 +32,14 @@ class Proposal:
     credits: int  # people who would be named
 
 
-def propose_release(campaign: Campaign, *, model: TrainedModel | None) -> Proposal:
+def propose_release(campaign: Campaign, *, model: TrainedModel | None, view: str = Release.View.OWN) -> Proposal:
     """What would be released now, with this model.
 
-    Raises: NothingToPublish.
+    Raises: NothingToPublish, NoNationalView.
     """
+    national = view == Release.View.NATIONAL
+    if national:
+        national_info(campaign)
     labels, left_out = publishable_labels(campaign)
     n_labels = labels.count()
     if not n_labels:
@@ -44,7 +47,9 @@ def propose_release(campaign: Campaign, *, model: TrainedModel | None) -> Propos
             f"{campaign.slug} has no accepted label yet that a release may carry ({left_out.total} are left out for "
             "their licence): review some submissions first."
         )
-    changes = changes_since_previous(campaign=campaign, labels=labels, model=model, before=last_standing(campaign))
+    changes = changes_since_previous(
+        campaign=campaign, labels=labels, model=model, before=last_standing(campaign, view=view), national=national
+    )
     names = dict(campaign.nomenclature.classes.values_list("code", "name"))
     return Proposal(
         changes=changes,

@@ -24,7 +24,7 @@ from learning.release.manifest import read_manifest
 from learning.services.class_changes import speaks_todays_classes
 from learning.services.promotion import published_model
 from learning.services.release_credits import forget_the_erased
-from learning.services.release_freeze import frozen_inputs
+from learning.services.release_freeze import frozen_inputs, national_info
 from learning.services.release_proposals import VERSION, highest_version, propose_release, usable_texts
 from learning.services.reported import tell_reports
 from learning.services.withdrawal import settle_withdrawals
@@ -44,19 +44,24 @@ def start_release(
     title: str = "",
     notes: str = "",
     texts: Mapping[str, str] | None = None,
+    view: str = Release.View.OWN,
 ) -> Job:
     """Take a version and queue its making. What is accepted when the job first begins is what is published.
 
     Args:   version: MAJOR.MINOR.PATCH above the last one; default: what the changes call for.
             notes: what the release is, in place of the campaign's description. texts: what changed, by language, in
-            place of what the facts alone tell.
-    Raises: InvalidVersion, VersionTaken, ReleaseOnDisk, NothingToPublish, InvalidNotes, JobAlreadyRunning.
+            place of what the facts alone tell. view: national publishes a theme's classes as the national ones that
+            they refine.
+    Raises: InvalidVersion, VersionTaken, ReleaseOnDisk, NothingToPublish, NoNationalView, InvalidNotes,
+            JobAlreadyRunning.
     """
     sweep_releases()
     campaign = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
     if not licensed_labels(campaign).exists():
         raise NothingToPublish(f"{campaign.slug} has no accepted label yet: review some submissions first.")
-    version = version or propose_release(campaign, model=published_model(campaign)).suggestion.version
+    if view == Release.View.NATIONAL:
+        national_info(campaign)
+    version = version or propose_release(campaign, model=published_model(campaign), view=view).suggestion.version
     _check_version(campaign, version)
     folder = f"{campaign.slug}-{version}"
     try:
@@ -66,6 +71,7 @@ def start_release(
                 version=version,
                 title=title or campaign.title,
                 notes=notes,
+                view=view,
                 texts=usable_texts(texts or {}),
                 folder=folder,
                 trained_model=_model_to_release(campaign),

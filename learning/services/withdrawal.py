@@ -84,7 +84,7 @@ def checked_reason(reason: str) -> str:
 
 def replacement_of(release: Release) -> Release | None:
     """What to take instead of a withdrawn release: the campaign's newest one that stands."""
-    standing = release.campaign.releases.standing().select_related("campaign")
+    standing = release.campaign.releases.standing().filter(view=release.view).select_related("campaign")
     return standing.order_by("-published_at").first()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from html_checks import assert_strict
 from learning_rows import labelled_campaign, maintained, signed_in, without_licence
 from scenes import person
+from theme_rows import vines
 
 from annotation.models import Annotation, Job
 from learning.models import Release, ReleasePolicy
@@ -141,3 +143,29 @@ def test_a_release_that_failed_is_said_with_why() -> None:
         kind="release", campaign=scene.campaign, key="camp-0.1.0", state="failed", error="The disk is full."
     )
     assert "The disk is full." in text_of(signed_in(maintainer).get(DESK))
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "National view: publish"), ("fr", "Vue nationale : publier")])
+def test_a_campaign_of_a_theme_alone_is_offered_its_national_view_and_the_list_says_which_release_it_is(
+    language: str, words: str, tmp_path: Path
+) -> None:
+    _scene, maintainer = maintained(pool=3, nomenclature=vines(tmp_path))
+    client = signed_in(maintainer, language)
+    page = client.get(NEW)
+    assert words in text_of(page)
+    assert client.post(NEW, {**as_sent(page.content.decode()), "national": "on"}).status_code == 302
+    assert Release.objects.get().view == "national"
+    assert {"en": "national view", "fr": "vue nationale"}[language] in text_of(client.get(DESK))
+
+
+def test_a_campaign_without_a_theme_is_offered_none_and_says_why_when_asked() -> None:
+    _scene, maintainer = maintained(pool=3)
+    client = signed_in(maintainer)
+    page = client.get(NEW)
+    assert "National view" not in text_of(page)
+    answer = client.post(NEW, {**as_sent(page.content.decode()), "national": "on"})
+    assert answer.status_code == 400
+    assert "Not every class of this campaign refines a national one: publish the classes as they are." in text_of(
+        answer
+    )
+    assert not Release.objects.exists()

@@ -34,14 +34,19 @@ class Command(BaseCommand):
                 help=f"Markdown in {name} of what changed, in place of what the facts tell; see --preview",
             )  # fmt: skip
         parser.add_argument(
+            "--national", action="store_true",
+            help="publish a theme's classes as the national ones that they refine, in labels, masks and map",
+        )  # fmt: skip
+        parser.add_argument(
             "--preview", action="store_true", help="print what would be released, its version and notes; start nothing"
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         campaign = campaign_named(options["campaign"])
+        view = Release.View.NATIONAL if options["national"] else Release.View.OWN
         if options["preview"]:
-            self.preview(campaign, json_output=options["json"])
+            self.preview(campaign, view=view, json_output=options["json"])
             return
         job = unfinished_release_job(campaign=campaign, version=options["version"])
         if job is None:
@@ -53,6 +58,7 @@ class Command(BaseCommand):
                     title=options["title"],
                     notes=options["notes"],
                     texts=self.texts(options),
+                    view=view,
                 )
         job = do_job_here(job, out=progress_stream(options["json"]))
         report = self.report(Release.objects.get(pk=job.result["release"]))
@@ -77,10 +83,10 @@ class Command(BaseCommand):
                 raise CommandError(f"The notes {path} cannot be read ({error}): give a file of UTF-8 text.") from error
         return found
 
-    def preview(self, campaign: Campaign, *, json_output: bool) -> None:
+    def preview(self, campaign: Campaign, *, view: str, json_output: bool) -> None:
         """What would be released now."""
         with errors_for_people():
-            proposal = propose_release(campaign, model=published_model(campaign))
+            proposal = propose_release(campaign, model=published_model(campaign), view=view)
         suggestion = proposal.suggestion
         if json_output:
             told = {
