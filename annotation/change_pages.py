@@ -61,6 +61,7 @@ class ChangeRoundsView(LoginRequiredMixin, TemplateView):
             rounds=[(one, round_counts(one)) for one in shown],
             waiting=cells_to_review(campaign=campaign, reviewer=self.request.user).count(),  # type: ignore[arg-type]
             places=waiting_tickets(campaign),
+            maintains=Campaign.objects.maintained_by(self.request.user).filter(pk=campaign.pk).exists(),
             **kwargs,
         )
 

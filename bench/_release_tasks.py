@@ -26,8 +26,9 @@ STOP = "stop"
 
 
 def ours(release: Any, folder: Path, _labels: int) -> int:
-    """GeoParquet and GeoPackage as a release has them."""
+    """GeoParquet and GeoPackage as a release has them, and flushed as it is."""
     from learning.release.annotation_rows import RowRules
+    from learning.release.bundle import flush_tree
     from learning.release.vectors import write_annotations
     from learning.services.annotation_export import annotation_batches
     from learning.services.release_contents import public_ids, released_labels
@@ -37,6 +38,7 @@ def ours(release: Any, folder: Path, _labels: int) -> int:
     batches = annotation_batches(labels, contributors=public_ids(labels))
     rules = RowRules.of(frozen, account_names=frozenset())
     written = write_annotations(folder, batches, rules=rules, crs=frozen.layer.crs, published_on=frozen.published_on)
+    flush_tree(folder / "annotations")
     return written.features
 
 
@@ -160,7 +162,9 @@ def main() -> None:
 
     name, number, folder, labels = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
     release = Release.objects.select_related("campaign__layer", "campaign__nomenclature").get(pk=number)
-    import pyogrio  # noqa: F401 (a worker has it loaded)
+    import pyogrio  # noqa: F401 (a worker has these loaded)
+
+    import learning.jobs.releases  # noqa: F401
 
     before, start = os.times(), time.perf_counter()
     rows = {"ours": ours, "orm": orm, "geoparquet": geoparquet, "save": save}[name](release, folder, labels)

@@ -6,6 +6,7 @@ from django.urls.converters import StringConverter
 from learning import (
     batch_pages,
     catalogue_views,
+    change_round_pages,
     class_pages,
     dashboard_pages,
     import_pages,
@@ -73,6 +74,11 @@ urlpatterns = [
     path("campaigns/<slug:slug>/usage/", usage_pages.UsageView.as_view(), name="usage"),
     path("campaigns/<slug:slug>/usage/<str:file>", usage_pages.artificialisation_file, name="artificialisation-file"),
     path("campaigns/<slug:slug>/import-model/", import_pages.ImportModelView.as_view(), name="import-model"),
+    path(
+        "campaigns/<slug:slug>/change/rounds/new/",
+        change_round_pages.NewChangeRoundView.as_view(),
+        name="new-change-round",
+    ),
     path("campaigns/<slug:slug>/sample/", sample_pages.SamplesView.as_view(), name="samples"),
     path("campaigns/<slug:slug>/sample/<int:sample_id>/", sample_pages.SampleView.as_view(), name="sample"),
     path(_TRUST, trust_pages.TrustView.as_view(), name="trust"),

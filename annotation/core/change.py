@@ -5,8 +5,8 @@ Classes are codes of one nomenclature; ground is integer rings in 1/8 pixel of t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -115,6 +115,29 @@ def drawn_controls(of: Sequence[Key], *, scored: int, control_share: float, rng:
     count = min(wanted, len(of))
     chosen = sorted(rng.choice(len(of), size=count, replace=False).tolist())
     return [of[i] for i in chosen], count / len(of)
+
+
+def most_telling(cells: Iterable[FoundCell], *, most: int | None, control_share: float, seed: int) -> list[FoundCell]:
+    """The cells worth asking most, and as many control tiles as go with their tiles; all of them without `most`.
+
+    Of control tiles that are too many some are drawn, which lowers the probability that each had.
+
+    Args: most: cells that are no controls. control_share: of the tiles, 0 to below 1.
+    """
+    found = list(cells)
+    asked = sorted((cell for cell in found if not cell.is_control), key=lambda cell: (-cell.score, cell.row, cell.col))
+    if most is None or len(asked) <= most:
+        return found
+    asked = asked[:most]
+    controls = [cell for cell in found if cell.is_control]
+    places = sorted({(cell.row, cell.col) for cell in controls})
+    tiles = len({(cell.row, cell.col) for cell in asked})
+    rng = np.random.default_rng(seed)
+    drawn, probability = drawn_controls(places, scored=tiles, control_share=control_share, rng=rng)
+    kept = set(drawn)
+    return asked + [
+        replace(cell, probability=cell.probability * probability) for cell in controls if (cell.row, cell.col) in kept
+    ]
 
 
 def compared_labels(

@@ -16,4 +16,5 @@ MODULES = [
     "learning.jobs.map_areas",
     "learning.jobs.map_comparison",
     "learning.jobs.samples",
+    "learning.jobs.change_rounds",
 ]

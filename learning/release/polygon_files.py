@@ -71,17 +71,21 @@ def without_bbox(schema: pa.Schema) -> pa.Schema:
     return pa.schema([item for item in schema if item.name != "bbox"])
 
 
-def write_gpkg(reader: pa.RecordBatchReader, path: Path, *, layer: str, crs: str, changed_at: datetime) -> None:
+def write_gpkg(
+    reader: pa.RecordBatchReader, path: Path, *, layer: str, crs: str, changed_at: datetime, flushed: bool = True
+) -> None:
     """Write polygons, their WKB in the column `geometry`, as a layer of a GeoPackage, the spatial index last.
 
     GeoPackage stores the time of its last change: it is set to `changed_at` (UTC), and the spatial index is
     built on one thread, so that a second build has the same bytes. GDAL's options are process-wide and
-    restored after.
+    restored after. Not `flushed`, the bytes may not be on the disk yet: for whoever flushes the whole file once,
+    where SQLite waits for the disk at each step.
     """
     options = {
         "OGR_CURRENT_DATE": changed_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
         "OGR_GPKG_ALLOW_THREADED_RTREE": "NO",
         "OGR_SQLITE_PRAGMA": f"page_size={_GPKG_PAGE}",
+        "OGR_SQLITE_SYNCHRONOUS": None if flushed else "OFF",
     }
     pyogrio.set_gdal_config_options(options)
     try:

@@ -189,7 +189,7 @@ def test_a_maintainer_settles_where_two_differ(world: Any, sample: Any, open_pag
     assert [place.state for place in resolve(sample)] == ["agreed"] * 4
     page.goto(f"/campaigns/{sample.campaign.slug}/sample/")
     page.get_by_role("button", name="Close this sample").click()
-    page.get_by_text("The sample is closed").wait_for()
+    page.get_by_text("The sample is closed: its figures").wait_for()
     sample.refresh_from_db()
     assert sample.closed_by == eve
 
@@ -233,5 +233,5 @@ def test_what_a_closed_sample_says_of_change_is_a_table_that_fits(
     table = page.locator(f"[data-testid='sample-{sample.pk}'] [data-testid='change']")
     # 300 of 512 px stay: 212 × 512 px of 0.2 m, counted by places of 10 px whose middle is at 305 or further
     assert "artificialised since (flow)" in table.inner_text()
-    assert table.locator("tbody tr").first.locator("td").first.inner_text() == "0.4"
+    assert table.locator("tbody tr").first.locator("td").first.inner_text() == "0.43"
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

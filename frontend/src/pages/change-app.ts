@@ -18,6 +18,7 @@ import { type Asked, ChangeDesk, type DeskScreen } from "./change-desk";
 import { AnswerSource, ReviewSource } from "./change-sources";
 import { type ChangeActions, type ChangeState, changeTemplate } from "./change-template";
 import { type Dates, kindWords, questionWords } from "./change-words";
+import { listenFor } from "./listening";
 import { changeKeys } from "./help";
 import { type ChangeCommand, changeCommandOf, isForControl } from "./shortcuts";
 import { isNarrow } from "./studio-state";
@@ -82,10 +83,8 @@ export class ChangeApp implements ChangeActions {
   }
 
   private listen(): void {
-    window.addEventListener("keydown", (event) => { this.onKey(event); });
-    for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
-    for (const name of ["online", "focus"]) window.addEventListener(name, () => { this.send(); });
-    document.addEventListener("visibilitychange", () => { if (document.hidden) this.send(); });
+    const { clock } = this;
+    listenFor({ clock, onKey: (event) => { this.onKey(event); }, send: () => { void this.send(); } });
   }
 
   /** Sends what earlier visits left, then opens the first place. */

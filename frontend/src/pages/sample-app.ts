@@ -3,7 +3,7 @@ import { sampleApi } from "../api/samples";
 import type { Sample, SampleUnit } from "../api/sample-types";
 import type { Boot, Campaign, Layer } from "../api/types";
 import { SUBPIXELS, type Rings } from "../domain/geometry";
-import { classOfKey, type PaletteClass } from "../domain/palette";
+import type { PaletteClass } from "../domain/palette";
 import { contextOf } from "../domain/seen";
 import { gettext, interpolate } from "../i18n";
 import type { Device } from "../map/input";
@@ -16,11 +16,12 @@ import type { ClassPalette } from "../ui/palette";
 import { viewWords } from "../ui/view-panel";
 import { ActiveClock } from "./active-clock";
 import { coloursOf, paletteOf } from "./boot";
-import { firstHand, watchHand } from "./hand";
+import { firstHand } from "./hand";
 import { sampleKeys } from "./help";
+import { askedByKey, listenFor } from "./listening";
 import { SampleLane, type SampleScreen } from "./sample-lane";
 import { questionWords, type SampleActions, type SampleState, sampleTemplate } from "./sample-template";
-import { isForControl, type SampleCommand, sampleCommandOf } from "./shortcuts";
+import { type SampleCommand, sampleCommandOf } from "./shortcuts";
 
 const NOTICE_MS = 6_000;
 
@@ -70,11 +71,8 @@ export class SampleApp implements SampleActions {
   }
 
   private listen(): void {
-    window.addEventListener("keydown", (event) => { this.onKey(event); });
-    watchHand((hand) => { this.usedBy(hand); });
-    for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
-    for (const name of ["online", "focus"]) window.addEventListener(name, () => { this.lane.flush(); });
-    document.addEventListener("visibilitychange", () => { if (document.hidden) this.lane.flush(); });
+    const { clock } = this;
+    listenFor({ clock, onKey: (event) => { this.onKey(event); }, send: () => { this.lane.flush(); }, usedBy: (hand) => { this.usedBy(hand); } });
   }
 
   private usedBy(hand: Device): void {
@@ -251,14 +249,12 @@ export class SampleApp implements SampleActions {
   };
 
   private onKey(event: KeyboardEvent): void {
-    if (event.repeat || isForControl(event.target, event.key)) return;
-    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    const chosen = isPlain ? classOfKey(this.classes, event) : null;
-    const command = chosen ? null : sampleCommandOf(event);
-    if (!chosen && !command) return;
+    const asked = askedByKey(event, this.classes, sampleCommandOf);
+    if (!asked) return;
+    // Before it acts: a search asked for by a key wants the keyboard that is there.
     this.usedBy("keyboard");
-    if (chosen) this.say(chosen.code);
-    else if (command) this.actions[command]();
+    if ("code" in asked) this.say(asked.code);
+    else this.actions[asked.command]();
     event.preventDefault();
   }
 }

@@ -64,80 +64,71 @@ export function commandOf(press: Press): StudioCommand | null {
   return plainKeys[key] ?? null;
 }
 
-export type ValidateCommand =
-  | "agree" | "disagree" | "unsure" | "take-back" | "skip" | "fit" | "fill" | "next-view" | "ask-again" | "help" | "search"
-  | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down";
+/** What all pages do on which people look and answer, by the same keys. */
+type LookCommand =
+  | "take-back" | "fit" | "next-view" | "ask-again" | "help" | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down";
+
+const lookKeys: Readonly<Record<string, LookCommand>> = {
+  z: "take-back",
+  backspace: "take-back",
+  f: "fit",
+  t: "next-view",
+  i: "ask-again",
+  "?": "help",
+  "+": "zoom-in",
+  "=": "zoom-in",
+  "-": "zoom-out",
+  arrowleft: "pan-left",
+  arrowright: "pan-right",
+  arrowup: "pan-up",
+  arrowdown: "pan-down",
+};
+
+function lookCommandOf<C>(press: Press, keys: Readonly<Record<string, C>>): C | LookCommand | null {
+  const key = press.key.toLowerCase();
+  if (press.ctrlKey || press.metaKey) return key === "z" ? "take-back" : null;
+  return press.altKey ? null : (keys[key] ?? null);
+}
+
+export type ValidateCommand = LookCommand | "agree" | "disagree" | "unsure" | "skip" | "fill" | "search";
 
 const validateKeys: Readonly<Record<string, ValidateCommand>> = {
+  ...lookKeys,
   a: "agree",
   enter: "agree",
   d: "disagree",
   u: "unsure",
-  z: "take-back",
-  backspace: "take-back",
   s: "skip",
-  f: "fit",
   h: "fill",
-  t: "next-view",
-  i: "ask-again",
-  "?": "help",
   "/": "search",
-  "+": "zoom-in",
-  "=": "zoom-in",
-  "-": "zoom-out",
-  arrowleft: "pan-left",
-  arrowright: "pan-right",
-  arrowup: "pan-up",
-  arrowdown: "pan-down",
 };
 
 /** From a key press to what the page does where the model's shapes are checked. */
 export function validateCommandOf(press: Press): ValidateCommand | null {
-  const key = press.key.toLowerCase();
-  if (press.ctrlKey || press.metaKey) return key === "z" ? "take-back" : null;
-  return press.altKey ? null : (validateKeys[key] ?? null);
+  return lookCommandOf(press, validateKeys);
 }
 
-export type SampleCommand =
-  | "same" | "unsure" | "cannot-tell" | "take-back" | "skip" | "fit" | "next-view" | "ask-again" | "help" | "search"
-  | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down";
+export type SampleCommand = LookCommand | "same" | "unsure" | "cannot-tell" | "skip" | "search";
 
 const sampleKeys: Readonly<Record<string, SampleCommand>> = {
+  ...lookKeys,
   n: "same",
   " ": "same",
   d: "unsure",
   u: "cannot-tell",
-  z: "take-back",
-  backspace: "take-back",
   s: "skip",
-  f: "fit",
-  t: "next-view",
-  i: "ask-again",
-  "?": "help",
   "/": "search",
-  "+": "zoom-in",
-  "=": "zoom-in",
-  "-": "zoom-out",
-  arrowleft: "pan-left",
-  arrowright: "pan-right",
-  arrowup: "pan-up",
-  arrowdown: "pan-down",
 };
 
 /** From a key press to what the page does where places of a sample are answered. */
 export function sampleCommandOf(press: Press): SampleCommand | null {
-  const key = press.key.toLowerCase();
-  if (press.ctrlKey || press.metaKey) return key === "z" ? "take-back" : null;
-  return press.altKey ? null : (sampleKeys[key] ?? null);
+  return lookCommandOf(press, sampleKeys);
 }
 
-export type ChangeCommand =
-  | "take-back" | "copy-all" | "swipe" | "left" | "right" | "outline" | "fit" | "next-view" | "ask-again" | "help"
-  | "zoom-in" | "zoom-out" | "pan-left" | "pan-right" | "pan-up" | "pan-down";
+export type ChangeCommand = LookCommand | "copy-all" | "swipe" | "left" | "right" | "outline";
 
 const changeKeys: Readonly<Record<string, ChangeCommand>> = {
-  z: "take-back",
-  backspace: "take-back",
+  ...lookKeys,
   a: "copy-all",
   s: "swipe",
   "[": "left",
@@ -145,24 +136,11 @@ const changeKeys: Readonly<Record<string, ChangeCommand>> = {
   "]": "right",
   pagedown: "right",
   h: "outline",
-  f: "fit",
-  t: "next-view",
-  i: "ask-again",
-  "?": "help",
-  "+": "zoom-in",
-  "=": "zoom-in",
-  "-": "zoom-out",
-  arrowleft: "pan-left",
-  arrowright: "pan-right",
-  arrowup: "pan-up",
-  arrowdown: "pan-down",
 };
 
 /** From a key press to what the page does where two dates are compared; its answers go by their digits. */
 export function changeCommandOf(press: Press): ChangeCommand | null {
-  const key = press.key.toLowerCase();
-  if (press.ctrlKey || press.metaKey) return key === "z" ? "take-back" : null;
-  return press.altKey ? null : (changeKeys[key] ?? null);
+  return lookCommandOf(press, changeKeys);
 }
 
 /** Whether a key press belongs to what has the focus: a field, or a button's own Space and Enter (but not Ctrl+Enter). */

@@ -1,7 +1,7 @@
 import { render } from "lit";
 import { api } from "../api/client";
 import type { Boot, Campaign, VerdictKind } from "../api/types";
-import { classOfKey, type PaletteClass } from "../domain/palette";
+import type { PaletteClass } from "../domain/palette";
 import { gettext, interpolate } from "../i18n";
 import { type Device, isOnGlass } from "../map/input";
 import { preloadImagery, viewsOf } from "../map/imagery";
@@ -12,9 +12,10 @@ import type { ClassPalette } from "../ui/palette";
 import { type ViewSettings, viewWords } from "../ui/view-panel";
 import { ActiveClock } from "./active-clock";
 import { coloursOf, paletteOf } from "./boot";
-import { firstHand, watchHand } from "./hand";
+import { firstHand } from "./hand";
 import { validateKeys } from "./help";
-import { isForControl, type ValidateCommand, validateCommandOf } from "./shortcuts";
+import { askedByKey, listenFor } from "./listening";
+import { type ValidateCommand, validateCommandOf } from "./shortcuts";
 import { isNarrow } from "./studio-state";
 import { Lane, type LaneScreen } from "./validate-lane";
 import { emptyWords, type ValidateActions, type ValidateState, validateTemplate } from "./validate-template";
@@ -57,11 +58,8 @@ export class ValidateApp implements ValidateActions {
   }
 
   private listen(): void {
-    window.addEventListener("keydown", (event) => { this.onKey(event); });
-    watchHand((hand) => { this.usedBy(hand); });
-    for (const name of ["pointerdown", "keydown", "wheel"]) window.addEventListener(name, () => { this.clock.touch(); }, { passive: true });
-    for (const name of ["online", "focus"]) window.addEventListener(name, () => { this.lane.flush(); });
-    document.addEventListener("visibilitychange", () => { if (document.hidden) this.lane.flush(); });
+    const { clock } = this;
+    listenFor({ clock, onKey: (event) => { this.onKey(event); }, send: () => { this.lane.flush(); }, usedBy: (hand) => { this.usedBy(hand); } });
   }
 
   private usedBy(hand: Device): void {
@@ -245,15 +243,12 @@ export class ValidateApp implements ValidateActions {
   };
 
   private onKey(event: KeyboardEvent): void {
-    if (event.repeat || isForControl(event.target, event.key)) return;
-    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    const chosen = isPlain ? classOfKey(this.classes, event) : null;
-    const command = chosen ? null : validateCommandOf(event);
-    if (!chosen && !command) return;
+    const asked = askedByKey(event, this.classes, validateCommandOf);
+    if (!asked) return;
     // Before it acts: a search asked for by a key wants the keyboard that is there.
     this.usedBy("keyboard");
-    if (chosen) this.judge("other", chosen.code);
-    else if (command) this.actions[command]();
+    if ("code" in asked) this.judge("other", asked.code);
+    else this.actions[asked.command]();
     event.preventDefault();
   }
 }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from annotation.core.change import (
+    FoundCell,
     Outcome,
     Said,
     area_px,
@@ -13,6 +14,7 @@ from annotation.core.change import (
     compared_labels,
     drawn_controls,
     in_order,
+    most_telling,
     outcome_of,
 )
 from annotation.core.features import Feature, Rings
@@ -130,3 +132,17 @@ def test_without_labels_below_only_the_cells_are_there() -> None:
 
 def test_the_window_asked_for_holds_whole_pixels() -> None:
     assert asked_window((((3, 8), (17, 8), (17, 33)),)) == [0, 1, 3, 4]
+
+
+def test_of_too_many_places_those_with_the_highest_score_stay_and_controls_keep_their_share() -> None:
+    def found(row: int, score: float, *, is_control: bool = False) -> FoundCell:
+        return FoundCell(row, 0, box(0, 0, 8, 8), "a", "a" if is_control else "b", score, None, is_control, 0.5)
+
+    asked = [found(row, row / 10) for row in range(10)]
+    controls = [found(row, 0.0, is_control=True) for row in range(100, 110)]
+    kept = most_telling([*asked, *controls], most=4, control_share=0.5, seed=1)
+    assert [cell.row for cell in kept if not cell.is_control] == [9, 8, 7, 6]
+    # Four tiles, and half of all are to be controls: four of the ten that were drawn with a probability of one half
+    assert [cell.probability for cell in kept if cell.is_control] == [0.5 * 4 / 10] * 4
+    assert most_telling(asked, most=10, control_share=0.5, seed=1) == asked
+    assert most_telling([*asked, *controls], most=None, control_share=0.5, seed=1) == [*asked, *controls]

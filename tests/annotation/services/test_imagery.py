@@ -203,9 +203,9 @@ def test_a_replacement_delivered_twice_has_one_effect(tmp_path):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_reader_sees_the_old_ground_or_the_new_never_half(tmp_path):
-    base = smooth(1100, 1100)
+    base = smooth(600, 600)
     layer = imported([write_file(tmp_path / "base.tif", base, col=0, row=0)])
-    newer = smooth(1100, 1100, seed=9)
+    newer = smooth(600, 600, seed=9)
     job = start_replacement(paths=[str(write_file(tmp_path / "newer.tif", newer, col=0, row=0))], layer=layer)
     seen: list[str] = []
     ended = threading.Event()

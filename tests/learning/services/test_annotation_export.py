@@ -80,6 +80,24 @@ def test_polygons_of_every_provenance_lie_where_their_labels_were_drawn() -> Non
 
 
 @pytest.mark.django_db(transaction=True)
+def test_more_labels_than_the_database_puts_into_a_row_keep_their_own_polygons() -> None:
+    scene = labelled_campaign(pool=18)
+    release = frozen_release(scene.campaign)
+    table = read(release, readers=2)
+    in_order = [str(label.revision_id) for label in released_labels(release)]
+    assert len(in_order) == 18
+    rows = list(zip(*(table[name].to_pylist() for name in ("revision_id", "feature_id", "class_code")), strict=True))
+    stored = AnnotatedFeature.objects.filter(revision__in=in_order).order_by("feature_id")
+    wanted = [(str(one.revision_id), one.feature_id, one.class_code) for one in stored]
+    assert rows == sorted(wanted, key=lambda row: in_order.index(row[0]))
+    shapes = {(str(one.revision_id), one.feature_id): one.geometry.wkt for one in stored}
+    for revision, feature, shape in zip(
+        *(table[name].to_pylist() for name in ("revision_id", "feature_id", "geometry")), strict=True
+    ):
+        assert shapely.from_wkb(shape).equals(shapely.from_wkt(shapes[revision, feature]))
+
+
+@pytest.mark.django_db(transaction=True)
 def test_three_readers_write_the_bytes_that_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(annotation_export, "ROWS_PER_GROUP", 2)
     scene = labelled_campaign(pool=5, holdout=1)
