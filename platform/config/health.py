@@ -28,7 +28,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     folder = settings.DATA_DIR if settings.DATA_DIR.exists() else settings.VAR_DIR.parent
     usage = shutil.disk_usage(folder)
     if usage.free < 0.05 * usage.total:
-        problems.append(f"disk: {usage.free / 1e9:.1f} GB free of {usage.total / 1e9:.0f}")
+        problems.append(f"disk: {usage.free / 1e9:.1f} GB free of {usage.total / 1e9:.0f} GB")
     return JsonResponse(
         {"status": "ready" if not problems else "not ready", "problems": problems}, status=503 if problems else 200
     )

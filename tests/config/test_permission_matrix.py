@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import scenes
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, path, reverse
 from django.views.generic import RedirectView
@@ -296,6 +296,8 @@ def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytes
         kept = transaction.atomic()
         kept.__enter__()
         try:
+            with connection.cursor() as cursor:  # as it is where people work, which /readyz looks at
+                cursor.execute("SET LOCAL synchronous_commit TO on")
             yield build_world(tmp_path_factory.mktemp("world"))
         finally:
             transaction.set_rollback(True)
