@@ -1,5 +1,12 @@
 /** Which key draws which class, and which classes a search keeps. */
 
+/** A class that a theme refines; one that may still be drawn stands above its own. */
+export interface RefinedClass {
+  readonly code: string;
+  readonly name: string;
+  readonly selectable: boolean;
+}
+
 export interface PaletteClass {
   readonly code: string;
   readonly name: string;
@@ -7,6 +14,20 @@ export interface PaletteClass {
   readonly colour: string;
   /** As shown: a digit, after ⇧ when it goes with Shift. */
   readonly key: string | null;
+  /** Of a theme's own class: the one that it refines. */
+  readonly under?: RefinedClass | undefined;
+}
+
+const SEPARATOR = "/";
+
+/** How far below the national classes a class is: 0 for these, 1 for what refines one. */
+export function depthOf(code: string): number {
+  return code.split(SEPARATOR).length - 1;
+}
+
+/** A code as it stands below its parent's: "/vine" for "CS2.1.3/vine"; any other as it is. */
+export function shortCode(code: string): string {
+  return depthOf(code) ? code.slice(code.lastIndexOf(SEPARATOR)) : code;
 }
 
 const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"];
@@ -37,11 +58,11 @@ export function classOfKey(
 
 const plain = (text: string): string => text.normalize("NFD").replace(/\p{Diacritic}/gu, "").toLowerCase();
 
-/** Classes whose code, name or definition holds every word, accents and case aside. */
+/** Classes whose code, name, definition or parent's name holds every word, accents and case aside. */
 export function search(classes: readonly PaletteClass[], words: string): PaletteClass[] {
   const wanted = plain(words).split(/\s+/).filter(Boolean);
   return classes.filter((c) => {
-    const text = plain(`${c.code} ${c.name} ${c.definition}`);
+    const text = plain(`${c.code} ${c.name} ${c.definition} ${c.under?.name ?? ""}`);
     return wanted.every((word) => text.includes(word));
   });
 }

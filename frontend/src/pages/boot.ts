@@ -1,5 +1,5 @@
 import type { Boot, Campaign } from "../api/types";
-import { type PaletteClass, withKeys } from "../domain/palette";
+import { depthOf, type PaletteClass, withKeys } from "../domain/palette";
 
 /** What the server put beside the page. Throws when it is missing: the page cannot work without. */
 export function readBoot(): Boot {
@@ -10,6 +10,12 @@ export function readBoot(): Boot {
 
 /** The classes one may draw, in the nomenclature's order, in the page's language. */
 export function paletteOf(campaign: Campaign, language: Boot["language"]): PaletteClass[] {
+  const named = new Map(
+    campaign.nomenclature.classes.map((c) => [
+      c.code,
+      { code: c.code, name: c.name[language] || c.name.en, selectable: c.selectable },
+    ]),
+  );
   return withKeys(
     campaign.nomenclature.classes
       .filter((c) => c.selectable)
@@ -18,6 +24,7 @@ export function paletteOf(campaign: Campaign, language: Boot["language"]): Palet
         name: c.name[language] || c.name.en,
         definition: c.definition[language] || c.definition.en,
         colour: c.colour,
+        under: c.parent !== null && depthOf(c.code) ? named.get(c.parent) : undefined,
       })),
   );
 }

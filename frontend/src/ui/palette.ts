@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit";
-import { type PaletteClass, search } from "../domain/palette";
+import { depthOf, type PaletteClass, search, shortCode } from "../domain/palette";
 import { gettext, interpolate, percent } from "../i18n";
 import { LightElement } from "./element";
 import { swatch } from "./icons";
@@ -8,6 +8,12 @@ import { swatch } from "./icons";
 export interface ClassUse {
   readonly count: number;
   readonly share: number;
+}
+
+/** What a reader of a screen hears of a theme's class beside its name. */
+function refining(c: PaletteClass): TemplateResult | typeof nothing {
+  if (!c.under) return nothing;
+  return html`<span class="visually-hidden">, ${interpolate(gettext("refines %(parent)s"), { parent: c.under.name })}</span>`;
 }
 
 /** The classes of the nomenclature, by key, by search or among those used last. Fires "class-chosen". */
@@ -63,12 +69,13 @@ export class ClassPalette extends LightElement {
 
   private item(c: PaletteClass): TemplateResult {
     const use = this.figures.get(c.code);
-    return html`<li>
-      <button type="button" class="class-item" data-testid=${`class-${c.code}`} title=${c.definition}
+    const depth = depthOf(c.code);
+    return html`<li class=${depth ? (depth > 1 ? "finer finest" : "finer") : nothing}>
+      <button type="button" class="class-item" data-testid=${`class-${c.code}`} title=${c.under ? `${c.code}. ${c.definition}` : c.definition}
         aria-pressed=${c.code === this.active ? "true" : "false"} @click=${() => { this.choose(c.code); }}>
         ${swatch(c.colour)}
-        <span class="class-code">${c.code}</span>
-        <span class="class-name">${c.name}</span>
+        <span class="class-code">${shortCode(c.code)}</span>
+        <span class="class-name">${c.name}${refining(c)}</span>
         ${use
           ? html`<span class="class-count" title=${interpolate(gettext("Shapes: %(n)s"), { n: use.count })}><span class="visually-hidden">${interpolate(gettext("Shapes: %(n)s"), { n: use.count })}, </span>${percent(use.share, use.share < 0.01 ? 1 : 0)}</span>`
           : nothing}
@@ -84,6 +91,13 @@ export class ClassPalette extends LightElement {
     </button>`;
   }
 
+  /** The class, below the name of the one it refines where nobody can draw that one and it was not named yet. */
+  private row(c: PaletteClass, before: PaletteClass | undefined): TemplateResult {
+    const { under } = c;
+    if (!under || under.selectable || before?.under?.code === under.code) return this.item(c);
+    return html`<li class="class-heading"><span class="class-code">${shortCode(under.code)}</span> <span class="class-name">${under.name}</span></li>${this.item(c)}`;
+  }
+
   protected override render(): TemplateResult {
     const found = search(this.classes, this.words);
     const recent = this.recent.flatMap((code) => this.classes.find((c) => c.code === code) ?? []);
@@ -95,7 +109,7 @@ export class ClassPalette extends LightElement {
         <kbd>/</kbd>
       </label>
       ${recent.length > 1 ? html`<div class="recent" role="group" aria-label=${gettext("Used last")}>${recent.map((c) => this.recentItem(c))}</div>` : nothing}
-      <ul class="class-list">${found.map((c) => this.item(c))}</ul>
+      <ul class="class-list">${found.map((c, i) => this.row(c, found[i - 1]))}</ul>
       ${found.length === 0 ? html`<p class="quiet">${gettext("No class has these words.")}</p>` : nothing}
     `;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { classOfKey, remember, search, withKeys } from "../../src/domain/palette";
+import { classOfKey, depthOf, remember, search, shortCode, withKeys } from "../../src/domain/palette";
 
 const classes = withKeys(
   Array.from({ length: 30 }, (_, i) => ({ code: `C${i + 1}`, name: i === 4 ? "Zones bâties" : `Class ${i + 1}`, definition: "", colour: "#000000" })),
@@ -42,5 +42,19 @@ describe("remember", () => {
   it("puts the last class first, once, and forgets the sixth", () => {
     expect(remember(["b", "a", "c"], "a")).toEqual(["a", "b", "c"]);
     expect(remember(["b", "a", "c", "e", "f"], "d")).toEqual(["d", "b", "a", "c", "e"]);
+  });
+});
+
+describe("classes of a theme", () => {
+  const orchards = { code: "CS2.1.3", name: "Vergers", selectable: false };
+  const vine = { code: "CS2.1.3/vine", name: "Vigne", definition: "", colour: "#8a2be2", under: orchards };
+
+  it("stand below the national one by the part of the code that is their own", () => {
+    expect([depthOf("CS2.1.3"), depthOf("CS2.1.3/vine"), depthOf("CS2.1.3/vine/old")]).toEqual([0, 1, 2]);
+    expect([shortCode("CS2.1.3"), shortCode("CS2.1.3/vine/old")]).toEqual(["CS2.1.3", "/old"]);
+  });
+
+  it("are found by the name of the class that they refine", () => {
+    expect(search(withKeys([vine]), "vergers").map((c) => c.code)).toEqual(["CS2.1.3/vine"]);
   });
 });
