@@ -77,7 +77,7 @@ export function layersOf(offer: MapOffer, { showClasses = false } = {}): MapLaye
     polygonLayer(offer, own),
     {
       key: "change", kind: "change", vintage: own, opacity: 0.9, on: false, tiles: change,
-      name: change ? interpolate(gettext("What changed from %(from)s to %(to)s"), change) : gettext("What changed between vintages"),
+      name: change ? interpolate(gettext("Later class where the maps of %(from)s and %(to)s differ"), change) : gettext("Later class where the maps of two vintages differ"),
       missing: change ? "" : gettext("It takes maps of two vintages of this ground."),
     },
     disagreementLayer(offer, own),

@@ -26,7 +26,7 @@ group("the layers of a map", () => {
     const layers = layersOf(BARE);
     expect(layers.map((layer) => [layer.key, layer.on, layer.missing === ""])).toEqual([
       ["imagery", true, true], ["class", false, false], ["entropy", false, false], ["polygons", false, false],
-      ["change", false, false], ["labels", false, false], ["agreement", false, false],
+      ["change", false, false], ["disagreement", false, false], ["labels", false, false], ["agreement", false, false],
     ]);
     expect(layers.every((layer) => (layer.tiles === null) === (layer.missing !== ""))).toBe(true);
   });
@@ -34,28 +34,30 @@ group("the layers of a map", () => {
   it("name their year once there are two vintages, the earlier below and off", () => {
     const offer: MapOffer = {
       imagery: [imagery(2022), imagery(2019)], maps: [made("class", 2022), made("entropy", 2022), made("class", 2019)],
-      change: { from: 2019, to: 2022, url: "u", max_zoom: 19 }, polygons: POLYGONS,
+      change: { from: 2019, to: 2022, url: "u", max_zoom: 19 },
+      disagreement: { from: 2019, to: 2022, url: "d", max_zoom: 19, page: null }, polygons: POLYGONS,
       labels: { ...LABELS, tiles: 3, compared_tiles: 1 },
     };
     const layers = layersOf(offer, { showClasses: true });
     expect(layers.map((layer) => layer.key)).toEqual([
-      "imagery-2019", "imagery", "class-2019", "class", "entropy", "polygons", "change", "labels", "agreement",
+      "imagery-2019", "imagery", "class-2019", "class", "entropy", "polygons", "change", "disagreement", "labels", "agreement",
     ]);
     expect(layers.filter((layer) => layer.on).map((layer) => layer.key)).toEqual(["imagery", "class"]);
     expect(layers[0]?.name).toBe("Imagery (2019)");
-    expect(layers.find((layer) => layer.key === "change")?.name).toBe("What changed from 2019 to 2022");
+    expect(layers.find((layer) => layer.key === "change")?.name).toBe("Later class where the maps of 2019 and 2022 differ");
+    expect(layers.find((layer) => layer.key === "disagreement")?.name).toBe("Where the maps of 2019 and 2022 disagree");
     expect(layers.every((layer) => layer.missing === "")).toBe(true);
   });
 
   it("are listed by what they are, imagery last, and each newest first", () => {
     const offer = { ...BARE, imagery: [imagery(2022), imagery(2019)], maps: [made("class", 2022), made("class", 2019)] };
     expect(rowsInOrder(layersOf(offer)).map((layer) => layer.key)).toEqual([
-      "class", "class-2019", "polygons", "entropy", "labels", "agreement", "change", "imagery", "imagery-2019",
+      "class", "class-2019", "polygons", "entropy", "labels", "agreement", "change", "disagreement", "imagery", "imagery-2019",
     ]);
   });
 
   it("have no labels where the page shows something fixed", () => {
-    expect(layersOf({ ...BARE, labels: null }).map((layer) => layer.kind)).toEqual(["imagery", "class", "entropy", "polygons", "change"]);
+    expect(layersOf({ ...BARE, labels: null }).map((layer) => layer.kind)).toEqual(["imagery", "class", "entropy", "polygons", "change", "disagreement"]);
   });
 
   it("wait for a map before they wait for its polygons", () => {
