@@ -348,7 +348,7 @@ def frozen_map(model: TrainedModel, *, no_polygons: str) -> FrozenMap | None:
         core_px=prediction.core_px,
         polygons=frozen_polygons(prediction),
         no_polygons=no_polygons or "they were not there yet when the release was begun",
-        statistics=map_statistics(prediction),
+        statistics=map_statistics(prediction, licence=settings.CONTRIBUTION_LICENCE),
     )
 
 

@@ -10,12 +10,12 @@ from django.contrib.gis.db.models import Extent
 from django.contrib.gis.geos import Polygon
 
 from annotation.models import Campaign, Territory, VintagePair
-from learning.models import ReferenceSample, SampleAnswer
+from learning.models import ReferenceSample
 from learning.release.ground import ChangePlace, ChangeStatistics
-from learning.release.licences import carried_licences
 from learning.services.change_figures import FEWEST_PLACES, ChangeFigures, change_figures
 from learning.services.evaluations import json_safe
 from learning.services.samples import Codes, Resolved, agreement, resolve
+from learning.services.statistics_export import may_be_carried
 from learning.services.territory_figures import change_told
 
 #: Of figures within a territory, what is the same in all of them and told once.
@@ -49,7 +49,7 @@ def released_change(campaign: Campaign, *, licence: str) -> tuple[ChangeStatisti
 def _since(found: ChangeFigures, campaign: Campaign, licence: str) -> ChangeStatistics:
     first, sample = found.pair.first.slug, found.sample
     told = json_safe(change_told(found))
-    if found.status == "assessed" and sample is not None and _may_be_carried(sample, licence):
+    if found.status == "assessed" and sample is not None and may_be_carried(sample.pk, licence):
         places = resolve(sample)
         document = {
             **told,
@@ -68,11 +68,6 @@ def _since(found: ChangeFigures, campaign: Campaign, licence: str) -> ChangeStat
     reason = found.reason or "licence"
     head = {"first": told["first"], "second": told["second"]}
     return ChangeStatistics(first=first, figures={**head, "status": "not assessed", "reason": reason})
-
-
-def _may_be_carried(sample: ReferenceSample, licence: str) -> bool:
-    answers = SampleAnswer.objects.filter(unit__sample=sample)
-    return not answers.exclude(licence__in=carried_licences(licence)).exists()
 
 
 def _counts(sample: ReferenceSample, places: Sequence[Resolved]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 from annotation.models import Territory
 from annotation.services.class_lineage import lineage_of
 from learning.errors import NoSuchPlace
-from learning.models import MapAtPlaces, Prediction, ReferenceSample
+from learning.models import MapAtPlaces, Prediction, ReferenceSample, SampleAnswer
 from learning.release.contents import MapStatistics, SamplePlace
+from learning.release.licences import carried_licences
 from learning.services.area_figures import AreaFigures, figures_of_map
 from learning.services.samples import Resolved, agreement, resolve
 
@@ -59,11 +60,16 @@ def statistics_document(prediction: Prediction | None, *, territory: Territory |
     return document
 
 
-def map_statistics(prediction: Prediction) -> MapStatistics | None:
-    """What a release says of a map's areas, in all of it and in each territory that was counted; None: not assessed."""
+def map_statistics(prediction: Prediction, *, licence: str) -> MapStatistics | None:
+    """What a release says of a map's areas, in all of it and in each territory that was counted; None: not assessed.
+
+    Neither figures nor places where an answer was not given under a licence that a release under `licence` may carry.
+    """
     document = statistics_document(prediction)
     if document["status"] != "assessed":
         return None
+    if "sample" in document and not may_be_carried(document["sample"]["id"], licence):
+        return MapStatistics(figures={"status": "not assessed", "reason": "licence"})
     territories = Territory.objects.filter(pk__in=prediction.areas.values("territory")).order_by("kind", "code")
     document["territories"] = [
         {"kind": one.kind, "code": one.code, "name": one.name, **_told(figures_of_map(prediction, territory=one))}
@@ -73,6 +79,12 @@ def map_statistics(prediction: Prediction) -> MapStatistics | None:
         return MapStatistics(figures=document)
     sample = ReferenceSample.objects.get(pk=document["sample"]["id"])
     return MapStatistics(figures=document, places=sample_places(sample, prediction), unit_px=sample.unit_px)
+
+
+def may_be_carried(sample_id: int, licence: str) -> bool:
+    """Whether a release under `licence` may carry every answer of a sample, of which it would else be a part."""
+    answers = SampleAnswer.objects.filter(unit__sample=sample_id)
+    return not answers.exclude(licence__in=carried_licences(licence)).exists()
 
 
 def sample_places(sample: ReferenceSample, prediction: Prediction) -> tuple[SamplePlace, ...]:

@@ -15,10 +15,12 @@ from learning_rows import labelled_campaign
 from territory_rows import commune, told
 
 from learning.core.rounding import rounded_to_interval
+from learning.territory_words import NO_ARTIFICIALISATION, NOT_ASSESSED
 from solcommun_client import Refused, territory
 from solcommun_client.cli import main
-from solcommun_client.figures_words import interval_words
+from solcommun_client.figures_words import REASONS, interval_words
 from solcommun_client.web import Web
+from solcommun_client.words import say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -136,3 +138,10 @@ def test_without_a_browser_it_says_where_the_page_is(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["territory", "32013", "--site", address, "--pdf", str(tmp_path / "a.pdf"), "--allow-http"]) == 2
     assert f"open {address}/territories/commune/32013/ in a browser" in capsys.readouterr().err
+
+
+def test_every_reason_for_which_nothing_is_told_has_words_in_both_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_pages_and_releases_alone = {"no_pair", "licence"}
+    assert set(REASONS) == {*NOT_ASSESSED, *NO_ARTIFICIALISATION} - of_pages_and_releases_alone
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert not [words for words in REASONS.values() if say(words) == words]

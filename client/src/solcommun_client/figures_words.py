@@ -11,6 +11,20 @@ from solcommun_client.words import in_french, say
 
 MOST_DECIMALS, SIGNIFICANT, SIGNIFICANT_COUNTED = 4, 2, 3
 Document = Mapping[str, Any]
+REASONS = {
+    "no_map": "no map is published yet",
+    "no_sample": "nobody has checked places drawn at random",
+    "sample_open": "places drawn at random are still being answered",
+    "not_counted": "the map has not been counted here yet",
+    "few_places": "too few of the checked places lie here",
+    "few_blocks": "too few blocks of control tiles are labelled",
+    "holdout_unfinished": "control tiles are still being labelled",
+    "outside": "the imagery shows nothing of it",
+    "stratum_unanswered": "a part of the ground has no answer that counts",
+    "thresholds": "places cannot tell what the thresholds changed",
+    "not_computed": "it has not been computed",
+    "territory_unknown": "the territory was not counted then",
+}
 
 
 def interval_words(one: Mapping[str, float]) -> tuple[str, str]:
@@ -33,6 +47,11 @@ def counted_words(value: float | None) -> str:
     if value == 0 or not math.isfinite(value):
         return "0"
     return _number(value, min(MOST_DECIMALS, max(0, SIGNIFICANT_COUNTED - 1 - math.floor(math.log10(abs(value))))))
+
+
+def _why(reason: str) -> str:
+    """The reason in words; a code that this version does not know, as it is."""
+    return say(REASONS[reason]) if reason in REASONS else reason
 
 
 def _number(value: float, decimals: int) -> str:
@@ -67,7 +86,7 @@ def _head(figures: Figures, document: Document) -> str:
 def _area_lines(document: Document) -> Iterator[str]:
     area = document["area"]
     if area["status"] != "assessed":
-        yield say("areas: not assessed ({reason})", reason=area["reason"])
+        yield say("areas: not assessed ({reason})", reason=_why(area["reason"]))
     language = "fr" if in_french() else "en"
     rows: list[tuple[str, ...]] = [(say("class"), say("mapped, ha"), say("estimate, ha"), say("95 % interval"), "")]
     for one in area["classes"]:
@@ -86,7 +105,7 @@ def _area_lines(document: Document) -> Iterator[str]:
 
 def _artificialised_lines(found: Mapping[str, Any]) -> Iterator[str]:
     if found["kind"] == "none":
-        yield say("artificialised ground: not computed ({reason})", reason=found["reason"])
+        yield say("artificialised ground: not computed ({reason})", reason=_why(found["reason"]))
     elif found["kind"] == "bracket":
         text = "artificialised ground: between {low} and {high} ha; usage is not known everywhere, so no single figure"
         yield say(text, low=counted_words(found["lower_ha"]), high=counted_words(found["upper_ha"]))
@@ -96,7 +115,7 @@ def _artificialised_lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield say("artificialised ground: {ha} ha (95 % interval {span})", ha=words[0], span=words[1])
     else:
         text = "artificialised ground: {ha} ha as mapped; the error of that is not assessed ({reason})"
-        yield say(text, ha=counted_words(found["artificialised_ha"]), reason=found["not_assessed"])
+        yield say(text, ha=counted_words(found["artificialised_ha"]), reason=_why(found["not_assessed"]))
 
 
 def change_lines(figures: Figures, document: Document) -> Iterator[str]:
@@ -117,7 +136,7 @@ def _change_part(change: Mapping[str, Any]) -> Iterator[str]:
     years = say("{years} years", years=_number(period["years"], 1)) if period else ""
     yield f"{change['first']['vintage']} → {change['second']['vintage']}  {years}".rstrip()
     if found is None:
-        yield say("change: not assessed ({reason})", reason=change["reason"])
+        yield say("change: not assessed ({reason})", reason=_why(change["reason"]))
     else:
         yield from _table(_flow_rows(found))
         wrong, span = interval_words(found["first_wrong"])

@@ -7,12 +7,15 @@ from area_rows import answered, area_sample, as_mapped, counted, territory_of
 from sample_rows import BUILT, GRASS
 
 from learning.errors import NoSuchPlace
+from learning.models import SampleAnswer
 from learning.release.contents import MapStatistics
 from learning.release.records import from_json, to_json
 from learning.services.area_figures import figures_of_map
 from learning.services.statistics_export import map_statistics, sample_places, statistics_document
 
 pytestmark = pytest.mark.django_db
+
+LICENCE = "etalab-2.0"
 
 
 def test_a_document_holds_counts_weights_formulas_and_how_places_were_drawn():
@@ -34,7 +37,7 @@ def test_what_is_not_assessed_says_why_and_ships_nothing():
     told = statistics_document(prediction)
     assert (told["status"], told["reason"]) == ("not assessed", "sample_open")
     assert "formulas" not in told
-    assert map_statistics(prediction) is None
+    assert map_statistics(prediction, licence=LICENCE) is None
     with pytest.raises(NoSuchPlace, match="not closed"):
         sample_places(sample, prediction)
 
@@ -55,9 +58,18 @@ def test_what_a_release_keeps_is_read_back_to_the_bit_with_territories():
     answered(sample, as_mapped)
     north = territory_of(prediction, "32001", cols=(0, 1024), rows=(0, 512))
     counted(prediction)
-    kept = map_statistics(prediction)
+    kept = map_statistics(prediction, licence=LICENCE)
     assert kept is not None and len(kept.places) == 200
     assert [one["code"] for one in kept.figures["territories"]] == ["32001"]
     figures = figures_of_map(prediction, territory=north)
     assert kept.figures["territories"][0]["classes"][0]["estimate_ha"] == figures.classes[0].estimate_ha
     assert from_json(MapStatistics, to_json(kept)) == kept
+
+
+def test_answers_under_a_licence_that_the_release_may_not_carry_keep_the_sample_out():
+    prediction, sample = area_sample()
+    answered(sample, as_mapped)
+    counted(prediction)
+    assert SampleAnswer.objects.values_list("licence", flat=True).distinct().get() == LICENCE
+    kept = map_statistics(prediction, licence="CC0-1.0")
+    assert kept == MapStatistics(figures={"status": "not assessed", "reason": "licence"})
