@@ -154,6 +154,26 @@ def test_a_run_with_weights_by_pixel_resumes_to_the_same_bits(tmp_path):
     assert states_equal(whole.network, resumed.network) and whole.losses == resumed.losses
 
 
+def test_a_run_with_labels_above_the_classes_resumes_to_the_same_bits_and_is_another_without_them(tmp_path):
+    spec = NetworkSpec(
+        bands=("R", "G", "B"), class_codes=("field", "roof", "road"), decoder_channels=(32, 24, 16, 16, 8)
+    )
+    of = {1: np.array([0, 1, 3], np.uint8), 2: np.array([0, 1, 4], np.uint8)}  # roads; roof or road
+    tiles = [TILES[0], *(replace(TILES[nth], labels=values[TILES[nth].labels]) for nth, values in of.items())]
+    broader, seen = ((1, 2),), []
+    whole = fit(tiles, spec, QUICK, checkpoint_dir=tmp_path / "a", broader=broader)
+    with pytest.raises(TrainingStopped):
+        fit(
+            tiles, spec, QUICK, checkpoint_dir=tmp_path / "b", broader=broader, on_step=seen.append,
+            should_stop=lambda: len(seen) == 3,
+        )  # fmt: skip
+    resumed = fit(tiles, spec, QUICK, checkpoint_dir=tmp_path / "b", broader=broader)
+    assert states_equal(whole.network, resumed.network) and whole.losses == resumed.losses
+    unlabelled = [*tiles[:2], replace(tiles[2], labels=np.where(tiles[2].labels == 4, 0, tiles[2].labels))]
+    without = fit(unlabelled, spec, QUICK, checkpoint_dir=tmp_path / "c")
+    assert not states_equal(whole.network, without.network)
+
+
 def test_weights_by_pixel_that_are_all_the_same_train_as_one_weight_does(tmp_path, uninterrupted):
     tiles = [replace(tile, weight=np.ones(tile.labels.shape, np.float32)) for tile in TILES]
     fitted = fit(tiles, SPEC, QUICK, checkpoint_dir=tmp_path)
