@@ -60,7 +60,11 @@ class Filters:
                 | Q(campaign__layer__title__icontains=word)
             )
         if self.latest:
-            newest = Release.objects.standing().order_by("campaign_id", "-published_at").distinct("campaign_id")
+            newest = (
+                Release.objects.standing()
+                .order_by("campaign_id", "view", "-published_at")
+                .distinct("campaign_id", "view")
+            )
             releases = releases.filter(pk__in=newest.values("pk"))
         return releases
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from annotation.core.features import shown
 from annotation.core.nomenclature import Nomenclature, NomenclatureClass, parse_nomenclature
-from annotation.core.themes import SEPARATOR
+from annotation.core.themes import is_local
 from annotation.errors import CannotChangeClasses, NotANomenclature
 
 MAX_STEPS = 20
@@ -248,8 +248,8 @@ def _outcome(
 
 def _checked(tree: Nomenclature) -> Nomenclature:
     """The tree, if it holds together; local codes of a theme are stood for by plain ones meanwhile, as their file is
-    read too. Raises: NotANomenclature."""
-    plain = {code: f"local.{number}" for number, code in enumerate(tree.codes) if SEPARATOR in code}
+    read too; any other with a slash is refused as such. Raises: NotANomenclature."""
+    plain = {code: f"local.{number}" for number, code in enumerate(tree.codes) if is_local(code)}
     classes = [
         replace(item, code=plain.get(item.code, item.code), parent=plain.get(item.parent or "", item.parent))
         for item in tree.classes
@@ -339,6 +339,10 @@ def _new_class(item: object, where: str) -> NomenclatureClass:
         raise CannotChangeClasses(
             f"{where}: a class has code, name, colour and, where wished, definition, parent and raster_value, "
             f"not {shown(item)}."
+        )
+    if not isinstance(item["code"], str) or not isinstance(item.get("parent"), str | None):
+        raise CannotChangeClasses(
+            f"{where}: code and parent are texts, not {shown([item['code'], item.get('parent')])}."
         )
     return NomenclatureClass(
         code=item["code"],

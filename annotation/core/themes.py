@@ -18,6 +18,7 @@ from annotation.errors import CannotChangeClasses, NotANomenclature
 SEPARATOR = "/"
 MAX_CODE = 40
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,29}")
+_LOCAL = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]*(?:{SEPARATOR}{_NAME.pattern})+")
 _MEMBERS = {"code", "version", "extends", "title", "source", "classes", "still_selectable"}
 
 
@@ -48,6 +49,11 @@ def is_theme(payload: object) -> bool:
 def national_code(code: str) -> str:
     """The national class that a code is or refines."""
     return code.split(SEPARATOR, 1)[0]
+
+
+def is_local(code: object) -> bool:
+    """Whether it has the form of a local class's code, as `CS2.1.3/vine`."""
+    return isinstance(code, str) and len(code) <= MAX_CODE and _LOCAL.fullmatch(code) is not None
 
 
 def parse_theme(payload: object) -> Theme:

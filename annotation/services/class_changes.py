@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from annotation.core import class_changes as core
-from annotation.core.themes import require_national
+from annotation.core.themes import is_local, require_national
 from annotation.errors import CannotChangeClasses, CannotReverse, Conflict, NotThere, ReasonRequired
 from annotation.models import (
     Campaign,
@@ -71,6 +71,10 @@ def outcome_of(campaign: Campaign, plan: object) -> core.Outcome:
     outcome = core.apply_plan(tree, plan)
     if campaign.nomenclature.extends_id is not None:
         require_national(tree, outcome.tree, outcome.targets)
+    elif local := sorted(code for code in set(outcome.tree.codes) - set(tree.codes) if is_local(code)):
+        raise CannotChangeClasses(
+            f"The code {local[0]} has a slash, as only local classes of a theme have: take letters, digits, . _ and -."
+        )
     gone = codes_now(campaign)
     for code in set(outcome.tree.codes) - set(tree.codes):
         came_from = {before for before, codes in outcome.targets.items() if code in codes}

@@ -166,7 +166,7 @@ def release_json(
             "features_by_class": annotations.class_counts,
             "tiles": dataset.tiles,
             "pixels_by_class": dataset.class_px,
-            "patches": len(contents.patches),
+            **({"patches": len(contents.patches)} if contents.patches else {}),
         },
         **({"change": change_json(contents)} if contents.change else {}),
         **({"artificialisation": ground_json(contents)} if contents.ground else {}),
@@ -174,7 +174,7 @@ def release_json(
         "left_out": {
             "annotations_by_licence": dict(contents.left_out.by_licence),
             "annotations_that_go_on_from_unlicensed_work": contents.left_out.built_on_others,
-            "patches": contents.left_out.patches,
+            **({"patches": contents.left_out.patches} if contents.left_out.patches else {}),
         },
     }
 

@@ -145,8 +145,10 @@ def _compared(since: datetime | Release, until: datetime | Release, campaign: Ca
 
 
 def _standing_at(releases: QuerySet[Release], moment: datetime) -> QuerySet[Release]:
-    """Each campaign's latest release at a moment: one withdrawn by then stood no longer."""
-    stood = releases.filter(Q(yanked_at__isnull=True) | Q(yanked_at__gt=moment), published_at__lte=moment)
+    """Each campaign's latest release at a moment, with all of its classes: one withdrawn by then stood no longer."""
+    stood = releases.filter(
+        Q(yanked_at__isnull=True) | Q(yanked_at__gt=moment), published_at__lte=moment, view=Release.View.OWN
+    )
     return stood.order_by("campaign_id", "-published_at", "-pk").distinct("campaign_id")
 
 

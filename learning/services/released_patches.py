@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from annotation.models import Campaign, ChangeAnswer, Contributor, Patch
+from annotation.models import Campaign, ChangeAnswer, Contributor, Patch, Tile
+from annotation.services.class_lineage import lineage_of
 from annotation.services.patch_list import answers_behind
 from annotation.services.people import contributor_of
 from learning.models import Release, ReleasedPatch
@@ -16,33 +17,48 @@ from learning.release.licences import carried_licences
 
 
 def patches_to_release(campaign: Campaign) -> QuerySet[Patch]:
-    """Standing patches of the campaign's imagery, whoever found them, and those that its own questions came to."""
+    """Standing patches of the campaign's imagery, whoever found them, and those that its own questions came to.
+
+    Those on ground that is gold, or was, in a campaign on the corrected imagery or in the one that asked are left out:
+    they would give the answers away.
+    """
     of_campaign = Q(layer=campaign.layer) | Q(cell__round__campaign=campaign)
-    return Patch.objects.standing().filter(of_campaign).order_by("pk")
+    on_gold = Tile.objects.filter(
+        campaign__layer=OuterRef("layer"), golds__isnull=False, footprint__intersects=OuterRef("footprint")
+    )
+    standing = Patch.objects.standing().filter(of_campaign, cell__tile__golds__isnull=True)
+    return standing.exclude(Exists(on_gold)).order_by("pk")
 
 
 def freeze_patches(*, release: Release, licence: str) -> int:
-    """Write down which patches a release holds; how many are left out, for their licence is not carried by `licence`.
+    """Write down which patches a release holds, in today's classes; how many are left out, since their licence, or that
+    of an answer or a ruling that they rest on, is not carried by `licence`.
 
     Called in the transaction that freezes the release.
     """
-    every = patches_to_release(release.campaign)
-    kept = list(every.filter(licence__in=carried_licences(licence)))
-    answers = answers_behind(kept)
-    ReleasedPatch.objects.bulk_create(
-        ReleasedPatch(
-            release=release,
-            patch=patch,
-            wrong_code=patch.wrong_code,
-            right_code=patch.right_code,
-            answer_ids=[answer.pk for answer in answers[patch.pk]],
+    every = list(patches_to_release(release.campaign).select_related("review", "cell__round__campaign"))
+    answers, carried = answers_behind(every), set(carried_licences(licence))
+    kept = [
+        patch
+        for patch in every
+        if carried.issuperset(
+            {patch.licence, *(answer.licence for answer in answers[patch.pk])}
+            | ({patch.review.licence} if patch.review else set())
         )
-        for patch in kept
-    )
-    people = {answer.annotator_id: answer for found in answers.values() for answer in found}
-    for answer in people.values():
-        contributor_of(answer.annotator)
-    return every.count() - len(kept)
+    ]
+    lineages = {campaign: lineage_of(campaign) for campaign in {patch.cell.round.campaign for patch in kept}}
+    for patch in kept:
+        now = lineages[patch.cell.round.campaign].now
+        wrong, right = now(patch.wrong_code), now(patch.right_code)
+        if wrong == right:  # merged since: nothing is wrong any more
+            continue
+        ReleasedPatch.objects.create(
+            release=release, patch=patch, wrong_code=wrong, right_code=right,
+            answer_ids=[answer.pk for answer in answers[patch.pk]],
+        )  # fmt: skip
+        for answer in answers[patch.pk]:
+            contributor_of(answer.annotator)
+    return len(every) - len(kept)
 
 
 def patch_records(release: Release) -> tuple[PatchRecord, ...]:

@@ -120,6 +120,10 @@ def test_a_plan_is_read_and_applied_step_by_step() -> None:
             "does not become",
         ),
         ([{"kind": "split", "code": "sea", "into": [in_plan("a"), in_plan("b")]}], "no class 'sea'"),
+        (
+            [{"kind": "split", "code": "vine", "into": [{**in_plan("a"), "code": 5}, in_plan("b")]}],
+            "code and parent are texts, not",
+        ),
         ([{"kind": "merge", "codes": ["vine"], "into": in_plan("a")}], "two classes or more"),
         ([{"kind": "merge", "codes": ["vine", "land"], "into": in_plan("a")}], "a heading"),
         ([{"kind": "rename", "code": "vine"}], "stays as it is"),
@@ -130,6 +134,12 @@ def test_a_plan_is_read_and_applied_step_by_step() -> None:
 def test_a_plan_that_does_not_fit_is_refused_with_what_to_do(plan: object, says: str) -> None:
     with pytest.raises(CannotChangeClasses, match=says):
         apply_plan(TREE, plan)
+
+
+@pytest.mark.parametrize("code", ["Z/ <b>x", "Q/../..", "vine/", "/red", "n" * 39 + "/red", "vine/Red"])
+def test_a_code_with_a_slash_has_the_form_of_a_local_one_or_is_refused(code: str) -> None:
+    with pytest.raises(NotANomenclature, match="code"):
+        apply_plan(TREE, [{"kind": "split", "code": "vine", "into": [in_plan(code), in_plan("b")]}])
 
 
 def test_a_code_that_another_class_has_is_refused() -> None:

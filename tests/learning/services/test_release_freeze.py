@@ -153,7 +153,7 @@ def test_what_is_left_out_is_told_in_the_release_and_on_its_row(tmp_path: Path) 
     run_job(str(job.id))
     release = Release.objects.public().get()
     told = json.loads((release.path / "release.json").read_text())["left_out"]
-    assert told == {"annotations_by_licence": {"": 1}, "annotations_that_go_on_from_unlicensed_work": 0, "patches": 0}
+    assert told == {"annotations_by_licence": {"": 1}, "annotations_that_go_on_from_unlicensed_work": 0}
     assert release.summary["left_out"] == 1
     readme = (release.path / "README.md").read_text()
     assert "1 accepted annotation(s) are not published" in readme and "1 annotation(s) acceptée(s)" in readme

@@ -14,17 +14,19 @@ from change_rows import GREEN, GREY, TwoDates, answer, claimed, labelled, two_da
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.test import Client
-from scenes import LabelledScene, labelled_scene, person, square, virtual_layer
+from scenes import LabelledScene, accepted, labelled_scene, person, square, virtual_layer
 
 from annotation.jobs.registry import run_job
 from annotation.models import Campaign, ChangeCell, Contributor, ImageryLayer, Patch, VintagePair
 from annotation.services.change_answers import Given
 from annotation.services.change_outcomes import review_change_cell
+from annotation.services.class_changes import apply_change, plan_change
+from annotation.services.gold import mark_gold
 from annotation.services.reverts import revert_user
 from learning.jobs.releases import staged_release
 from learning.models import Release, ReleasedPatch
 from learning.services.release_freeze import freeze_release, frozen_inputs
-from learning.services.released_patches import patch_records
+from learning.services.released_patches import patch_records, patches_to_release
 from learning.services.releases import start_release
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,6 +112,40 @@ def test_a_withdrawn_patch_is_in_no_later_release(tmp_path: Path) -> None:
     release = begun(scene.campaign)
     assert patch_records(release) == ()
     assert not any(name.startswith("patches/") for name in written(release, tmp_path))
+
+
+def test_ground_that_is_gold_keeps_its_answer_to_itself(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path)
+    patch = patched(compared(scene))
+    tile = patch.cell.tile
+    label = accepted(scene.campaign, tile, person("sure"), scene.reviewer, [square(GREEN, 0, 0, 64)])
+    mark_gold(campaign=scene.campaign, annotation_id=label.pk, actor=scene.maintainer)
+    assert list(patches_to_release(scene.campaign)) == []
+
+
+def test_a_patch_that_rests_on_an_answer_under_another_licence_is_left_out(tmp_path: Path, settings: Any) -> None:
+    scene = labelled_scene(tmp_path)
+    dates, kept = compared(scene), settings.CONTRIBUTION_LICENCE
+    ana, judge = person("ana"), person("judge", is_superuser=True)
+    dates.open([dates.cell(dates.tiles[0], GREY, GREEN)])
+    [ticket] = claimed(dates, ana)
+    settings.CONTRIBUTION_LICENCE = "CC-BY-SA-4.0"
+    answer(ticket, ana, Given(ChangeCell.objects.get().pk, "first_wrong"))
+    settings.CONTRIBUTION_LICENCE = kept
+    review_change_cell(cell=ChangeCell.objects.get(), reviewer=judge, verdict="first_wrong", first_code=GREEN)
+    assert Patch.objects.get().licence == kept
+    release = begun(scene.campaign)
+    assert (patch_records(release), frozen_inputs(release).left_out.patches) == ((), 1)
+
+
+def test_a_patch_between_classes_that_were_merged_corrects_nothing_any_more(tmp_path: Path) -> None:
+    scene = labelled_scene(tmp_path)
+    patched(compared(scene))
+    merged = {"code": "either", "name": {"fr": "L'un ou l'autre", "en": "Either"}, "colour": "#123456"}
+    plan = [{"kind": "merge", "codes": [GREY, GREEN], "into": merged}]
+    planned = plan_change(campaign=scene.campaign, plan=plan, actor=scene.maintainer, reason="one")
+    apply_change(change_id=planned.pk, actor=scene.maintainer)
+    assert patch_records(begun(Campaign.objects.get(pk=scene.campaign.pk))) == ()
 
 
 def test_a_patch_that_may_not_be_given_on_is_counted_and_left_out(tmp_path: Path, settings: Any) -> None:
