@@ -104,7 +104,7 @@ class RowRules:
             transform=contents.layer.transform,
             tile_px=contents.campaign.tile_px,
             account_names=account_names,
-            theme=tree.extends is not None,
+            theme=tree.names_national,
         )
 
     @property

@@ -60,7 +60,7 @@ def write_model(root: Path, contents: ReleaseContents, model: ModelRecord) -> st
 
 def model_config(model: ModelRecord, contents: ReleaseContents) -> dict[str, object]:
     """All that is needed to run the weights: architecture, bands, scaling, classes by output channel."""
-    values, is_theme = contents.nomenclature.raster_values, contents.nomenclature.extends is not None
+    values, is_theme = contents.nomenclature.raster_values, contents.nomenclature.names_national
     return {
         "name": model.name,
         "version": model.version,
@@ -287,7 +287,7 @@ def _score_table(scores: HoldoutScores | None, contents: ReleaseContents) -> str
 
 
 def _refining(contents: ReleaseContents) -> str:
-    theme = contents.nomenclature.extends
+    theme = contents.nomenclature.extends if contents.nomenclature.names_national else None
     return "" if theme is None else f", a theme that refines the national {' '.join(theme)}"
 
 

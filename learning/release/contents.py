@@ -72,7 +72,11 @@ class ClassInfo:
 
 @dataclass(frozen=True, slots=True)
 class NomenclatureInfo:
-    """The class tree in force; `extends` is code and version of the national one that it refines, if it is a theme."""
+    """The class tree in force; `extends` is code and version of the national one that it refines, if it is a theme.
+
+    `names_national` is whether rows, classes and channels name the national class too: not in releases of themes that
+    were frozen before they did.
+    """
 
     code: str
     version: str
@@ -80,6 +84,7 @@ class NomenclatureInfo:
     source: str
     classes: tuple[ClassInfo, ...]
     extends: tuple[str, str] | None = None
+    names_national: bool = False
 
     @property
     def raster_values(self) -> dict[str, int]:

@@ -274,7 +274,7 @@ def _write_classes(root: Path, nomenclature: NomenclatureInfo) -> None:
     rows: list[tuple[object, ...]] = [
         (c.raster_value, c.code, c.parent, c.name["fr"], c.name["en"], c.colour) for c in valued
     ]
-    if nomenclature.extends is not None:
+    if nomenclature.names_national:
         header = (*header, "national_code")
         rows = [(*row, national_code(c.code)) for row, c in zip(rows, valued, strict=True)]
     write_csv(root / layout.CLASSES_CSV, [header, *rows])

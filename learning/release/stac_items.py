@@ -51,7 +51,7 @@ def classes_of(contents: ReleaseContents, codes: dict[str, int]) -> list[dict[st
             "title": f"{code} {by_code[code].name['en']}",
             "description": f"{by_code[code].name['fr']} / {by_code[code].name['en']}",
             "color_hint": by_code[code].colour[1:].upper(),
-            **({"solcommun:national_code": national_code(code)} if contents.nomenclature.extends else {}),
+            **({"solcommun:national_code": national_code(code)} if contents.nomenclature.names_national else {}),
         }
         for code, value in codes.items()
     ]
@@ -154,7 +154,7 @@ def annotation_item(contents: ReleaseContents, summary: AnnotationSummary) -> py
     codes = sorted(item.code for item in contents.nomenclature.classes)
     counts = [{"name": code, "count": count} for code, count in summary.class_counts.items()]
     named = {"class_code": codes}
-    if contents.nomenclature.extends is not None:
+    if contents.nomenclature.names_national:
         named[NATIONAL] = sorted({national_code(code) for code in codes})
     columns = RowRules.of(contents, account_names=frozenset()).schema
     properties = {

@@ -332,6 +332,7 @@ def _tree_info(tree: Nomenclature, *, also: Collection[str] = ()) -> Nomenclatur
             for item in items
         ),
         extends=None if tree.extends is None else (tree.extends.code, tree.extends.version),
+        names_national=tree.extends is not None,
     )
 
 

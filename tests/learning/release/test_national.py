@@ -29,7 +29,14 @@ def theme_of(tree: NomenclatureInfo) -> NomenclatureInfo:
         replace(tree.classes[-1], code=code, parent="CS2.2.1", raster_value=n)
         for n, code in enumerate((LAWN, MEADOW), 4)
     ]
-    return replace(tree, code="herbs", version="1", classes=(*tree.classes, *own), extends=(tree.code, tree.version))
+    return replace(
+        tree,
+        code="herbs",
+        version="1",
+        classes=(*tree.classes, *own),
+        extends=(tree.code, tree.version),
+        names_national=True,
+    )
 
 
 def national(contents: ReleaseContents) -> ReleaseContents:

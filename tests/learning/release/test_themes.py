@@ -30,7 +30,9 @@ def themed(contents: ReleaseContents) -> ReleaseContents:
     """The contents as those of a theme that adds one class, which one of the polygons has."""
     tree = contents.nomenclature
     vine = replace(tree.classes[-1], code=VINE, parent="CS2.2.1", raster_value=4)
-    theme = replace(tree, code="vines", classes=(*tree.classes, vine), extends=("ocsge-cover", "2"))
+    theme = replace(
+        tree, code="vines", classes=(*tree.classes, vine), extends=("ocsge-cover", "2"), names_national=True
+    )
     records = make_records()
     records[-1]["class_code"] = VINE
     assert contents.model is not None and contents.model.scores is not None
