@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from learning.release import map_polygons, vectors
+from learning.release import annotation_rows, map_polygons
 from learning.release.polygon_files import ROWS_PER_GROUP, geo_metadata, geometry_columns
 
 CODES = ("CS1.1.1.1", "CS2.2.1")
@@ -36,7 +36,7 @@ def write_polygons(
     path: Path, polygons: np.ndarray, *, kind: str = "annotations", crs: str = "EPSG:2154", rows_per_group: int = 0
 ) -> None:
     """A GeoParquet file as releases hold them: annotations, five a tile, or polygons of a map."""
-    schema = vectors.SCHEMA if kind == "annotations" else map_polygons.SCHEMA
+    schema = annotation_rows.SCHEMA if kind == "annotations" else map_polygons.SCHEMA
     group = rows_per_group or ROWS_PER_GROUP
     path.parent.mkdir(parents=True, exist_ok=True)
     bounds = shapely.bounds(polygons)

@@ -93,7 +93,12 @@ def test_no_two_tiles_of_a_person_are_asked_for_the_same_parts_though_some_are_g
     assert sum(is_gold for is_gold, _asked in shown) >= 3
     asked = [sorted(map(tuple, windows)) for _is_gold, windows in shown]
     assert all(len(windows) == 4 for windows in asked), "a tile that is asked for whole is gold"
-    assert len({tuple(windows) for windows in asked}) == len(asked), "the parts of one tile came a second time"
+    # Of 1,820 ways to choose 4 of 16 parts, two tiles may have the same by chance; two such chances are no chance.
+    assert len({tuple(windows) for windows in asked}) >= len(asked) - 1, "the parts of tiles came a second time"
+    tickets = Ticket.objects.filter(tile__campaign=scene.campaign).exclude(regions=[])
+    of_tickets = {tuple(sorted(map(tuple, regions))) for regions in tickets.values_list("regions", flat=True)}
+    of_gold = [tuple(windows) for (is_gold, _asked), windows in zip(shown, asked, strict=True) if is_gold]
+    assert sum(windows in of_tickets for windows in of_gold) <= 1, "gold borrows the parts of tickets"
 
 
 def test_two_people_with_one_gold_tile_are_asked_for_the_same_parts_as_with_any_tile() -> None:
