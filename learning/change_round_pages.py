@@ -98,8 +98,8 @@ class NewChangeRoundView(MaintainedView):
         under_way = job if job is not None and not job.is_finished else None
         done = job if job is not None and job.state == Job.State.SUCCEEDED else None
         looked = done if done is not None and not done.payload["opens"] else None
-        opened = done.result["round"] if done is not None and done.payload["opens"] else None
-        asked = RoundPlan(**job.payload["plan"]) if job is not None and opened is None else None
+        opened = done.result["round"] if done is not None and done.payload["opens"] else 0
+        asked = RoundPlan(**job.payload["plan"]) if job is not None and not opened else None
         form = kwargs.pop("form", None) or RoundForm(None, campaign=self.campaign, asked=asked)
         return super().get_context_data(
             campaign=self.campaign,
