@@ -309,6 +309,12 @@ class NoPrediction(LearningUserError):
     status = 409
 
 
+class NoPublicMap(NoPrediction):
+    """A published map has no copy yet that people may see."""
+
+    code: ClassVar[str] = "no_public_map"
+
+
 class UnusableArea(LearningUserError):
     """No map can be made of an area: the imagery does not cover it."""
 
