@@ -22,6 +22,7 @@ from learning.difference_words import days_said, shift_shown
 from learning.pair_plot import plot_of
 from learning.pair_shown import (
     comparison_file,
+    failures_of,
     jobs_of,
     layers_of_pair,
     links_of,
@@ -103,6 +104,7 @@ class PairView(TemplateView):
             maintains=maintains,
             can_compare=maintains and document["disagreement"]["state"] in ("counted", "not_counted"),
             jobs=jobs,
+            failures=failures_of(pair) if maintains else {},
             boot=boot_of(pair, maps, looks, jobs if maintains else {}),
             **kwargs,
         )

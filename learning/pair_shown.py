@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
-from annotation.models import Campaign, ChangeRound, ImageryLayer, Patch, VintagePair
+from annotation.models import Campaign, ChangeRound, ImageryLayer, Job, Patch, VintagePair
 from annotation.services.ground_dates import days_of_layer
+from annotation.services.jobs import last_failure
+from annotation.services.pairs import KIND as MEASURE_KIND
 from annotation.services.pairs import is_stale, measuring_of, shift_of
 from learning.difference_words import differences_told
 from learning.errors import NoPrediction
 from learning.map_layers import change, disagreement_layer, imagery, maps_of
 from learning.models import MapComparison, ReferenceSample
 from learning.polygon_views import offered_polygon_tiles
+from learning.services.map_comparison import KIND as COMPARE_KIND
 from learning.services.map_comparison import comparing_of, current_comparison
 from learning.services.map_differences import nodata_share
 from learning.services.map_pairs import MapsOfPair, published_maps
@@ -142,6 +145,12 @@ def links_of(pair: VintagePair, user: User | AnonymousUser) -> dict[str, Any]:
         "samples": ReferenceSample.objects.filter(pair=pair).count(),
         "patches": Patch.objects.standing().filter(cell__round__pair=pair).count(),
     }
+
+
+def failures_of(pair: VintagePair) -> dict[str, str]:
+    """Why the newest job failed, by what it was to do; "" where it did not."""
+    kinds = {"measure": MEASURE_KIND, "compare": COMPARE_KIND}
+    return {what: last_failure(Job.objects.filter(kind=kind, key=str(pair.pk))) for what, kind in kinds.items()}
 
 
 def jobs_of(pair: VintagePair) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from annotation.page_errors import refusal_in_words
 from annotation.views import class_looks
 from learning.errors import InvalidPlan, PlanTooSmall
 from learning.sample_plan_form import PlanForm, names_of, pairs_of, plan_form
-from learning.services.sample_jobs import sample_job_of
+from learning.services.sample_jobs import sample_failure_of, sample_job_of
 from learning.services.sample_plans import Expectations, PlannedStratum, SamplePlan, plan_sample
 from learning.territory_shown import counted, percent
 
@@ -85,6 +85,7 @@ def plan_context(
         "can_count": pair is not None and known.model and known.strata[0].share_from != "counted",
         "shares_open": any(one.share_from != "counted" for one in known.strata),
         "job": job,
+        "failed": sample_failure_of(campaign),
         "boot": {
             "language": (get_language() or "en")[:2],
             "job": str(job.pk) if job is not None else None,

@@ -112,6 +112,11 @@ def test_a_maintainer_has_it_measured_and_compared_and_nobody_else_does() -> Non
     assert all(keeper.get(f"/api/v1/jobs/{job.pk}/").status_code == 200 for job in jobs)
     assert keeper.post(f"/api/v1/pairs/{pair.pk}/measure/").status_code == 409
     assert outsider.post(f"/api/v1/pairs/{pair.pk}/measure/").status_code == 404
+    jobs.update(state="failed", error="The disk is full.")
+    failed = text_of(keeper, f"/pairs/{pair.pk}/")
+    for what in ("measuring", "comparison"):
+        assert f"The last {what} stopped: The disk is full." in failed
+    assert "The disk is full." not in text_of(outsider, f"/pairs/{pair.pk}/")
     jobs.delete()
     assert keeper.post(f"/api/v1/pairs/{pair.pk}/measure/").json()["state"] == "queued"
 

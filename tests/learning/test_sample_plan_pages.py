@@ -63,6 +63,9 @@ def test_a_button_draws_the_sample_of_the_plan(two: Any) -> None:
     assert client.post(url(campaign), {"draw": "1", **TYPED}).status_code == 302
     job = Job.objects.get(kind="draw_sample")
     assert client.get(url(campaign)).context["plan"]["boot"]["job"] == str(job.pk)
+    Job.objects.update(state="failed", error="The disk is full.")
+    assert "The last draw or count stopped: The disk is full." in client.get(url(campaign)).content.decode()
+    Job.objects.update(state="queued", error="")
     assert run_job(str(job.pk))
     sample = ReferenceSample.objects.get(campaign=campaign)
     assert sample.units.count() == planned
