@@ -533,6 +533,12 @@ class CannotChangeClasses(UserError):
     status: ClassVar[int] = 422
 
 
+class NationalClassStands(CannotChangeClasses):
+    """A plan would change a national class, or take labels of a theme out of the national class that they are in."""
+
+    code: ClassVar[str] = "national_class_stands"
+
+
 class ClassesChanged(Conflict):
     """What was sent speaks of the classes as they were before they changed; `details` says what they are now."""
 

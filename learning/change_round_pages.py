@@ -47,16 +47,21 @@ class RoundForm(forms.Form):
         initial=500, help_text=gettext_lazy("Those most worth asking come first. Left empty: all."),
     )  # fmt: skip
     control_percent = forms.FloatField(
-        label=gettext_lazy("Control tiles (% of the tiles)"), min_value=0, max_value=50, initial=CONTROL_PERCENT,
-        help_text=gettext_lazy("Drawn at random where the dates agree: they show change that both maps miss."),
+        label=gettext_lazy("Tiles where the dates agree (% of the tiles)"), min_value=0, max_value=50,
+        initial=CONTROL_PERCENT,
+        help_text=gettext_lazy("Drawn at random: they show change that both maps miss."),
     )  # fmt: skip
     least_m2 = forms.FloatField(label=gettext_lazy("Smallest ground asked about (m²)"), min_value=0, max_value=10_000)
     seed = forms.IntegerField(required=False, min_value=0, max_value=MOST_SEED, widget=forms.HiddenInput)
 
-    def __init__(self, data: Any, *, campaign: Campaign) -> None:
-        """With the pairs whose later date is the campaign's imagery."""
+    def __init__(self, data: Any, *, campaign: Campaign, asked: RoundPlan | None = None) -> None:
+        """With the pairs whose later date is the campaign's imagery, and what was asked for last; a seed is a new one.
+
+        Args: asked: None: what most rounds have.
+        """
         pixel_m2 = campaign.layer.gsd_m**2
-        super().__init__(data, initial={"least_m2": f"{LEAST_CELL_PX * pixel_m2:g}"})
+        before = _as_typed(campaign, asked) if asked is not None else {}
+        super().__init__(data, initial={"least_m2": f"{LEAST_CELL_PX * pixel_m2:g}", **before, "seed": None})
         self.pixel_m2 = pixel_m2
         pairs = pairs_of(campaign)
         found = self.fields["pair"]
@@ -89,10 +94,13 @@ class NewChangeRoundView(MaintainedView):
 
     def get_context_data(self, *, slug: str = "", **kwargs: Any) -> dict[str, Any]:
         """The newest look stands until a round was opened."""
-        form = kwargs.pop("form", None) or RoundForm(None, campaign=self.campaign)
         job = Job.objects.filter(kind=KIND, campaign=self.campaign).order_by("-created_at").first()
         under_way = job if job is not None and not job.is_finished else None
-        looked = job if job is not None and job.state == Job.State.SUCCEEDED and not job.payload["opens"] else None
+        done = job if job is not None and job.state == Job.State.SUCCEEDED else None
+        looked = done if done is not None and not done.payload["opens"] else None
+        opened = done.result["round"] if done is not None and done.payload["opens"] else 0
+        asked = RoundPlan(**job.payload["plan"]) if job is not None and not opened else None
+        form = kwargs.pop("form", None) or RoundForm(None, campaign=self.campaign, asked=asked)
         return super().get_context_data(
             campaign=self.campaign,
             pairs=pairs_of(self.campaign),
@@ -101,6 +109,7 @@ class NewChangeRoundView(MaintainedView):
             job=under_way,
             failed=job.error if job is not None and job.state == Job.State.FAILED else "",
             looked=_looked(self.campaign, looked) if looked is not None else None,
+            opened=self.campaign.change_rounds.filter(number=opened, closed_at=None).first(),
             boot={
                 "language": (get_language() or "en")[:2], "job": str(under_way.pk) if under_way is not None else None,
                 "plan": "", "pair": "",
@@ -109,7 +118,7 @@ class NewChangeRoundView(MaintainedView):
         )  # fmt: skip
 
     def post(self, request: HttpRequest, *, slug: str) -> HttpResponse:
-        """Look, or open what was looked at."""
+        """Look, or open what was looked at; either is followed on this page, which also says where it stopped."""
         form = RoundForm(request.POST, campaign=self.campaign)
         opens = "open" in request.POST
         if form.is_valid():
@@ -120,7 +129,7 @@ class NewChangeRoundView(MaintainedView):
             else:
                 said = _("The round is being opened.") if opens else _("The two dates are being compared.")
                 messages.success(request, said)
-                return redirect("change-rounds" if opens else "new-change-round", slug=slug)
+                return redirect("new-change-round", slug=slug)
         return self.render_to_response(self.get_context_data(form=form), status=400)
 
 
@@ -145,9 +154,18 @@ def _looked(campaign: Campaign, job: Job) -> dict[str, Any]:
         "area": counted(found.get("area_ha")),
         "kinds": kinds[:KINDS_SHOWN],
         "more": len(kinds) - KINDS_SHOWN,
-        "again": {
-            "pair": str(plan.pair), "source": plan.source, "places": "" if plan.places is None else str(plan.places),
-            "control_percent": f"{100 * plan.control_share:g}",
-            "least_m2": f"{plan.least_px * campaign.layer.gsd_m**2:g}", "seed": str(plan.seed),
+        "asked": {
+            "places": plan.places, "control_percent": round(100 * plan.control_share, 1),
+            "least_m2": round(plan.least_px * campaign.layer.gsd_m**2, 2),
         },
+        "again": _as_typed(campaign, plan),
+    }  # fmt: skip
+
+
+def _as_typed(campaign: Campaign, plan: RoundPlan) -> dict[str, str]:
+    """A plan as the form has it."""
+    return {
+        "pair": str(plan.pair), "source": plan.source, "places": "" if plan.places is None else str(plan.places),
+        "control_percent": f"{100 * plan.control_share:g}",
+        "least_m2": f"{plan.least_px * campaign.layer.gsd_m**2:g}", "seed": str(plan.seed),
     }  # fmt: skip

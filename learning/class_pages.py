@@ -36,6 +36,10 @@ REFUSED = {
         "This plan does not fit the classes as they are: look at the codes. A class that is split has a code of its "
         "own for each part; classes that have others below them are neither split nor merged."
     ),
+    "national_class_stands": gettext_lazy(
+        "National classes stay as they are, and each label in its national class: only the local classes below them "
+        "change. The code of a local class is that of the national one, a slash, and a name of a-z 0-9 _ -."
+    ),
     "not_a_nomenclature": gettext_lazy(
         "A class needs a code of its own, a name in French and in English, and a colour."
     ),

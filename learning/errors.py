@@ -190,6 +190,18 @@ class InvalidPlan(LearningUserError):
     status = 422
 
 
+class PlanTooWide(InvalidPlan):
+    """An area is wished for so loosely that no sample is needed."""
+
+    code: ClassVar[str] = "plan_too_wide"
+
+
+class PlanTooSmall(InvalidPlan):
+    """The least of each stratum takes more places than are wished for; `details` has "least", "parts", "takes"."""
+
+    code: ClassVar[str] = "plan_too_small"
+
+
 class NoSuchPlace(LearningUserError):
     """The place of a sample is not there, or not for this person."""
 
@@ -307,6 +319,12 @@ class NoPrediction(LearningUserError):
 
     code: ClassVar[str] = "no_prediction"
     status = 409
+
+
+class NoPublicMap(NoPrediction):
+    """A published map has no copy yet that people may see."""
+
+    code: ClassVar[str] = "no_public_map"
 
 
 class UnusableArea(LearningUserError):

@@ -113,9 +113,10 @@ def maps_of(prediction: Prediction) -> list[dict[str, Any]]:
 
 
 def change(prediction: Prediction, before: Prediction) -> dict[str, Any] | None:
-    """The layer of changes between two maps; None when one of them may not be seen."""
+    """The layer of the later class where two maps differ; None when one of them may not be seen, or `before` is later:
+    the layer would draw the earlier class."""
     names = [shown_files(one) for one in (prediction, before)]
-    if names[0] is None or names[1] is None:
+    if names[0] is None or names[1] is None or before.layer.vintage > prediction.layer.vintage:
         return None
     return {
         "from": before.layer.vintage,

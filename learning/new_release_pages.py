@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from annotation.errors import UserError
 from annotation.models import Campaign
 from annotation.page_errors import refusal_in_words
-from learning.errors import NothingToPublish, ReleaseInputGone
+from learning.errors import NoNationalView, NothingToPublish, ReleaseInputGone
 from learning.model_figures import named, named_classes
 from learning.models import Release
 from learning.release.licences import licence_name
@@ -66,14 +66,6 @@ class ReleaseForm(forms.Form):
         max_length=2000,
         widget=text_area(2),
     )
-    national = forms.BooleanField(
-        label=gettext_lazy("National view: publish the theme’s classes as the national ones that they refine"),
-        help_text=gettext_lazy(
-            "In labels, masks and map; the model, which tells the theme’s classes apart, stays out. It takes a version "
-            "of its own: releases with both levels go on beside it."
-        ),
-        required=False,
-    )
     text_fr = forms.CharField(
         label=gettext_lazy("What changed, in French"), required=False, max_length=LONGEST, widget=text_area(9)
     )
@@ -95,21 +87,30 @@ class ReleaseForm(forms.Form):
 
 
 class NewReleaseView(MaintainedView):
-    """What would be in a release that began now."""
+    """What would be in a release that began now: by the classes as they are, or by the national ones (?view=national).
+
+    Each view has a version and notes of its own, so that the form is that of the view looked at.
+    """
 
     template_name = "learning/new_release.html"
+
+    @property
+    def view(self) -> Release.View:
+        """The view asked for."""
+        return Release.View.NATIONAL if self.request.GET.get("view") == "national" else Release.View.OWN
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """The proposal with its form, or why there is nothing to release."""
         campaign = Campaign.objects.select_related("layer", "nomenclature").get(pk=self.campaign.pk)
         model = published_model(campaign)
         try:
-            proposal = propose_release(campaign, model=model)
-        except (NothingToPublish, ReleaseInputGone) as error:
+            proposal = propose_release(campaign, model=model, view=self.view)
+        except (NoNationalView, NothingToPublish, ReleaseInputGone) as error:
             return super().get_context_data(campaign=campaign, nothing=refusal_in_words(error, REFUSED), **kwargs)
         return super().get_context_data(
             **{
                 "campaign": campaign,
+                "national": self.view == Release.View.NATIONAL,
                 "proposal": proposal,
                 "model": model,
                 "why": suggestion_in_words(proposal.suggestion),
@@ -134,7 +135,7 @@ class NewReleaseView(MaintainedView):
                     title=given["title"],
                     notes=given["notes"].strip(),
                     texts=form.edited_texts,
-                    view=Release.View.NATIONAL if given["national"] else Release.View.OWN,
+                    view=self.view,
                 )
             except UserError as error:
                 form.add_error(None, refusal_in_words(error, REFUSED))

@@ -22,6 +22,7 @@ from learning.difference_words import days_said, shift_shown
 from learning.pair_plot import plot_of
 from learning.pair_shown import (
     comparison_file,
+    failures_of,
     jobs_of,
     layers_of_pair,
     links_of,
@@ -44,7 +45,8 @@ STATES = {
 }
 REFUSED = {
     "job_already_running": gettext_lazy("This is under way already: wait for it to end."),
-    "no_prediction": gettext_lazy("One of the two vintages has no published map: publish a model there first."),
+    "no_prediction": gettext_lazy("Not both vintages have a published map: publish a model where there is none."),
+    "no_public_map": gettext_lazy("One of the two maps has no public copy yet: wait for it to be made."),
 }
 
 
@@ -87,7 +89,6 @@ class PairView(TemplateView):
         looks = class_looks(maps.second.model.campaign) if maps else {}
         maintains = pair_maintained_by(pair, self.request.user)
         jobs = jobs_of(pair)
-        campaigns = links_of(pair)
         return super().get_context_data(
             pair=pair,
             document=document,
@@ -97,11 +98,13 @@ class PairView(TemplateView):
             sides=[side_of(document[side]) for side in ("first", "second")],
             differences=[one["says"] for one in document["differences"]],
             table=table_of(document["disagreement"], looks),
-            links=campaigns,
-            campaign=campaigns["campaigns"][0] if campaigns["campaigns"] else None,
+            links=links_of(pair, self.request.user),
+            holds_back=maps is not None and "open" in {one.model.campaign.state for one in (maps.first, maps.second)},
             classes=[{"code": code, **look} for code, look in looks.items()],
             maintains=maintains,
+            can_compare=maintains and document["disagreement"]["state"] in ("counted", "not_counted"),
             jobs=jobs,
+            failures=failures_of(pair) if maintains else {},
             boot=boot_of(pair, maps, looks, jobs if maintains else {}),
             **kwargs,
         )

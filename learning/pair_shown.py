@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
-from annotation.models import Campaign, ImageryLayer, Patch, VintagePair
+from annotation.models import Campaign, ChangeRound, ImageryLayer, Job, Patch, VintagePair
 from annotation.services.ground_dates import days_of_layer
+from annotation.services.jobs import last_failure
+from annotation.services.pairs import KIND as MEASURE_KIND
 from annotation.services.pairs import is_stale, measuring_of, shift_of
 from learning.difference_words import differences_told
 from learning.errors import NoPrediction
 from learning.map_layers import change, disagreement_layer, imagery, maps_of
 from learning.models import MapComparison, ReferenceSample
 from learning.polygon_views import offered_polygon_tiles
+from learning.services.map_comparison import KIND as COMPARE_KIND
 from learning.services.map_comparison import comparing_of, current_comparison
 from learning.services.map_differences import nodata_share
 from learning.services.map_pairs import MapsOfPair, published_maps
+from learning.services.predictions import shown_files
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 M2_PER_HA = 10_000
 
@@ -78,11 +85,19 @@ def shift_told(pair: VintagePair) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _not_counted(maps: MapsOfPair | None) -> str:
+    """Why there is no count: "no_maps" (not both vintages have a published one), "no_public_copy", "not_counted"."""
+    if maps is None:
+        return "no_maps"
+    is_public = all(shown_files(one) is not None for one in (maps.first, maps.second))
+    return "not_counted" if is_public else "no_public_copy"
+
+
 def disagreement_told(pair: VintagePair, maps: MapsOfPair | None) -> dict[str, Any]:
     """Ground on which the two maps name another class: a count of pixels, never an estimate of change."""
     found = current_comparison(pair) if maps else None
     if found is None:
-        return {"state": "not_counted" if maps else "no_maps", "compared_ha": None, "differing_ha": None,
+        return {"state": _not_counted(maps), "compared_ha": None, "differing_ha": None,
                 "doubted_ha": None, "classes": [], "made_at": None, "file": None}  # fmt: skip
     ha = found.pixel_m2 / M2_PER_HA
     rows = [
@@ -115,15 +130,27 @@ def layers_of_pair(pair: VintagePair, maps: MapsOfPair | None) -> dict[str, Any]
     }
 
 
-def links_of(pair: VintagePair) -> dict[str, Any]:
-    """What hangs on a pair: campaigns over the later layer with rounds of questions, samples and patches counted."""
+def links_of(pair: VintagePair, user: User | AnonymousUser) -> dict[str, Any]:
+    """What hangs on a pair: campaigns over the later layer, with what this person may do there; rounds of questions,
+    samples and patches counted."""
     campaigns = Campaign.objects.filter(layer=pair.second_id).order_by("-pk")
+    reviewed = set(campaigns.reviewed_by(user).values_list("pk", flat=True))
+    open_rounds = ChangeRound.objects.filter(closed_at=None, campaign__layer=pair.second_id, campaign__state="open")
+    asking = set(open_rounds.values_list("campaign_id", flat=True))
     return {
-        "campaigns": list(campaigns),
+        "campaigns": [
+            {"campaign": one, "is_reviewed": one.pk in reviewed, "is_asking": one.pk in asking} for one in campaigns
+        ],
         "rounds": pair.change_rounds.count(),
         "samples": ReferenceSample.objects.filter(pair=pair).count(),
         "patches": Patch.objects.standing().filter(cell__round__pair=pair).count(),
     }
+
+
+def failures_of(pair: VintagePair) -> dict[str, str]:
+    """Why the newest job failed, by what it was to do; "" where it did not."""
+    kinds = {"measure": MEASURE_KIND, "compare": COMPARE_KIND}
+    return {what: last_failure(Job.objects.filter(kind=kind, key=str(pair.pk))) for what, kind in kinds.items()}
 
 
 def jobs_of(pair: VintagePair) -> dict[str, Any]:

@@ -7,14 +7,15 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
 
 from annotation.errors import UserError
 from annotation.models import Campaign, VintagePair
 from annotation.page_errors import refusal_in_words
 from annotation.views import class_looks
-from learning.errors import InvalidPlan
+from learning.errors import InvalidPlan, PlanTooSmall
 from learning.sample_plan_form import PlanForm, names_of, pairs_of, plan_form
-from learning.services.sample_jobs import sample_job_of
+from learning.services.sample_jobs import sample_failure_of, sample_job_of
 from learning.services.sample_plans import Expectations, PlannedStratum, SamplePlan, plan_sample
 from learning.territory_shown import counted, percent
 
@@ -23,7 +24,7 @@ SOURCES = {
     "counted": gettext_lazy("counted on the map"),
     "earlier_sample": gettext_lazy("seen in the last sample"),
     "holdout": gettext_lazy("measured on control tiles"),
-    "assumed": gettext_lazy("assumed: nobody knows yet"),
+    "assumed": gettext_lazy("assumed"),
     "given": gettext_lazy("as you typed"),
 }
 REFUSALS = {
@@ -45,6 +46,9 @@ REFUSED = {
     "invalid_plan": gettext_lazy(
         "No sample of up to 20,000 places tells this so closely: wish for a wider interval, or look at the shares and "
         "accuracies that you typed."
+    ),
+    "plan_too_wide": gettext_lazy(
+        "An area to so many hectares, as many as there is ground, is known without a sample: wish for fewer hectares."
     ),
 }  # fmt: skip
 
@@ -81,6 +85,7 @@ def plan_context(
         "can_count": pair is not None and known.model and known.strata[0].share_from != "counted",
         "shares_open": any(one.share_from != "counted" for one in known.strata),
         "job": job,
+        "failed": sample_failure_of(campaign),
         "boot": {
             "language": (get_language() or "en")[:2],
             "job": str(job.pk) if job is not None else None,
@@ -92,6 +97,12 @@ def plan_context(
 
 def refused(error: UserError) -> str:
     """Why nothing is drawn, in the reader's words."""
+    if isinstance(error, PlanTooSmall):
+        told = _(
+            "At least %(least)s places in each of %(parts)s parts takes %(takes)s places: ask for as many in all, or "
+            "for fewer in each part."
+        )
+        return told % error.details
     return str(refusal_in_words(error, REFUSED))
 
 

@@ -7,6 +7,7 @@ from django.utils.translation import ngettext
 
 from learning.models import ReferenceSample
 from learning.services.area_figures import area_figures
+from learning.services.change_figures import change_figures
 from learning.territory_shown import estimated
 from learning.territory_words import NOT_ASSESSED
 
@@ -15,16 +16,16 @@ def seen_by_readers(sample: ReferenceSample) -> str:
     """In a sentence or two: nothing before it is closed, then its figures, or those of a newer one."""
     if sample.closed_at is None:
         return _("Nothing of this sample before it is closed.")
+    if sample.kind == ReferenceSample.Kind.CHANGE:
+        return _change_seen(sample)
     newer = ReferenceSample.objects.filter(
-        campaign=sample.campaign, kind=sample.kind, pair=sample.pair, closed_at__isnull=False, pk__gt=sample.pk
+        campaign=sample.campaign, kind=sample.kind, closed_at__isnull=False, pk__gt=sample.pk
     ).exists()
     if newer:
         return _("The figures of a newer sample.")
-    if sample.kind == ReferenceSample.Kind.CHANGE:
-        return _("Flow, return flow and net, each with its interval, as below.")
     figures = area_figures(campaign=sample.campaign)
     if figures.overall is None:
-        return _("“Not assessed”: %(why)s") % {"why": NOT_ASSESSED.get(figures.reason, figures.reason)}
+        return _not_assessed(figures.reason)
     value, half = 100 * figures.overall.value, 100 * figures.overall.half_width
     shown = estimated(value, max(0.0, value - half), min(100.0, value + half))
     told = sum(area.estimate_ha is not None for area in figures.classes)
@@ -34,3 +35,19 @@ def seen_by_readers(sample: ReferenceSample) -> str:
     return _("The map is right on %(value)s %% of the ground (95%% interval: %(interval)s %%), and %(areas)s.") % {
         "value": shown.value, "interval": shown.interval, "areas": areas,
     }  # fmt: skip
+
+
+def _change_seen(sample: ReferenceSample) -> str:
+    """Readers see the sample of a pair that was closed last, whichever campaign drew it."""
+    if sample.pair is None:
+        return _not_assessed("no_pair")
+    figures = change_figures(pair=sample.pair)
+    if figures.sample != sample:
+        return _("The figures of a newer sample.")
+    if figures.found is None:
+        return _not_assessed(figures.reason)
+    return _("Flow, return flow and net, each with its interval, as below.")
+
+
+def _not_assessed(reason: str) -> str:
+    return _("“Not assessed”: %(why)s") % {"why": NOT_ASSESSED.get(reason, reason)}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from annotation.core.features import shown
 from annotation.core.nomenclature import Nomenclature, NomenclatureClass, Text, parse_nomenclature
-from annotation.errors import CannotChangeClasses, NotANomenclature
+from annotation.errors import NationalClassStands, NotANomenclature
 
 SEPARATOR = "/"
 MAX_CODE = 40
@@ -86,13 +86,13 @@ def require_national(before: Nomenclature, after: Nomenclature, targets: Mapping
     class that it had.
 
     Args:   targets: what classes before may become.
-    Raises: CannotChangeClasses.
+    Raises: NationalClassStands.
     """
     now = {item.code: item for item in after.classes}
     for item in before.classes:
         same = now.get(item.code)
         if SEPARATOR not in item.code and (same is None or replace(same, selectable=item.selectable) != item):
-            raise CannotChangeClasses(
+            raise NationalClassStands(
                 f"{item.code} is a national class: its code, names, colour and place are those of the nomenclature "
                 "that this theme refines. Split it into local classes, or change those."
             )
@@ -101,13 +101,13 @@ def require_national(before: Nomenclature, after: Nomenclature, targets: Mapping
         name = code.rpartition(SEPARATOR)[2]
         fits = national_code(now[code].parent or "") == national_code(code) in national
         if SEPARATOR not in code or not fits or not _NAME.fullmatch(name) or len(code) > MAX_CODE:
-            raise CannotChangeClasses(
+            raise NationalClassStands(
                 f"The code {shown(code)} must be that of the class it refines, a slash, and a name of a-z 0-9 _ -, "
                 f"{MAX_CODE} characters at most: {shown(now[code].parent)} + '/vine'."
             )
     for code, codes in targets.items():
         if lost := [one for one in codes if national_code(one) != national_code(code)]:
-            raise CannotChangeClasses(
+            raise NationalClassStands(
                 f"{code} is in another national class than {lost[0]}: labels keep their national class."
             )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from annotation.errors import JobAlreadyRunning, JobCancelled, JobLost, UserError
@@ -58,6 +58,12 @@ def enqueue_job(
         ) from None
     transaction.on_commit(lambda: nudge_worker(job))
     return job
+
+
+def last_failure(jobs: QuerySet[Job]) -> str:
+    """Why the newest of these jobs failed; "" where it did not fail, or there is none."""
+    newest = jobs.order_by("-created_at").first()
+    return newest.error if newest is not None and newest.state == Job.State.FAILED else ""
 
 
 def nudge_worker(job: Job) -> bool:

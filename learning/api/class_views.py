@@ -69,7 +69,8 @@ class ClassChangesView(APIView):
         },
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Change classes, or count what that would do; 422 `cannot_change_classes` says why not."""
+        """Change classes, or count what that would do; 422 `cannot_change_classes` or
+        `national_class_stands` says why not."""
         campaign = maintained_or_404(request, slug)
         given = PlanSerializer(data=request.data)
         given.is_valid(raise_exception=True)

@@ -74,7 +74,7 @@ class MapDisagreementSerializer(serializers.Serializer[Any]):
     estimate of change.
     """
 
-    state = serializers.ChoiceField(choices=["counted", "not_counted", "no_maps"])
+    state = serializers.ChoiceField(choices=["counted", "not_counted", "no_public_copy", "no_maps"])
     compared_ha = serializers.FloatField(allow_null=True)
     differing_ha = serializers.FloatField(allow_null=True)
     doubted_ha = serializers.FloatField(allow_null=True, help_text="of it, where one of the maps is not sure")

@@ -14,7 +14,7 @@ from annotation.errors import JobAlreadyRunning
 from annotation.models import Job, VintagePair
 from annotation.services.jobs import enqueue_job
 from learning.core.map_disagreement import Disagreement
-from learning.errors import NoPrediction
+from learning.errors import NoPrediction, NoPublicMap
 from learning.models import MapComparison
 from learning.services.map_pairs import MapsOfPair, published_maps
 from learning.services.predictions import shown_files
@@ -26,11 +26,11 @@ KIND = "compare_maps"
 
 
 def comparable_maps(pair: VintagePair) -> MapsOfPair:
-    """The published maps of both layers, as far as people may see them. Raises: NoPrediction."""
+    """The published maps of both layers, as far as people may see them. Raises: NoPrediction, NoPublicMap."""
     maps = published_maps(pair)
     for one in (maps.first, maps.second):
         if shown_files(one) is None:
-            raise NoPrediction(f"The map of {one.model.version} cannot be shown yet: wait for its public copy.")
+            raise NoPublicMap(f"The map of {one.model.version} cannot be shown yet: wait for its public copy.")
     return maps
 
 
@@ -41,7 +41,7 @@ def version_of(maps: MapsOfPair) -> str:
 
 
 def start_comparison(*, pair: VintagePair, actor: User | None = None) -> Job:
-    """Queue the comparing of a pair's maps. Raises: NoPrediction: one is missing. JobAlreadyRunning."""
+    """Queue the comparing of a pair's maps. Raises: NoPrediction: one is missing. NoPublicMap, JobAlreadyRunning."""
     maps = comparable_maps(pair)
     return enqueue_job(
         kind=KIND, payload={"pair": pair.pk}, owner=actor, campaign=maps.second.model.campaign, key=str(pair.pk)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from annotation.models import Campaign, Job, VintagePair
-from annotation.services.jobs import enqueue_job
+from annotation.services.jobs import enqueue_job, last_failure
 from annotation.services.validation_queue import require_open
 from learning.models import ReferenceSample
 from learning.services.map_pairs import maps_of_pair
@@ -54,6 +54,11 @@ def start_strata_count(*, campaign: Campaign, pair: VintagePair, actor: User) ->
         kind=COUNT_KIND, payload={"campaign": campaign.pk, "pair": pair.pk}, owner=actor, campaign=campaign,
         key=f"{campaign.slug}/{pair.pk}",
     )  # fmt: skip
+
+
+def sample_failure_of(campaign: Campaign) -> str:
+    """Why the newest job of this kind failed; "" where it did not."""
+    return last_failure(Job.objects.filter(kind__in=[DRAW_KIND, COUNT_KIND], campaign=campaign))
 
 
 def sample_job_of(campaign: Campaign) -> Job | None:

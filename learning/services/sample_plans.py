@@ -13,7 +13,7 @@ from typing import Any, Literal
 from annotation.models import Campaign, Job, VintagePair
 from learning.core.sample_frame import FEWEST_A_STRATUM
 from learning.core.sample_plan import Expected, allocation, expected_half_widths, fewest_places
-from learning.errors import InvalidPlan, InvalidSample, NoPrediction
+from learning.errors import InvalidPlan, InvalidSample, NoPrediction, PlanTooSmall, PlanTooWide
 from learning.models import Evaluation, MapArea, Prediction, ReferenceSample
 from learning.services.area_figures import figures_of_map
 from learning.services.map_pairs import MapsOfPair, maps_of_pair
@@ -110,7 +110,10 @@ def expectations(*, campaign: Campaign, pair: VintagePair | None = None) -> Expe
 
 
 def plan_sample(known: Expectations, wishes: Wishes) -> SamplePlan:
-    """How many places the wishes take, as a sample is drawn, and what they tell. Raises: InvalidPlan."""
+    """How many places the wishes take, as a sample is drawn, and what they tell.
+
+    Raises: InvalidPlan; PlanTooWide, PlanTooSmall.
+    """
     strata = [_as_wished(one, wishes) for one in known.strata]
     codes = [one.code for one in strata]
     if wishes.area_of and wishes.area_of not in codes:
@@ -118,6 +121,12 @@ def plan_sample(known: Expectations, wishes: Wishes) -> SamplePlan:
     area = None
     if wishes.area_of and wishes.area_ha is not None:
         area = codes.index(wishes.area_of), wishes.area_ha / known.ground_ha
+        if wishes.area_ha >= known.ground_ha:
+            raise PlanTooWide(
+                f"An area to ± {wishes.area_ha:g} ha, of {known.ground_ha:g} ha in all, is known without a sample: "
+                "wish for fewer hectares."
+            )
+    _require_least(strata, wishes)
     try:
         expected = Expected(tuple(one.share for one in strata), tuple(one.accuracy for one in strata))
         total = wishes.places or fewest_places(expected, overall=wishes.overall, area=area, fewest=wishes.fewest)
@@ -136,6 +145,18 @@ def plan_sample(known: Expectations, wishes: Wishes) -> SamplePlan:
         places=sum(places),
         overall_half=told.overall,
     )  # fmt: skip
+
+
+def _require_least(strata: Sequence[ExpectedStratum], wishes: Wishes) -> None:
+    """Require that the least of each stratum with ground is not more than the places in all. Raises: PlanTooSmall."""
+    parts = sum(one.share > 0 for one in strata)
+    takes = wishes.fewest * parts
+    if wishes.places is not None and wishes.places < takes:
+        raise PlanTooSmall(
+            f"At least {wishes.fewest} places in each of {parts} parts takes {takes}, more than {wishes.places} in "
+            "all: wish for more places, or for fewer in each part.",
+            details={"least": wishes.fewest, "parts": parts, "takes": takes},
+        )
 
 
 def _as_wished(one: ExpectedStratum, wishes: Wishes) -> ExpectedStratum:

@@ -237,7 +237,7 @@ def test_a_campaign_without_a_model_says_what_its_layers_wait_for(open_page: Any
     for key, why in {
         "class": "No model has drawn a map yet.", "entropy": "No model has drawn a map yet.",
         "polygons": "No model has drawn a map yet.",
-        "change": "It takes maps of two vintages of this ground.", "labels": "No label is accepted yet.",
+        "change": "It takes a map of an earlier vintage of this ground.", "labels": "No label is accepted yet.",
     }.items():  # fmt: skip
         assert layer(page, key).is_disabled()
         assert page.locator(f"#layer-{key}-why").inner_text() == why

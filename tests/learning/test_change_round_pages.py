@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -56,6 +57,35 @@ def test_a_look_tells_what_the_round_would_hold_and_keeps_nothing(two: Any, lang
     assert 0 < found["control_tiles"] <= 5
     assert [one["cells"] for one in page.context["looked"]["kinds"]] == [found["cells"] - found["control_tiles"]]
     assert not ChangeRound.objects.exists()
+    told = " ".join(unescape(page.content.decode()).replace("\xa0", " ").split())
+    words = {
+        "en": ["At most 20 places", "where the dates agree: 20 %", "ground from 4 m²", f"{found['tiles']} tiles, "],
+        "fr": ["Au plus 20 lieux", "où les dates concordent : 20 %", "à partir de 4 m²", f"{found['tiles']} tuiles, "],
+    }
+    assert [one for one in words[language] if one not in told] == []
+
+
+def test_what_was_typed_stands_in_the_form_after_a_look_and_the_draw_is_a_new_one(two: Any) -> None:
+    campaign, pair, keeper = two
+    client = signed_in(keeper)
+    client.post(url(campaign), {"look": "1", **typed(pair)})
+    worked()
+    form = client.get(url(campaign)).context["form"]
+    assert {name: str(form[name].value()) for name in typed(pair)} == typed(pair)
+    assert form["seed"].value() is None
+
+
+def test_a_round_that_could_not_be_opened_says_why_where_it_was_asked_for(two: Any) -> None:
+    campaign, pair, keeper = two
+    client = signed_in(keeper)
+    sent = {"open": "1", **typed(pair, source="labels", seed="3")}
+    assert client.post(url(campaign), sent, follow=True).context["job"] is not None
+    job = Job.objects.get(kind="change_round", state="queued")
+    run_job(str(job.pk))
+    job.refresh_from_db()
+    page = client.get(url(campaign))
+    assert job.state == "failed" and page.context["failed"] == job.error != ""
+    assert page.context["opened"] is None and page.context["form"]["source"].value() == "labels"
 
 
 def test_what_was_looked_at_is_what_is_opened(two: Any) -> None:
@@ -65,8 +95,9 @@ def test_what_was_looked_at_is_what_is_opened(two: Any) -> None:
     worked()
     looked = client.get(url(campaign)).context["looked"]
     answer = client.post(url(campaign), {"open": "1", **looked["again"]})
-    assert answer.url == f"/campaigns/{campaign.slug}/change/rounds/"
+    assert answer.url == url(campaign), "where it is followed"
     job = worked()
+    assert "Round 1 is open." in client.get(url(campaign)).content.decode()
     opened = ChangeRound.objects.get(campaign=campaign)
     assert {name: job.result[name] for name in ("round", "tiles", "cells")} == {
         name: looked["found"][name] for name in ("round", "tiles", "cells")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from class_rows import BUILT, GRASS, apply_plan, heads, rename_plan, split_plan
 from html_checks import assert_strict
 from learning_rows import maintained, signed_in
+from theme_rows import vines
 
 from annotation.jobs.registry import run_job
 from annotation.models import ClassChange, Job
@@ -101,3 +103,19 @@ def test_a_change_that_was_stopped_says_so_and_is_started_again_while_the_classe
     answer = client.post(page, {"again": "1"})
     assert answer.status_code == 422
     assert 'name="again"' not in answer.content.decode(), "nothing is offered that is refused"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "is a national class"), ("fr", "Les classes nationales restent telles quelles")],
+)
+def test_a_plan_that_would_change_a_national_class_is_refused_with_words_of_its_own(
+    language: str, words: str, tmp_path: Path
+) -> None:
+    scene, maintainer = maintained(pool=1, holdout=1)
+    campaign = scene.campaign
+    campaign.nomenclature = vines(tmp_path)
+    campaign.save()
+    step = {"kind": "rename", "code": BUILT, "code1": "house", "fr1": "Maison", "en1": "House", "colour1": "#aa3322"}
+    page = signed_in(maintainer, language).post(URL, step)
+    assert page.status_code == 422 and words in page.context["refusal"]

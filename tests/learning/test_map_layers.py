@@ -100,6 +100,16 @@ def test_with_another_vintage_both_imageries_both_maps_and_the_change_are_offere
     assert (offered["change"]["from"], offered["change"]["to"]) == (2019, 2022)
 
 
+def test_the_map_of_the_earlier_vintage_offers_the_disagreement_and_no_later_class(
+    client: Client, two_vintages: tuple[Any, Any]
+) -> None:
+    now, before = two_vintages
+    assert other_vintages_map(before) == now
+    offered = client.get("/api/v1/campaigns/camp-2019/map/").json()
+    assert offered["change"] is None, "in the colours of 2019 it would show what was there, not what is"
+    assert (offered["disagreement"]["from"], offered["disagreement"]["to"]) == (2019, 2022)
+
+
 def test_change_has_the_colour_of_what_is_there_now_and_nothing_where_nothing_changed(
     client: Client, two_vintages: tuple[Any, Any]
 ) -> None:

@@ -17,7 +17,7 @@ from sample_rows import BUILT, GRASS, two_vintages
 from scenes import person
 
 from annotation.jobs.registry import run_job
-from annotation.models import Campaign, Job, VintagePair
+from annotation.models import Campaign, ChangeRound, Job, VintagePair
 from annotation.services.pairs import layers_as_they_are
 from annotation.services.people import set_role
 from learning.models import MapComparison, Prediction
@@ -112,8 +112,42 @@ def test_a_maintainer_has_it_measured_and_compared_and_nobody_else_does() -> Non
     assert all(keeper.get(f"/api/v1/jobs/{job.pk}/").status_code == 200 for job in jobs)
     assert keeper.post(f"/api/v1/pairs/{pair.pk}/measure/").status_code == 409
     assert outsider.post(f"/api/v1/pairs/{pair.pk}/measure/").status_code == 404
+    jobs.update(state="failed", error="The disk is full.")
+    failed = text_of(keeper, f"/pairs/{pair.pk}/")
+    for what in ("measuring", "comparison"):
+        assert f"The last {what} stopped: The disk is full." in failed
+    assert "The disk is full." not in text_of(outsider, f"/pairs/{pair.pk}/")
     jobs.delete()
     assert keeper.post(f"/api/v1/pairs/{pair.pk}/measure/").json()["state"] == "queued"
+
+
+def test_who_maintains_the_earlier_campaign_alone_has_no_button_that_ends_nowhere() -> None:
+    pair = shown_vintages()
+    later = Campaign.objects.get(layer=pair.second)
+    who = person("elsewhere")
+    set_role(campaign=Campaign.objects.get(layer=pair.first), user=who, role="maintainer")
+    rounds, change = f"/campaigns/{later.slug}/change/rounds/", f"/campaigns/{later.slug}/change/"
+    page = signed_in(who).get(f"/pairs/{pair.pk}/").content.decode()
+    assert "Measure now" in page and f'"{rounds}"' not in page and f'"{change}"' not in page
+    ChangeRound.objects.create(campaign=later, pair=pair, number=1, source="maps", control_share=0.1, seed=1)
+    keeper = signed_in(maintainer_of(pair)).get(f"/pairs/{pair.pk}/").content.decode()
+    assert f'"{rounds}"' in keeper and f'"{change}"' in keeper
+    Campaign.objects.filter(pk=later.pk).update(state="closed")
+    assert f'"{change}"' not in signed_in(who).get(f"/pairs/{pair.pk}/").content.decode()
+
+
+def test_maps_without_a_public_copy_are_said_to_wait_for_it_and_not_to_be_missing() -> None:
+    pair = shown_vintages()
+    client = signed_in(maintainer_of(pair))
+    Campaign.objects.update(state="open")
+    for one in Prediction.objects.filter(layer=pair.first):
+        one.files = {name: digest for name, digest in one.files.items() if "public" not in name}
+        one.save()
+    page = text_of(client, f"/pairs/{pair.pk}/")
+    assert "One of the two maps has no public copy yet" in page and "Compare now" not in page
+    assert APIClient().get(f"/api/v1/pairs/{pair.pk}/").json()["disagreement"]["state"] == "no_public_copy"
+    said = client.post(f"/pairs/{pair.pk}/", {"compare": "1"}, follow=True).content.decode()
+    assert "One of the two maps has no public copy yet: wait for it to be made." in said
 
 
 def test_the_api_gives_counts_and_the_file_and_both_are_of_the_maps_people_see(client: Client) -> None:
@@ -152,5 +186,5 @@ def test_without_pairs_and_without_maps_the_pages_say_what_is_missing(client: Cl
     pair = two_vintages()
     Prediction.objects.filter(layer=pair.first).delete()
     page = text_of(client, f"/pairs/{pair.pk}/")
-    assert "Only one of the two vintages has a published map" in page and "Not measured yet." in page
+    assert "Not both vintages have a published map" in page and "Not measured yet." in page
     assert APIClient().get("/api/v1/pairs/").json()["results"][0]["first"] == pair.first.slug

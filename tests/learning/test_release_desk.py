@@ -11,7 +11,7 @@ import pytest
 from html_checks import assert_strict
 from learning_rows import labelled_campaign, maintained, signed_in, without_licence
 from scenes import person
-from theme_rows import vines
+from theme_rows import ORCHARD, PARENT, VINE, vines
 
 from annotation.models import Annotation, Job
 from learning.models import Release, ReleasePolicy
@@ -19,6 +19,7 @@ from learning.services.release_schedule import set_release_policy
 
 pytestmark = pytest.mark.django_db
 DESK, NEW = "/campaigns/camp/releases/", "/campaigns/camp/releases/new/"
+NATIONAL = f"{NEW}?view=national"
 
 
 def text_of(answer: Any) -> str:
@@ -151,11 +152,23 @@ def test_a_campaign_of_a_theme_alone_is_offered_its_national_view_and_the_list_s
 ) -> None:
     _scene, maintainer = maintained(pool=3, nomenclature=vines(tmp_path))
     client = signed_in(maintainer, language)
-    page = client.get(NEW)
+    assert words in text_of(client.get(NEW))
+    page = client.get(NATIONAL)
     assert words in text_of(page)
-    assert client.post(NEW, {**as_sent(page.content.decode()), "national": "on"}).status_code == 302
-    assert Release.objects.get().view == "national"
+    assert client.post(NATIONAL, as_sent(page.content.decode())).status_code == 302
+    release = Release.objects.get()
+    assert (release.view, release.texts) == ("national", {})
     assert {"en": "national view", "fr": "vue nationale"}[language] in text_of(client.get(DESK))
+
+
+def test_notes_of_the_national_view_are_those_of_its_own_classes(tmp_path: Path) -> None:
+    scene, maintainer = maintained(pool=1, nomenclature=vines(tmp_path))
+    scene.label(scene.pool_tiles()[1], VINE, ORCHARD)
+    own, national = (signed_in(maintainer).get(address).context for address in (NEW, NATIONAL))
+    assert own["proposal"].changes.polygons.keys() >= {VINE, ORCHARD}
+    found = national["proposal"].changes.polygons
+    assert not {VINE, ORCHARD} & found.keys() and found[PARENT].added == 2
+    assert national["form"]["text_en"].value() == national["proposal"].notes["en"]
 
 
 def test_a_campaign_without_a_theme_is_offered_none_and_says_why_when_asked() -> None:
@@ -163,7 +176,7 @@ def test_a_campaign_without_a_theme_is_offered_none_and_says_why_when_asked() ->
     client = signed_in(maintainer)
     page = client.get(NEW)
     assert "National view" not in text_of(page)
-    answer = client.post(NEW, {**as_sent(page.content.decode()), "national": "on"})
+    answer = client.post(NATIONAL, as_sent(page.content.decode()))
     assert answer.status_code == 400
     assert "Not every class of this campaign refines a national one: publish the classes as they are." in text_of(
         answer

@@ -63,6 +63,9 @@ def test_a_button_draws_the_sample_of_the_plan(two: Any) -> None:
     assert client.post(url(campaign), {"draw": "1", **TYPED}).status_code == 302
     job = Job.objects.get(kind="draw_sample")
     assert client.get(url(campaign)).context["plan"]["boot"]["job"] == str(job.pk)
+    Job.objects.update(state="failed", error="The disk is full.")
+    assert "The last draw or count stopped: The disk is full." in client.get(url(campaign)).content.decode()
+    Job.objects.update(state="queued", error="")
     assert run_job(str(job.pk))
     sample = ReferenceSample.objects.get(campaign=campaign)
     assert sample.units.count() == planned
@@ -109,6 +112,25 @@ def test_a_wish_beyond_any_sample_is_refused_in_the_readers_language(two: Any) -
     answer = signed_in(keeper, "fr").post(url(campaign), {"plan": "1", **TYPED, "overall": "0.1"})
     assert answer.status_code == 400
     assert "20" in answer.context["plan"]["refusal"] and "intervalle" in answer.context["plan"]["refusal"]
+
+
+@pytest.mark.parametrize(
+    ("language", "wide", "few"),
+    [
+        ("en", "is known without a sample", "At least 10 places in each of 2 parts takes 20 places"),
+        ("fr", "est connue sans échantillon", "Au moins 10 lieux dans chacune des 2 parts, cela fait 20 lieux"),
+    ],
+)
+def test_a_wish_that_is_too_wide_or_for_too_few_places_is_said_to_be_that(
+    two: Any, language: str, wide: str, few: str
+) -> None:
+    campaign, _pair, keeper = two
+    client = signed_in(keeper, language)
+    for typed, told in (({"area_of": BUILT, "area_ha": "100000"}, wide), ({"places": "19"}, few)):
+        answer = client.post(url(campaign), {"draw": "1", **TYPED, **typed})
+        assert answer.status_code == 400 and told in answer.context["plan"]["refusal"].replace("\xa0", " ")
+    enough = client.post(url(campaign), {"plan": "1", **TYPED, "places": "20"})
+    assert enough.context["plan"]["total"]["places"] == 20
 
 
 def test_without_a_map_there_is_a_plan_and_no_button() -> None:

@@ -78,7 +78,7 @@ export function layersOf(offer: MapOffer, { showClasses = false } = {}): MapLaye
     {
       key: "change", kind: "change", vintage: own, opacity: 0.9, on: false, tiles: change,
       name: change ? interpolate(gettext("Later class where the maps of %(from)s and %(to)s differ"), change) : gettext("Later class where the maps of two vintages differ"),
-      missing: change ? "" : gettext("It takes maps of two vintages of this ground."),
+      missing: change ? "" : gettext("It takes a map of an earlier vintage of this ground."),
     },
     disagreementLayer(offer, own),
     ...labelLayers(offer, own),

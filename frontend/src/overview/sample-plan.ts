@@ -48,7 +48,7 @@ export function sourceWords(source: PlanSource): string {
     case "counted": return gettext("counted on the map");
     case "earlier_sample": return gettext("seen in the last sample");
     case "holdout": return gettext("measured on control tiles");
-    case "assumed": return gettext("assumed: nobody knows yet");
+    case "assumed": return gettext("assumed");
     case "given": return gettext("as you typed");
   }
 }

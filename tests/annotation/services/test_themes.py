@@ -11,7 +11,7 @@ import scenes
 from class_rows import apply_plan, new_class, rename_plan, take_back
 from theme_rows import ORCHARD, VINE, theme_file
 
-from annotation.errors import CannotChangeClasses, NomenclatureChanged, NotANomenclature, NotThere, UnknownClass
+from annotation.errors import NationalClassStands, NomenclatureChanged, NotANomenclature, NotThere, UnknownClass
 from annotation.models import AnnotationRevision, Nomenclature
 from annotation.services.annotations import save_annotation
 from annotation.services.class_changes import plan_change
@@ -114,7 +114,7 @@ def test_a_change_that_would_take_labels_out_of_their_national_class_is_refused_
     step: dict[str, Any], why: str, tmp_path: Path
 ) -> None:
     campaign = themed(tmp_path)
-    with pytest.raises(CannotChangeClasses, match=why):
+    with pytest.raises(NationalClassStands, match=why):
         plan_change(campaign=campaign, plan=[step], actor=None, reason="to try")
 
 

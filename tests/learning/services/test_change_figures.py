@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from annotation.models import Campaign, ChangeCell
 from annotation.services.change_answers import Given
 from annotation.services.tiles import materialise_tiles, pool_mask
 from learning.core.change_area import change_estimates
+from learning.models import ReferenceSample
+from learning.sample_seen import seen_by_readers
 from learning.services.change_figures import change_figures
 from learning.services.samples import close_sample
 
@@ -48,6 +50,20 @@ def answered(pair: Any, west: list[tuple[str, str] | None], east: list[tuple[str
 WEST: list[tuple[str, str] | None] = [(BUILT, BUILT)] * 5 + [(GRASS, BUILT)]
 # Three lost, two of which only the first map was wrong, one of which the second was.
 EAST: list[tuple[str, str] | None] = [(BUILT, GRASS)] * 3 + [(GRASS, GRASS)] * 2 + [(BUILT, BUILT)]
+
+
+def test_what_readers_see_of_a_sample_of_change_is_said_of_each(pair: Any) -> None:
+    first = answered(pair, WEST, EAST)
+    assert seen_by_readers(first) == "Flow, return flow and net, each with its interval, as below."
+    nobody = change_sample(pair, seed=9)
+    close_sample(sample=nobody, closed_by=None, as_it_is=True)
+    nobody.refresh_from_db()
+    assert seen_by_readers(first) == "The figures of a newer sample."
+    assert seen_by_readers(nobody).startswith("“Not assessed”: One part of the ground has no answer")
+    ReferenceSample.objects.filter(pk=first.pk).update(closed_at=nobody.closed_at + timedelta(days=1))
+    first.refresh_from_db()
+    assert seen_by_readers(nobody) == "The figures of a newer sample.", "what counts is when it was closed"
+    assert seen_by_readers(first).startswith("Flow")
 
 
 def test_flow_return_flow_and_net_are_those_worked_by_hand_and_a_wrong_first_map_is_in_none(pair: Any) -> None:
