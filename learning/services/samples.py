@@ -99,13 +99,14 @@ def resolve(sample: ReferenceSample) -> list[Resolved]:
 def _speak_of_today(
     sample: ReferenceSample, units: Sequence[SampleUnit], answers: Sequence[SampleAnswer], lineage: Lineage
 ) -> None:
-    """Give rows that were read the codes of today; they are never written."""
+    """Give rows that were read the codes of today; they are never written. The level is that of the answers alone:
+    what a map says is no evidence."""
     rows: list[tuple[SampleUnit | SampleAnswer, tuple[str, str]]] = [
         (unit, ("first_mapped", "second_mapped")) for unit in units
     ]
     rows += [(answer, ("first_code", "second_code")) for answer in answers]
-    is_closed = sample.closed_at is not None
-    levels = lineage.levels({getattr(row, name) for row, names in rows for name in names}) if is_closed else {}
+    said = {code for answer in answers for code in (answer.first_code, answer.second_code)}
+    levels = lineage.levels(said) if sample.closed_at is not None else {}
     for row, names in rows:
         for name in names:
             now = lineage.now(getattr(row, name))
