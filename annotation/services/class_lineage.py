@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from annotation.core.themes import national_code
@@ -21,12 +22,15 @@ Codes = Mapping[str, tuple[str, ...]]
 class Lineage:
     """By each code that people used once and do not any more, the codes that it may be now.
 
-    Args: ways: the codes that ground had one after the other, of all that it can have had: what tells whether a class
-        lies wholly in another one.
+    Args:
+        ways: the codes that ground had one after the other, of all that it can have had: what tells whether a class
+            lies wholly in another one.
+        wider: by code, from when to when it stood for other classes too: they were merged into it, and taken back.
     """
 
     known: Codes = field(default_factory=dict)
     ways: tuple[tuple[str, ...], ...] = ()
+    wider: Mapping[str, tuple[tuple[datetime, datetime], ...]] = field(default_factory=dict)
 
     def codes(self, code: str) -> tuple[str, ...]:
         """All that a code may be now."""
@@ -39,6 +43,10 @@ class Lineage:
     def now(self, code: str) -> str:
         """The code now where it is but one, else the code as it was."""
         return code if self.is_open(code) else self.codes(code)[0]
+
+    def was_wider(self, code: str, at: datetime) -> bool:
+        """Whether a code said then may be a class that has another code again."""
+        return any(since <= at < until for since, until in self.wider.get(code, ()))
 
     def may_be_one(self, code: str, other: str) -> bool:
         """Whether two codes may be said of the same ground."""
@@ -94,15 +102,19 @@ def lineage_of(campaign: Campaign) -> Lineage:
     earlier: list[dict[str, tuple[str, ...]]] = []  # the latest change is the first to be taken back
     events.sort(key=lambda one: one[0])
     ways: list[tuple[str, ...]] = [(code,) for code in events[0][1].before.classes.values_list("code", flat=True)]
-    before: list[int] = []
-    for at, (_when, change, is_back) in enumerate(events):
+    before: list[tuple[int, datetime]] = []
+    wider: dict[str, tuple[tuple[datetime, datetime], ...]] = {}
+    for at, (when, change, is_back) in enumerate(events):
         step = _step(change.before_id, change.after_id)
         if is_back:
-            step, back_to = _inverse(step), before.pop()
+            back_to, since = before.pop()
+            for code in _kept(step):
+                wider[code] = (*wider.get(code, ()), (since, when))
+            step = _inverse(step)
             ways = [(*way, way[back_to]) for way in ways]
         else:
             earlier.append(dict(known))
-            before.append(at)
+            before.append((at, when))
             ways = [(*way, code) for way in ways for code in step.get(way[-1], (way[-1],))]
         moved = {code: _through(codes, step) for code, codes in known.items()}
         changed = {code: codes for code, codes in step.items() if codes != (code,)}
@@ -110,7 +122,7 @@ def lineage_of(campaign: Campaign) -> Lineage:
     classes = NomenclatureClass.objects.filter(nomenclature__campaigns=campaign, selectable=True)
     in_use = set(classes.values_list("code", flat=True))
     left = {code: codes for code, codes in known.items() if codes and code not in in_use}
-    return Lineage(left, tuple(dict.fromkeys(ways)))
+    return Lineage(left, tuple(dict.fromkeys(ways)), wider)
 
 
 def origins_of(nomenclature: Nomenclature) -> tuple[Nomenclature, Codes]:
@@ -140,6 +152,11 @@ def _step(before: int, after: int | None) -> dict[str, tuple[str, ...]]:
     for source, target in rows.order_by("pk").values_list("source_code", "target_code"):
         found[source] = (*found.get(source, ()), target)
     return found
+
+
+def _kept(step: Codes) -> list[str]:
+    """Codes that stayed and into which others were merged."""
+    return [code for code, before in _inverse(step).items() if len(before) > 1 and code in before]
 
 
 def _inverse(step: Codes) -> dict[str, tuple[str, ...]]:

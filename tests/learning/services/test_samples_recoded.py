@@ -87,6 +87,33 @@ def test_of_a_merge_two_answers_that_differed_are_one() -> None:
     assert states(sample)[0] == "disputed"
 
 
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_what_was_said_of_a_class_while_another_was_merged_into_it_does_not_count_once_that_is_taken_back(
+    is_closed: bool,
+) -> None:
+    sample = change_sample(total=6)
+    units, (one, other) = list(sample.units.all()[:2]), interpreters(sample.campaign)
+    for who in (one, other):
+        say(units[0], who, GRASS, GRASS)
+    say(units[1], one, BUILT, BUILT)
+    change = apply_plan(sample.campaign, [{"kind": "merge", "codes": [BUILT, GRASS], "into": new_class(GRASS)}])
+    say(units[1], one, GRASS, GRASS)
+    say(units[1], other, GRASS, GRASS)
+    places = resolve(fresh(sample))
+    assert [(place.state, place.codes) for place in places[:2]] == [("agreed", (GRASS, GRASS))] * 2
+    if is_closed:
+        close_sample(sample=sample, closed_by=None, as_it_is=True)
+    take_back(change)
+    places = resolve(fresh(sample))
+    assert (places[0].state, places[0].codes) == ("agreed", (GRASS, GRASS)), "said of the narrow class"
+    assert (places[1].state, places[1].codes, places[1].answers) == ("open", None, ())
+    if not is_closed:
+        assert [unit.number for unit in open_for(places, one)] == [unit.number for unit in sample.units.all()[1:]]
+        say(units[1], one, GRASS, GRASS)
+        say(units[1], other, GRASS, GRASS)
+        assert states(sample)[1] == "agreed"
+
+
 def test_flows_of_a_closed_sample_are_the_same_after_a_rename_and_after_a_split() -> None:
     sample = change_sample(total=40, fewest=8, answers_wanted=1)
     (one,) = interpreters(sample.campaign, count=1)
