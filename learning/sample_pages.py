@@ -30,6 +30,7 @@ from learning.services.change_figures import change_figures
 from learning.services.sample_jobs import start_sample_draw, start_strata_count
 from learning.services.samples import agreement, close_sample, disputed_for, open_for, resolve, sample_for
 from learning.territory_shown import Shown, estimated
+from learning.territory_words import NOT_ASSESSED
 
 FLOWS = (
     gettext_lazy("artificialised since (flow)"),
@@ -41,6 +42,7 @@ REASONS = {
     "stratum_unanswered": gettext_lazy(
         "Not assessed: some part of the ground has no place with an answer that counts. Draw another sample."
     ),
+    "classes_changed": NOT_ASSESSED["classes_changed"],
 }
 
 

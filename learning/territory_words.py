@@ -28,6 +28,10 @@ NOT_ASSESSED = {
     "stratum_unanswered": _(
         "One part of the ground has no answer that counts, so the whole cannot be told. More answers would change that."
     ),
+    "classes_changed": _(
+        "Part of a class went to another one since people answered, and nobody can say of the ground they saw which "
+        "part it was. A new sample, answered in the classes of today, would change that."
+    ),
     "thresholds": _(
         "A sample of places cannot tell what the thresholds of the decree changed: they depend on what lies around."
     ),

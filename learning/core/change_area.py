@@ -176,6 +176,20 @@ def area_showing(*, areas: Sequence[float], stratum: IntArray, shows: NDArray[np
     )
 
 
+def expected_reach(*, areas: Sequence[float], drawn: Sequence[int], shares: Sequence[float]) -> float:
+    """How far the interval of `area_showing` is expected to reach on its longer side, before any unit is drawn.
+
+    Args:
+        areas: of each stratum.
+        drawn: units that each stratum will have.
+        shares: of each stratum's units that are expected to show it, from 0 to 1: cases need not be whole numbers.
+    """
+    area, share, n = (np.asarray(one, np.float64) for one in (areas, shares, drawn))
+    _share, low, high = _shares(share * n, np.where(area > 0, n, 0.0))
+    # Where far less than one case is expected, both of Jeffreys' limits may lie above the share.
+    return max(_length(area * np.maximum(share - low, 0.0)), _length(area * np.maximum(high - share, 0.0)))
+
+
 def net_area(*, areas: Sequence[float], stratum: IntArray, change: NDArray[np.int8]) -> Interval:
     """Area of gain less area of loss, with its 95 % interval.
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.core.area import Z_95
+from learning.core.change_area import expected_reach
 from learning.core.sample_frame import allocate
 from learning.errors import InvalidSample
 
@@ -102,9 +103,11 @@ def allocation(expected: Expected, *, total: int, how: str, fewest: int) -> tupl
     return tuple(found.get(number, 0) for number in range(len(expected.share)))
 
 
-def expected_half_widths(expected: Expected, places: Sequence[int]) -> HalfWidths:
+def expected_half_widths(expected: Expected, places: Sequence[int], *, as_published: bool = False) -> HalfWidths:
     """What a sample of so many places a class would tell.
 
+    Args: as_published: areas by the longer side of the interval that is published (`area_showing`), which is wider than
+        the textbook's ± 1.96 standard errors where few places decide.
     Raises: InvalidSample: a class with ground has fewer than two.
     """
     n, weight = np.asarray(places, np.float64), expected.weight
@@ -115,17 +118,24 @@ def expected_half_widths(expected: Expected, places: Sequence[int]) -> HalfWidth
     def half(share: FloatArray, by: FloatArray) -> float:
         return float(Z_95 * np.sqrt((by**2 * share * (1 - share) / below).sum()))
 
+    def area(j: int) -> float:
+        share = expected.reference_share(j)
+        if as_published:
+            return expected_reach(areas=weight.tolist(), drawn=places, shares=share.tolist())
+        return half(share, weight)
+
     user = np.asarray(expected.user, np.float64)
     return HalfWidths(
         overall=half(user, weight),
         user=tuple((Z_95 * np.sqrt(user * (1 - user) / below)).tolist()),
-        area=tuple(half(expected.reference_share(j), weight) for j in range(len(weight))),
+        area=tuple(area(j) for j in range(len(weight))),
     )
 
 
 def fewest_places(
-    expected: Expected, *, overall: float | None = None, area: tuple[int, float] | None = None, fewest: int
-) -> int:
+    expected: Expected, *, overall: float | None = None, area: tuple[int, float] | None = None, fewest: int,
+    as_published: bool = False,
+) -> int:  # fmt: skip
     """Places in all that tell what is wanted once they are shared out as a sample is drawn ("fewest").
 
     The formulas of `places_for_accuracy` and `places_for_area` share places out in the way that suits their one wish
@@ -133,6 +143,7 @@ def fewest_places(
 
     Args:
         overall: half-width of the overall accuracy. area: number of a class, and half-width of its area's share.
+        as_published: as for `expected_half_widths`.
     Raises: InvalidSample: nothing is wished for, or no number up to MOST_PLACES tells it.
     """
     if overall is None and area is None:
@@ -142,7 +153,8 @@ def fewest_places(
             _require_half_width(half_width)
 
     def tells(total: int) -> bool:
-        told = expected_half_widths(expected, allocation(expected, total=total, how="fewest", fewest=fewest))
+        places = allocation(expected, total=total, how="fewest", fewest=fewest)
+        told = expected_half_widths(expected, places, as_published=as_published)
         return (overall is None or told.overall <= overall) and (area is None or told.area[area[0]] <= area[1])
 
     low, high = 0, MOST_PLACES

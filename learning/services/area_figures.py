@@ -54,7 +54,8 @@ class AreaFigures:
 
     Reasons: "no_map", "no_sample" (neither sample nor a labelled hold-out), "sample_open", "not_counted" (the map has
     not been counted here, or not at the sample's places: run the job), "few_places", "few_blocks",
-    "holdout_unfinished", "outside" (the layer does not cover the territory).
+    "holdout_unfinished", "outside" (the layer does not cover the territory), "classes_changed" (map and answers speak
+    in classes from before and after a change that have no level in common).
 
     Args:
         matrix: places by class of the map (rows) and of the reference; `proportions` the shares of the ground that

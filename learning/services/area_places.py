@@ -81,6 +81,8 @@ def places_within(
     if at_places is None or areas is None:
         return "not_counted"
     places = _read(sample, at_places, prediction, territory)
+    if places is None:
+        return "classes_changed"
     drawn = np.bincount(places.stratum, minlength=len(areas))
     assessed = drawn >= 2
     unassessed = np.where(assessed, 0.0, areas)
@@ -156,8 +158,9 @@ def _strata_ha(sample: ReferenceSample, territory: Territory | None) -> NDArray[
 
 def _read(
     sample: ReferenceSample, at_places: MapAtPlaces, prediction: Prediction, territory: Territory | None
-) -> _Places:
-    """Places whose answers came to a class, of a territory those whose centre lies in it."""
+) -> _Places | None:
+    """Places whose answers came to a class, of a territory those whose centre lies in it; None: map, strata and answers
+    speak in classes that have no level in common."""
     inside = None
     if territory is not None:
         inside = set(sample.units.filter(location__within=territory.boundary).values_list("pk", flat=True))
@@ -165,7 +168,10 @@ def _read(
     resolved = resolve(sample)
     seen = {place.codes[1] for place in resolved if place.codes is not None}
     # A map may say a class that was split since where people say its parts, and the other way round.
-    levels = lineage_of(sample.campaign).levels({*prediction.model.class_codes, *own, *at_places.codes, *seen})
+    lineage, said = lineage_of(sample.campaign), {*prediction.model.class_codes, *own, *at_places.codes, *seen}
+    if lineage.mixes(said):
+        return None
+    levels = lineage.levels(said)
     rows: list[tuple[int, str, str]] = []
     left_out = learnt_from = 0
     for place in resolved:

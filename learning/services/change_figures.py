@@ -6,7 +6,7 @@ map was wrong and the ground stayed as it was is told apart, and in no flow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -28,7 +28,7 @@ from learning.services.samples import Resolved, agreement, resolve
 M2_PER_HA = 10_000
 DAYS_A_YEAR = 365.25
 FEWEST_PLACES = 50  # of a territory: with fewer, half of an interval is chance alone
-Reason = Literal["", "no_sample", "sample_open", "few_places", "stratum_unanswered"]
+Reason = Literal["", "no_sample", "sample_open", "few_places", "stratum_unanswered", "classes_changed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,9 @@ class ChangeFigures:
 
     Args:
         status, reason: "not_assessed", and why: no sample was drawn ("no_sample"), none is closed ("sample_open"), too
-            few of its places lie in the territory ("few_places"), or a part of the ground has no answer
-            ("stratum_unanswered").
+            few of its places lie in the territory ("few_places"), a part of the ground has no answer
+            ("stratum_unanswered"), or answers from before and after a change of classes have no level in common
+            ("classes_changed").
         patches, patches_ha: corrections of the earlier vintage that stand: never part of a flow.
         never_reviewed: share of the ground that nobody has looked at, 0 to 1; None: no campaign of the later vintage.
         outside_ha: ground of the later layer that no place could be drawn from.
@@ -149,6 +150,8 @@ def change_figures(
     usable = [place for place in places if place.codes is not None]
     if sample and not reason and not _every_stratum_answered(sample, usable):
         reason = "stratum_unanswered"
+    if sample and not reason and lineage_of(sample.campaign).mixes(_said(usable)):
+        reason = "classes_changed"
     period = _period(sample, [place for place in places if place.unit.pk in inside]) if sample else None
     count, area_ha = _patches(pair, territory)
     return ChangeFigures(
@@ -191,8 +194,7 @@ def _assessed(sample: ReferenceSample, places: Sequence[Resolved], inside: set[i
     first, second = (
         [pair[at] if is_here else nowhere for pair, is_here in zip(codes, here, strict=True)] for at in (0, 1)
     )
-    lineage = lineage_of(sample.campaign)
-    counted = {code: _counted(sample, code, lineage) for code in {*first, *second}}
+    lineage, counted = lineage_of(sample.campaign), counted_now(sample, {*first, *second})
     found = change_estimates(areas=areas, stratum=stratum, first=first, second=second, counted=counted)
 
     def area(shows: Sequence[bool]) -> Interval:
@@ -205,8 +207,8 @@ def _assessed(sample: ReferenceSample, places: Sequence[Resolved], inside: set[i
         loss=_flow(found.loss, period),
         net=_flow(found.net, period),
         classes=tuple(ClassChange(*pair, ha) for pair, ha in found.pairs.items()),
-        first_wrong=area([_wrong(place) == "first" for place in used]),
-        second_wrong=area([_wrong(place) == "second" for place in used]),
+        first_wrong=area([_wrong(place, lineage) == "first" for place in used]),
+        second_wrong=area([_wrong(place, lineage) == "second" for place in used]),
         mapped_gain_ha=_mapped(sample, known, "gain"),
         mapped_loss_ha=_mapped(sample, known, "loss"),
         strata=tuple(_stratum_figures(sample, known)),
@@ -218,24 +220,36 @@ def _assessed(sample: ReferenceSample, places: Sequence[Resolved], inside: set[i
     )
 
 
-def _counted(sample: ReferenceSample, code: str, lineage: Lineage) -> bool | None:
-    """Whether a class counts, by the classes that the sample was drawn with and that are it now; None: not known, also
-    of a class that came later."""
-    counts = {counts for drawn, counts in sample.counted.items() if code in (drawn, *lineage.codes(drawn))}
-    return counts.pop() if len(counts) == 1 else None
+def counted_now(sample: ReferenceSample, codes: Collection[str]) -> dict[str, bool | None]:
+    """By each of the codes that its answers are read in, whether its ground counts, by the classes that the sample was
+    drawn with and that are it now, or parts of it; None: not known, also of a class that came later."""
+    lineage = lineage_of(sample.campaign)
+
+    def counted(code: str) -> bool | None:
+        same = (code, *lineage.codes(code))
+        counts = {how for drawn, how in sample.counted.items() if drawn in same or code in lineage.codes(drawn)}
+        return counts.pop() if len(counts) == 1 else None
+
+    return {code: counted(code) for code in codes}
+
+
+def _said(places: Sequence[Resolved]) -> set[str]:
+    return {code for place in places for code in place.codes or ()}
 
 
 def _flow(ha: Bracket, period: Period) -> Flow:
     return Flow(ha, ha.per(period.years) if period.years > 0 else None)
 
 
-def _wrong(place: Resolved) -> str:
-    """Which map was wrong, where both differ and the ground stayed as it was; "" elsewhere."""
+def _wrong(place: Resolved, lineage: Lineage) -> str:
+    """Which map was wrong, where both differ and the ground stayed as it was; "" elsewhere. A map that says a class
+    that was split since says nothing against any of its parts."""
     first, second = place.codes or ("", "")
-    unit = place.unit
-    if unit.first_mapped == unit.second_mapped or first != second:
+    unit, right = place.unit, lineage.may_be_one
+    if right(unit.first_mapped, unit.second_mapped) or first != second:
         return ""
-    return "first" if unit.first_mapped != first and unit.second_mapped == second else "second"
+    is_first = not right(unit.first_mapped, first) and right(unit.second_mapped, second)
+    return "first" if is_first else "second"
 
 
 def _mapped(sample: ReferenceSample, known: Sequence[Resolved], name: str) -> float:

@@ -45,7 +45,7 @@ def covers_of_codes(nomenclature: Nomenclature, codes: Sequence[str], rule: Arti
 
     def cover(code: str) -> str | None:
         covers = [cover_of_loaded(origin) for origin in origins.get(code, (code,))]
-        lines = [[one, *_above(one, parents)] if one is not None else [] for one in covers]
+        lines = [_and_broader(one) if one is not None else [] for one in covers]
         return next((one for one in lines[0] if rule.knows(one) and all(one in line for line in lines)), None)
 
     return [cover(code) for code in codes]
@@ -68,3 +68,9 @@ def _above(code: str, parents: Mapping[str, str]) -> list[str]:
     while parent := parents.get(above[-1] if above else code):
         above.append(parent)
     return above
+
+
+def _and_broader(cover: str) -> list[str]:
+    """A cover and those above it, the nearest first, by the code itself: "CS1.1.1.2" lies in "CS1.1.1"."""
+    parts = cover.split(".")
+    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]

@@ -12,7 +12,7 @@ from django.contrib.gis.geos import Polygon
 from annotation.models import Campaign, Territory, VintagePair
 from learning.models import ReferenceSample
 from learning.release.ground import ChangePlace, ChangeStatistics
-from learning.services.change_figures import FEWEST_PLACES, ChangeFigures, change_figures
+from learning.services.change_figures import FEWEST_PLACES, ChangeFigures, change_figures, counted_now
 from learning.services.evaluations import json_safe
 from learning.services.samples import Codes, Resolved, agreement, resolve
 from learning.services.statistics_export import may_be_carried
@@ -51,12 +51,14 @@ def _since(found: ChangeFigures, campaign: Campaign, licence: str) -> ChangeStat
     told = json_safe(change_told(found))
     if found.status == "assessed" and sample is not None and may_be_carried(sample.pk, licence):
         places = resolve(sample)
+        counts = _counts(sample, places)
         document = {
             **told,
             "confidence": 0.95,
             "unit": "ha",
-            **_counts(sample, places),
-            "counted": sample.counted,
+            **counts,
+            "counted": counted_now(sample, sorted({code for pair in counts["codes"] for code in pair})),
+            "counted_as_drawn": sample.counted,
             "formulas": dict(FORMULAS),
             "sample": _how_drawn(sample, places),
             "territories": _territories(found.pair, sample),

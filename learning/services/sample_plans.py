@@ -87,7 +87,8 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStratum:
-    """A stratum with its places; half-widths of 95 % intervals: of its accuracy (0 to 1) and of its area."""
+    """A stratum with its places; half-widths of 95 % intervals: of its accuracy (0 to 1), and of its area the longer
+    side of the interval that is published."""
 
     expected: ExpectedStratum
     places: int
@@ -129,9 +130,11 @@ def plan_sample(known: Expectations, wishes: Wishes) -> SamplePlan:
     _require_least(strata, wishes)
     try:
         expected = Expected(tuple(one.share for one in strata), tuple(one.accuracy for one in strata))
-        total = wishes.places or fewest_places(expected, overall=wishes.overall, area=area, fewest=wishes.fewest)
+        total = wishes.places or fewest_places(
+            expected, overall=wishes.overall, area=area, fewest=wishes.fewest, as_published=True
+        )
         places = allocation(expected, total=total, how="fewest", fewest=wishes.fewest)
-        told = expected_half_widths(expected, places)
+        told = expected_half_widths(expected, places, as_published=True)
     except InvalidSample as refusal:
         raise InvalidPlan(str(refusal)) from None
     return SamplePlan(

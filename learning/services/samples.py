@@ -84,38 +84,55 @@ def resolve(sample: ReferenceSample) -> list[Resolved]:
 
     Answers and maps speak in the campaign's classes of today. Where a class was split since, an answer that names it
     counts no more while the sample is open, so that its giver is asked again; in a closed one it stays, and its parts
-    are that class (docs/adr/0056).
+    are that class (docs/adr/0056). What was said of a class while others were merged into it counts no more once they
+    are taken back.
     """
     by_unit: dict[int, list[SampleAnswer]] = {}
     for answer in SampleAnswer.objects.filter(unit__sample=sample).order_by("pk"):
         by_unit.setdefault(answer.unit_id, []).append(answer)
     units, lineage = list(sample.units.all()), lineage_of(sample.campaign)
+    answers = [answer for given in by_unit.values() for answer in given]
+    blurred = _blurred(answers, lineage)
     if lineage.known:
-        _speak_of_today(sample, units, [answer for given in by_unit.values() for answer in given], lineage)
-    drops = sample.closed_at is None
-    return [_resolved(unit, by_unit.get(unit.pk, []), sample, lineage if drops else Lineage()) for unit in units]
+        _speak_of_today(sample, units, answers, lineage)
+    asks = lineage if sample.closed_at is None else Lineage()
+    return [_resolved(unit, by_unit.get(unit.pk, []), sample, asks, blurred) for unit in units]
+
+
+def _blurred(answers: Iterable[SampleAnswer], lineage: Lineage) -> set[int]:
+    """Answers in a class that was wider when they were given; as they are stored."""
+    return {
+        answer.pk
+        for answer in answers
+        if any(lineage.was_wider(code, answer.answered_at) for code in (answer.first_code, answer.second_code))
+    }
 
 
 def _speak_of_today(
     sample: ReferenceSample, units: Sequence[SampleUnit], answers: Sequence[SampleAnswer], lineage: Lineage
 ) -> None:
-    """Give rows that were read the codes of today; they are never written."""
+    """Give rows that were read the codes of today; they are never written. The level is that of the answers alone:
+    what a map says is no evidence."""
     rows: list[tuple[SampleUnit | SampleAnswer, tuple[str, str]]] = [
         (unit, ("first_mapped", "second_mapped")) for unit in units
     ]
     rows += [(answer, ("first_code", "second_code")) for answer in answers]
-    is_closed = sample.closed_at is not None
-    levels = lineage.levels({getattr(row, name) for row, names in rows for name in names}) if is_closed else {}
+    said = {code for answer in answers for code in (answer.first_code, answer.second_code)}
+    levels = lineage.levels(said) if sample.closed_at is not None else {}
     for row, names in rows:
         for name in names:
             now = lineage.now(getattr(row, name))
             setattr(row, name, levels.get(now, now))
 
 
-def _resolved(unit: SampleUnit, given: Sequence[SampleAnswer], sample: ReferenceSample, asks: Lineage) -> Resolved:
-    """Args: asks: answers of classes that were split by it are asked for again."""
+def _resolved(
+    unit: SampleUnit, given: Sequence[SampleAnswer], sample: ReferenceSample, asks: Lineage, blurred: set[int]
+) -> Resolved:
+    """Args: asks: answers of classes that were split by it are asked for again. blurred: answers that do not count."""
 
     def counts(answer: SampleAnswer) -> bool:
+        if answer.pk in blurred:
+            return False
         return not asks.is_open(answer.first_code) and not asks.is_open(answer.second_code)
 
     wanted = sample.answers_wanted
@@ -203,8 +220,9 @@ def _checked(seen: Seen, sample: ReferenceSample) -> Codes:
 
 def _require_disputed(unit: SampleUnit, sample: ReferenceSample, person: User) -> None:
     given, lineage = list(unit.answers.order_by("pk")), lineage_of(sample.campaign)
+    blurred = _blurred(given, lineage)
     _speak_of_today(sample, [], given, lineage)
-    place = _resolved(unit, given, sample, lineage)
+    place = _resolved(unit, given, sample, lineage, blurred)
     settled = any(answer.settles for answer in given)
     if place.state != "disputed" and not settled:
         raise NotDisputed(f"Place {unit.number} is {place.state}: only places whose answers differ are settled.")

@@ -21,6 +21,7 @@ REASONS = {
     "holdout_unfinished": "control tiles are still being labelled",
     "outside": "the imagery shows nothing of it",
     "stratum_unanswered": "a part of the ground has no answer that counts",
+    "classes_changed": "part of a class went to another one since people answered",
     "thresholds": "places cannot tell what the thresholds changed",
     "not_computed": "it has not been computed",
     "territory_unknown": "the territory was not counted then",

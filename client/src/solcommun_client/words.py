@@ -138,6 +138,8 @@ _FRENCH = {
     "control tiles are still being labelled": "les tuiles de contrôle sont encore en cours d'annotation",
     "the imagery shows nothing of it": "l'imagerie n'en montre rien",
     "a part of the ground has no answer that counts": "une partie du sol n'a aucune réponse qui compte",
+    "part of a class went to another one since people answered": "une partie d'une classe est passée à une autre "
+    "depuis que des personnes ont répondu",
     "places cannot tell what the thresholds changed": "des lieux ne disent pas ce que les seuils ont changé",
     "it has not been computed": "il n'a pas été calculé",
     "the territory was not counted then": "le territoire n'était pas compté à ce moment",

@@ -63,6 +63,34 @@ def test_of_a_class_split_twice_the_widest_that_somebody_says_counts() -> None:
     assert set(lineage.levels({"a", "b", "b1", "c"}).values()) == {"a"}
 
 
+def test_where_part_of_a_split_class_went_to_another_one_neither_is_told_as_the_other(here: Any) -> None:
+    apply_plan(here, split_plan())
+    apply_plan(here, [{"kind": "merge", "codes": ["new.2", GRASS], "into": new_class("both")}])
+    lineage = lineage_of(here)
+    for said in ({BUILT, GRASS}, {BUILT, "new.1", "both"}, {BUILT, "new.1", "new.2", GRASS}):
+        assert lineage.mixes(said), said
+    assert lineage.levels({BUILT, "new.1", GRASS}) == {BUILT: BUILT, "new.1": "new.1", GRASS: "both"}
+    assert not lineage.mixes({"new.1", "new.2", GRASS, "both"}), "nobody says the whole class"
+    assert lineage.levels({"new.1", "new.2", GRASS}) == {"new.1": "new.1", "new.2": "both", GRASS: "both"}
+    assert not lineage.mixes({BUILT, "new.1", "new.2"}), "all of it was that class"
+    assert lineage.levels({BUILT, "new.2"}) == {BUILT: BUILT, "new.1": BUILT, "new.2": BUILT}
+
+
+def test_two_classes_of_which_parts_became_one_are_not_told_as_one_of_them() -> None:
+    ways = (("a", "a1", "a1"), ("a", "a2", "c"), ("b", "b1", "b1"), ("b", "b2", "c"))
+    lineage = Lineage({"a": ("a1", "c"), "b": ("b1", "c"), "a2": ("c",), "b2": ("c",)}, ways)
+    assert lineage.mixes({"a", "b"}) and lineage.mixes({"b", "c"})
+    assert lineage.levels({"b", "b1", "a1"}) == {"a1": "a1", "b": "b", "b1": "b"}
+    assert lineage.may_be_one("a", "b2") and not lineage.may_be_one("a", "b1")
+
+
+def test_what_a_merge_that_was_taken_back_was_said_of_holds_both_of_its_classes(here: Any) -> None:
+    take_back(apply_plan(here, merge_plan()))
+    lineage = lineage_of(here)
+    assert not lineage.mixes({"both", GRASS}) and lineage.mixes({BUILT, GRASS}) is False
+    assert set(lineage.levels({"both", GRASS}).values()) == {"both"}
+
+
 def test_a_class_knows_the_loaded_ones_that_it_was_made_of(here: Any) -> None:
     loaded = here.nomenclature
     assert origins_of(loaded)[1][BUILT] == (BUILT,)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from learning.core.change_area import area_showing, change_estimates, change_of, net_area
+from learning.core.change_area import area_showing, change_estimates, change_of, expected_reach, net_area
 from learning.errors import InvalidSample
 
 BUILT = {"built": True, "grass": False}
@@ -30,6 +30,16 @@ EXAMPLE = sample(
     (2, "grass", "built", 12), (2, "built", "built", 6), (2, "grass", "grass", 2),
     (3, "built", "grass", 5), (3, "grass", "grass", 5),
 )  # fmt: skip
+
+
+def test_how_far_an_interval_is_expected_to_reach_is_how_far_it_does_with_such_places():
+    # 2 of 10 in one stratum, none of 20 in a larger one, nothing drawn where there is no ground
+    shows = np.array([True] * 2 + [False] * 28)
+    found = area_showing(areas=[10.0, 90.0, 0.0], stratum=np.repeat([0, 1], [10, 20]), shows=shows)
+    told = expected_reach(areas=[10.0, 90.0, 0.0], drawn=[10, 20, 0], shares=[0.2, 0.0, 0.3])
+    assert told == pytest.approx(found.upper - found.value) and found.upper - found.value > found.value - found.lower
+    # Jeffreys by hand: Beta(0.5, 20.5) ends at 0.1166, Beta(2.5, 8.5) at 0.5028
+    assert told == pytest.approx(((90 * 0.1166) ** 2 + (10 * 0.3028) ** 2) ** 0.5, rel=1e-3)
 
 
 def test_gain_loss_and_net_are_those_worked_by_hand():

@@ -75,6 +75,28 @@ def test_in_another_nomenclature_its_mapping_goes_on_to_hold_after_a_change() ->
     assert covers[1] in rule.where
 
 
+@pytest.mark.parametrize(
+    ("code", "sealed", "pervious"),
+    [
+        ("flair_19", ("building", "impervious_surface"), "pervious_surface"),
+        ("cosia_15", ("batiment", "zone_impermeable"), "zone_permeable"),
+    ],
+)
+def test_sealed_classes_of_another_nomenclature_that_are_merged_stay_sealed(
+    code: str, sealed: tuple[str, str], pervious: str
+) -> None:
+    scenes.nomenclature()
+    campaign = scenes.campaign(nomenclature=scenes.nomenclature(code))
+    load_mapping_file(path=DATA_FOLDER / "mappings" / f"{code}__ocsge_cover.json")
+    apply_plan(campaign, [{"kind": "merge", "codes": list(sealed), "into": new_class("sealed")}])
+    rule = shipped_artificialisation_rule()
+    # Buildings (CS1.1.1.1) and other sealed ground (CS1.1.1.2) are both CS1.1.1, which counts whatever its use.
+    assert covers_of_codes(campaign.nomenclature, ["sealed"], rule) == ["CS1.1.1"]
+    assert counted_classes(campaign)["sealed"] is True
+    apply_plan(campaign, [{"kind": "merge", "codes": ["sealed", pervious], "into": new_class("all")}])
+    assert counted_classes(campaign)["all"] is None, "pervious ground may be a quarry"
+
+
 def test_maps_places_and_change_take_each_class_for_the_same_cover() -> None:
     rule = shipped_artificialisation_rule()
     scenes.nomenclature()

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from area_rows import territory_of
+from class_rows import apply_plan, rename_plan
 from sample_rows import BUILT, GRASS, change_sample, interpreters, say, told_change, two_vintages
 from scenes import labelled_scene
 
@@ -64,6 +65,27 @@ def test_figures_come_out_of_the_counts_and_weights_that_ship_with_them() -> Non
     lost = sum(row[1] for row in figures["p"]) * figures["ground_ha"]
     assert lost == pytest.approx(HALF_HA * 3 / 5)
     assert (figures["sample"]["id"], figures["sample"]["seed"], figures["sample"]["side_px"]) == (sample.pk, 1, 4)
+
+
+@pytest.mark.django_db
+def test_whether_ground_counts_is_told_of_every_code_of_the_counts_also_after_a_rename() -> None:
+    sample = answered(two_vintages())
+    before: Any = released(sample.campaign)[0].figures
+    assert before["counted"] == before["counted_as_drawn"] == {BUILT: True, GRASS: False}
+    apply_plan(sample.campaign, rename_plan())
+    figures: Any = released(sample.campaign)[0].figures
+    assert figures["counted"] == {"renamed": True, GRASS: False}
+    assert figures["counted_as_drawn"] == {BUILT: True, GRASS: False}
+    assert {code for pair in figures["codes"] for code in pair} == set(figures["counted"])
+    # Gain and loss again, from what ships: a sixth of the west, three fifths of the east.
+    shares = [sum(column) for column in zip(*figures["p"], strict=True)]
+    flows = [tuple(figures["counted"][code] for code in pair) for pair in figures["codes"]]
+    gain, loss = (
+        figures["ground_ha"] * sum(share for share, flow in zip(shares, flows, strict=True) if flow == wanted)
+        for wanted in ((False, True), (True, False))
+    )
+    assert (gain, loss) == (pytest.approx(HALF_HA / 6), pytest.approx(HALF_HA * 3 / 5))
+    assert figures["found"]["loss"]["ha"]["lower"]["value"] == pytest.approx(loss)
 
 
 @pytest.mark.django_db

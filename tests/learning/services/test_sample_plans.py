@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from map_rows import evaluation, map_of_vintage
 from sample_rows import BUILT, GRASS, interpreters, say, two_vintages
+from scipy.stats import beta
 
 from annotation.errors import CampaignClosed
 from annotation.jobs.registry import run_job
 from annotation.models import Campaign, Job
+from learning.core.change_area import area_showing
 from learning.errors import InvalidPlan, NoPrediction, SampleOpen
 from learning.models import ReferenceSample, TrainedModel
 from learning.services.map_areas import start_map_areas
@@ -80,9 +85,36 @@ def test_a_plan_has_the_places_of_the_formula_and_areas_in_hectares() -> None:
     plan = plan_sample(known, Wishes(overall=0.02, fewest=2, accuracy={BUILT: 0.9, GRASS: 0.9}))
     assert [one.places for one in plan.strata] == [434, 434]
     assert plan.overall_half <= 0.02
-    # With two classes what is off in one is in the other: the area's share is known as closely as the accuracy
-    assert plan.strata[0].area_half_ha == pytest.approx(plan.overall_half * known.ground_ha)
+    # The interval that is published: of 434 places 43.4 are off in each half, between Jeffreys' limits, whose longer
+    # side in one class is the shorter one in the other.
+    low, high = beta.ppf([0.025, 0.975], 43.4 + 0.5, 390.6 + 0.5)
+    reach = 0.5 * ((0.1 - low) ** 2 + (high - 0.1) ** 2) ** 0.5
+    assert plan.strata[0].area_half_ha == pytest.approx(reach * known.ground_ha)
+    assert reach == pytest.approx(plan.overall_half, rel=0.01), "many places decide: the usual interval is as wide"
     assert [one.expected.accuracy_from for one in plan.strata] == ["given", "given"]
+
+
+def test_a_plan_of_rare_change_promises_no_narrower_interval_than_is_published() -> None:
+    pair = two_vintages()
+    known = expectations(campaign=Campaign.objects.get(layer=pair.second), pair=pair)
+    strata = [one.code for one in known.strata]
+    wishes = Wishes(places=400, fewest=50, accuracy=dict.fromkeys({*strata} - {"gain"}, 1.0))
+    plan = plan_sample(known, wishes)
+    n = [one.places for one in plan.strata]
+    weight = np.array([one.expected.share for one in plan.strata])
+    # What such a sample gives: half of the mapped gain is one, and no other place.
+    of_gain = strata.index("gain")
+    shows = [np.zeros(count, bool) for count in n]
+    shows[of_gain][: n[of_gain] // 2] = True
+    found = area_showing(
+        areas=(weight * known.ground_ha).tolist(), stratum=np.repeat(np.arange(len(n)), n), shows=np.concatenate(shows)
+    )
+    promised = plan.strata[of_gain].area_half_ha
+    assert promised == pytest.approx(max(found.value - found.lower, found.upper - found.value), rel=0.02)
+    usual = 1.96 * weight[of_gain] * (0.25 / (n[of_gain] - 1)) ** 0.5 * known.ground_ha
+    assert promised > 2 * usual, "a large stratum without a case may hold some"
+    wished = plan_sample(known, replace(wishes, places=None, area_of="gain", area_ha=promised / 2))
+    assert wished.strata[of_gain].area_half_ha <= promised / 2
 
 
 def test_a_share_that_was_counted_stands_whatever_is_typed() -> None:

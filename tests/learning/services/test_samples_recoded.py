@@ -19,6 +19,7 @@ from learning.services.samples import close_sample, open_for, resolve
 from learning.services.statistics_export import sample_places
 
 pytestmark = pytest.mark.django_db
+HALF_HA = 512 * 1024 * 0.2**2 / 10_000  # each half of the layer: 2.097 ha
 
 
 def fresh(sample: Any) -> Any:
@@ -86,6 +87,33 @@ def test_of_a_merge_two_answers_that_differed_are_one() -> None:
     assert states(sample)[0] == "disputed"
 
 
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_what_was_said_of_a_class_while_another_was_merged_into_it_does_not_count_once_that_is_taken_back(
+    is_closed: bool,
+) -> None:
+    sample = change_sample(total=6)
+    units, (one, other) = list(sample.units.all()[:2]), interpreters(sample.campaign)
+    for who in (one, other):
+        say(units[0], who, GRASS, GRASS)
+    say(units[1], one, BUILT, BUILT)
+    change = apply_plan(sample.campaign, [{"kind": "merge", "codes": [BUILT, GRASS], "into": new_class(GRASS)}])
+    say(units[1], one, GRASS, GRASS)
+    say(units[1], other, GRASS, GRASS)
+    places = resolve(fresh(sample))
+    assert [(place.state, place.codes) for place in places[:2]] == [("agreed", (GRASS, GRASS))] * 2
+    if is_closed:
+        close_sample(sample=sample, closed_by=None, as_it_is=True)
+    take_back(change)
+    places = resolve(fresh(sample))
+    assert (places[0].state, places[0].codes) == ("agreed", (GRASS, GRASS)), "said of the narrow class"
+    assert (places[1].state, places[1].codes, places[1].answers) == ("open", None, ())
+    if not is_closed:
+        assert [unit.number for unit in open_for(places, one)] == [unit.number for unit in sample.units.all()[1:]]
+        say(units[1], one, GRASS, GRASS)
+        say(units[1], other, GRASS, GRASS)
+        assert states(sample)[1] == "agreed"
+
+
 def test_flows_of_a_closed_sample_are_the_same_after_a_rename_and_after_a_split() -> None:
     sample = change_sample(total=40, fewest=8, answers_wanted=1)
     (one,) = interpreters(sample.campaign, count=1)
@@ -106,6 +134,53 @@ def test_flows_of_a_closed_sample_are_the_same_after_a_rename_and_after_a_split(
     sample.campaign.refresh_from_db()
     apply_plan(sample.campaign, split_plan())
     assert change_figures(pair=sample.pair).found == before, "people saw the whole class, and it is told as that"
+
+
+def test_a_sample_drawn_after_a_split_on_maps_of_the_class_before_has_its_flow() -> None:
+    first = change_sample(total=40, fewest=8, answers_wanted=1)
+    close_sample(sample=first, closed_by=None, as_it_is=True)
+    apply_plan(first.campaign, split_plan())
+    sample = change_sample(
+        first.pair, total=40, fewest=8, answers_wanted=1, counted={"new.1": True, "new.2": True, GRASS: False}
+    )
+    (one,) = interpreters(sample.campaign, count=1)
+    parts = {BUILT: "new.1", GRASS: GRASS}
+    for unit in sample.units.all():
+        say(unit, one, parts[unit.first_mapped], parts[unit.second_mapped])
+    close_sample(sample=sample, closed_by=None)
+    found = change_figures(pair=sample.pair).found
+    assert found is not None and found.kind == "figure"
+    # People say what the maps do: all of the east was built and is grass.
+    assert found.loss.ha.lower.value == found.loss.ha.upper.value == pytest.approx(HALF_HA)
+    assert [(one.first_code, one.second_code) for one in found.classes] == [("new.1", GRASS)]
+    assert (found.first_wrong.units, found.second_wrong.units) == (0, 0), "a part is what a map of the whole says"
+    assert found.mapped_loss_ha == pytest.approx(HALF_HA)
+
+
+def test_where_part_of_a_split_class_went_to_another_one_change_is_not_assessed() -> None:
+    sample = change_sample(total=40, fewest=8, answers_wanted=1)
+    (one,) = interpreters(sample.campaign, count=1)
+    for unit in sample.units.all():
+        say(unit, one, unit.first_mapped, unit.second_mapped)
+    close_sample(sample=sample, closed_by=None)
+    apply_plan(sample.campaign, split_plan())
+    apply_plan(sample.campaign, [{"kind": "merge", "codes": ["new.2", GRASS], "into": new_class("both")}])
+    figures = change_figures(pair=sample.pair)
+    assert (figures.status, figures.reason, figures.found) == ("not_assessed", "classes_changed", None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_part_of_a_split_class_went_to_another_one_areas_are_not_assessed() -> None:
+    prediction, sample = area_sample()
+    answered(sample, as_mapped)
+    counted(prediction)
+    campaign = Campaign.objects.get(pk=sample.campaign_id)
+    apply_plan(campaign, split_plan())
+    assert area_figures(campaign=Campaign.objects.get(pk=campaign.pk)).status == "assessed"
+    apply_plan(campaign, [{"kind": "merge", "codes": ["new.2", GRASS], "into": new_class("both")}])
+    figures = area_figures(campaign=Campaign.objects.get(pk=campaign.pk))
+    assert (figures.status, figures.reason, figures.overall) == ("not_assessed", "classes_changed", None)
+    assert {area.estimate_ha for area in figures.classes} == {None}
 
 
 @pytest.mark.django_db(transaction=True)
