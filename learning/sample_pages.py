@@ -26,7 +26,7 @@ from learning.models import ReferenceSample
 from learning.sample_plan_form import asked_pair
 from learning.sample_plan_shown import plan_context, refused
 from learning.sample_seen import seen_by_readers
-from learning.services.change_figures import change_figures
+from learning.services.change_figures import ChangeFigures, change_figures
 from learning.services.sample_jobs import start_sample_draw, start_strata_count
 from learning.services.samples import agreement, close_sample, disputed_for, open_for, resolve, sample_for
 from learning.territory_shown import Shown, estimated
@@ -121,6 +121,7 @@ class SamplesView(LoginRequiredMixin, TemplateView):
 def _row(sample: ReferenceSample, user: User) -> dict[str, Any]:
     places = resolve(sample)
     states = [place.state for place in places]
+    change = change_figures(pair=sample.pair) if sample.pair is not None and sample.closed_at is not None else None
     return {
         "sample": sample,
         "places": len(places),
@@ -130,8 +131,8 @@ def _row(sample: ReferenceSample, user: User) -> dict[str, Any]:
         "mine": len(open_for(places, user)),
         "to_settle": len(disputed_for(places, user)),
         "alpha": agreement(places),
-        "change": _change(sample),
-        "seen": seen_by_readers(sample),
+        "change": _change(sample, change),
+        "seen": seen_by_readers(sample, change),
         "differs": _differs(sample),
     }
 
@@ -144,12 +145,9 @@ def _differs(sample: ReferenceSample) -> dict[str, Any] | None:
     return {"shift": shift_shown(shift_of(sample.pair)), "differences": [one["says"] for one in told]}
 
 
-def _change(sample: ReferenceSample) -> dict[str, Any] | None:
+def _change(sample: ReferenceSample, figures: ChangeFigures | None) -> dict[str, Any] | None:
     """What a closed sample says of change, as lines of a table; of several closed ones of a pair the newest."""
-    if sample.pair is None or sample.closed_at is None:
-        return None
-    figures = change_figures(pair=sample.pair)
-    if figures.sample != sample:
+    if figures is None or figures.sample != sample:
         return None
     found = figures.found
     flows = [] if found is None else [(FLOWS[0], found.gain), (FLOWS[1], found.loss), (FLOWS[2], found.net)]

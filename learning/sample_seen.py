@@ -7,17 +7,20 @@ from django.utils.translation import ngettext
 
 from learning.models import ReferenceSample
 from learning.services.area_figures import area_figures
-from learning.services.change_figures import change_figures
+from learning.services.change_figures import ChangeFigures
 from learning.territory_shown import estimated
 from learning.territory_words import NOT_ASSESSED
 
 
-def seen_by_readers(sample: ReferenceSample) -> str:
-    """In a sentence or two: nothing before it is closed, then its figures, or those of a newer one."""
+def seen_by_readers(sample: ReferenceSample, change: ChangeFigures | None) -> str:
+    """In a sentence or two: nothing before it is closed, then its figures, or those of a newer one.
+
+    Args: change: what is told of the pair of a closed sample of change.
+    """
     if sample.closed_at is None:
         return _("Nothing of this sample before it is closed.")
     if sample.kind == ReferenceSample.Kind.CHANGE:
-        return _change_seen(sample)
+        return _change_seen(sample, change)
     newer = ReferenceSample.objects.filter(
         campaign=sample.campaign, kind=sample.kind, closed_at__isnull=False, pk__gt=sample.pk
     ).exists()
@@ -37,11 +40,10 @@ def seen_by_readers(sample: ReferenceSample) -> str:
     }  # fmt: skip
 
 
-def _change_seen(sample: ReferenceSample) -> str:
+def _change_seen(sample: ReferenceSample, figures: ChangeFigures | None) -> str:
     """Readers see the sample of a pair that was closed last, whichever campaign drew it."""
-    if sample.pair is None:
+    if figures is None:
         return _not_assessed("no_pair")
-    figures = change_figures(pair=sample.pair)
     if figures.sample != sample:
         return _("The figures of a newer sample.")
     if figures.found is None:

@@ -54,16 +54,23 @@ EAST: list[tuple[str, str] | None] = [(BUILT, GRASS)] * 3 + [(GRASS, GRASS)] * 2
 
 def test_what_readers_see_of_a_sample_of_change_is_said_of_each(pair: Any) -> None:
     first = answered(pair, WEST, EAST)
-    assert seen_by_readers(first) == "Flow, return flow and net, each with its interval, as below."
+    assert (
+        seen_by_readers(first, change_figures(pair=first.pair))
+        == "Flow, return flow and net, each with its interval, as below."
+    )
     nobody = change_sample(pair, seed=9)
     close_sample(sample=nobody, closed_by=None, as_it_is=True)
     nobody.refresh_from_db()
-    assert seen_by_readers(first) == "The figures of a newer sample."
-    assert seen_by_readers(nobody).startswith("“Not assessed”: One part of the ground has no answer")
+    assert seen_by_readers(first, change_figures(pair=first.pair)) == "The figures of a newer sample."
+    assert seen_by_readers(nobody, change_figures(pair=nobody.pair)).startswith(
+        "“Not assessed”: One part of the ground has no answer"
+    )
     ReferenceSample.objects.filter(pk=first.pk).update(closed_at=nobody.closed_at + timedelta(days=1))
     first.refresh_from_db()
-    assert seen_by_readers(nobody) == "The figures of a newer sample.", "what counts is when it was closed"
-    assert seen_by_readers(first).startswith("Flow")
+    assert seen_by_readers(nobody, change_figures(pair=nobody.pair)) == "The figures of a newer sample.", (
+        "what counts is when it was closed"
+    )
+    assert seen_by_readers(first, change_figures(pair=first.pair)).startswith("Flow")
 
 
 def test_flow_return_flow_and_net_are_those_worked_by_hand_and_a_wrong_first_map_is_in_none(pair: Any) -> None:
