@@ -46,10 +46,11 @@ def test_both_files_hold_the_same_rows_and_a_class_that_the_tree_lacks_has_a_cod
     assert (first["people"], first["contributor_ids"], first["review"]) == (2, "p-1 p-2", "none")
     assert (second["people"], second["contributor_ids"], second["review"]) == (0, "", "settled")
     assert shapely.from_wkb(second["geometry"]).exterior.is_ccw
-    frame = pyogrio.read_dataframe(tmp_path / layout.PATCHES_GPKG, layer=layout.PATCHES_LAYER)
-    assert frame.crs.to_epsg() == 2154
-    assert frame["patch_id"].tolist() == [3, 9]
-    assert frame.geometry.iloc[0].bounds == tuple(first["bbox"].values())
+    meta, table = pyogrio.read_arrow(tmp_path / layout.PATCHES_GPKG, layer=layout.PATCHES_LAYER)
+    assert meta["crs"] == "EPSG:2154"
+    assert table["patch_id"].to_pylist() == [3, 9]
+    geometry = shapely.from_wkb(table[meta["geometry_name"] or "wkb_geometry"][0].as_py())
+    assert geometry.bounds == tuple(first["bbox"].values())
     for path in (layout.PATCHES_PARQUET, layout.PATCHES_GPKG):
         assert list(format_problems(tmp_path, path)) == []
 
