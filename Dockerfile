@@ -58,7 +58,8 @@ COPY requirements/worker.txt requirements/worker.txt
 RUN pip install --require-hashes -r requirements/worker.txt
 COPY --from=source /app/ /app/
 ARG CODE_COMMIT=unknown
-ENV DJANGO_SETTINGS_MODULE=config.settings.production SOLCOMMUN_CODE_COMMIT=$CODE_COMMIT
+# Threads of a map or a training share the memory that is kept for them: learning/core/heap.py.
+ENV DJANGO_SETTINGS_MODULE=config.settings.production SOLCOMMUN_CODE_COMMIT=$CODE_COMMIT MALLOC_ARENA_MAX=1
 USER 10001
 VOLUME /data
 HEALTHCHECK --interval=60s --timeout=30s --start-period=60s CMD ["python", "platform/setup/healthcheck.py", "worker"]

@@ -8,7 +8,8 @@ import io
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from rasterio.windows import Window
 from torch import Tensor, nn
 
 from learning.core.entropy import classes_and_entropy
+from learning.core.heap import kept_memory
 from learning.core.inference import folded
+from learning.core.lanes import LANES, in_lanes
 from learning.core.map_plan import MapPaths
 from learning.core.model_file import TrainedModel
 from learning.core.precision import cpu_has_bf16, on_device
@@ -30,7 +33,6 @@ from learning.core.windows import batches
 WIDTH, HEIGHT = 8192, 4096  # as wide as layers are at least: each row of windows begins and ends once
 CORE_PX, MARGIN_PX = 1024, 64
 RIVAL_WINDOW_PX, RIVAL_MARGIN_PX, RIVAL_SIDE = 512, 128, 1024
-Forward = Callable[[Tensor], Tensor]
 
 
 def measure(rounds: int = 3) -> dict[str, float]:
@@ -49,66 +51,79 @@ def measure(rounds: int = 3) -> dict[str, float]:
 
 def _one_model(model: TrainedModel, source: Path, folder: Path, *, rounds: int) -> tuple[float, float]:
     print(f"\nmaps by U-Net, {model.sha256}: {WIDTH} × {HEIGHT} px, {torch.get_num_threads()} threads")
-    name, forward, cast = _fastest(model)
-    windows = _resident(model, source, cast)
-    times: dict[str, list[float]] = {"ours": [], "bare": [], "rival": []}
-    for turn in ("ours", "bare", "bare", "ours") * rounds:
+    rivals = _fastest(model)
+    windows = {way: _resident(model, source, way.cast) for way in rivals}
+    times: dict[str, list[float]] = {}
+    for turn in ("ours", *rivals, *rivals[::-1], "ours") * rounds:
         before = time.perf_counter()
-        if turn == "ours":
-            _map(model, source, folder / "map")
+        if isinstance(turn, _Way):
+            turn.over(windows[turn])
         else:
-            with torch.inference_mode():
-                for window in windows:
-                    forward(window)
-        times[turn].append(time.perf_counter() - before)
-        if turn == "ours" and len(times["rival"]) < rounds:
+            _map(model, source, folder / "map")
+        times.setdefault(str(turn), []).append(time.perf_counter() - before)
+        if turn == "ours" and len(times.setdefault("rival", [])) < rounds:
             times["rival"].append(_window_method(model, source, folder / "rival.tif"))
     _check(model, source, folder / "map" / "class.tif")
-    ours, bare = (statistics.median(times[one]) for one in ("ours", "bare"))
-    rival = statistics.median(times["rival"]) * WIDTH * HEIGHT / RIVAL_SIDE**2
+    took = {name: statistics.median(found) for name, found in times.items()}
+    rival = took.pop("rival") * WIDTH * HEIGHT / RIVAL_SIDE**2
     area = WIDTH * HEIGHT / 1e6
-    for what, seconds in (("ours, file to files", ours), (f"bare forward, {name}", bare), ("512 px windows", rival)):
-        print(f"  {what:<42}{seconds:7.2f} s  {area / seconds:6.2f} Mpx/s")
-    return round(bare / ours, 3), round(rival / ours, 1)
+    for what, seconds in (*took.items(), ("512 px windows", rival)):
+        print(f"  {what:<60}{seconds:7.2f} s  {area / seconds:6.2f} Mpx/s")
+    ours = took.pop("ours")
+    return round(min(took.values()) / ours, 3), round(rival / ours, 1)
 
 
-def _fastest(model: TrainedModel) -> tuple[str, Forward, Callable[[Tensor], Tensor]]:
-    """The fastest of the ways to run the network on a window, by a short trial."""
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """A way to run a network over windows of one size: in an arithmetic, so many windows at once."""
+
+    name: str
+    network: nn.Module
+    lanes: int
+    dtype: torch.dtype | None = None
+    casting: bool = False
+
+    def cast(self, inputs: Tensor) -> Tensor:
+        """Network input as it is kept for this way."""
+        return inputs if self.dtype is None else inputs.to(self.dtype)
+
+    def over(self, windows: Sequence[Tensor]) -> None:
+        """A pass over each, its output thrown away."""
+        with kept_memory():
+            for _done in in_lanes(self._pass, windows, lanes=self.lanes):
+                pass
+
+    def _pass(self, inputs: Tensor) -> None:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.casting):
+            self.network(inputs)
+
+    def __str__(self) -> str:
+        return f"bare, {self.name}, " + ("one with all threads" if self.lanes == 1 else f"{self.lanes} side by side")
+
+
+def _fastest(model: TrainedModel) -> list[_Way]:
+    """The two fastest of the ways to run the network, by a short trial."""
     plain = on_device(copy.deepcopy(model.network), torch.device("cpu")).eval()
     simple = on_device(folded(model.network, bands=3), torch.device("cpu"))
-    ways: dict[str, tuple[nn.Module, torch.dtype | None, bool]] = {
-        "float32": (plain, None, False), "float32, norms folded": (simple, None, False),
-    }  # fmt: skip
+    side = CORE_PX + 2 * MARGIN_PX
+    known = [("float32", plain, None, False), ("float32, norms folded", simple, None, False)]
     if cpu_has_bf16():
         half = copy.deepcopy(simple).to(torch.bfloat16)
-        ways |= {
-            "autocast": (plain, None, True), "autocast, norms folded": (simple, None, True),
-            "bf16 weights, norms folded": (half, torch.bfloat16, False),
-        }  # fmt: skip
-    side = CORE_PX + 2 * MARGIN_PX
-    ways["ONNX Runtime, float32, norms folded"] = (_Exported(simple, side), None, False)
-    found: dict[str, tuple[float, Forward, Callable[[Tensor], Tensor]]] = {}
-    for name, (network, dtype, casting) in ways.items():
-        for batch in (1, 2) if not isinstance(network, _Exported) else (1,):
-
-            def forward(inputs: Tensor, network: nn.Module = network, casting: bool = casting) -> Tensor:
-                with torch.autocast("cpu", torch.bfloat16, enabled=casting):
-                    outputs: Tensor = network(inputs)
-                return outputs
-
-            def cast(inputs: Tensor, dtype: torch.dtype | None = dtype) -> Tensor:
-                return inputs if dtype is None else inputs.to(dtype)
-
-            inputs = cast(torch.randn(batch, 3, side, side).contiguous(memory_format=torch.channels_last))
-            with torch.inference_mode():
-                forward(inputs)
-                times = [_timed(lambda inputs=inputs, forward=forward: forward(inputs)) for _ in range(3)]
-            found[f"{name}, {batch} at a time"] = (min(times) / batch, forward, cast)
-    best = min(found, key=lambda name: found[name][0])
-    for name, (seconds, *_way) in sorted(found.items(), key=lambda one: one[1][0]):
-        print(f"    {name:<40}{1e3 * seconds:7.0f} ms a window")
-    # Windows are kept one by one: where two at a time are faster, the difference is within the noise.
-    return best, found[best][1], found[best][2]
+        known += [
+            ("autocast", plain, None, True), ("autocast, norms folded", simple, None, True),
+            ("bf16 weights, norms folded", half, torch.bfloat16, False),
+        ]  # fmt: skip
+    ways = [_Way(name, network, n, dtype, casting) for name, network, dtype, casting in known for n in (1, LANES)]
+    ways.append(_Way("ONNX Runtime, float32, norms folded", _Exported(simple, side), 1))
+    found: dict[_Way, float] = {}
+    for way in ways:
+        inputs = [way.cast(torch.randn(1, 3, side, side).contiguous(memory_format=torch.channels_last))] * LANES
+        way.over(inputs)
+        found[way] = min(_timed(lambda way=way, inputs=inputs: way.over(inputs)) for _ in range(3)) / len(inputs)
+    ordered = sorted(found, key=lambda way: found[way])
+    for way in ordered:
+        print(f"    {way!s:<60}{1e3 * found[way]:7.0f} ms a window")
+    return ordered[:2]
 
 
 class _Exported(nn.Module):

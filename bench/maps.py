@@ -6,7 +6,8 @@ Each section measures ours and its rival by turns (A B B A) in one process on th
 beside it, and gives ratios of medians; absolute times depend on the machine and its load.
 
     predict_ratio           bare forward passes of the same windows, resident as network input, in the fastest way
-                            found in the same run ÷ the whole map: file to durable files (U-Net, resnet34)
+                            found in the same run, memory kept for them as for ours ÷ the whole map: file to durable
+                            files (U-Net, resnet34)
     window_method_speedup   512 px windows of which the middle 256 are kept, in float32, ÷ ours, for the same ground
     feed_speedup            windows for a network that takes no time: reads of 512 px windows with `boundless` ÷ ours,
                             in processor time
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +56,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="turns there and back")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     arguments = parser.parse_args()
+    if "MALLOC_ARENA_MAX" not in os.environ:  # as workers are started
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"MALLOC_ARENA_MAX": "1"})  # noqa: S606
     figures: dict[str, Any] = {}
     for name in arguments.only:
         figures |= SECTIONS[name](arguments.rounds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ NO_ONNX_RUNTIME = (
 _NEEDED = ("onnx", "onnxruntime", "onnxscript")
 _CLEARLY = 0.9  # of the time of what was usual: above that, noise would decide
 _TURNS = 2
-_SESSIONS = 2  # windows of a row have two shapes: the last one may be narrower
+_SESSIONS = 2  # ways of a row: its last window may be narrower, or alone
 
 
 def has_onnx_runtime() -> bool:
@@ -50,7 +51,8 @@ class ExportedNetwork:
         if not has_onnx_runtime():
             raise InvalidPredictionGrid(NO_ONNX_RUNTIME)
         self._network = network
-        self._sessions: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._sessions: OrderedDict[tuple[int, ...], list[Any]] = OrderedDict()  # those that nobody uses
+        self._turn = threading.Lock()
 
     def __call__(self, inputs: Tensor, core: Core) -> tuple[Tensor, Tensor]:
         """Logits of the core (batch, class, row, col), and cells as embedding.decoded_and_features.
@@ -58,15 +60,24 @@ class ExportedNetwork:
         Args: inputs: float32 (batch, band, row, col), normalised.
         """
         inputs = inputs.contiguous()
-        way = (*inputs.shape, *(end for side in core for end in (side.start, side.stop)))
-        if way not in self._sessions:
-            while len(self._sessions) >= _SESSIONS:  # before: each holds memory
-                self._sessions.popitem(last=False)
-            self._sessions[way] = _session(_Seeing(self._network, core).eval(), inputs)
-        self._sessions.move_to_end(way)
-        outputs = self._sessions[way].run(None, {"image": inputs.numpy()})
+        ends = (end for side in core for end in (side.start, side.stop))
+        way = (torch.get_num_threads(), *inputs.shape, *ends)
+        session = self._session(way, inputs, core)
+        outputs = session.run(None, {"image": inputs.numpy()})
+        with self._turn:
+            self._sessions.setdefault(way, []).append(session)
         logits, cells = map(torch.from_numpy, outputs)
         return logits, cells
+
+    def _session(self, way: tuple[int, ...], inputs: Tensor, core: Core) -> Any:
+        """One for the caller alone: passes side by side have a session, and so their threads, each."""
+        with self._turn:  # exports are made one after the other
+            if way not in self._sessions:
+                while len(self._sessions) >= _SESSIONS:  # before: each holds memory
+                    self._sessions.popitem(last=False)
+            free = self._sessions.setdefault(way, [])
+            self._sessions.move_to_end(way)
+            return free.pop() if free else _session(_Seeing(self._network, core).eval(), inputs)
 
 
 class _Seeing(nn.Module):

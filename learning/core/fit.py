@@ -35,6 +35,7 @@ from learning.core.dataset import (
     draw_batch,
     summarise,
 )
+from learning.core.heap import kept_memory
 from learning.core.levels import membership, weights_of_values
 from learning.core.losses import segmentation_loss
 from learning.core.model_file import TrainedModel
@@ -169,7 +170,7 @@ def fit(
         return _as_tensors(patches, drawn, mine, pinned=run.device.type == "cuda")
 
     saved = run.step
-    with checkpoints.Writer(checkpoint_dir) as writer:
+    with kept_memory(run.device.type), checkpoints.Writer(checkpoint_dir) as writer:
         for batch in _prefetched(batch_for, start=run.step, stop=config.steps):
             stopping = bool(ranks.agreed(ranks.leads and should_stop(), run.device))
             if run.step > saved and (stopping or run.step % config.checkpoint_every == 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Iterator
@@ -101,6 +102,7 @@ def _by_tile(total: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
     return total
 
 
+@functools.cache
 def random_projection(size: int, smaller: int) -> NDArray[np.float32]:
     """A projection that nearly keeps distances: float32 (size, smaller), Gaussian, the same for the same sizes.
 

@@ -7,9 +7,10 @@ the device.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ from learning.core.dataset import mirror
 from learning.core.entropy import classes_and_entropy
 from learning.core.exported import ENGINES, NO_ONNX_RUNTIME, has_onnx_runtime
 from learning.core.forward import Networks, Windows
+from learning.core.heap import kept_memory
 from learning.core.inference import WAY, prepared
+from learning.core.lanes import in_lanes, one_ahead, told_last
 from learning.core.map_files import ENTROPY_LEVELS, RowWriter, assemble, row_writer
 from learning.core.map_plan import MapPaths, PredictionPlan, PredictionResult, claim_work_dir
 from learning.core.model_file import TrainedModel, match_imagery
@@ -64,7 +67,7 @@ def predict_raster(
     """Predict a raster on one worker; interrupted, it goes on from its last finished row of windows.
 
     See map_plan.MapPaths for what is written and plan_prediction for the other arguments. To share
-    the work, call plan_prediction and claim_work_dir once, predict_core_row for each row anywhere, then
+    the work, call plan_prediction and claim_work_dir once, predict_core_rows for any rows anywhere, then
     map_files.assemble.
 
     Args:    on_progress: share done, from 0 to 1.
@@ -78,16 +81,15 @@ def predict_raster(
     )  # fmt: skip
     claim_work_dir(plan)
     wanted = plan.core_rows
-    for before, core_row in enumerate(wanted):
-        if not plan.is_done(core_row):
-
-            def row_progress(share: float, before: int = before) -> None:
-                on_progress((before + share) / len(wanted))
-
-            predict_core_row(
-                model, plan, core_row, others=others, device=device, on_progress=row_progress, should_stop=should_stop
-            )
-        on_progress((before + 1) / len(wanted))
+    missing = [row for row in wanted if not plan.is_done(row)]
+    there = len(wanted) - len(missing)
+    if there:
+        on_progress(there / len(wanted))
+    predict_core_rows(
+        model, plan, missing, others=others, device=device, should_stop=should_stop,
+        on_progress=lambda done: on_progress((there + done) / len(wanted)),
+    )  # fmt: skip
+    on_progress(1.0)
     return assemble(plan, out, colours=colours, tags={"MODEL_SHA256": model.sha256})
 
 
@@ -195,49 +197,59 @@ def _opinions(model: TrainedModel, others: Sequence[TrainedModel], *, pixel_scor
     return 1 + len(others)
 
 
-def predict_core_row(
+def predict_core_rows(
     model: TrainedModel,
     plan: PredictionPlan,
-    core_row: int,
+    core_rows: Sequence[int],
     *,
     others: Sequence[TrainedModel] = (),
     device: str = "cpu",
-    on_progress: Callable[[float], None] = lambda share: None,
+    on_progress: Callable[[float], None] = lambda done: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Predict one row of windows into the plan's work folder.
+    """Predict some rows of windows into the plan's work folder; one is being closed while the next is begun.
 
-    Args:   others: the models that the plan was made with.
+    Args:   core_rows: among plan.core_rows. others: the models that the plan was made with.
+            on_progress: told how many rows are done, with a part of one.
     Raises: PredictionStopped: `should_stop` said so; the row is left unfinished and without trace.
     """
-    sums = WindowSums(plan, core_row)
     # A map begun with ONNX Runtime goes on with it, on whatever worker: its rows must not depend on that.
     target = torch.device("cpu" if plan.engine == "onnx" else device)
     networks = Networks(plan, model, others=others, device=target)
-    top, bottom = plan.core_rows_px(core_row)
-    with row_writer(plan, core_row) as out, ThreadPoolExecutor(max_workers=2) as beside:
-        kept: Future[None] | None = None
-        # Beside a GPU all goes on at once. On a CPU the threads of a pass wait for each other, and lose more to another
-        # one than that gains: what is kept of a window is computed while the next is read, by all of the processor.
-        on_host = target.type == "cpu"
-        for batch in batches(plan, core_row, ahead=not on_host):
-            if kept is not None and on_host:
-                kept.result()
-            if should_stop():
-                raise PredictionStopped(f"Stopped in row {core_row} of {plan.n_core_rows}; start it again to go on.")
-            images = torch.from_numpy(np.stack([p.image for p in batch])).to(target)
-            valid = torch.from_numpy(np.stack([p.valid for p in batch])).to(target)
-            core = (slice(plan.margin_px, plan.margin_px + bottom - top),
-                    slice(plan.margin_px, plan.margin_px + batch[0].width))  # fmt: skip
-            windows = networks.see(images, valid, core=core)
-            if kept is not None:
-                kept.result()
-            doubt = networks.doubt(windows)
-            kept = beside.submit(_keep, beside, out, sums, batch, windows, doubt, model, plan)
-            on_progress((batch[-1].left + batch[-1].width) / plan.width)
-        if kept is not None:
-            kept.result()
-        out.sums = sums.total()
+    side_by_side = target.type == "cpu"
+
+    def wanted() -> Iterator[tuple[int, list[Patch], bool]]:
+        for core_row in core_rows:
+            for batch, last in told_last(batches(plan, core_row, ahead=not side_by_side)):
+                if should_stop():
+                    return  # windows that are begun are kept
+                yield core_row, batch, last
+
+    def pass_over(item: tuple[int, list[Patch], bool]) -> tuple[Windows, Tensor | None]:
+        core_row, batch, _last = item
+        images = torch.from_numpy(np.stack([p.image for p in batch])).to(target)
+        valid = torch.from_numpy(np.stack([p.valid for p in batch])).to(target)
+        top, bottom = plan.core_rows_px(core_row)
+        core = (slice(plan.margin_px, plan.margin_px + bottom - top),
+                slice(plan.margin_px, plan.margin_px + batch[0].width))  # fmt: skip
+        windows = networks.see(images, valid, core=core)
+        return windows, networks.doubt(windows)
+
+    passes = (in_lanes if side_by_side else one_ahead)(pass_over, wanted())
+    with kept_memory(target.type), contextlib.closing(passes), ThreadPoolExecutor(max_workers=1) as beside:
+        for nth, core_row in enumerate(core_rows):
+            sums = WindowSums(plan, core_row)
+            with row_writer(plan, core_row) as out:
+                for (_row, batch, last), (windows, doubt) in passes:
+                    _keep(beside, out, sums, batch, windows, doubt, model, plan)
+                    on_progress(nth + (batch[-1].left + batch[-1].width) / plan.width)
+                    if last:
+                        break
+                else:
+                    raise PredictionStopped(
+                        f"Stopped in row {core_row} of {plan.n_core_rows}; start it again to go on."
+                    )
+                out.sums = sums.total()
 
 
 @torch.inference_mode()

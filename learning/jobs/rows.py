@@ -71,19 +71,13 @@ class Rows:
         should_stop: Callable[[], bool],
     ) -> None:
         """Compute some rows. Raises: PredictionStopped."""
-        from learning.core.predict import predict_core_row
+        from learning.core.predict import predict_core_rows
 
         others = other_models(made_with(self.prediction), self.loaded)
-        device = device_of(self.prediction.model.options)
-        for number, part in enumerate(parts):
-
-            def row_progress(share: float, number: int = number) -> None:
-                on_progress(number + share)
-
-            predict_core_row(
-                self.loaded, self.plan, self.rows[part], others=others, device=device, on_progress=row_progress,
-                should_stop=should_stop,
-            )  # fmt: skip
+        predict_core_rows(
+            self.loaded, self.plan, [self.rows[part] for part in parts], others=others,
+            device=device_of(self.prediction.model.options), on_progress=on_progress, should_stop=should_stop,
+        )  # fmt: skip
 
 
 @job(KIND)

@@ -95,6 +95,8 @@ def _compute(
 ) -> int:
     """Those that are not there; how many these were."""
     missing = [part for part in among if not parts.is_done(part)]
+    if not missing:
+        return 0
     try:
         parts.compute(missing, on_progress=on_progress, should_stop=lambda: context.should_stop() or should_stop())
     except (PredictionStopped, PolygonsStopped):

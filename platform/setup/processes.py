@@ -87,6 +87,8 @@ def _environment() -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         # Numerical threads that wait by spinning would take the cores from whatever else runs here.
         "OMP_WAIT_POLICY": "passive",
+        # Threads of a map or a training share the memory that is kept for them: learning/core/heap.py.
+        "MALLOC_ARENA_MAX": "1",
     }
 
 

@@ -120,7 +120,7 @@ def test_a_map_that_ended_early_says_why_and_is_gone_on_with_when_asked_again(mo
 
     job = Job.objects.get(kind="predict_on_request")
     with monkeypatch.context() as patch:
-        patch.setattr("learning.core.predict.predict_core_row", broken)
+        patch.setattr("learning.core.predict.predict_core_rows", broken)
         run_job(str(job.id))
     said = page(client)
     assert "ended early: ask for it again to go on" in said and "No space left on device" in said

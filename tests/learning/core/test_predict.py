@@ -33,7 +33,7 @@ from learning.core.map_plan import MapPaths, claim_work_dir, planned
 from learning.core.model_file import ModelMetadata, TrainedModel, load_model, save_model
 from learning.core.network import NetworkSpec, build_network
 from learning.core.pixel_doubt import channel_masks
-from learning.core.predict import plan_prediction, predict_core_row, predict_raster, predict_window, window_logits
+from learning.core.predict import plan_prediction, predict_core_rows, predict_raster, predict_window, window_logits
 from learning.core.train_config import TrainConfig
 from learning.core.uncertainty import PIXEL_SCORES, predictive_entropy
 from learning.core.windows import batches
@@ -132,7 +132,7 @@ def test_two_workers_at_the_same_row_leave_one_row_and_nothing_else(model, raste
     plan = plan_prediction(model, raster, tile_px=50, work_dir=tmp_path / "rows", core_px=96, precision="fp32")
     claim_work_dir(plan)
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda _worker: predict_core_row(model, plan, 1), range(2)))
+        list(pool.map(lambda _worker: predict_core_rows(model, plan, [1]), range(2)))
     names = {"plan.json", "row-000001.tif", "row-000001.entropy.tif", "row-000001.npz"}
     assert {path.name for path in plan.work_dir.iterdir()} == names
 
@@ -196,7 +196,7 @@ def test_rows_computed_in_any_order_and_place_give_the_same_bytes(model, raster,
     claim_work_dir(plan)
     assert plan.n_core_rows == 3
     for core_row in (2, 0, 1):
-        predict_core_row(model, plan, core_row)
+        predict_core_rows(model, plan, [core_row])
     map_files.assemble(plan, MapPaths.in_folder(tmp_path), colours=COLOURS, tags={"MODEL_SHA256": model.sha256})
     assert digests(tmp_path) == digests(predicted)
 
@@ -218,6 +218,34 @@ def test_a_prediction_stopped_half_way_goes_on_to_the_same_bytes(model, raster, 
     predict(model, raster, tmp_path, on_progress=again.append)
     assert again[0] == pytest.approx(1 / 3)  # the first row was not computed again
     assert again == sorted(again) and again[-1] == 1
+    assert digests(tmp_path) == digests(predicted)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_a_map_has_the_same_bytes_whatever_the_threads(model, raster, predicted, tmp_path, threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        predict(model, raster, tmp_path)
+    finally:
+        torch.set_num_threads(before)
+    assert digests(tmp_path) == digests(predicted)
+
+
+def test_a_stop_keeps_the_rows_whose_windows_were_begun(model, raster, predicted, tmp_path):
+    torch.set_num_threads(2)
+    asked = []
+    try:
+        with pytest.raises(PredictionStopped):
+            predict(model, raster, tmp_path, should_stop=lambda: bool(asked.append(1)) or len(asked) > 6)
+    finally:
+        torch.set_num_threads(1)
+    windows = 6  # those that nobody asked to stop
+    per_row = -(-read(predicted / "class.tif").shape[1] // 96)
+    rows = sorted((tmp_path / "class.tif.rows").glob("*.npz"))
+    assert len(rows) == windows // per_row
+    assert not list((tmp_path / "class.tif.rows").glob("*.partial"))
+    predict(model, raster, tmp_path)
     assert digests(tmp_path) == digests(predicted)
 
 
@@ -528,7 +556,7 @@ def test_scores_of_several_opinions_have_the_same_bytes_however_the_rows_are_sha
             )  # fmt: skip
             claim_work_dir(plan)
             for core_row in order:
-                predict_core_row(one, plan, core_row, others=others)
+                predict_core_rows(one, plan, [core_row], others=others)
             shared = whole / f"{again}"
             map_files.assemble(plan, MapPaths.in_folder(shared), colours=COLOURS, tags={"MODEL_SHA256": model.sha256})
             assert digests(shared) == digests(whole)
@@ -616,7 +644,7 @@ def test_parts_have_the_same_bytes_however_the_rows_are_shared_out(model, raster
     )
     claim_work_dir(plan)
     for core_row in (1, 2, 0):
-        predict_core_row(model, plan, core_row)
+        predict_core_rows(model, plan, [core_row])
     out = MapPaths.in_folder(tmp_path)
     map_files.assemble(plan, out, colours=COLOURS, tags={"MODEL_SHA256": model.sha256})
     for name in out.names(parts=4):
@@ -674,7 +702,7 @@ def test_a_map_by_onnx_runtime_has_the_classes_of_one_by_pytorch_and_the_same_by
     for place, order in (("a", (0, 1, 2)), ("b", (2, 0, 1))):
         claim_work_dir(plan)
         for core_row in order:
-            predict_core_row(model, plan, core_row)
+            predict_core_rows(model, plan, [core_row])
         out = MapPaths.in_folder(tmp_path / place)
         map_files.assemble(plan, out, colours=COLOURS, tags={"MODEL_SHA256": model.sha256})
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
@@ -689,7 +717,7 @@ def test_rows_of_one_engine_are_not_taken_up_by_another(model, raster, tmp_path)
         for engine in ("torch", "onnx")
     ]
     claim_work_dir(plans[0])
-    predict_core_row(model, plans[0], 0)
+    predict_core_rows(model, plans[0], [0])
     assert plans[1].is_done(0)
     claim_work_dir(plans[1])
     assert not plans[1].is_done(0)
@@ -832,7 +860,7 @@ def test_rows_of_another_area_are_not_taken_for_those_of_this_one(model, raster,
     claim_work_dir(plan)
     assert planned(tmp_path / "rows") == plan
     for row in plan.core_rows:
-        predict_core_row(model, plan, row)
+        predict_core_rows(model, plan, [row])
     assert all(map(plan.is_done, range(plan.n_core_rows)))
     other = plan_prediction(model, raster, area=AREAS["in one window"], **options)
     claim_work_dir(other)
@@ -888,7 +916,7 @@ def test_rows_without_probabilities_are_not_taken_for_rows_with_them(model, rast
     options = {"tile_px": 50, "core_px": 96, "precision": "fp32", "work_dir": tmp_path / "rows"}
     plan = plan_prediction(model, raster, probabilities=True, **options)
     claim_work_dir(plan)
-    predict_core_row(model, plan, 1)
+    predict_core_rows(model, plan, [1])
     assert [plan.is_done(row) for row in range(3)] == [False, True, False]
     plan.probabilities_path(1).unlink()
     assert not plan.is_done(1)

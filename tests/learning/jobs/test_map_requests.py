@@ -201,13 +201,13 @@ from annotation.jobs.registry import run_job
 from learning.core import predict
 from learning.jobs.options import CORE_PX
 CORE_PX["cpu"] = 96
-done, function = [], predict.predict_core_row
+begun, function = [], predict.row_writer
 def killed(*given, **named):
-    if len(done) == 2:
+    if len(begun) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-    done.append(given)
+    begun.append(given)
     return function(*given, **named)
-predict.predict_core_row = killed
+predict.row_writer = killed
 run_job(sys.argv[1])
 """
 

@@ -93,7 +93,7 @@ def test_a_map_that_is_gone_on_with_is_made_with_what_it_was_begun_with(tmp_path
         patch.setattr("learning.jobs.prediction.assemble", _power_cut)
         assert predicted(model).state == "failed"
     policy(model.campaign)  # by entropy, whole tiles
-    monkeypatch.setattr("learning.core.predict.predict_core_row", _power_cut)  # every row is there
+    monkeypatch.setattr("learning.core.predict.predict_core_rows", _power_cut)  # every row is there
     job = predicted(model)
     assert job.state == "succeeded", job.error
     made = Prediction.objects.get(model=model)
@@ -121,7 +121,7 @@ def test_how_windows_are_run_is_chosen_once_for_a_map_and_only_where_the_map_is_
         assert predicted(large).state == "failed"
     kept = json.loads(Prediction.objects.get(model=large).path("made_with.json").read_bytes())
     assert (kept["engine"], kept["core_px"]) == ("onnx", 512) and asked == ["onnx"]
-    monkeypatch.setattr("learning.core.predict.predict_core_row", _power_cut)  # every row is there
+    monkeypatch.setattr("learning.core.predict.predict_core_rows", _power_cut)  # every row is there
     assert predicted(large).state == "succeeded" and asked == ["onnx"]
 
 
@@ -130,7 +130,7 @@ def test_a_worker_killed_while_it_clears_up_leaves_a_map_that_is_found_done(tmp_
     with monkeypatch.context() as patch:
         patch.setattr("learning.core.map_plan.shutil.rmtree", _removing_one_file)
         assert predicted(model).state == "failed"
-    monkeypatch.setattr("learning.core.predict.predict_core_row", _power_cut)
+    monkeypatch.setattr("learning.core.predict.predict_core_rows", _power_cut)
     job = predicted(model)
     assert job.state == "succeeded", job.error
     made = Prediction.objects.get(model=model)

@@ -169,7 +169,7 @@ def test_a_shard_that_cannot_be_computed_fails_the_map_with_its_reason(tmp_path:
     def broken(*_given: Any, **_named: Any) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("learning.core.predict.predict_core_row", broken)
+    monkeypatch.setattr("learning.core.predict.predict_core_rows", broken)
     job = mapped(model)
     assert job.state == "failed" and "Rows of windows 0 to 0" in job.error and "No space left" in job.error
     assert not Job.objects.filter(kind=rows.KIND, state__in=["queued", "running"]).exists()

@@ -1,0 +1,76 @@
+"""Passes of a network: side by side on a CPU, each by its share of the cores, or one ahead on a GPU. Imports torch.
+
+Threads that share one pass wait for each other after each of its operations; passes that have a thread each do not, and
+what is read and written between them costs the time that it takes and no more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+LANES = 2  # a pass more at once is as much memory more
+
+
+def in_lanes(
+    work: Callable[[Item], Result], items: Iterable[Item], *, lanes: int = LANES
+) -> Generator[tuple[Item, Result], None, None]:
+    """Items and what `work` made of each, in their order, up to `lanes` of them at work at once.
+
+    Items are drawn by the caller's thread, two ahead at most. Where the last one would be alone, it gets every thread
+    that torch has here. Close it where it is not gone through to the end.
+
+    Args:   work: is called in a thread of its own with torch.get_num_threads() set to its share.
+    Raises: what `work` raises, when its item's turn has come.
+    """
+    threads = torch.get_num_threads()
+    lanes = min(lanes, threads)
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+
+    def run(item: Item, share: int) -> Result:
+        if torch.get_num_threads() != share:  # of this thread
+            torch.set_num_threads(share)
+        return work(item)
+
+    pool = ThreadPoolExecutor(lanes)
+    try:
+        for number, (item, last) in enumerate(told_last(items)):
+            share = threads if last and number % lanes == 0 else threads // lanes
+            waiting.append((item, pool.submit(run, item, share)))
+            if len(waiting) > lanes:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # what threads yet to come begin with
+
+
+def one_ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[tuple[Item, Result], None, None]:
+    """Items and what `work` made of each, when it has begun with the next: a GPU goes on with that meanwhile."""
+    before: tuple[Item, Result] | None = None
+    for item in items:
+        begun = item, work(item)
+        if before is not None:
+            yield before
+        before = begun
+    if before is not None:
+        yield before
+
+
+def told_last(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
+    """Each item, and whether none comes after it."""
+    coming = iter(items)
+    for item in coming:
+        for following in coming:
+            yield item, False
+            item = following
+        yield item, True
