@@ -89,6 +89,7 @@ def without_licence(annotation: Any) -> Any:
 def model_row(camp: Any, *, state: str = "candidate", number: int = 1, gate: dict[str, Any] | None = None) -> Any:
     """A trained model without weights, from a training set of its own; a held one could not be told."""
     from learning.models import TrainedModel, TrainingRun, TrainingSet
+    from learning.services import map_differences
 
     last = camp.training_sets.count()
     frozen = TrainingSet.objects.create(
@@ -97,10 +98,14 @@ def model_row(camp: Any, *, state: str = "candidate", number: int = 1, gate: dic
     run = TrainingRun.objects.create(training_set=frozen, seed=number)
     outcome = {"candidate": "", "held": "hold", "rejected": "reject"}.get(state, "promote")
     decided = {"outcome": outcome, "promote": outcome == "promote", "reason": "set by the test"} if outcome else {}
-    return TrainedModel.objects.create(
+    model = TrainedModel.objects.create(
         campaign=camp, run=run, number=number, state=state, file=f"{camp.slug}-{number}.safetensors",
         sha256=f"{number}" * 64, gate=gate or decided, outcome=outcome,
     )  # fmt: skip
+    # What another test put there, or what was read of it, is not this model's.
+    model.path.unlink(missing_ok=True)
+    map_differences._scaling.cache_clear()
+    return model
 
 
 def with_weights(model: Any) -> Any:

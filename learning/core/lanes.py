@@ -23,26 +23,26 @@ def in_lanes(
 ) -> Generator[tuple[Item, Result], None, None]:
     """Items and what `work` made of each, in their order, up to `lanes` of them at work at once.
 
-    Items are drawn by the caller's thread, two ahead at most. Where the last one would be alone, it gets every thread
-    that torch has here. Close it where it is not gone through to the end.
+    Items are drawn by the caller's thread, two ahead at most. Close it where it is not gone through to the end.
 
-    Args:   work: is called in a thread of its own with torch.get_num_threads() set to its share.
+    Args:   work: is called in a thread of its own with torch.get_num_threads() set to its share, which is that of every
+            other: sums of floats follow the number of threads, and must not follow an item's place.
     Raises: what `work` raises, when its item's turn has come.
     """
     threads = torch.get_num_threads()
     lanes = min(lanes, threads)
+    share = threads // lanes
     waiting: deque[tuple[Item, Future[Result]]] = deque()
 
-    def run(item: Item, share: int) -> Result:
+    def run(item: Item) -> Result:
         if torch.get_num_threads() != share:  # of this thread
             torch.set_num_threads(share)
         return work(item)
 
     pool = ThreadPoolExecutor(lanes)
     try:
-        for number, (item, last) in enumerate(told_last(items)):
-            share = threads if last and number % lanes == 0 else threads // lanes
-            waiting.append((item, pool.submit(run, item, share)))
+        for item in items:
+            waiting.append((item, pool.submit(run, item)))
             if len(waiting) > lanes:
                 done, future = waiting.popleft()
                 yield done, future.result()

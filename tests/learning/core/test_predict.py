@@ -8,6 +8,7 @@ import math
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -221,15 +222,33 @@ def test_a_prediction_stopped_half_way_goes_on_to_the_same_bytes(model, raster, 
     assert digests(tmp_path) == digests(predicted)
 
 
-@pytest.mark.parametrize("threads", [2, 3, 4])
-def test_a_map_has_the_same_bytes_whatever_the_threads(model, raster, predicted, tmp_path, threads):
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        predict(model, raster, tmp_path)
-    finally:
-        torch.set_num_threads(before)
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_two_windows_side_by_side_have_the_bytes_of_one_after_the_other(
+    model, raster, predicted, tmp_path, threads, count
+):
+    threads(count)  # one for each of two
+    predict(model, raster, tmp_path)
     assert digests(tmp_path) == digests(predicted)
+
+
+def test_with_several_threads_rows_have_the_same_bytes_however_they_are_shared_out(model, raster, tmp_path, threads):
+    threads(4)
+    for place, shares in (("at once", [[0, 1, 2]]), ("one by one", [[2], [0], [1]])):
+        plan = plan_prediction(model, raster, tile_px=50, work_dir=tmp_path / "rows", core_px=128, precision="fp32")
+        assert (plan.n_core_rows, -(-plan.width // 128) % 2) == (3, 1)  # a last window has nobody beside it
+        claim_work_dir(plan)
+        for rows in shares:
+            predict_core_rows(model, plan, rows)
+        out = MapPaths.in_folder(tmp_path / place)
+        map_files.assemble(plan, out, colours=COLOURS, tags={"MODEL_SHA256": model.sha256})
+    assert digests(tmp_path / "at once") == digests(tmp_path / "one by one")
 
 
 def test_a_stop_keeps_the_rows_whose_windows_were_begun(model, raster, predicted, tmp_path):
