@@ -36,7 +36,7 @@ from learning.territory_shown import counted, percent
 from learning.views import download
 
 PER_PAGE = 60
-CLASSES_SHOWN = 40
+CLASSES_SHOWN = 12
 STATES = {
     "measured": gettext_lazy("measured"),
     "nothing": gettext_lazy("cannot be measured: no window shows enough in common"),

@@ -12,7 +12,7 @@ import pytest
 from change_rows import GREEN, GREY, SOIL, TwoDates
 from e2e.lane import key_of
 from e2e.studio import new_person, sign_in
-from e2e.test_accessibility import LOOKS, Faults
+from e2e.test_accessibility import LOOKS, Faults, check_folded_and_unfolded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -265,3 +265,22 @@ def test_nothing_is_wider_than_the_screen_and_axe_finds_nothing(world: TwoDates,
     page.wait_for_selector("[data-testid='picker']")
     found.look(page, "a class is asked for")
     assert found.found == [], "\n".join(found.found)
+
+
+@pytest.mark.parametrize("look", sorted(LOOKS))
+def test_rounds_and_patches_are_read_on_any_screen(world: TwoDates, open_page: Any, look: str) -> None:
+    from annotation.services.change_answers import Given, record_change_answers
+    from annotation.services.change_queue import claim_change_tickets
+    from annotation.services.people import set_role
+
+    places, who = four_places(world), new_person()
+    [ticket] = claim_change_tickets(campaign=world.campaign, annotator=who, wanted=1)
+    answers = [Given(place, verdict) for verdict, place in places.items() if verdict != "second_wrong"]
+    record_change_answers(ticket=ticket, annotator=who, operation_id=uuid.uuid4(), answers=answers)
+    set_role(campaign=world.campaign, user=who, role="maintainer")
+    page = open_page(**LOOKS[look])
+    sign_in(page, who)
+    for address in ("change/rounds/", "patches/"):
+        page.goto(f"/campaigns/gers/{address}")
+        assert page.locator("tbody tr").count() >= 1
+        check_folded_and_unfolded(page)
