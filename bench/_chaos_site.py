@@ -59,7 +59,7 @@ def database() -> Iterator[None]:
         with connection.cursor() as cursor:  # a request that was under way when the site stopped may still hold on
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
             )
         teardown_databases(old, verbosity=0)
 

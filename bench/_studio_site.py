@@ -51,7 +51,7 @@ def site() -> Iterator[str]:
         with connection.cursor() as cursor:  # the server's threads hold their connections a little longer
             cursor.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where datname = current_database() and pid <> pg_backend_pid()"
+                " where datname = current_database() and usename = current_user and pid <> pg_backend_pid()"
             )
         connections.close_all()
         connection.creation.destroy_test_db(before, verbosity=0)
