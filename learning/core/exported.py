@@ -30,7 +30,7 @@ NO_ONNX_RUNTIME = (
 _NEEDED = ("onnx", "onnxruntime", "onnxscript")
 _CLEARLY = 0.9  # of the time of what was usual: above that, noise would decide
 _TURNS = 2
-_SESSIONS = 2  # ways of a row: its last window may be narrower, or alone
+_SESSIONS = 2  # windows of a row have two shapes: the last one may be narrower
 
 
 def has_onnx_runtime() -> bool:

@@ -23,7 +23,8 @@ def in_lanes(
 ) -> Generator[tuple[Item, Result], None, None]:
     """Items and what `work` made of each, in their order, up to `lanes` of them at work at once.
 
-    Items are drawn by the caller's thread, two ahead at most. Close it where it is not gone through to the end.
+    Items are drawn by the caller's thread, one more than there are lanes at most. Close it where it is not gone through
+    to the end.
 
     Args:   work: is called in a thread of its own with torch.get_num_threads() set to its share, which is that of every
             other: sums of floats follow the number of threads, and must not follow an item's place.
