@@ -8,7 +8,7 @@
 import { Arrangement, oriented, type Winds } from "./arrangement";
 import { BoxIndex } from "./boxindex";
 import { type Draft, edited, type Feature, featureOf, newFeatureId } from "./draft";
-import { boxesMeet, boxOf, clipToSquare, doubleArea, doubleSignedArea, locate, type Point, type Rings } from "./geometry";
+import { type Box, boxesMeet, boxOf, clipToSquare, doubleArea, doubleSignedArea, locate, type Point, type Rings } from "./geometry";
 import { node } from "./noding";
 
 interface Indexed {
@@ -220,21 +220,29 @@ export function erase(draft: Draft, shapes: readonly Rings[], within: string | n
 }
 
 /**
- * What each of some polygons, which do not overlap, has of a ground: pieces that are each connected, the largest first.
- * Where an outline crosses the border of the ground it is cut on the grid, rounded once for all that share the place.
+ * What each of some polygons, which do not overlap, has of a ground: pieces that are each connected, the largest first, and
+ * do not overlap either. Where an outline crosses the border of the ground it is cut on the grid, rounded once for all that
+ * share the place; where rounding turned one over onto another, the one whose outline moved gives way.
  */
 export function inside(ground: readonly Rings[], polygons: readonly Rings[]): Rings[][] {
-  const noded = node(ground.flatMap(oriented), polygons);
+  const index = new BoxIndex(polygons);
+  const noded = node(ground.flatMap(oriented), polygons, index);
   const borders = noded.shape.flatMap((ring) => ring.map((a, i) => boxOf([[a, ring[(i + 1) % ring.length] as Point]])));
-  return polygons.map((polygon, i) => {
-    const rings = noded.others.get(i) ?? polygon;
+  const ringsOf = (place: number): Rings => noded.others.get(place) ?? (polygons[place] as Rings);
+  const comeFirst = (place: number, box: Box): Rings[] =>
+    [...index.near(box)].filter((other) => (noded.bent.has(other) ? other < place : other !== place)).map(ringsOf);
+  return polygons.map((_, place) => {
+    const rings = ringsOf(place);
     const box = boxOf(rings);
-    if (!borders.some((border) => boxesMeet(border, box))) {
+    const isBent = noded.bent.has(place);
+    if (!isBent && !borders.some((border) => boxesMeet(border, box))) {
       return ground.some((one) => locate(rings[0]?.[0] as Point, one) === 1) ? [rings] : [];
     }
     const near = noded.shape.filter((ring) => boxesMeet(boxOf([ring]), box));
-    const both = new Arrangement([near, oriented(rings)]);
-    return both.polygons((winds) => (isInShape(winds) && (winds.get(1) ?? 0) > 0 ? 1 : 0)).get(1) ?? [];
+    const others = isBent ? comeFirst(place, box) : [];
+    const all = new Arrangement([near, oriented(rings), ...others.map(oriented)]);
+    const isOwn = (winds: Winds): boolean => (winds.get(1) ?? 0) > 0 && ![...winds].some(([source, n]) => source > 1 && n > 0);
+    return all.polygons((winds) => (isInShape(winds) && isOwn(winds) ? 1 : 0)).get(1) ?? [];
   });
 }
 
