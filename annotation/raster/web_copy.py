@@ -7,11 +7,10 @@ a map tile, and in views other than true colour, tiles are warped when they are 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from annotation.core.side_by_side import side_by_side
 from annotation.raster.display import (
     MAP_TILE_PX,
     native_max_zoom,
@@ -143,32 +143,16 @@ def _stage(
         # 1 to 255 and 0 for invalid become 0 to 254 and 255.
         return None if read is None else stretched(*read, [stretch[name] for name in names]) - np.uint8(1)
 
-    with rasterio.open(staging, "w", nodata=WHITE, crs=WEB_MERCATOR, transform=place, **profile) as copy:
-        chunks = list(_chunks(frame, bounds))
-        for number, (window, pixels) in enumerate(_in_turn(drawn, chunks, threads=threads), start=1):
+    chunks = list(_chunks(frame, bounds))
+    with (
+        contextlib.closing(side_by_side(drawn, chunks, threads=threads)) as parts,
+        rasterio.open(staging, "w", nodata=WHITE, crs=WEB_MERCATOR, transform=place, **profile) as copy,
+    ):
+        for number, (window, pixels) in enumerate(parts, start=1):
             if pixels is not None:
                 copy.write(pixels, window=window)
             progress(number / len(chunks))
     return frame
-
-
-def _in_turn(
-    draw: Callable[[Window], NDArray[np.uint8] | None], chunks: Iterable[Window], *, threads: int
-) -> Iterator[tuple[Window, NDArray[np.uint8] | None]]:
-    """Each part with its pixels, in order; as many as there are threads are drawn ahead of the one that is written."""
-    ahead: deque[tuple[Window, Future[NDArray[np.uint8] | None]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for window in chunks:
-                ahead.append((window, pool.submit(draw, window)))
-                if len(ahead) > threads:
-                    first, pixels = ahead.popleft()
-                    yield first, pixels.result()
-            while ahead:
-                first, pixels = ahead.popleft()
-                yield first, pixels.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def add_web_copy(folder: str, *, threads: int = 1, progress: Callable[[float], None] | None = None) -> str:

@@ -6,52 +6,37 @@ what is read and written between them costs the time that it takes and no more.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
 
 import torch
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+from annotation.core.side_by_side import Item, Result, side_by_side
+
 LANES = 2  # a pass more at once is as much memory more
 
 
 def in_lanes(
     work: Callable[[Item], Result], items: Iterable[Item], *, lanes: int = LANES
 ) -> Generator[tuple[Item, Result], None, None]:
-    """Items and what `work` made of each, in their order, up to `lanes` of them at work at once.
+    """Items and what `work` made of each, as `side_by_side`, with as many threads as there are lanes.
 
-    Items are drawn by the caller's thread, one more than there are lanes at most. Close it where it is not gone through
-    to the end.
-
-    Args:   work: is called in a thread of its own with torch.get_num_threads() set to its share, which is that of every
-            other: sums of floats follow the number of threads, and must not follow an item's place.
-    Raises: what `work` raises, when its item's turn has come.
+    Args: work: is called with torch.get_num_threads() set to its share, which is that of every other: sums of floats
+          follow the number of threads, and must not follow an item's place.
     """
     threads = torch.get_num_threads()
     lanes = min(lanes, threads)
     share = threads // lanes
-    waiting: deque[tuple[Item, Future[Result]]] = deque()
 
     def run(item: Item) -> Result:
         if torch.get_num_threads() != share:  # of this thread
             torch.set_num_threads(share)
         return work(item)
 
-    pool = ThreadPoolExecutor(lanes)
+    passes = side_by_side(run, items, threads=lanes)
     try:
-        for item in items:
-            waiting.append((item, pool.submit(run, item)))
-            if len(waiting) > lanes:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
+        yield from passes
     finally:
-        pool.shutdown(cancel_futures=True)
+        passes.close()
         torch.set_num_threads(threads)  # what threads yet to come begin with
 
 
