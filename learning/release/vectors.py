@@ -6,10 +6,10 @@ that the three hold the same rows in the same order. Memory is that of a few bat
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
+from annotation.core.side_by_side import side_by_side
 from learning.release import geodesy, layout
 from learning.release.annotation_rows import (
     COMMON,
@@ -144,18 +145,13 @@ def _parquet(path: Path, rules: RowRules) -> pq.ParquetWriter:
 
 def _checked(batches: Iterable[pa.RecordBatch], rules: RowRules) -> Iterator[CheckedRows]:
     """The batches in their order, some checked at once, since most of a check is done without Python's lock."""
-    waiting: deque[Future[CheckedRows]] = deque()
-    with ThreadPoolExecutor(CHECKING_THREADS, thread_name_prefix="check-rows") as threads:
-        try:
-            for batch in batches:
-                for start in range(0, batch.num_rows, ROWS_PER_GROUP):
-                    if len(waiting) == CHECKING_THREADS:
-                        yield waiting.popleft().result()
-                    waiting.append(threads.submit(checked_rows, batch.slice(start, ROWS_PER_GROUP), rules))
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            threads.shutdown(cancel_futures=True)
+    groups = (
+        batch.slice(start, ROWS_PER_GROUP) for batch in batches for start in range(0, batch.num_rows, ROWS_PER_GROUP)
+    )
+    checked = side_by_side(lambda group: checked_rows(group, rules), groups, threads=CHECKING_THREADS)
+    with contextlib.closing(checked):
+        for _group, rows in checked:
+            yield rows
 
 
 def write_annotations_geojson(root: Path, *, crs: str) -> None:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from numpy.typing import NDArray
 
+from annotation.core.side_by_side import side_by_side
 from learning.release.annotation_rows import LABELS, ROWS, ROWS_PER_GROUP
 from learning.release.errors import InvalidContents
 
@@ -96,19 +95,16 @@ def annotation_batches(
     for own in opened:
         own.inc_thread_sharing()  # by one thread at a time
         idle.put(own)
-    with ThreadPoolExecutor(readers, thread_name_prefix="read-labels") as threads:
-        waiting: deque[Future[pa.RecordBatch]] = deque()
-        try:
-            for part, counts in _parts(ordered):
-                if len(waiting) == readers:
-                    yield waiting.popleft().result()
-                waiting.append(threads.submit(_batch_of_idle, idle, part, counts, contributors))
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            threads.shutdown(cancel_futures=True)
-            for own in opened:
-                own.close()
+    read = side_by_side(
+        lambda part: _batch_of_idle(idle, *part, contributors=contributors), _parts(ordered), threads=readers
+    )
+    try:
+        for _part, batch in read:
+            yield batch
+    finally:
+        read.close()
+        for own in opened:
+            own.close()
 
 
 def _cores() -> int:
@@ -146,6 +142,7 @@ def _batch_of_idle(
     idle: SimpleQueue[BaseDatabaseWrapper],
     part: list[PublishedLabel],
     counts: Sequence[int],
+    *,
     contributors: Mapping[int, str],
 ) -> pa.RecordBatch:
     """A batch by a connection that no other reads with; kept open, since to open one costs as much as a batch."""
