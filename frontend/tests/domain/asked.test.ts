@@ -2,10 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type AskedPart, askedGaps, askedParts, askedShare, type AskedWindow, cutToAsked, nextPart, notAsked, partAt } from "../../src/domain/asked";
 import { draftOf, emptyDraft, type Feature, featuresOf } from "../../src/domain/draft";
-import { doubleArea, type Point, type Rings } from "../../src/domain/geometry";
+import { doubleArea } from "../../src/domain/geometry";
 import { featureAt } from "../../src/domain/hittest";
 import { labelPoint } from "../../src/domain/labelpoint";
 import { askedWindows, coverages, groundOf, SIDE, wrong, wrongShapes } from "./coverages";
+import { toOutline } from "./exact";
 import { box, shape } from "./shapes";
 
 /** On a tile of 32 pixels, that is 256 units: two parts of 8 × 8 pixels. */
@@ -91,16 +92,6 @@ it("finds unlabelled ground in the parts alone, in the order of the parts", () =
   expect(gaps.map(({ doubled }) => doubled / 2)).toEqual([64 * 16, 64 * 64]);
   expect(askedGaps(draftOf(256, [shape("all", "A", box(0, 0, 256, 256))]), WINDOWS)).toEqual([]);
 });
-
-/** How far a place is from the outline of a shape, in units. */
-function toOutline([x, y]: Point, rings: Rings): number {
-  return Math.min(...rings.flatMap((ring) => ring.map(([ax, ay], i) => {
-    const [bx, by] = ring[(i + 1) % ring.length] as Point;
-    const along = ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / ((bx - ax) ** 2 + (by - ay) ** 2);
-    const t = Math.min(1, Math.max(0, along));
-    return Math.hypot(x - ax - t * (bx - ax), y - ay - t * (by - ay));
-  })));
-}
 
 describe("unlabelled ground that is asked for", () => {
   it("is two gaps where a shape was drawn across a part, each of which is gone to", () => {

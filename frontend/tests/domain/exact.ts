@@ -56,6 +56,16 @@ export function shareGround(first: Rings, second: Rings): boolean {
   return cutA.some(([p, q]) => same.has(`${p}:${q}`));
 }
 
+/** How far a place is from the outline of a shape, in units. */
+export function toOutline([x, y]: Point, rings: Rings): number {
+  return Math.min(...rings.flatMap((ring) => ring.map(([ax, ay], i) => {
+    const [bx, by] = ring[(i + 1) % ring.length] as Point;
+    const along = ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / ((bx - ax) ** 2 + (by - ay) ** 2);
+    const t = Math.min(1, Math.max(0, along));
+    return Math.hypot(x - ax - t * (bx - ax), y - ay - t * (by - ay));
+  })));
+}
+
 /** What is wrong with a polygon: crossing or touching edges, a repeated vertex, a hole outside. Null when it is valid. */
 export function fault(rings: Rings): string | null {
   for (const ring of rings) {
