@@ -1,11 +1,11 @@
-"""Work done by several threads at once, its results in the order of what was worked on."""
+"""Work done by several threads at once, and in the order of what was worked on."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,3 +35,31 @@ def side_by_side(
             yield done, future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class Behind(Generic[Item]):
+    """Work that follows in a thread of its own, item after item, while its caller goes on; two wait for it at most.
+
+    What `work` raises is raised by one of the next calls of `give`, or by the end of the block, where all is done. A
+    block that raises waits only for what is begun.
+    """
+
+    def __init__(self, work: Callable[[Item], object]) -> None:
+        self._work = work
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[object]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def give(self, item: Item) -> None:
+        """Have an item worked on after those before it."""
+        if len(self._waiting) == 2:
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(self._work, item))
+
+    def __exit__(self, kind: type[BaseException] | None, *_raised: object) -> None:
+        self._thread.shutdown(cancel_futures=kind is not None)
+        if kind is None:
+            while self._waiting:
+                self._waiting.popleft().result()

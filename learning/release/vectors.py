@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
-from annotation.core.side_by_side import side_by_side
+from annotation.core.side_by_side import Behind, side_by_side
 from learning.release import geodesy, layout
 from learning.release.annotation_rows import (
     COMMON,
@@ -112,10 +112,12 @@ def write_annotations(
         ) as gpkg,
         _parquet(path, rules) as parquet,
     ):  # fmt: skip
-        for rows in _checked(batches, rules):
-            tally.add(rows)
-            gpkg.write_batch(rows.batch.select(gpkg_schema.names))
-            parquet.write_batch(rows.batch)
+        # Each file waits for its own writer alone: they take turns at being the slower one.
+        with Behind(gpkg.write_batch) as to_gpkg, Behind(parquet.write_batch) as to_parquet:
+            for rows in _checked(batches, rules):
+                tally.add(rows)
+                to_gpkg.give(rows.batch.select(gpkg_schema.names))
+                to_parquet.give(rows.batch)
         if tally.features == 0:
             raise InvalidContents("no annotation to publish; accept some before making a release")
         summary = tally.summary()
