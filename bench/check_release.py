@@ -4,9 +4,10 @@
 
 Two releases: one of a generated territory and one of real imagery (left out, with the reason, where the data is not at
 hand), each by `manage.py demo`: imported, labelled, reviewed, trained on, mapped and published through the site and its
-workers. On each, and on the site's own catalogues: the validators of _check_validators.py. Then each is built again
-twice from its snapshot, elsewhere, in another time zone, with other numbers of threads and workers, and every file's
-SHA-256 is compared; and docs/examples/outsider.py uses it as anyone would, without a package of the platform.
+workers. On each, and on the site's own catalogues: the validators of _check_validators.py; on its OGC API Features:
+_check_ogc.py. Then each is built again twice from its snapshot, elsewhere, in another time zone, with other numbers of
+threads and workers, and every file's SHA-256 is compared; and docs/examples/outsider.py uses it as anyone would,
+without a package of the platform.
 With --release, only the validators, on folders that exist.
 
 Exit status: 0 when every validator looked and was content, 1 for faults, 3 when none was found but something could not
@@ -33,6 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from _check_ogc import ogc_api
 from _check_published import Published
 from _check_validators import Seen, dcat_document, figures, stac_documents, validate
 
@@ -72,6 +74,7 @@ def main() -> int:
     releases = list(made_releases(options.data, options.port))
     found = [seen for release in releases for seen in validate(release.folder, published)]
     found += of_the_site(releases[0].url, published)
+    found += ogc_api(releases[0].url)
     rebuilds = [seen for release in releases for seen in rebuilt(release)]
     found += rebuilds
     found += [seen for release in releases for seen in outsider(release)]

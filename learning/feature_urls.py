@@ -18,4 +18,6 @@ urlpatterns = [
         open_data(feature_views.ItemView.as_view()),
         name="ogc-item",
     ),
+    # What no collection can be called is told as everything else here is: as JSON.
+    path("<path:anything>", open_data(feature_views.MissingView.as_view()), name="ogc-missing"),
 ]

@@ -194,6 +194,14 @@ class CollectionView(OgcView):
         return document(described(self, self.named(collection_id)))
 
 
+class MissingView(OgcView):
+    """Any other address under the API's own."""
+
+    def get(self, request: Request, anything: str) -> HttpResponse:
+        """404."""
+        raise Http404(f"There is nothing at {anything[:100]!r}: see {self.root}collections.")
+
+
 class ItemsView(OgcView):
     """Features of a collection."""
 

@@ -128,6 +128,7 @@ def _path(
     if parameters:
         responses["400"] = answer("A parameter is not usable", "exception", JSON)
         responses["404"] = answer("There is no such collection or feature", "exception", JSON)
+        responses["410"] = answer("The release of the collection was withdrawn", "exception", JSON)
     responses["429"] = answer("Too many requests: wait as Retry-After says", "exception", JSON)
     responses["500"] = answer("A fault of the server", "exception", JSON)
     responses["503"] = answer("Others are being served: wait as Retry-After says", "exception", JSON)

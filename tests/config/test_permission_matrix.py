@@ -201,6 +201,7 @@ def build_world(folder: Path) -> World:
         "table": "areas",
         "alarm_id": alarm.pk, "revert_id": reverted.pk, "provider_id": "oidc", "uidb36": "0", "key": "no-such-key",
         "pk": 1, "number": 1, "model_version": "camp-m9", "collection_id": "camp.annotations", "feature_id": "1.a",
+        "anything": "queryables",
         "sample_id": place.sample_id, "unit_id": place.pk,
     })  # fmt: skip
     world.by_case = {
