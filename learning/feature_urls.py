@@ -19,5 +19,5 @@ urlpatterns = [
         name="ogc-item",
     ),
     # What no collection can be called is told as everything else here is: as JSON.
-    path("<path:anything>", open_data(feature_views.MissingView.as_view()), name="ogc-missing"),
+    re_path(r"^(?P<anything>[\s\S]+)\Z", open_data(feature_views.MissingView.as_view()), name="ogc-missing"),
 ]

@@ -170,6 +170,7 @@ def test_clients_that_accept_only_their_own_media_types_are_answered(release: Re
         ("collections/%C3%A9t%C3%A9.map/items", 404),
         ("collections/camp.map/items/1/2", 404),
         ("queryables", 404),
+        ("collections/a%0A", 404),
         ("collections/camp-1.0.1.map", 404),
     ],
 )
