@@ -139,8 +139,8 @@ def service_node(iri: str, title: Mapping[str, str], *, endpoint: str, descripti
         "@id": iri,
         "@type": "dcat:DataService",
         "dct:title": _texts(title),
-        "dcat:endpointURL": {"@id": endpoint},
-        "dcat:endpointDescription": {"@id": description},
+        "dcat:endpointURL": {"@id": endpoint, "@type": "rdfs:Resource"},
+        "dcat:endpointDescription": {"@id": description, "@type": "rdfs:Resource"},
         "dcat:landingPage": {"@id": page, "@type": "foaf:Document"},
     }
 

@@ -181,6 +181,8 @@ def test_the_site_names_datasets_as_their_own_release_does_and_series_once() -> 
         "dcat:landingPage": "/territories/",
     }.items():  # fmt: skip
         assert service[name]["@id"] == f"http://testserver{path}" and answer(path).status_code == 200
+    # DCAT-AP's shapes look for the class of what stands there.
+    assert {service[name]["@type"] for name in ("dcat:endpointURL", "dcat:endpointDescription")} == {"rdfs:Resource"}
 
 
 def test_a_release_that_says_too_little_is_left_out_and_the_others_stay(caplog: pytest.LogCaptureFixture) -> None:
