@@ -1,9 +1,9 @@
 """The site's OGC API Features judged by schemathesis, which makes its requests from the API's own OpenAPI document.
 
 Requests that the document allows and such that it does not; each answer is held against it: status, media type,
-headers, shape, methods that are not offered, and never a fault of the server. Two checks are left out, since the
-standard wants the contrary: a limit above the most is taken for the most (OGC 17-069r4, 7.15.2), and a CRS is a URI
-like any other in the document though a collection offers but some (OGC 18-058r1, 6.2).
+headers, shape, methods that are not offered, and never a fault of the server. Two checks are left out: that whatever
+breaks the document is refused, since a limit above the most is taken for the most; and that whatever keeps to it is
+accepted, since the document tells of all collections at once, and a CRS or a filter may be offered by some alone.
 """
 
 from __future__ import annotations
