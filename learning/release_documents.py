@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.views.generic import TemplateView
 
 from learning.model_figures import NamedClass, named
@@ -17,7 +17,7 @@ from learning.release import layout
 from learning.release.changes import ReleaseChanges
 from learning.release.citation import Citation
 from learning.release.errors import InvalidContents
-from learning.release.licences import licence_href, licence_name
+from learning.release.licences import OTHER, licence_href, licence_name
 from learning.release.markdown import parse_markdown
 from learning.release.notes import generated_notes
 from learning.release.records import from_json
@@ -106,6 +106,11 @@ def licence_rows(release: Release, paths: set[str]) -> list[dict[str, Any]]:
     for folder in LICENSED:
         if folder in held:
             licences = [given, imagery] if folder == layout.DATASET_DIR and imagery != given else [given]
-            told = [{"name": licence_name(code), "href": licence_href(code)} for code in licences]
+            told = [{"name": _shown_name(code), "href": licence_href(code)} for code in licences]
             rows.append({"folder": folder, "licences": told})
     return rows
+
+
+def _shown_name(licence: str) -> str:
+    """A licence's name on a page; that the owner has to be asked is said in the reader's language."""
+    return gettext("terms of the imagery’s owner") if licence == OTHER else licence_name(licence)

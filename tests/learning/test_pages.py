@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.test import Client
+from django.utils import translation
 from html_checks import assert_strict, faults_of, language_of
 from learning_rows import imported_row, labelled_campaign, model_row
 from scenes import TWO_CLASSES
 
-from annotation.models import ImageryLayer, Territory
+from annotation.models import Campaign, ImageryLayer, Territory
 from learning.model_figures import NamedClass
 from learning.models import Evaluation, Release
 from learning.pages import class_bars, grouped_files, is_class_map
 from learning.release.changes import Counts, ModelFigures, ReleaseChanges
 from learning.release.manifest import FileEntry, read_manifest, write_manifest
 from learning.release.records import to_json
+from learning.release_documents import licence_rows
 from learning.services.releases import finish_release
 from learning.services.withdrawal import withdraw_release
 
@@ -192,6 +194,18 @@ def test_a_release_says_under_what_terms_the_imagery_in_its_dataset_is(licence: 
     assert f"Imagery, and the dataset’s images cut from it: {said}" in page
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "terms of the imagery’s owner"), ("fr", "conditions du propriétaire de l’imagerie")],
+)
+def test_whose_terms_the_images_are_under_is_said_in_the_readers_language(language: str, said: str) -> None:
+    campaign = Campaign(layer=ImageryLayer(licence="other"))
+    release = Release(campaign=campaign, summary={"licence": "etalab-2.0"})
+    with translation.override(language):
+        [row] = licence_rows(release, {"dataset/train.csv"})
+    assert [licence["name"] for licence in row["licences"]] == ["Licence Ouverte / Open Licence 2.0", said]
+
+
 def test_a_release_without_a_model_has_no_figures_and_no_map_to_choose() -> None:
     publish(with_model=False)
     page = Client(headers={"accept-language": "en"}).get("/releases/camp-1.0.0/").content.decode()
@@ -351,6 +365,15 @@ def test_files_are_grouped_and_a_datasets_tiles_are_counted_not_listed() -> None
         ("stac", 1, 10, 0),
     ]
     assert [item.path for item in groups[1]["files"]] == ["dataset/train.csv"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "is_open"),
+    [("annotations", 6, True), ("maps", 8, True), ("maps", 9, False), ("models", 2, False)],
+)
+def test_labels_and_maps_are_open_where_they_are_few_files(folder: str, files: int, is_open: bool) -> None:
+    [group] = grouped_files([FileEntry(f"{folder}/{nth}.bin", 10, "0" * 64) for nth in range(files)])
+    assert group["open"] is is_open
 
 
 def test_the_address_given_to_qgis_is_that_of_the_class_raster() -> None:
