@@ -19,16 +19,17 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from learning.core.dataset import Normalisation
+from learning.core.doubled import doubled_blocks
 from learning.core.embedding import cells_of
 from learning.core.exported import ENGINES, ExportedNetwork, fastest_way, has_onnx_runtime
 from learning.core.model_file import TrainedModel
 from learning.core.network import STRIDE
 from learning.core.precision import autocast, cpu_has_bf16, on_device, resolve_precision
-from learning.core.trimmed import Core, decoded_core
+from learning.core.trimmed import Core, can_be_trimmed, decoded_core
 from learning.errors import InvalidPredictionGrid
 
 # How outputs follow from weights. It is part of a map's plan: rows computed in another way are not mixed with these.
-WAY = "folded, trimmed"
+WAY = "folded, trimmed, doubled"
 TOLERANCE = 1e-3  # of the largest output, in float32
 _TRIAL_PX = 2 * STRIDE
 log = logging.getLogger(__name__)
@@ -59,11 +60,17 @@ class PreparedNetwork:
         norm = model.metadata.normalisation
         precision = "fp32" if engine == "onnx" else precision
         self._network: Any = on_device(folded(model.network, bands=len(model.metadata.spec.bands)), device)
+        self._blocks: nn.ModuleList | None = None
+        decoder: Any = self._network.decoder
+        if device.type == "cpu" and engine == "torch" and can_be_trimmed(decoder):
+            self._blocks = doubled_blocks(self._network)
+            on_device(self._blocks, device)
         self._device, self._precision = device, precision
         # Converted at each pass otherwise. Layers that autocast would keep in float32 are left to it.
         self._dtype = torch.bfloat16 if precision == "bf16" and _only_convolutions(self._network) else None
         if self._dtype is not None:
-            self._network.to(self._dtype)
+            for module in (self._network, self._blocks or nn.Identity()):
+                module.to(self._dtype)
         self._mean, self._std = (
             torch.tensor(values, dtype=torch.float32, device=device)[:, None, None] for values in (norm.mean, norm.std)
         )
@@ -82,7 +89,7 @@ class PreparedNetwork:
         inputs = inputs.to(dtype=self._dtype, memory_format=torch.channels_last)
         with self._arithmetic():
             stages = self._network.encoder(inputs)
-            decoded, within = decoded_core(self._network, stages, core)
+            decoded, within = decoded_core(self._network, stages, core, blocks=self._blocks)
             return Seen(self._network.segmentation_head(decoded)[..., *within], cells_of(stages), decoded, within)
 
     @torch.inference_mode()

@@ -20,21 +20,24 @@ Shape = tuple[int, ...]
 _CONVOLUTIONS_PX = 2  # what the two convolutions of a stage reach
 
 
-def decoded_core(network: Any, stages: Sequence[Tensor], core: Core) -> tuple[Tensor, Core]:
+def decoded_core(
+    network: Any, stages: Sequence[Tensor], core: Core, *, blocks: Iterable[nn.Module] | None = None
+) -> tuple[Tensor, Core]:
     """What the head reads, as far as it needs it for the core, and where the core lies in it.
 
-    Args:    network: of network.build_network. stages: of its encoder, from the image on.
+    Args:    network: of network.build_network. stages: of its encoder, from the image on. blocks: what computes the
+             decoder's stages, the coarsest first, where it can be trimmed; None = its own.
     Returns: (batch, channel, row, col) of the whole window where the decoder is not one that can be trimmed.
     """
     parts = list(stages[::-1])  # the coarsest first
     shapes = [tuple(stage.shape[2:]) for stage in parts]
-    if not (_can_be_trimmed(network.decoder) and _double(shapes)):
+    if not (can_be_trimmed(network.decoder) and _double(shapes)):
         decoded: Tensor = network.decoder(list(stages))
         return decoded, core
     boxes = _boxes(shapes, core, reach=_reach(network.segmentation_head))
     values = network.decoder.center(parts[0])
     have = _whole(shapes[0])
-    for block, wanted, skip in zip(network.decoder.blocks, boxes, [*parts[1:-1], None], strict=True):
+    for block, wanted, skip in zip(blocks or network.decoder.blocks, boxes, [*parts[1:-1], None], strict=True):
         values = _cut(values, wanted, have)
         have = _doubled(wanted)
         beside = None if skip is None else _cut(skip, have, _whole(skip.shape[2:]))
@@ -82,12 +85,12 @@ def _cut(values: Tensor, box: Core, have: Core) -> Tensor:
     return values if box == have else values[..., *_within(box, have)]
 
 
-def _can_be_trimmed(decoder: nn.Module) -> bool:
+def can_be_trimmed(decoder: nn.Module) -> bool:
     """Whether each stage doubles what is before it by repeating pixels and then convolves twice, three by three."""
     return isinstance(decoder, UnetDecoder) and all(
         block.interpolation_mode == "nearest"
         and all(isinstance(kind.attention, nn.Identity) for kind in (block.attention1, block.attention2))
-        and [c.kernel_size for c in block.modules() if isinstance(c, nn.Conv2d)] == [(3, 3), (3, 3)]
+        and [(c.kernel_size, c.groups) for c in block.modules() if isinstance(c, nn.Conv2d)] == [((3, 3), 1)] * 2
         for block in decoder.blocks
     )
 
