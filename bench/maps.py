@@ -8,7 +8,8 @@ beside it, and gives ratios of medians; absolute times depend on the machine and
     predict_ratio           bare forward passes of the same windows, resident as network input, in the fastest way
                             found in the same run, memory kept for them as for ours ÷ the whole map: file to durable
                             files (U-Net, resnet34)
-    window_method_speedup   512 px windows of which the middle 256 are kept, in float32, ÷ ours, for the same ground
+    window_method_speedup   512 px windows of which the middle 256 are kept, as FLAIR's zone_detect is configured (four
+                            at once, float32, read boundless and bilinear) ÷ ours, for the same ground
     feed_speedup            windows for a network that takes no time: reads of 512 px windows with `boundless` ÷ ours,
                             in processor time
     cog_speedup             GDAL's COG driver over the rows of a map ÷ ours
