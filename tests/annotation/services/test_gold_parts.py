@@ -89,8 +89,8 @@ def gold_lease(campaign: Any, someone: Any, *, within: int = 24) -> Lease:
 def test_no_two_tiles_of_a_person_are_asked_for_the_same_parts_though_some_are_gold(kinds: Kinds, share: float) -> None:
     scene, _maintainer, _golds = gold_campaign(golds=6, gold_share=0.5)
     round_of(scene.campaign, kinds * 6, random_share=share)
-    shown = shown_to(scene.campaign, scenes.person("ana"), 20)
-    assert sum(is_gold for is_gold, _asked in shown) >= 3
+    tries = (shown_to(scene.campaign, scenes.person(name), 20) for name in ("ana", "bo", "cleo"))
+    shown = next(tiles for tiles in tries if sum(is_gold for is_gold, _asked in tiles) >= 3)  # it is by chance
     asked = [sorted(map(tuple, windows)) for _is_gold, windows in shown]
     assert all(len(windows) == 4 for windows in asked), "a tile that is asked for whole is gold"
     # Of 1,820 ways to choose 4 of 16 parts, two tiles may have the same by chance; two such chances are no chance.
@@ -169,9 +169,9 @@ def test_a_gold_tile_of_which_fewer_parts_are_known_than_are_asked_for_is_passed
 def gold_given(asked: Any) -> Lease:
     """A gold tile as it comes in a round whose tickets ask for windows of this size."""
     scene, _maintainer, [_gold] = gold_campaign(gold_share=0.5)
-    asking_round(scene.campaign, 8, asked=asked)
+    asking_round(scene.campaign, 24, asked=asked)
     someone = scenes.person("ana")
-    for _claim in range(8):
+    for _claim in range(24):  # every other time at random
         lease = held(scene.campaign, someone)
         if GoldLease.objects.filter(lease=lease).exists():
             return lease
