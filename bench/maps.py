@@ -5,11 +5,13 @@
 Each section measures ours and its rival by turns (A B B A) in one process on the same data, with a check of the results
 beside it, and gives ratios of medians; absolute times depend on the machine and its load.
 
-    predict_ratio           bare forward passes of the same windows, resident as network input, in the fastest way
-                            found in the same run, memory kept for them as for ours ÷ the whole map: file to durable
-                            files (U-Net, resnet34)
+    predict_ratio           bare forward passes of the same windows, whole, by the network as its library writes it,
+                            resident as network input, in the fastest way found in the same run, memory kept for them as
+                            for ours ÷ the whole map: file to durable files (U-Net, resnet34). Ours computes less of a
+                            window than they do; what its own passes take alone is in the table
     window_method_speedup   512 px windows of which the middle 256 are kept, as FLAIR's zone_detect is configured (four
-                            at once, float32, read boundless and bilinear) ÷ ours, for the same ground
+                            at once, float32, read boundless and bilinear) ÷ ours, for the same ground; one by one,
+                            which a CPU does faster, is in the table
     feed_speedup            windows for a network that takes no time: reads of 512 px windows with `boundless` ÷ ours,
                             in processor time
     cog_speedup             GDAL's COG driver over the rows of a map ÷ ours

@@ -26,7 +26,6 @@ from learning.views import files_in_place
 from learning.withdrawn_pages import gone
 
 MOST_LISTED = 40
-MOST_OPEN = 8  # more in a group would push what comes below it out of sight
 VERSIONS_SHOWN = 20
 GROUPS = (
     "",
@@ -38,7 +37,6 @@ GROUPS = (
     layout.GROUND_DIR,
     layout.STAC_DIR,
 )
-OPEN_GROUPS = (layout.ANNOTATIONS_DIR, layout.MAPS_DIR)
 
 
 class ReleaseListView(ListView):
@@ -149,10 +147,7 @@ def class_bars(per_class: Mapping[str, Mapping[str, Any]], classes: Mapping[str,
 
 
 def grouped_files(files: list[FileEntry]) -> list[dict[str, Any]]:
-    """Files by their first folder; a group of many (a dataset's tiles) is counted, and its tables listed.
-
-    Labels and maps are what most people come for: they are open where they are few.
-    """
+    """Files by their first folder; a group of many (a dataset's tiles) is counted, and its tables listed."""
     groups: dict[str, list[FileEntry]] = {}
     for item in files:
         head, _, rest = item.path.partition("/")
@@ -168,7 +163,6 @@ def grouped_files(files: list[FileEntry]) -> list[dict[str, Any]]:
                 "size": sum(item.size for item in groups[name]),
                 "files": shown,
                 "unlisted": len(groups[name]) - len(shown),
-                "open": name in OPEN_GROUPS and len(shown) <= MOST_OPEN,
             }
         )
     return answer

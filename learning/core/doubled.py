@@ -3,7 +3,8 @@
 A stage repeats each pixel of the coarser image in a square of four, lays the skip connection beside, and convolves
 both three by three. Of nine taps over repeated pixels some always fall on the same one: at each place of the square
 there are four pixels left, under taps that are added up once and for all. That is four ninths of the products, and
-neither the repeated image nor the one with both is ever written. Outputs are those of the stage but for rounding.
+neither the repeated image nor the one with both is ever written. Outputs are those of the stage but for rounding, which
+in bf16 happens once more: what the two images give is added up.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _added_up(weight: Tensor) -> Iterator[Tensor]:
 def _convolution(weight: Tensor, *, bias: Tensor | None) -> nn.Conv2d:
     """With one pixel of zeros around: of two by two taps the output has a row and a column more than the input."""
     made, read, *_size, side = weight.shape
-    convolution = nn.Conv2d(read, made, side, padding=1, bias=bias is not None)
+    convolution = nn.Conv2d(read, made, side, padding=1, bias=bias is not None, device="meta")  # draws no weights
     convolution.weight = nn.Parameter(weight.clone(), requires_grad=False)
     if bias is not None:
         convolution.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)

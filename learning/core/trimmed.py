@@ -90,7 +90,7 @@ def can_be_trimmed(decoder: nn.Module) -> bool:
     return isinstance(decoder, UnetDecoder) and all(
         block.interpolation_mode == "nearest"
         and all(isinstance(kind.attention, nn.Identity) for kind in (block.attention1, block.attention2))
-        and [(c.kernel_size, c.groups) for c in block.modules() if isinstance(c, nn.Conv2d)] == [((3, 3), 1)] * 2
+        and [c.kernel_size for c in block.modules() if isinstance(c, nn.Conv2d)] == [(3, 3), (3, 3)]
         for block in decoder.blocks
     )
 

@@ -206,6 +206,19 @@ def test_whose_terms_the_images_are_under_is_said_in_the_readers_language(langua
     assert [licence["name"] for licence in row["licences"]] == ["Licence Ouverte / Open Licence 2.0", said]
 
 
+@pytest.mark.parametrize(("language", "word"), [("en", "Imagery: "), ("fr", "Imagerie\u00a0: ")])
+def test_the_catalogue_says_whose_imagery_a_release_was_made_of_and_of_what_year(language: str, word: str) -> None:
+    layer = publish().campaign.layer
+    page = Client(headers={"accept-language": language}).get("/releases/").content.decode()
+    assert f"{word}{layer.attribution}, {layer.vintage}<" in page
+
+
+def test_files_of_maps_are_not_in_the_way_of_what_comes_below_them() -> None:
+    publish()
+    page = Client().get("/releases/camp-1.0.0/").content.decode()
+    assert f"files/maps/{CLASS_MAP}" in page and "<details open>" not in page
+
+
 def test_a_release_without_a_model_has_no_figures_and_no_map_to_choose() -> None:
     publish(with_model=False)
     page = Client(headers={"accept-language": "en"}).get("/releases/camp-1.0.0/").content.decode()
@@ -365,15 +378,6 @@ def test_files_are_grouped_and_a_datasets_tiles_are_counted_not_listed() -> None
         ("stac", 1, 10, 0),
     ]
     assert [item.path for item in groups[1]["files"]] == ["dataset/train.csv"]
-
-
-@pytest.mark.parametrize(
-    ("folder", "files", "is_open"),
-    [("annotations", 6, True), ("maps", 8, True), ("maps", 9, False), ("models", 2, False)],
-)
-def test_labels_and_maps_are_open_where_they_are_few_files(folder: str, files: int, is_open: bool) -> None:
-    [group] = grouped_files([FileEntry(f"{folder}/{nth}.bin", 10, "0" * 64) for nth in range(files)])
-    assert group["open"] is is_open
 
 
 def test_the_address_given_to_qgis_is_that_of_the_class_raster() -> None:

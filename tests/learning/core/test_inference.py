@@ -8,6 +8,7 @@ from torch import nn
 
 from learning.core import inference
 from learning.core.dataset import Normalisation
+from learning.core.doubled import DoubledBlock
 from learning.core.inference import PreparedNetwork, chosen_way, folded, prepared
 from learning.core.model_file import ModelMetadata, TrainedModel
 from learning.core.network import NetworkSpec, build_network
@@ -96,6 +97,31 @@ def test_in_bf16_the_classes_are_those_of_float32_wherever_these_are_not_close()
     assert clear.float().mean() > 0.5
     same = logits["fp32"].argmax(dim=1) == logits["bf16"].argmax(dim=1)
     assert same[clear].float().mean() > 0.999
+
+
+@pytest.mark.parametrize(
+    ("architecture", "engine", "expected"),
+    [("unet", "torch", True), ("unet", "onnx", False), ("deeplabv3plus", "torch", False)],
+)
+def test_a_u_nets_doubled_stages_are_computed_on_pixels_as_they_were(architecture, engine, expected, monkeypatch):
+    passed = []
+    forward = DoubledBlock.forward
+    monkeypatch.setattr(DoubledBlock, "forward", lambda *given, **named: passed.append(1) or forward(*given, **named))
+    ready = prepared(model(network(architecture)), device=torch.device("cpu"), precision="fp32", engine=engine)
+    whole = (slice(0, 96), slice(0, 96))
+    ready.see(torch.zeros((1, 3, 96, 96), dtype=torch.uint8), torch.ones((1, 96, 96), dtype=torch.bool), core=whole)
+    assert bool(passed) is expected
+
+
+def test_in_autocast_doubled_stages_say_what_float32_says_but_for_rounding():
+    seen = {}
+    image = torch.randint(0, 255, (1, 3, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    for precision in ("fp32", "bf16"):
+        ready = prepared(model(network(encoder="mit_b0")), device=torch.device("cpu"), precision=precision)
+        valid = torch.ones((1, 96, 96), dtype=torch.bool)
+        seen[precision] = ready.see(image, valid, core=(slice(32, 64), slice(0, 96))).logits.float()
+    spread = seen["fp32"].std()
+    assert spread > 0 and (seen["bf16"] - seen["fp32"]).abs().mean() < 0.05 * spread
 
 
 def test_networks_are_prepared_once_for_each_device_arithmetic_and_statistics():
