@@ -69,8 +69,9 @@ class PreparedNetwork:
         # Converted at each pass otherwise. Layers that autocast would keep in float32 are left to it.
         self._dtype = torch.bfloat16 if precision == "bf16" and _only_convolutions(self._network) else None
         if self._dtype is not None:
-            for module in (self._network, self._blocks or nn.Identity()):
-                module.to(self._dtype)
+            self._network.to(self._dtype)
+            if self._blocks is not None:
+                self._blocks.to(self._dtype)
         self._mean, self._std = (
             torch.tensor(values, dtype=torch.float32, device=device)[:, None, None] for values in (norm.mean, norm.std)
         )
