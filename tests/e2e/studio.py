@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,15 @@ def close_offline(page: Any) -> None:
     page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('no network')); }")
     page.close(run_before_unload=False)
     page.context.set_offline(False)
+
+
+def until(page: Any, holds: Callable[[], Any], otherwise: str) -> None:
+    """Returns once something holds that the page brings about, in the database or elsewhere; fails in half a minute."""
+    for _ in range(300):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(otherwise)
 
 
 def fill_disk(page: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from e2e.studio import BUILT, GRASS, Keys, Studio, begin, box, new_person, rectangle, sign_in
+from e2e.studio import BUILT, GRASS, Keys, Studio, begin, box, new_person, rectangle, sign_in, until
 
 from annotation.models import Annotation, Campaign, Ticket
 from annotation.services.people import set_role
@@ -14,6 +14,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 ASKED = [[40, 4, 16, 16], [4, 36, 16, 16], [40, 40, 16, 12]]
 BORDERS = "[data-testid='map'] .asked-part"
+# W, and once more while the map glides from zoom to zoom.
+PRESSED_IN_MOTION = """async () => {
+  const press = () => window.dispatchEvent(new KeyboardEvent("keydown", { key: "w", code: "KeyW", bubbles: true }));
+  press();
+  while (!document.querySelector("[data-testid='map'] .leaflet-zoom-anim")) {
+    await new Promise((go) => requestAnimationFrame(go));
+  }
+  press();
+}"""
 
 
 @pytest.fixture
@@ -115,6 +124,18 @@ def test_w_goes_to_the_most_wanted_part_left_then_to_the_next_and_shift_w_hides_
     hands.wait_for_words("The parts to label are hidden")
     hands.press("Shift+W")
     assert hands.page.locator(BORDERS).count() == 3
+
+
+def test_w_pressed_while_the_map_still_glides_goes_to_the_part_it_names(open_studio: Any, asked_tile: Any) -> None:
+    hands = open_studio([box(BUILT, 40, 4, 56, 20, "one")], tile=asked_tile)
+    hands.page.evaluate(PRESSED_IN_MOTION)
+    hands.wait_for_words("Part 3: hardly anything labelled")
+    window = hands.page.locator("[data-testid='map']").bounding_box()
+    middle = pytest.approx((window["x"] + window["width"] / 2, window["y"] + window["height"] / 2), abs=40)
+    until(hands.page, lambda: hands.place(48, 46) == middle, "the part is not in the middle of the window")
+    # The motion that was cut short takes nothing back later.
+    hands.page.wait_for_timeout(600)
+    assert hands.place(48, 46) == middle
 
 
 def test_w_puts_the_keyboard_s_cursor_into_the_part(open_studio: Any, asked_tile: Any) -> None:

@@ -36,6 +36,11 @@ const DRAWN_MS = 500;
 const PANES = ["surroundings", "coverage", "gaps", "doubt", "segments", "codes", "asked", "suggestions", "sketch", "cursor"] as const;
 const FIRST_PANE_ORDER = 405;
 
+/** What Leaflet's map has beyond its types: ends the motion from zoom to zoom at once, where there is one. */
+interface ZoomGlide {
+  _onZoomTransitionEnd(): void;
+}
+
 const prefers = (feature: string): boolean => window.matchMedia(feature).matches;
 
 /** The map of one imagery layer on its own pixel grid, with one tile on it. */
@@ -263,6 +268,7 @@ export class MapView {
 
   fitTile(): void {
     if (!this.frame) return;
+    this.endZoom();
     this.map.fitBounds(this.frame.bounds, { padding: [24, 24], animate: false });
     this.isFitted = true;
   }
@@ -275,6 +281,7 @@ export class MapView {
       up: [0, -PAN_PX],
       down: [0, PAN_PX],
     };
+    this.endZoom();
     this.map.panBy(steps[side] ?? [0, 0], { animate: false });
     this.isFitted = false;
   }
@@ -283,6 +290,7 @@ export class MapView {
   lookAt(point: Point, { zoom }: { readonly zoom?: number } = {}): void {
     if (!this.frame) return;
     const at = this.frame.toLatLng(point);
+    this.endZoom();
     if (zoom === undefined) this.map.panInside(at, { padding: [48, 48], ...moves() });
     else this.map.setView(at, zoom, moves());
     this.isFitted = false;
@@ -293,10 +301,16 @@ export class MapView {
     if (!this.frame) return;
     const box = boxOf(rings);
     const bounds = L.latLngBounds(this.frame.toLatLng([box.minX, box.minY]), this.frame.toLatLng([box.maxX, box.maxY]));
+    this.endZoom();
     this.map.fitBounds(bounds.pad(0.35), {
       padding: [32, 32], maxZoom: this.layer.native_max_zoom + FEATURE_ZOOMS_BEYOND_NATIVE, ...moves(),
     });
     this.isFitted = false;
+  }
+
+  /** Leaflet passes over a move that is asked for while it glides from zoom to zoom, or takes it back at the end. */
+  private endZoom(): void {
+    (this.map as unknown as ZoomGlide)._onZoomTransitionEnd();
   }
 
   /** Screen pixels expressed in units at the present zoom. */
