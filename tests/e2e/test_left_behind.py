@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import scenes
-from e2e.studio import GRASS, Studio, begin, box, close_offline, fill_disk, new_person, rectangle, sign_in
+from e2e.studio import GRASS, Studio, begin, box, close_offline, fill_disk, new_person, rectangle, sign_in, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -37,12 +37,14 @@ def stored_on(hands: Studio, page: Any, count: int) -> Any:
     """The head of this person's work on the tile once it has so many shapes."""
     from annotation.models import Annotation
 
-    for _ in range(100):
-        found = Annotation.objects.select_related("head").filter(tile=hands.tile, annotator=hands.user).first()
-        if found is not None and found.head is not None and len(found.head.features) == count:
-            return found.head
-        page.wait_for_timeout(100)
-    raise AssertionError(f"never {count} shapes on the server")
+    work = Annotation.objects.select_related("head").filter(tile=hands.tile, annotator=hands.user)
+
+    def arrived() -> bool:
+        found = work.first()
+        return found is not None and found.head is not None and len(found.head.features) == count
+
+    until(page, arrived, f"never {count} shapes on the server")
+    return work.get().head
 
 
 def test_it_is_sent_when_the_studio_opens_on_another_tile_and_the_person_is_told(open_studio: Any) -> None:
@@ -52,6 +54,7 @@ def test_it_is_sent_when_the_studio_opens_on_another_tile_and_the_person_is_told
     page = leave_unsent(hands)
     page.goto("/campaigns/gers/studio/")
     page.locator("[data-testid='notice']").filter(has_text="another tile that this browser had kept").wait_for()
+    page.wait_for_selector("#studio[data-ready='true']")
     assert page.get_attribute("#studio", "data-tile") != str(hands.tile.pk)
     assert len(stored_on(hands, page, 1).features) == 1
     page.reload()
@@ -59,6 +62,31 @@ def test_it_is_sent_when_the_studio_opens_on_another_tile_and_the_person_is_told
     page.wait_for_timeout(1_000)
     assert AnnotationRevision.objects.filter(author=hands.user).count() == 1
     assert page.locator("[data-testid='left-behind']").count() == 0
+
+
+def test_work_on_the_very_tile_that_is_given_stays_in_hand_though_the_page_wakes_meanwhile(open_studio: Any) -> None:
+    hands = open_studio()
+    context = hands.page.context
+    context.set_offline(True)
+    draw(hands)
+    hands.page.wait_for_selector("[data-testid='save-state'][data-state='offline']", state="attached")
+    close_offline(hands.page)
+    page = context.new_page()
+    held: list[Any] = []
+    page.route("**/claim/", lambda route: held.append(route))
+    page.goto("/campaigns/gers/studio/")
+    until(page, lambda: held, "no tile is asked for")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("() => window.dispatchEvent(new Event('focus'))")
+    page.wait_for_timeout(1_500)  # a tile is taken for nobody's after half a second
+    assert not [url for url in asked if "/tiles/" in url], "it is not known yet which tile is in hand"
+    for one in held:
+        one.continue_()
+    page.unroute("**/claim/")
+    page.wait_for_selector(f"#studio[data-ready='true'][data-tile='{hands.tile.pk}']")
+    assert page.locator("[data-testid='read-only']").count() == 0
+    assert len(Studio(page, hands.tile, hands.user).saved(1).features) == 1
 
 
 def test_it_is_sent_from_the_page_where_shapes_are_checked_as_well(open_studio: Any) -> None:
@@ -132,6 +160,7 @@ def test_work_open_in_another_tab_stays_that_tabs(open_studio: Any) -> None:
     assert hands.page.locator("[data-testid='read-only']").count() == 0
     context.unroute("**/annotation/")
     hands.page.bring_to_front()
+    hands.page.evaluate("window.dispatchEvent(new Event('online'))")  # after many refusals it asks again seldom
     assert len(hands.saved(1).features) == 1
 
 
@@ -148,10 +177,7 @@ def test_answers_given_while_checking_are_sent_from_the_studio_as_well(world: An
     close_offline(page)
     page = page.context.new_page()
     page.goto("/campaigns/gers/studio/")
-    for _ in range(100):
-        if Validation.objects.filter(annotator=user).exists():
-            break
-        page.wait_for_timeout(100)
+    until(page, Validation.objects.filter(annotator=user).exists, "the answer does not arrive")
     assert Validation.objects.get(annotator=user).verdict == "unsure"
 
 

@@ -97,6 +97,7 @@ export class StudioFlow {
     app.root.dataset["ready"] = "false";
     app.update({ phase: "loading", selected: [], hoveredClass: null, leaseLost: false, isReadOnly: false });
     try {
+      await this.carrying; // it may be at work on the very tile that is given now
       const assignment = await ask();
       if (assignment) await this.show(assignment);
       else {
@@ -164,6 +165,8 @@ export class StudioFlow {
 
   /** What this browser kept elsewhere goes to the server; the person is told of what cannot. */
   private sendLeft(): void {
+    // Until it is known which tile is in hand, its own work could be taken for another's: `open` calls again.
+    if (this.app.state.phase === "loading" && !this.session) return;
     this.carrying ??= this.carry().finally(() => { this.carrying = null; });
   }
 
