@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scenes
 from django.core import mail
-from e2e.studio import BUILT, GRASS, Stored, Studio, new_person, rectangle, sign_in
+from e2e.studio import BUILT, GRASS, Stored, Studio, new_person, rectangle, sign_in, until
 from e2e.test_accessibility import LOOKS, Faults
 from learning_rows import model_row, ready_map
 from report_rows import area_in, boundary, report, steward_of, territory
@@ -24,7 +24,13 @@ SCREEN = """([lon, lat]) => {
   return [box.left + point.x, box.top + point.y];
 }"""
 SHOW = "([w, s, e, n]) => { window.maps[0].fitBounds([[s, w], [n, e]], { animate: false }); }"
+TIMES_DRAWN = """(id) => {
+  let times = 0;
+  window.maps[0].eachLayer((layer) => { if (layer.feature?.properties.id === id) times += 1; });
+  return times;
+}"""
 SHOWN = "() => document.querySelectorAll('.leaflet-tile-loaded').length > 0"
+PLACED = "(words) => document.querySelector('#report-placed').textContent.includes(words)"
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +240,49 @@ def test_a_place_is_reported_with_the_keyboard_alone_and_faults_are_shown_in_pla
     assert PlaceReport.objects.filter(tile=tile).count() == 2
 
 
+def test_the_form_waits_for_no_tiles_and_its_link_opens_it_on_the_page_itself(world: Any, open_page: Any) -> None:
+    page = open_page()
+    held: list[Any] = []
+    page.route("**/tiles.geojson*", lambda route: held.append(route))
+    page.goto("/campaigns/gers/")
+    page.wait_for_function("() => window.maps && window.maps.length > 0")
+    until(page, lambda: held, "tiles to label are not asked for")
+    page.click("#report-start")
+    form = page.locator("#report-form")
+    form.wait_for()
+    page.click("#report-cancel")
+    form.wait_for(state="hidden")
+    page.evaluate("() => { location.hash = 'report'; }")
+    form.wait_for()
+    # Tiles that cannot be had are told of, and take nothing else along.
+    with page.expect_response("**/reports.geojson"):
+        for one in held:
+            one.abort()
+    assert "tiles to label could not be loaded" in page.inner_text("#map-said")
+    assert page.is_disabled("#show-tiles") and page.is_hidden("#tile-legend-box")
+    assert page.is_enabled("#show-reports")
+
+
+def test_a_report_sent_before_the_others_have_come_is_on_the_map_once(world: Any, open_page: Any) -> None:
+    from annotation.models import PlaceReport
+
+    tile, earlier = free_tile(world, -1), report(free_tile(world, -3))
+    page = open_page()
+    held: list[Any] = []
+    page.route("**/reports.geojson", lambda route: held.append(route))
+    hands = PublicMap(page, tile)
+    until(page, lambda: held, "reports are not asked for")
+    hands.open_form()
+    hands.click(0.5, 0.5)
+    page.fill("#report-comment", "A new road.")
+    hands.sent()
+    made = PlaceReport.objects.get(tile=tile)
+    for one in held:
+        one.continue_()
+    page.wait_for_function(f"(id) => ({TIMES_DRAWN})(id) === 1", arg=str(earlier.public_id))
+    assert page.evaluate(TIMES_DRAWN, str(made.public_id)) == 1
+
+
 def test_an_area_is_drawn_with_a_finger(world: Any, open_page: Any) -> None:
     from annotation.models import PlaceReport
 
@@ -243,10 +292,10 @@ def test_an_area_is_drawn_with_a_finger(world: Any, open_page: Any) -> None:
     page.tap("#report-start")
     page.tap("input[name='kind'][value='area']")
     page.evaluate("() => document.querySelector('.leaflet-container').scrollIntoView({ block: 'center' })")
-    for corner in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8)):
+    for number, corner in enumerate(((0.2, 0.2), (0.8, 0.2), (0.8, 0.8)), 1):
         page.touchscreen.tap(*hands.at(*corner))
         page.wait_for_timeout(400)  # two taps sooner than that are one double tap
-    assert "3" in page.inner_text("#report-placed")
+        page.wait_for_function(PLACED, arg=f"Corners: {number}.")
     page.tap("#report-send")
     page.wait_for_selector("[data-testid='report-page']")
     made = PlaceReport.objects.get(tile=tile)
@@ -257,6 +306,7 @@ def test_a_click_on_a_tile_while_reporting_sets_the_point_and_opens_nothing(worl
     tile = world.campaign.tiles.filter(role="pool", state="accepted").select_related("campaign__layer").first()
     page = open_page()
     hands = PublicMap(page, tile)
+    page.wait_for_selector(".leaflet-overlay-pane canvas", state="attached")  # tiles to label come after imagery
     hands.click(0.5, 0.5)
     page.wait_for_selector(".leaflet-popup")
     hands.open_form()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from e2e.test_accessibility import LOOKS, check_folded_and_unfolded
+from e2e.web_map import wait_until_at_rest
 from scenes import labelled_scene
 from territory_rows import assessed, commune, counted
 
@@ -35,7 +36,8 @@ def territory(world: Any, django_db_blocker: Any, tmp_path_factory: pytest.TempP
 def opened(page: Any, address: str = PAGE) -> Any:
     page.goto(address)
     page.wait_for_selector("path.territory-boundary", state="attached")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_selector("input[data-layer='imagery']")  # what can be shown is known, and printing is wired
+    wait_until_at_rest(page)
     return page
 
 
@@ -57,6 +59,21 @@ def test_headings_go_down_one_step_at_a_time(open_page: Any, territory: Any) -> 
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), levels
 
 
+def test_printing_asked_for_before_the_map_is_known_comes_once_it_is(open_page: Any, territory: Any) -> None:
+    page = open_page()
+    held: list[Any] = []
+    page.route("**/map/", lambda route: held.append(route))
+    page.goto(PAGE)
+    page.wait_for_selector("path.territory-boundary", state="attached")
+    page.evaluate("() => { window.print = () => { document.body.dataset.printed = 'yes'; }; }")
+    page.click("#print")
+    assert page.is_disabled("#copy-view"), "there is no view to link to yet"
+    for one in held:
+        one.continue_()
+    page.wait_for_selector("body[data-printed]")
+    assert page.is_enabled("#copy-view")
+
+
 def test_the_page_prints_as_a_few_pages_with_its_figures_and_its_map(
     open_page: Any, territory: Any, tmp_path: Path
 ) -> None:
@@ -66,7 +83,7 @@ def test_the_page_prints_as_a_few_pages_with_its_figures_and_its_map(
     page.wait_for_selector("body[data-printed]")
     page.emulate_media(media="print")
     page.evaluate("() => window.dispatchEvent(new Event('beforeprint'))")
-    page.wait_for_timeout(800)
+    wait_until_at_rest(page)
     for gone in ("header.bar", "footer", "#print", ".map-side fieldset"):
         assert page.locator(gone).first.is_hidden(), gone
     assert page.locator(".map-shell .leaflet-container").bounding_box()["width"] == 680

@@ -195,6 +195,7 @@ function followAddress(map: PublicMap, refresh: () => void): void {
 
 function wireLink(map: PublicMap): void {
   const button = document.getElementById("copy-view");
+  if (button instanceof HTMLButtonElement) button.disabled = false;
   const said = document.getElementById("copy-said");
   button?.addEventListener("click", () => {
     const address = location.href.replace(/#.*/, "") + formatView(map.view());

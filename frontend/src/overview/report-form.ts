@@ -166,7 +166,10 @@ export class ReportForm {
       list.append(item);
     }
     const anyway = element("button", gettext("Send mine all the same"), { type: "button", class: "quiet", "data-testid": "report-anyway" });
-    anyway.addEventListener("click", () => void this.send(true));
+    anyway.addEventListener("click", () => {
+      anyway.disabled = true;
+      void this.send(true).finally(() => { anyway.disabled = false; });
+    });
     this.trouble.replaceChildren(element("p", gettext("This place was reported already. You can follow that report:")), list, anyway);
     this.trouble.focus();
   }

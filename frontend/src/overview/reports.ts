@@ -76,7 +76,15 @@ export class ReportLayer {
 
   async load(campaign: string): Promise<void> {
     const answer = await fetch(`/api/v1/campaigns/${campaign}/reports.geojson`).catch(() => null);
-    if (answer?.ok) this.layer.addData((await answer.json()) as GeoJSON.FeatureCollection);
+    if (!answer?.ok) return;
+    const all = (await answer.json()) as GeoJSON.FeatureCollection<ReportedPlace, ReportProperties>;
+    // One that was sent meanwhile is on the map already.
+    this.layer.addData({ ...all, features: all.features.filter(({ properties }) => !this.drawn(properties.id)) } as GeoJSON.FeatureCollection);
+  }
+
+  private drawn(id: string): Leaflet.Polygon | Leaflet.CircleMarker | undefined {
+    const all = this.layer.getLayers() as ((Leaflet.Polygon | Leaflet.CircleMarker) & { feature?: ReportFeature })[];
+    return all.find(({ feature }) => feature?.properties.id === id);
   }
 
   add(feature: ReportFeature): void {
@@ -85,9 +93,8 @@ export class ReportLayer {
 
   /** Bring one report into view and open it; whether it is there. */
   show(id: string): boolean {
-    const wanted = this.layer.getLayers().find((one) => (one as Leaflet.Path & { feature?: ReportFeature }).feature?.properties.id === id);
-    if (!wanted) return false;
-    const place = wanted as Leaflet.Polygon | Leaflet.CircleMarker;
+    const place = this.drawn(id);
+    if (!place) return false;
     if ("getBounds" in place) this.map.fitBounds(place.getBounds(), { maxZoom: 19 });
     else this.map.setView(place.getLatLng(), 19);
     place.openPopup();

@@ -55,7 +55,7 @@ async function pictures(map: Leaflet.Map): Promise<void> {
 }
 
 /** Paper has a width of its own: the map is laid out for it, with every fold open, and put back afterwards. */
-function wirePrint(map: Leaflet.Map, ground: Leaflet.LatLngBounds): void {
+function wirePrint(map: Leaflet.Map, ground: Leaflet.LatLngBounds, ready: Promise<unknown>): void {
   const canvas = map.getContainer().parentElement;
   let opened: HTMLDetailsElement[] = [];
   const lay = (): void => {
@@ -79,8 +79,10 @@ function wirePrint(map: Leaflet.Map, ground: Leaflet.LatLngBounds): void {
   window.addEventListener("afterprint", restore);
   const button = document.getElementById("print");
   button?.addEventListener("click", () => {
-    lay();
-    void pictures(map).then(() => {
+    void ready.then(() => {
+      lay();
+      return pictures(map);
+    }).then(() => {
       restore(); // what is asked for now is the browser's own, which lays the page out again
       window.print();
     });
@@ -93,9 +95,9 @@ Object.assign(window, {
     const ground = groundOf(drawBoundary(map));
     map.setMinZoom(0);
     map.fitBounds(ground);
-    void offered().then((offer) => {
+    const ready = offered().then((offer) => {
       wirePanel(shown, offer, { showClasses: true });
-      wirePrint(map, ground);
     });
+    wirePrint(map, ground, ready);
   },
 });
