@@ -37,8 +37,10 @@ class Fingers:
         """Taps a button until it has worked: a tap right after a quick drag only stops the browser's own fling."""
         from playwright.sync_api import TimeoutError as NotYet
 
-        for _attempt in range(5):
-            self.hands.page.tap(button)
+        for attempt in range(5):
+            # It may have worked late: a button that toggles is not tapped once more for that.
+            if attempt == 0 or self.hands.page.locator(sign).count() == 0:
+                self.hands.page.tap(button)
             try:
                 self.hands.page.wait_for_selector(sign, timeout=2_000)
             except NotYet:

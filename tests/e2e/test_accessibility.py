@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from e2e.glass import Fingers
-from e2e.studio import BUILT, GRASS, Keys, Studio, begin, box, new_person, open_studio, sign_in
+from e2e.studio import BUILT, GRASS, Keys, Studio, begin, box, new_person, open_studio, sign_in, until
 from gold_rows import hand_in
 from scenes import accepted
 
@@ -133,6 +133,7 @@ def test_no_state_of_an_open_tile_has_a_fault(world: Any, open_page: Any, faults
     page.wait_for_selector("dialog[open]")
     faults.look(page, "skip")
     hands.press("Escape")
+    page.wait_for_selector("dialog[open]", state="detached")
     page.focus("[data-testid='tool-lasso']")
     faults.look(page, "tool tip")
 
@@ -258,6 +259,7 @@ def test_no_state_of_the_fast_lane_has_a_fault(world: Any, open_page: Any, fault
     page.wait_for_selector("dialog[open]")
     faults.look(page, "keys")
     page.keyboard.press("Escape")
+    page.wait_for_selector("dialog[open]", state="detached")
     page.keyboard.press("/")
     open_folds(page)
     faults.look(page, "panel")
@@ -285,12 +287,13 @@ def test_no_state_of_the_review_desk_and_of_the_practice_tile_has_a_fault(
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog[open]", state="detached")
     empty = page.locator("[data-testid='empty']")
-    for _ in range(40):  # other tests may have left submissions that wait
-        if empty.is_visible():
-            break
+
+    def none_waits() -> bool:
         page.keyboard.press("a")
-        page.wait_for_timeout(500)
-    assert empty.is_visible()
+        return bool(empty.is_visible())
+
+    # Other tests may have left submissions that wait; while one is sent or opened the key does nothing.
+    until(page, none_waits, "there is always one more submission")
     faults.look(page, "review: empty")
     page.goto("/practice/")
     page.wait_for_selector("#studio[data-ready='true']")

@@ -38,6 +38,13 @@ def give_password_again(page: Any) -> None:
     page.locator("main form button[type=submit]").first.click()
 
 
+def press_once_wired(page: Any, button: str) -> None:
+    """Presses a button that does nothing before the page's last script has run."""
+    page.locator(button).wait_for()
+    page.wait_for_load_state()
+    page.locator(button).click()
+
+
 def test_a_security_key_is_added_and_then_asked_for(world: Any, open_page: Any) -> None:
     page = open_page()
     user = new_person()
@@ -46,7 +53,7 @@ def test_a_security_key_is_added_and_then_asked_for(world: Any, open_page: Any) 
     page.goto("/accounts/2fa/webauthn/add/")
     give_password_again(page)
     page.locator("input[name=name]").fill("my key")
-    page.locator("#mfa_webauthn_add").click()
+    press_once_wired(page, "#mfa_webauthn_add")
     page.wait_for_url("**/accounts/2fa/**")
     page.get_by_text("my key").or_(page.get_by_text("recovery").first).first.wait_for()
     assert Authenticator.objects.filter(user=user, type="webauthn").count() == 1
@@ -55,7 +62,7 @@ def test_a_security_key_is_added_and_then_asked_for(world: Any, open_page: Any) 
     page.locator("input[name=login]").fill(user.username)
     page.locator("input[name=password]").fill(PASSWORD)
     page.locator("main form button[type=submit]").first.click()
-    page.locator("#mfa_webauthn_authenticate").click()
+    press_once_wired(page, "#mfa_webauthn_authenticate")
     page.wait_for_url("**/me/account/")
     page.get_by_role("heading", level=1).wait_for()
 
@@ -92,5 +99,6 @@ def test_pages_of_accounts_are_accessible(world: Any, open_page: Any, faults: An
     page.goto("/accounts/2fa/totp/activate/")
     give_password_again(page)
     page.locator("img").wait_for()
+    page.wait_for_load_state()
     faults.look(page, f"totp {look}")
     page.screenshot(path=tmp_path / "totp.png", full_page=True)

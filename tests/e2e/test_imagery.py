@@ -17,6 +17,12 @@ MAP_TILE_PX = 256
 BORDER_PX = 192
 PLACE = "([x, y]) => document.querySelector('#studio').projectToScreen(x, y)"
 SCALE = "() => { const at = (x) => document.querySelector('#studio').projectToScreen(x, 0).x; return at(384) - at(0); }"
+# All map tiles are there, and none is still fading in.
+OPAQUE = """() => {
+  const tiles = [...document.querySelectorAll("#studio .leaflet-tile")];
+  return tiles.length > 0
+    && tiles.every((tile) => tile.matches(".leaflet-tile-loaded") && Number(tile.style.opacity || 1) === 1);
+}"""
 
 
 def smooth(column: Any, row: Any) -> Any:
@@ -53,7 +59,7 @@ def test_no_seam_shows_between_map_tiles_at_any_zoom(open_page: Any, ratio: floa
             before = page.evaluate(SCALE)
             page.mouse.wheel(0, -20 * step)
             page.wait_for_function(f"(before) => ({SCALE})() !== before", arg=before)
-        page.wait_for_load_state("networkidle")
+        page.wait_for_function(OPAQUE)
         page.mouse.move(4, 4)
         picture = seen(page)
         scale = page.evaluate(SCALE) / 384

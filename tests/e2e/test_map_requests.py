@@ -58,6 +58,7 @@ def test_a_communes_map_is_asked_for_followed_and_looked_at(world: Any, open_pag
     page.check("#map-probabilities")
     page.click("text=See what it takes")
     page.wait_for_selector(".asked-map")
+    page.wait_for_load_state()
     assert "0.00 km²" in page.inner_text(".asked-map") and "at most" in page.inner_text(".asked-map")
     assert page.is_checked("#map-probabilities")
     page.click("text=Make this map")

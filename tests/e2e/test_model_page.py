@@ -104,6 +104,7 @@ def test_maintainers_see_imagery_and_errors_of_control_tiles_and_others_a_reason
     assert set(pictures) == {"200 image/png"} and len(pictures) == page.locator(".error-tiles li").count() == 12
     first = page.locator(".error-tiles li").first.inner_text()
     page.click("#errors .pager a")
+    page.wait_for_url(lambda address: "tiles=2" in address)
     assert page.locator(".error-tiles li").first.inner_text() != first
     other = opened(world, open_page, "author")
     assert other.locator(".error-tiles").count() == 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from e2e.studio import BUILT, GRASS, Stored, Studio, begin, box, new_person, rectangle, sign_in
+from e2e.studio import BUILT, GRASS, Stored, Studio, begin, box, new_person, rectangle, sign_in, until
 
-# Where one picture of the imagery lies, from the middle of each map: the one nearest to the first's middle.
+# Where one picture of the imagery lies, from the middle of each map: the one nearest to the first's middle. Nothing
+# while a map glides, as Leaflet's own classes say.
 SEEN = """(known) => {
+  if (document.querySelector(".leaflet-pan-anim, .leaflet-zoom-anim")) return null;
   const maps = ["image", "submission", "model"].map((name) => document.querySelector(`[data-pane='${name}']`));
   const pictures = (map) => [...map.querySelectorAll(".imagery img")].filter((one) => one.complete);
   const found = (map, url) => pictures(map).find((one) => one.getAttribute("src") === url);
@@ -24,12 +27,14 @@ SEEN = """(known) => {
   const url = known ?? shared[0];
   return url && maps.every((map) => found(map, url)) ? { url, places: maps.map((map) => off(map, url)) } : null;
 }"""
+# The scale bar is drawn anew when a zoom is over.
+SCALE = "() => document.querySelector(\"[data-pane='image'] .scale-line\").style.width"
 
 
 def seen_at_rest(page: Any, url: str | None = None) -> Any:
     """What SEEN gives, once it has been the same for a third of a second."""
     last = None
-    for _ in range(40):
+    for _ in range(100):
         now = page.evaluate(SEEN, url)
         if now is not None and now == last:
             return now
@@ -179,7 +184,9 @@ def test_maps_side_by_side_look_at_the_same_place(world: Any, open_page: Any) ->
     desk = open_desk(open_page, reviewer)
     place = desk.locator("[data-pane='image']").bounding_box()
     desk.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    scale = desk.evaluate(SCALE)
     desk.mouse.wheel(0, -180)  # a tile that fills its map has little room to be moved in
+    desk.wait_for_function(f"(scale) => ({SCALE})() !== scale", arg=scale)
     before = seen_at_rest(desk)
     desk.mouse.down()
     desk.mouse.move(place["x"] + place["width"] / 2 + 40, place["y"] + place["height"] / 2 + 30, steps=5)
@@ -193,6 +200,19 @@ def test_maps_side_by_side_look_at_the_same_place(world: Any, open_page: Any) ->
     assert desk.locator(".pane:visible").count() == 1
 
 
+def open_with_the_next(page: Any, go: Callable[[], Any]) -> str:
+    """The tile that the studio opens, once the page knows of the next one too: it gives back what it knows of."""
+
+    def is_the_next(answer: Any) -> bool:
+        return bool(answer.url.endswith("/claim/") and answer.request.post_data_json["ahead"])
+
+    with page.expect_response(is_the_next) as answer:
+        go()
+    answer.value.finished()
+    page.wait_for_selector("#studio[data-ready='true']")
+    return str(page.get_attribute("#studio", "data-tile"))
+
+
 def test_a_tile_on_which_nothing_was_done_goes_back_when_the_page_is_left_and_a_begun_one_stays(
     world: Any, open_page: Any
 ) -> None:
@@ -201,24 +221,17 @@ def test_a_tile_on_which_nothing_was_done_goes_back_when_the_page_is_left_and_a_
     user, page = new_person(), open_page()
     sign_in(page, user)
     held = Lease.objects.filter(annotator=user, state="active")
-    page.goto("/campaigns/gers/studio/")
-    page.wait_for_selector("#studio[data-ready='true']")
-    page.wait_for_timeout(500)  # the next one is made ready
-    assert held.count() == 2
-    number = page.get_attribute("#studio", "data-tile")
-    page.reload()
-    page.wait_for_selector(f"#studio[data-ready='true'][data-tile='{number}']")
-    page.wait_for_timeout(500)
+    number = open_with_the_next(page, lambda: page.goto("/campaigns/gers/studio/"))
+    until(page, lambda: held.count() == 2, "the next one is not made ready")
+    assert open_with_the_next(page, page.reload) == number
+    until(page, lambda: held.count() == 2, "after a reload the next one is not made ready")
     page.goto("/campaigns/")
-    page.wait_for_timeout(500)
-    assert held.count() == 0
-    page.goto("/campaigns/gers/studio/")
-    page.wait_for_selector(f"#studio[data-ready='true'][data-tile='{number}']")
+    until(page, lambda: held.count() == 0, "what nothing was done on is kept")
+    assert open_with_the_next(page, lambda: page.goto("/campaigns/gers/studio/")) == number
     hands = Studio(page, world.campaign.tiles.get(pk=number), user)
     hands.choose(BUILT)
     hands.use("rectangle")
     hands.drag((10, 10), (30, 30))
     hands.saved(1)
     page.goto("/campaigns/")
-    page.wait_for_timeout(500)
-    assert [lease.tile_id for lease in held] == [int(number)]
+    until(page, lambda: [lease.tile_id for lease in held] == [int(number)], "the begun one alone is kept")
