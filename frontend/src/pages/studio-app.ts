@@ -221,10 +221,8 @@ export class StudioApp implements ToolHost, StudioActions {
     const { session } = this.flow;
     if (!session || this.state.phase !== "working" || this.state.isReadOnly) return false;
     const before = session.draft;
-    this.running += 1;
-    this.tellBusy();
     try {
-      if ((await session.run(command)) === "nothing") return false;
+      if ((await this.busyWith(session.run(command))) === "nothing") return false;
       if ("class_code" in command) this.update({ recent: remember(this.state.recent, command.class_code) });
       this.announce(`${commandWords(command, before, this.className)} ${this.askedDesk.changeWords(before, session.draft)}`.trim());
       this.warnOfMany(before.features.size, session.draft.features.size);
@@ -234,6 +232,15 @@ export class StudioApp implements ToolHost, StudioActions {
       if (!(error instanceof CommandRefused)) throw error;
       this.notify(refusalOfCommand(error.code));
       return false;
+    }
+  }
+
+  /** Says on the page that a change is in hand, until it is done. */
+  async busyWith<T>(change: Promise<T>): Promise<T> {
+    this.running += 1;
+    this.tellBusy();
+    try {
+      return await change;
     } finally {
       this.running -= 1;
       this.tellBusy();

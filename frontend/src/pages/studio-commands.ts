@@ -107,7 +107,7 @@ export class StudioCommands {
     if (!session || this.app.state.phase !== "working" || this.app.state.isReadOnly) return;
     const before = session.draft;
     try {
-      const done = await session[way]();
+      const done = await this.app.busyWith(session[way]());
       const words = done ? { undo: gettext("Undone."), redo: gettext("Done again.") } : { undo: gettext("Nothing to undo."), redo: gettext("Nothing to redo.") };
       this.app.announce(`${words[way]} ${this.app.askedDesk.changeWords(before, session.draft)}`.trim());
     } catch (error) {

@@ -186,6 +186,7 @@ export class StudioFlow {
     if (!courier || !left.split) return;
     const colours = left.campaign === app.campaign.slug ? coloursOf(app.campaign) : new Map<string, string>();
     if (!(await splitWorkDialog(left.split, colours, app.boot.language))) return;
+    await this.carrying; // what is being sent is not forgotten meanwhile
     await courier.forget(left);
     app.update({ leftBehind: app.state.leftBehind.filter((one) => one.tile !== left.tile) });
   }

@@ -68,6 +68,23 @@ describe("a corner", () => {
     expect(host.seen.selected).toEqual([host.current.features.get("left")?.rings]);
   });
 
+  it.each([["not yet drawn there", false], ["drawn there", true]])("is what Delete means once it is let go: %s", async (_when, isDrawn) => {
+    host.isSlow = true;
+    select("left");
+    tool.down(g(400, 400));
+    tool.up(g(450, 600));
+    if (isDrawn) await host.settle();
+    expect(tool.key(press("Delete"))).toBe(true);
+    expect(host.last).toEqual({ kind: "remove_vertex", id: "left", at: [450, 600] });
+  });
+
+  it("is no longer meant where a finger let it go: nothing shows there what Delete would take", () => {
+    select("left");
+    tool.down(g(400, 400, { device: "touch" }));
+    tool.up(g(450, 600, { device: "touch" }));
+    expect(tool.key(press("Delete"))).toBe(false);
+  });
+
   it("snaps to shapes that do not move", () => {
     host.current = draftOf(1024, [...host.current.features.values(), shape("far", "C", box(100, 600, 180, 800))]);
     select("left");

@@ -26,6 +26,8 @@ export class Edit extends Tool {
   override readonly name = "edit";
   override readonly cursor = "cursor-select";
   private hovered: Handle | null = null;
+  /** Where a mouse or the keyboard's cursor rests. */
+  private rests: Gesture | null = null;
   private drag: Drag | null = null;
   /** What was selected before the last click: of a double click, the first one may have chosen something else. */
   private before: readonly string[] = [];
@@ -53,6 +55,7 @@ export class Edit extends Tool {
 
   protected override drop(): void {
     this.drag = null;
+    this.rests = null;
     this.setHovered(null);
   }
 
@@ -69,6 +72,7 @@ export class Edit extends Tool {
   }
 
   override move(g: Gesture): void {
+    this.rests = g;
     if (this.drag) this.drag.to = this.target(this.drag, g);
     else {
       const handle = this.handleAt(g);
@@ -83,6 +87,10 @@ export class Edit extends Tool {
     this.cancel();
     if (!drag) return;
     const to = this.target(drag, g);
+    this.rests = isOnGlass(g.device) ? null : g;
+    // The corner is there though it is not drawn there yet: Delete means it, and not the shape.
+    if (drag.handle.kind === "edge" || !this.rests) this.setHovered(null);
+    else this.setHovered({ kind: "vertex", id: drag.handle.id, at: to.at });
     void this.change(commandOf(drag, to.at), outlines(drag, to.at));
   }
 
@@ -112,6 +120,7 @@ export class Edit extends Tool {
   }
 
   override leave(): void {
+    this.rests = null;
     this.setHovered(null);
     this.refresh();
   }
@@ -134,7 +143,7 @@ export class Edit extends Tool {
     if (this.drag && this.drag.draft !== this.host.draft()) this.drag = null;
     const { drag, hovered } = this;
     const selected = this.underway > 0 ? [] : this.selectedRings();
-    if (selected.length === 0 && !drag) this.setHovered(null);
+    if (selected.length === 0 && !drag && this.underway === 0) this.setHovered(null);
     const to = drag?.to ?? null;
     this.show({
       selected,
@@ -195,6 +204,8 @@ export class Edit extends Tool {
       await this.run(command, { outlines: previews, colour: null });
     } finally {
       this.underway -= previews.length > 0 ? 1 : 0;
+      const isShown = previews.length > 0 && this.underway === 0 && !this.drag;
+      if (isShown) this.setHovered(this.rests && this.handleAt(this.rests));
       if (this.isEnabled) this.refresh();
     }
   }
