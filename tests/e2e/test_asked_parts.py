@@ -14,6 +14,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 ASKED = [[40, 4, 16, 16], [4, 36, 16, 16], [40, 40, 16, 12]]
 BORDERS = "[data-testid='map'] .asked-part"
+# Whether a place is in the middle of the window, and the map at rest.
+CAME_TO = """([x, y]) => {
+  const map = document.querySelector("[data-testid='map']");
+  const { left, right, top, bottom } = map.getBoundingClientRect();
+  const at = document.querySelector("#studio").projectToScreen(x, y);
+  return Math.abs(at.x - (left + right) / 2) <= 40 && Math.abs(at.y - (top + bottom) / 2) <= 40 &&
+    !map.querySelector(".leaflet-zoom-anim, .leaflet-pan-anim");
+}"""
 # W, and once more while the map glides from zoom to zoom.
 PRESSED_IN_MOTION = """async () => {
   const press = () => window.dispatchEvent(new KeyboardEvent("keydown", { key: "w", code: "KeyW", bubbles: true }));
@@ -84,7 +92,7 @@ def test_a_tile_with_an_empty_part_is_handed_in_only_when_its_person_says_so(ope
     dialog.wait_for(state="detached")
     assert Annotation.objects.get(tile=asked_tile, annotator=hands.user).state == "draft"
     assert "Part 3: hardly anything labelled" in hands.spoken()
-    hands.page.wait_for_timeout(400)
+    hands.page.wait_for_function(CAME_TO, arg=[48, 46])
     draw(hands, 40, 40, 16, 11)
     hands.saved(3)
     hands.press("Control+z")
@@ -112,13 +120,8 @@ def test_w_goes_to_the_most_wanted_part_left_then_to_the_next_and_shift_w_hides_
         hands.hush()
         hands.press("w")
         hands.wait_for_words(f"Part {part}: hardly anything labelled")
-    window = hands.page.locator("[data-testid='map']").bounding_box()
-    middle = pytest.approx((window["x"] + window["width"] / 2, window["y"] + window["height"] / 2), abs=40)
-    for _wait in range(50):  # the map glides there, for longer where the machine is busy
-        if hands.place(12, 44) == middle:
-            break
-        hands.page.wait_for_timeout(200)
-    assert hands.place(12, 44) == middle, "the part is in the middle of the window"
+    hands.page.wait_for_function(CAME_TO, arg=[12, 44])
+    hands.wait_for_words("In part 2")  # said last, of the place itself: it would take the place of what is said next
     hands.press("Shift+W")
     assert hands.page.locator(BORDERS).count() == 0
     hands.wait_for_words("The parts to label are hidden")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from e2e.glass import Fingers, Pen
-from e2e.studio import BUILT, GRASS, box, mask_of, new_person, rectangle, segment_ids, sign_in
+from e2e.studio import BUILT, GRASS, box, mask_of, new_person, rectangle, segment_ids, sign_in, until
 from PIL import Image
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -37,6 +37,10 @@ KEYS = {
     ),
 }
 SHAPES = [box(BUILT, 8, 8, 28, 40, "left"), box(GRASS, 28, 8, 56, 40, "right")]
+# The page hears once more of a hand, 150 ms after it was lifted.
+LIFTED = "() => new Promise((done) => { setTimeout(done, 200); })"
+PAINTED = """(pane) => [...document.querySelectorAll(`.leaflet-${pane}-pane .sheet-level`)]
+  .some((level) => level.style.visibility !== "hidden")"""
 
 
 def hint(page: Any) -> str:
@@ -57,7 +61,7 @@ def in_sight(page: Any, name: str) -> bool:
                 element.contains(document.elementFromPoint(box.left + box.width / 2, y)));
             }""",
             arg=name,
-            timeout=2_000,
+            timeout=10_000,
         )
     except NotYet:
         return False
@@ -66,11 +70,18 @@ def in_sight(page: Any, name: str) -> bool:
 
 def hold(page: Any, key: str, *, down: bool = True) -> None:
     """Taps a modifier's button until it is down, or up: a tap right after a drag only stops the browser's own fling."""
+    from playwright.sync_api import TimeoutError as NotYet
+
+    sign = f"[data-testid='key-{key}'][aria-pressed='{str(down).lower()}']"
     for _attempt in range(5):
-        if page.get_attribute(f"[data-testid='key-{key}']", "aria-pressed") == str(down).lower():
+        if page.locator(sign).count() > 0:
             return
         page.tap(f"[data-testid='key-{key}']")
-        page.wait_for_timeout(300)
+        try:
+            page.wait_for_selector(sign, timeout=2_000)
+        except NotYet:
+            continue
+        return
     raise AssertionError(f"{key} stays as it is")
 
 
@@ -97,6 +108,7 @@ def test_the_words_follow_the_pointer_used_last(open_studio: Any) -> None:
 
     def says(words: str, hand: str) -> None:
         """The parts of the page are painted one after the other: each is waited for."""
+        page.evaluate(LIFTED)
         page.wait_for_selector(f"#studio[data-hand='{hand}']")
         page.locator("[data-testid='hint']", has_text=words).wait_for()
 
@@ -211,21 +223,22 @@ def test_the_controls_of_the_tool_in_hand_are_in_sight_whatever_was_scrolled(ope
 
 
 def test_another_class_shows_the_classes_to_fingers_and_no_keyboard(world: Any, open_page: Any) -> None:
-    focused = "() => document.activeElement.type ?? document.activeElement.tagName"
+    searching = "() => document.activeElement.type === 'search'"
     for device, opens in ((PHONE, False), (TABLET, False), ({}, True)):
         page = open_page(**device)
         sign_in(page, new_person())
         page.goto("/campaigns/gers/validate/")
         page.wait_for_selector("#validate[data-ready='true']")
         (page.tap if device else page.click)("[data-testid='other-class']")
-        assert (page.evaluate(focused) == "search") is opens
         if opens:
+            page.wait_for_function(searching)
             continue
+        page.wait_for_function("() => document.activeElement.matches('.class-item')")
         assert page.locator(".class-item:visible").count() == 14
         assert in_sight(page, f"class-{BUILT}")
         assert not KEYS["en-GB"].search(hint(page)) and page.locator("#validate kbd:visible").count() == 0
         page.tap("#validate input[type=search]")
-        assert page.evaluate(focused) == "search"
+        page.wait_for_function(searching)
 
 
 def test_arrows_show_that_the_row_of_tools_goes_on(open_studio: Any) -> None:
@@ -234,28 +247,31 @@ def test_arrows_show_that_the_row_of_tools_goes_on(open_studio: Any) -> None:
     ends = (".rail [data-testid='more-before']", ".rail [data-testid='more-after']")
 
     def shown() -> list[bool]:
-        page.wait_for_timeout(600)
         return [page.is_visible(end) for end in ends]
 
-    assert shown() == [False, True]
+    def come_to_be_shown(before: bool, after: bool) -> None:
+        until(page, lambda: shown() == [before, after], f"never {before}, {after}")
+        page.wait_for_timeout(600)
+        assert shown() == [before, after], "it does not stay so"
+
+    come_to_be_shown(False, True)
     page.tap(ends[1])
-    assert shown() == [True, True] or shown() == [True, False]
+    page.wait_for_selector(ends[0])
     page.evaluate("() => { document.querySelector('.rail .toolbar').scrollLeft = 10000; }")
-    assert shown() == [True, False]
+    come_to_be_shown(True, False)
     page.tap(ends[0])
+    page.wait_for_selector(ends[1])
     page.evaluate("() => { document.querySelector('.rail .toolbar').scrollLeft = 0; }")
-    assert shown() == [False, True]
+    come_to_be_shown(False, True)
     # Whoever tabs finds each tool whole, and never an arrow.
     page.focus("[data-testid='tool-edit']")
     for _tool in range(11):
         page.keyboard.press("Tab")
-        page.wait_for_timeout(250)
         name = page.evaluate("() => document.activeElement.dataset.testid")
         assert name.startswith("tool-") and in_sight(page, name), name
-        middle = page.evaluate(
-            "() => { const b = document.activeElement.getBoundingClientRect(); return [b.left, b.right]; }"
+        page.wait_for_function(
+            "() => { const b = document.activeElement.getBoundingClientRect(); return b.left >= 0 && b.right <= 390; }"
         )
-        assert middle[0] >= 0 and middle[1] <= 390
     wide = open_studio().page
     wide.wait_for_timeout(300)
     assert wide.locator(".more").count() == 0
@@ -267,9 +283,7 @@ def test_codes_of_labels_are_legible_through_the_outlines_of_segments(open_studi
     hands = open_studio([box(BUILT, 0, 0, 64, 22, "a"), box(GRASS, 0, 22, 64, 44, "b"), box(BUILT, 0, 44, 64, 64, "c")])
     page = hands.page
 
-    def white() -> Any:
-        page.mouse.move(4, 4)
-        page.wait_for_timeout(900)
+    def look() -> Any:
         grey = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L"))
         found = np.zeros_like(grey, dtype=bool)
         for y in (11, 33, 54):
@@ -277,14 +291,26 @@ def test_codes_of_labels_are_legible_through_the_outlines_of_segments(open_studi
             found[top - 6 : top + 7, x - 26 : x + 27] = True
         return (grey > 235) & found
 
+    def white(pane: str) -> Any:
+        """What is white on the codes, once this pane is painted and nothing changes any more."""
+        page.mouse.move(4, 4)
+        page.wait_for_function(PAINTED, arg=pane)
+        seen = look()
+        for _more in range(30):
+            page.wait_for_timeout(900)
+            before, seen = seen, look()
+            if np.array_equal(before, seen):
+                return seen
+        raise AssertionError("the page is painted anew without end")
+
     page.evaluate(
         "() => localStorage.setItem('solcommun.studio', JSON.stringify({practice: false, level: 'fine', opacity: 1}))"
     )
     hands.open()
-    before = white()
+    before = white("coverage")
     assert before.sum() > 100
     hands.use("segments")
     page.wait_for_selector("[data-testid='segment-count']")
-    after = white()
+    after = white("codes")
     assert (before & ~after).sum() < 0.02 * before.sum()
     assert (after & ~before).sum() < 0.1 * before.sum(), "no line of a segment touches the letters"

@@ -79,7 +79,7 @@ def test_a_maintainer_compares_the_maps_and_sees_what_they_disagree_on(world: An
     page.click("button[name=compare]")
     page.wait_for_selector("#compare-job:not([hidden]) progress")
     do_jobs()
-    page.wait_for_selector("#disagreement table")
+    page.wait_for_selector("#disagreement a[href$='disagreement.tif']")  # below the table
     told = page.inner_text("#disagreement")
     assert "not change of the ground" in told and page.locator("#disagreement tbody tr").count() == 1
     with page.expect_download() as asked:

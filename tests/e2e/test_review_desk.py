@@ -234,4 +234,4 @@ def test_a_tile_on_which_nothing_was_done_goes_back_when_the_page_is_left_and_a_
     hands.drag((10, 10), (30, 30))
     hands.saved(1)
     page.goto("/campaigns/")
-    until(page, lambda: [lease.tile_id for lease in held] == [int(number)], "the begun one alone is kept")
+    until(page, lambda: list(held.values_list("tile_id", flat=True)) == [int(number)], "the begun one alone is kept")

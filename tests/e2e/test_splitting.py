@@ -7,13 +7,27 @@ from typing import Any
 import pytest
 import scenes
 import shapely
-from e2e.studio import BUILT, GRASS, Stored, Studio, begin, box, close_offline, new_person, polygon, rectangle, sign_in
+from e2e.studio import (
+    BUILT,
+    GRASS,
+    Stored,
+    Studio,
+    begin,
+    box,
+    close_offline,
+    new_person,
+    polygon,
+    rectangle,
+    sign_in,
+    until,
+)
 
 from annotation.models import Annotation, Campaign, Lease, Tile
 from annotation.services.splitting import split_tile
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
+HELD = "async () => (await navigator.locks.query()).held.length"
 NEAR, ACROSS = box(BUILT, 8, 8, 28, 28, "near"), box(GRASS, 20, 40, 50, 60, "across")
 
 
@@ -30,9 +44,15 @@ def in_quarter(hands: Studio, part: int) -> Tile:
     return Tile.objects.select_related("campaign").get(whole=hands.tile, part=part)
 
 
+def let_go(page: Any) -> None:
+    """Once the browser has taken from a page that was closed the tile that it held."""
+    until(page, lambda: page.evaluate(HELD) == 0, "a closed page holds its tile")
+
+
 def test_a_tile_is_split_and_its_quarter_drawn_with_a_mouse_as_a_tile_is(open_studio: Any, world: Any) -> None:
     hands = open_studio([NEAR, ACROSS])
-    whole = hands.tile
+    whole, held = hands.tile, Lease.objects.filter(annotator=hands.user, state="active")
+    until(hands.page, lambda: held.count() == 2, "no tile is made ready")  # one that comes before the other quarters
     hands.page.click("[data-testid='quarter']")
     hands.page.click("[data-testid='dialog-confirm']")
     quarter = in_quarter(hands, 1)
@@ -112,6 +132,7 @@ def test_a_second_tab_of_a_tile_that_was_split_goes_on_with_the_quarter(open_stu
     hands.page.click("[data-testid='dialog-confirm']")
     quarter = in_quarter(hands, 1)
     hands.page.close()
+    let_go(other)
     other.click("[data-testid='go-on-here']")
     other.wait_for_selector("[data-testid='notice']:has-text('was split in four meanwhile. You go on with quarter 1')")
     in_quarter(Studio(other, hands.tile, hands.user), 1)
@@ -156,6 +177,8 @@ def test_work_that_a_split_came_before_is_looked_at_and_removed_by_its_person_al
     whole = Tile.objects.select_related("campaign").get(pk=hands.tile.pk)
     split_tile(tile=whole, actor=hands.user, expected_version=len(saved))  # on another device
     page = context.new_page()
+    page.goto("/campaigns/")
+    let_go(page)
     page.goto("/campaigns/gers/studio/")
     told = page.locator("[data-testid='left-behind']")
     told.wait_for()

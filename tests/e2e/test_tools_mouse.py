@@ -59,7 +59,8 @@ def test_the_brush_joins_its_own_class_and_the_eraser_parts_what_it_crosses(open
     for _notch in range(6):
         hands.page.mouse.wheel(0, -120)
     hands.page.keyboard.up("Alt")
-    hands.page.wait_for_function("() => document.querySelector('[data-testid=brush-size]').value === '8'")
+    # Not the slider's value, which is 8 for 7 pixels as well.
+    hands.page.wait_for_function("() => document.querySelector('[data-testid=brush-size] + output').value === '8 px'")
     hands.drag((16, 16), (48, 16))
     hands.settle(1)
     hands.drag((48, 16), (48, 40))

@@ -71,7 +71,9 @@ def test_a_brush_of_the_size_set_on_the_slider_paints_and_the_eraser_rubs_out(
     fingers = hand(hands)
     fingers.choose(BUILT)
     fingers.use("brush")
-    width = fingers.slide("brush-size", 0.13)
+    fingers.slide("brush-size", 0.13)
+    hands.page.wait_for_function("() => document.querySelector('[data-testid=brush-size]').value !== '24'")
+    width = int(hands.page.input_value("[data-testid='brush-size']"))
     assert 8 <= width <= 24
     fingers.drag((20, 32), (44, 32))
     hands.settle(1)
