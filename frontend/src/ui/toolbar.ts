@@ -81,7 +81,9 @@ export class ToolBar extends LightElement {
     const go = (): void => {
       const bar = this.bar();
       const by = (end === "after" ? PAGE : -PAGE) * ((isRow ? bar?.clientWidth : bar?.clientHeight) ?? 0);
-      bar?.scrollBy({ [isRow ? "left" : "top"]: by });
+      const behavior = window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
+      // Only here: a tool that gets the focus while the bar still glides would stay half hidden.
+      bar?.scrollBy({ [isRow ? "left" : "top"]: by, behavior });
     };
     return html`<span class=${`more more-${end} more-${isRow ? "row" : "column"}`} aria-hidden="true" data-testid=${`more-${end}`} @click=${go}>${icon(end === "after" ? "next" : "back")}</span>`;
   }
