@@ -135,6 +135,7 @@ export class ReportForm {
       website: this.value("website"),
       even_if_reported: evenIfReported,
     };
+    if (this.sender.disabled) return; // one is on its way
     this.sender.disabled = true;
     const answer = await this.post(body);
     this.sender.disabled = false;
@@ -166,10 +167,7 @@ export class ReportForm {
       list.append(item);
     }
     const anyway = element("button", gettext("Send mine all the same"), { type: "button", class: "quiet", "data-testid": "report-anyway" });
-    anyway.addEventListener("click", () => {
-      anyway.disabled = true;
-      void this.send(true).finally(() => { anyway.disabled = false; });
-    });
+    anyway.addEventListener("click", () => void this.send(true));
     this.trouble.replaceChildren(element("p", gettext("This place was reported already. You can follow that report:")), list, anyway);
     this.trouble.focus();
   }

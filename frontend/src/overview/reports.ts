@@ -77,8 +77,9 @@ export class ReportLayer {
   async load(campaign: string): Promise<void> {
     const answer = await fetch(`/api/v1/campaigns/${campaign}/reports.geojson`).catch(() => null);
     if (!answer?.ok) return;
-    const all = (await answer.json()) as GeoJSON.FeatureCollection<ReportedPlace, ReportProperties>;
-    // One that was sent meanwhile is on the map already.
+    const all = (await answer.json().catch(() => null)) as GeoJSON.FeatureCollection<ReportedPlace, ReportProperties> | null;
+    if (!all) return;
+    // One that was sent meanwhile is here already.
     this.layer.addData({ ...all, features: all.features.filter(({ properties }) => !this.drawn(properties.id)) } as GeoJSON.FeatureCollection);
   }
 

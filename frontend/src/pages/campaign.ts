@@ -88,7 +88,6 @@ Object.assign(window, {
   campaignMapReady: (map: Leaflet.Map): void => {
     const shown = new PublicMap(map, boot, { classes: boot.looks, language: boot.language });
     const reports = new ReportLayer(map, (code) => boot.looks[code]?.name ?? code);
-    wireReportForm(map, reports);
     let tiles: Leaflet.GeoJSON | null = null;
     let wasFilled = true;
     const restyle = (): void => {
@@ -107,6 +106,7 @@ Object.assign(window, {
     });
     const rounds = document.getElementById("rounds");
     if (rounds) void showRounds(rounds, boot.campaign, boot.language);
+    wireReportForm(map, reports);
   },
 });
 if (boot.maintainer) wireRetraining(boot.campaign, boot.language);

@@ -43,6 +43,7 @@ const WAITS_FOR_PERSON: readonly SaveProblem[] = ["conflict", "invalid", "refuse
 export class Courier {
   private readonly guard: PersonGuard;
   private readonly verdicts = new BrowserVerdictStore();
+  private key = "";
 
   constructor(
     private readonly person: string,
@@ -60,11 +61,17 @@ export class Courier {
     const left: LeftBehind[] = [];
     for (const key of await this.journal.unsent(this.person).catch(() => [])) {
       if (isCorrection(keyParts(key).tile)) continue;
-      const outcome = await this.sendOne(key);
+      this.key = key;
+      const outcome = await this.sendOne(key).finally(() => { this.key = ""; });
       if (outcome === "sent") sent += 1;
       else if (outcome !== "later") left.push(outcome);
     }
     return { sent, left };
+  }
+
+  /** Whether it is at work on this tile. */
+  isAt(key: string): boolean {
+    return this.key === key;
   }
 
   private async sendOne(key: string): Promise<"sent" | "later" | LeftBehind> {

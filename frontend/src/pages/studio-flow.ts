@@ -97,8 +97,12 @@ export class StudioFlow {
     app.root.dataset["ready"] = "false";
     app.update({ phase: "loading", selected: [], hoveredClass: null, leaseLost: false, isReadOnly: false });
     try {
-      await this.carrying; // it may be at work on the very tile that is given now
-      const assignment = await ask();
+      let assignment = await ask();
+      if (assignment && this.courier?.isAt(this.keyOf(assignment))) {
+        // What is on its way to the server from here is part of the tile.
+        await this.carrying;
+        assignment = await ask();
+      }
       if (assignment) await this.show(assignment);
       else {
         app.update({ phase: "empty" });
@@ -165,9 +169,10 @@ export class StudioFlow {
 
   /** What this browser kept elsewhere goes to the server; the person is told of what cannot. */
   private sendLeft(): void {
-    // Until it is known which tile is in hand, its own work could be taken for another's: `open` calls again.
+    // Until it is known which tile is in hand, its own work could be taken for another's: it goes once that is known.
     if (this.app.state.phase === "loading" && !this.session) return;
-    this.carrying ??= this.carry().finally(() => { this.carrying = null; });
+    // What could not be carried stays in this browser.
+    this.carrying ??= this.carry().catch(() => undefined).finally(() => { this.carrying = null; });
   }
 
   private async carry(): Promise<void> {
@@ -191,9 +196,13 @@ export class StudioFlow {
     app.update({ leftBehind: app.state.leftBehind.filter((one) => one.tile !== left.tile) });
   }
 
+  private keyOf({ tile }: Assignment): string {
+    return journalKey(this.app.person, this.app.campaign.slug, tile.id);
+  }
+
   private sessionOf(assignment: Assignment): TileSession {
     const { app } = this;
-    const key = journalKey(app.person, app.campaign.slug, assignment.tile.id);
+    const key = this.keyOf(assignment);
     const session: TileSession = new TileSession(assignment, this.journal, key, {
       secondsSpent: () => this.clock.take(),
       onStatus: (status) => { if (this.session === session) app.update({ status }); },

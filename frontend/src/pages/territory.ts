@@ -78,11 +78,15 @@ function wirePrint(map: Leaflet.Map, ground: Leaflet.LatLngBounds, ready: Promis
   window.addEventListener("beforeprint", lay);
   window.addEventListener("afterprint", restore);
   const button = document.getElementById("print");
+  let isAsked = false;
   button?.addEventListener("click", () => {
-    void ready.then(() => {
+    if (isAsked) return;
+    isAsked = true;
+    void ready.catch(() => undefined).then(() => {
       lay();
       return pictures(map);
     }).then(() => {
+      isAsked = false;
       restore(); // what is asked for now is the browser's own, which lays the page out again
       window.print();
     });

@@ -78,6 +78,29 @@ describe("a corner", () => {
     expect(host.last).toEqual({ kind: "remove_vertex", id: "left", at: [450, 600] });
   });
 
+  it.each([["hardly moved", 452, true], ["went away", 600, false]])("is meant while it is on its way, if the pointer has %s", (_how, x, isMeant) => {
+    host.isSlow = true;
+    select("left");
+    tool.down(g(400, 400));
+    tool.up(g(450, 600));
+    tool.move(g(x, 600));
+    expect(tool.key(press("Delete"))).toBe(isMeant);
+  });
+
+  it("is no longer meant once it was undone, or another shape is selected", async () => {
+    const before = host.current;
+    for (const meanwhile of [(): void => { host.current = before; }, (): void => { host.select(["right"]); }]) {
+      host.current = before;
+      select("left");
+      tool.down(g(400, 400));
+      tool.up(g(450, 600));
+      await host.settle();
+      meanwhile();
+      tool.refresh();
+      expect(tool.key(press("Delete"))).toBe(false);
+    }
+  });
+
   it("is no longer meant where a finger let it go: nothing shows there what Delete would take", () => {
     select("left");
     tool.down(g(400, 400, { device: "touch" }));

@@ -26,8 +26,10 @@ export class Edit extends Tool {
   override readonly name = "edit";
   override readonly cursor = "cursor-select";
   private hovered: Handle | null = null;
-  /** Where a mouse or the keyboard's cursor rests. */
+  /** Where the pointer or the keyboard's cursor was last; null once a finger or a pen has let go. */
   private rests: Gesture | null = null;
+  /** What `hovered` was found in. */
+  private known: { readonly draft: Draft | null; readonly chosen: string } = { draft: null, chosen: "" };
   private drag: Drag | null = null;
   /** What was selected before the last click: of a double click, the first one may have chosen something else. */
   private before: readonly string[] = [];
@@ -74,7 +76,11 @@ export class Edit extends Tool {
   override move(g: Gesture): void {
     this.rests = g;
     if (this.drag) this.drag.to = this.target(this.drag, g);
-    else {
+    else if (this.underway > 0) {
+      // The draft is not yet what it will be: all there is to know is whether the corner let go is still meant.
+      if (!this.hovered || Math.hypot(this.hovered.at[0] - g.at[0], this.hovered.at[1] - g.at[1]) <= this.grab(g)) return;
+      this.setHovered(null);
+    } else {
       const handle = this.handleAt(g);
       if (handle === this.hovered || (handle && this.hovered && samePoint(handle.at, this.hovered.at))) return;
       this.setHovered(handle);
@@ -132,7 +138,7 @@ export class Edit extends Tool {
 
   override key(event: KeyboardEvent): boolean {
     const isDelete = event.key === "Delete" || event.key === "Backspace";
-    if (isDelete && this.hovered?.kind === "vertex") this.remove(this.hovered);
+    if (isDelete && this.hovered?.kind === "vertex" && this.host.selection().includes(this.hovered.id)) this.remove(this.hovered);
     else if (event.key === "Escape" && !this.drag && this.host.selection().length > 0) this.host.select([]);
     else return super.key(event);
     return true;
@@ -141,7 +147,8 @@ export class Edit extends Tool {
   override refresh(): void {
     // Undone meanwhile: what is in hand is not there any more.
     if (this.drag && this.drag.draft !== this.host.draft()) this.drag = null;
-    const { drag, hovered } = this;
+    this.lookAgain();
+    const { drag } = this;
     const selected = this.underway > 0 ? [] : this.selectedRings();
     if (selected.length === 0 && !drag && this.underway === 0) this.setHovered(null);
     const to = drag?.to ?? null;
@@ -149,10 +156,19 @@ export class Edit extends Tool {
       selected,
       handles: !to,
       previews: drag && to ? outlines(drag, to.at) : [],
-      activeHandle: to ? (to.on || drag?.handle.kind === "edge" ? null : to.at) : (hovered?.at ?? null),
+      activeHandle: to ? (to.on || drag?.handle.kind === "edge" ? null : to.at) : (this.hovered?.at ?? null),
       cursor: to?.on ? to.at : null,
       snap: to?.on ?? null,
     });
+  }
+
+  /** What was under the pointer may have gone, or come, with the draft; another selection is not pointed at yet. */
+  private lookAgain(): void {
+    if (this.drag || this.underway > 0) return;
+    const { known } = this;
+    this.known = { draft: this.host.draft(), chosen: this.host.selection().join(" ") };
+    if (this.known.chosen !== known.chosen) this.setHovered(null);
+    else if (this.known.draft !== known.draft) this.setHovered(this.rests && this.handleAt(this.rests));
   }
 
   private setHovered(handle: Handle | null): void {
@@ -204,8 +220,6 @@ export class Edit extends Tool {
       await this.run(command, { outlines: previews, colour: null });
     } finally {
       this.underway -= previews.length > 0 ? 1 : 0;
-      const isShown = previews.length > 0 && this.underway === 0 && !this.drag;
-      if (isShown) this.setHovered(this.rests && this.handleAt(this.rests));
       if (this.isEnabled) this.refresh();
     }
   }
