@@ -49,11 +49,17 @@ class Fingers:
         raise AssertionError(f"{button} does nothing")
 
     def down(self, x: float, y: float) -> None:
-        self.at = self.hands.place(x, y)
-        self._touch("touchStart", self.at)
+        self._down_at(self.hands.place(x, y))
+
+    def _down_at(self, place: tuple[float, float]) -> None:
+        self.at = place
+        self._touch("touchStart", place)
 
     def move(self, x: float, y: float, *, steps: int = 5) -> None:
-        (x0, y0), (x1, y1) = self.at, self.hands.place(x, y)
+        self._move_to(self.hands.place(x, y), steps)
+
+    def _move_to(self, place: tuple[float, float], steps: int) -> None:
+        (x0, y0), (x1, y1) = self.at, place
         for step in range(1, steps + 1):
             self._touch("touchMove", (x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps))
         self.at = x1, y1
@@ -84,9 +90,11 @@ class Fingers:
 
     def drag(self, *places: tuple[float, float], steps: int = 5) -> None:
         """From the first place by the others to the last."""
-        self.down(*places[0])
-        for place in places[1:]:
-            self.move(*place, steps=steps)
+        # Asked of the page beforehand: half a second down and still would be a hold.
+        first, *others = [self.hands.place(*place) for place in places]
+        self._down_at(first)
+        for place in others:
+            self._move_to(place, steps)
         self.up()
 
     def pinch(self, first: tuple[float, float], second: tuple[float, float], *, by: float, steps: int = 8) -> None:
@@ -107,13 +115,18 @@ class Pen(Fingers):
         self.glass.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **more})
 
     def down(self, x: float, y: float, *, button: str = "left") -> None:
-        place = self.hands.place(x, y)
+        self._pen_down_at(self.hands.place(x, y), button)
+
+    def _pen_down_at(self, place: tuple[float, float], button: str = "left") -> None:
         self._send("mouseMoved", *place, down=False)
         self._send("mousePressed", *place, button=button)
         self.at = place
 
     def move(self, x: float, y: float, *, steps: int = 6) -> None:
-        (x0, y0), (x1, y1) = self.at, self.hands.place(x, y)
+        self._move_to(self.hands.place(x, y), steps)
+
+    def _move_to(self, place: tuple[float, float], steps: int) -> None:
+        (x0, y0), (x1, y1) = self.at, place
         for step in range(1, steps + 1):
             self._send("mouseMoved", x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps)
         self.at = x1, y1
@@ -122,11 +135,13 @@ class Pen(Fingers):
         self._send("mouseReleased", *self.at, down=False, button=button)
 
     def drag(self, *places: tuple[float, float], steps: int = 6, palm: tuple[float, float] | None = None) -> None:
-        self.down(*places[0])
-        if palm is not None:
-            super().down(*palm)
-        for place in places[1:]:
-            self.move(*place, steps=steps)
+        first, *others = [self.hands.place(*place) for place in places]
+        beside = None if palm is None else self.hands.place(*palm)
+        self._pen_down_at(first)
+        if beside is not None:
+            self._touch("touchStart", beside)
+        for place in others:
+            self._move_to(place, steps)
         self.up()
         if palm is not None:
             super().up()
